@@ -1,0 +1,39 @@
+# Few verbs; each is what CI calls too. `make run` and `make test` need nothing installed by hand.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test install check bench demo-reset clean
+
+run: $(VENV)/runtime.done          ## install if needed, then start the whole product on 127.0.0.1
+	@$(BIN)/mssante demo --data var --port-base 8000 --operators 2
+
+demo-reset:                        ## forget the demo's data
+	rm -rf var
+
+install: $(VENV)/runtime.done      ## virtual environment with hashed, pinned dependencies
+
+test: $(VENV)/dev.done             ## everything: Debian packages when root, lint, types, layers, tests
+	@scripts/system-packages
+	@$(MAKE) --no-print-directory check
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: $(VENV)/dev.done            ## lint, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/dev.done            ## figures of this machine (benchmarks/README.md)
+	@$(BIN)/python -m benchmarks.run
+
+$(VENV)/runtime.done: requirements/runtime.txt pyproject.toml
+	@PYTHON=$(PYTHON) scripts/install requirements/runtime.txt
+	@touch $@
+
+$(VENV)/dev.done: requirements/dev.txt pyproject.toml
+	@PYTHON=$(PYTHON) scripts/install requirements/dev.txt
+	@touch $@ $(VENV)/runtime.done
+
+clean:
+	rm -rf $(VENV) var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,217 @@
+"""A promise is a row (principle 3): whatever is owed after a commit is a job written in the same transaction as its cause.
+
+A worker takes due jobs with a lease, so that a killed process only delays them; a handler answers with a value: `Done`,
+`Retry(after, reason)` or `GiveUp(reason)`. A job that gave up stays, visible to the operator. Payloads are sealed: they may hold
+addresses. A handler may run twice (the process died between its work and its answer): it must tolerate that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, and_, delete, func, or_, select, update
+
+from foundation.clock import HOUR, MINUTE, Clock, system_clock
+from foundation.database import Database, Transaction
+from foundation.keys import KeyRing
+from foundation.tables import jobs
+
+log = structlog.get_logger()
+
+TOPIC = "jobs"
+LEASE = 5 * MINUTE
+LOOK_EVERY = 5.0  # seconds between looks when no signal woke us: due times and other processes' leftovers
+AT_ONCE = 16  # jobs running together in one process
+CRASH_BACKOFF = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR)  # after an exception in a handler
+CRASH_LIMIT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The promise is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Not yet: again after `after` milliseconds. `reason` is a name without personal data; `payload` replaces the old one."""
+
+    after: int
+    reason: str
+    payload: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Cannot be kept; stays visible to the operator."""
+
+    reason: str
+
+
+Answer = Done | Retry | GiveUp
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The row a handler works for; `attempts` counts this one."""
+
+    id: int
+    kind: str
+    attempts: int
+    created_at: int
+    now: int
+
+
+Handler = Callable[[dict[str, Any], Job], Awaitable[Answer]]
+
+
+class Jobs:
+    """Writes and works the jobs of one database."""
+
+    def __init__(self, db: Database, keys: KeyRing, clock: Clock = system_clock) -> None:
+        self._db = db
+        self._keys = keys
+        self._clock = clock
+        self._handlers: dict[str, Handler] = {}
+        self._wake = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
+
+    def handle(self, kind: str, handler: Handler) -> None:
+        self._handlers[kind] = handler
+
+    def enqueue(self, tx: Transaction, kind: str, payload: dict[str, Any], due_at: int | None = None) -> int:
+        """The promise, in the caller's transaction; returns the job's id. Workers wake at its commit."""
+        now = self._clock()
+        row = {
+            "kind": kind,
+            "state": "waiting",
+            "due_at": now if due_at is None else due_at,
+            "lease_until": 0,
+            "attempts": 0,
+            "created_at": now,
+            "payload": self._seal(kind, payload),
+        }
+        tx.signal(TOPIC, 0)
+        return tx.insert(jobs, row)
+
+    async def work(self, stop: asyncio.Event) -> None:
+        """Takes due jobs until `stop`; then waits for those under way."""
+        undo = self._db.subscribe(TOPIC, lambda _: self._wake.set())
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            while not stop.is_set():
+                self._wake.clear()
+                free = AT_ONCE - len(self._running)
+                taken = await self._take(free) if free else []
+                for job, sealed in taken:
+                    task = asyncio.create_task(self._run(job, sealed))
+                    self._running.add(task)
+                    task.add_done_callback(self._finished)
+                if not taken:
+                    waking = asyncio.ensure_future(self._wake.wait())
+                    await asyncio.wait({waking, stopping}, timeout=LOOK_EVERY, return_when=asyncio.FIRST_COMPLETED)
+                    waking.cancel()
+            if self._running:
+                await asyncio.wait(self._running, timeout=10)
+        finally:
+            undo()
+            stopping.cancel()
+
+    async def drain(self) -> int:
+        """Works all that is due now, then returns how many ran (tests, command line)."""
+        count = 0
+        while taken := await self._take(AT_ONCE):
+            count += len(taken)
+            await asyncio.gather(*(self._run(job, sealed) for job, sealed in taken))
+        return count
+
+    # ---------------------------------------------------------------- one job
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._wake.set()
+
+    async def _take(self, limit: int) -> list[tuple[Job, bytes]]:
+        now = self._clock()
+        if not await self._db.read(_any_due, list(self._handlers), now):
+            return []  # the usual case costs a read, not a write transaction
+        return await self._db.write(_take, list(self._handlers), limit, now)
+
+    async def _run(self, job: Job, sealed: bytes) -> None:
+        try:
+            answer = await self._handlers[job.kind](self._open(job.kind, sealed), job)
+        except Exception as error:
+            # The traceback may hold personal data in its values: the kind of error is enough to find it again.
+            log.error("job crashed", kind=job.kind, job=job.id, error=type(error).__name__, where=_where(error))
+            answer = _after_crash(job, type(error).__name__)
+        await self._db.write(self._settle, job, answer)
+
+    def _settle(self, tx: Transaction, job: Job, answer: Answer) -> None:
+        row = jobs.c.id == job.id
+        match answer:
+            case Done():
+                tx.execute(delete(jobs).where(row))
+            case Retry(after, reason, payload):
+                values: dict[str, Any] = {
+                    "state": "waiting",
+                    "due_at": self._clock() + after,
+                    "lease_until": 0,
+                    "last_reason": reason,
+                }
+                if payload is not None:
+                    values["payload"] = self._seal(job.kind, payload)
+                tx.execute(update(jobs).where(row).values(**values))
+            case GiveUp(reason):
+                tx.execute(update(jobs).where(row).values(state="failed", lease_until=0, last_reason=reason))
+
+    def _seal(self, kind: str, payload: dict[str, Any]) -> bytes:
+        return self._keys.registry.seal(json.dumps(payload).encode(), b"job " + kind.encode())
+
+    def _open(self, kind: str, sealed: bytes) -> dict[str, Any]:
+        payload: dict[str, Any] = json.loads(self._keys.registry.open(sealed, b"job " + kind.encode()))
+        return payload
+
+
+def counts(conn: Connection) -> dict[tuple[str, str], int]:
+    """(kind, state) -> number of jobs, for the operator."""
+    rows = conn.execute(select(jobs.c.kind, jobs.c.state, func.count()).group_by(jobs.c.kind, jobs.c.state))
+    return {(kind, state): count for kind, state, count in rows}
+
+
+def _due(kinds: list[str], now: int) -> Any:
+    waiting = and_(jobs.c.state == "waiting", jobs.c.due_at <= now)
+    abandoned = and_(jobs.c.state == "running", jobs.c.lease_until <= now)
+    return and_(jobs.c.kind.in_(kinds), or_(waiting, abandoned))
+
+
+def _any_due(conn: Connection, kinds: list[str], now: int) -> bool:
+    return conn.execute(select(jobs.c.id).where(_due(kinds, now)).limit(1)).first() is not None
+
+
+def _take(tx: Transaction, kinds: list[str], limit: int, now: int) -> list[tuple[Job, bytes]]:
+    query = select(jobs).where(_due(kinds, now)).order_by(jobs.c.due_at).limit(limit).with_for_update(skip_locked=True)
+    taken = [
+        (Job(row.id, row.kind, row.attempts + 1, row.created_at, now), row.payload) for row in tx.execute(query).all()
+    ]
+    if taken:
+        ids = [job.id for job, _ in taken]
+        values = {"state": "running", "lease_until": now + LEASE, "attempts": jobs.c.attempts + 1}
+        tx.execute(update(jobs).where(jobs.c.id.in_(ids)).values(**values))
+    return taken
+
+
+def _after_crash(job: Job, reason: str) -> Answer:
+    if job.attempts >= CRASH_LIMIT:
+        return GiveUp(reason)
+    return Retry(CRASH_BACKOFF[min(job.attempts, len(CRASH_BACKOFF)) - 1], reason)
+
+
+def _where(error: BaseException) -> str:
+    """File and line of the innermost frame, without values."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f"{trace.tb_frame.f_code.co_filename.rsplit('/', 2)[-1]}:{trace.tb_lineno}"

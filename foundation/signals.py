@@ -1,0 +1,191 @@
+"""Between processes: « something changed », never what. The table is the truth; a signal only wakes.
+
+A signal is a topic and a number (a mailbox, a folder). Inside the process it goes straight to the subscribers; to the other
+processes of this machine by datagrams on Unix sockets in one folder (SQLite), or by LISTEN/NOTIFY (PostgreSQL). A lost
+datagram costs a delay until the receiver's next look, never a message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import struct
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL
+
+Signal = tuple[str, int]
+
+CHANNEL = "mssante_changes"
+_PACK = struct.Struct("!q")
+
+
+class Signals:
+    """Subscribers of this process, and the wire to the others."""
+
+    def __init__(self) -> None:
+        self._subscribers: defaultdict[str, list[Callable[[int], None]]] = defaultdict(list)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wire: _Wire | None = None
+
+    def subscribe(self, topic: str, callback: Callable[[int], None]) -> Callable[[], None]:
+        self._subscribers[topic].append(callback)
+
+        def undo() -> None:
+            with contextlib.suppress(ValueError):
+                self._subscribers[topic].remove(callback)
+
+        return undo
+
+    async def start(self, url: URL) -> None:
+        """From now on callbacks run on this loop and other processes are heard."""
+        self._loop = asyncio.get_running_loop()
+        if url.get_backend_name() == "sqlite":
+            if url.database and url.database != ":memory:":
+                self._wire = _Datagrams(Path(url.database + ".signals"))
+        else:
+            self._wire = _Notify(url)
+        if self._wire is not None:
+            await self._wire.start(self._loop, self._deliver)
+
+    async def close(self) -> None:
+        if self._wire is not None:
+            await self._wire.close()
+            self._wire = None
+        self._loop = None
+
+    def announce(self, signals: Iterable[Signal]) -> None:
+        """Called by the writer thread after a commit; each distinct signal once."""
+        unique = list(dict.fromkeys(signals))
+        if not unique:
+            return
+        if self._loop is None:
+            self._deliver(unique)
+            return
+        with contextlib.suppress(RuntimeError):  # the loop is closing: nobody listens any more
+            self._loop.call_soon_threadsafe(self._deliver, unique)
+        if self._wire is not None:
+            self._wire.send(unique)
+
+    def _deliver(self, signals: list[Signal]) -> None:
+        for topic, key in signals:
+            for callback in tuple(self._subscribers.get(topic, ())):
+                callback(key)
+
+
+class _Wire:
+    async def start(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[list[Signal]], None]) -> None:
+        raise NotImplementedError
+
+    def send(self, signals: list[Signal]) -> None:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        raise NotImplementedError
+
+
+class _Datagrams(_Wire):
+    """One Unix datagram socket per process, named by its pid, in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path = folder / str(os.getpid())
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+
+    async def start(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[list[Signal]], None]) -> None:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._path.unlink(missing_ok=True)
+        self._socket.bind(_short(self._path))
+        self._loop = loop
+
+        def readable() -> None:
+            with contextlib.suppress(BlockingIOError):
+                while data := self._socket.recv(65536):
+                    deliver(_decode(data))
+
+        loop.add_reader(self._socket.fileno(), readable)
+
+    def send(self, signals: list[Signal]) -> None:
+        data = _encode(signals)
+        for name in os.listdir(self._folder):
+            if name == self._path.name:
+                continue
+            path = self._folder / name
+            try:
+                self._socket.sendto(data, _short(path))
+            except BlockingIOError:
+                pass  # its buffer is full: it has plenty to wake it
+            except (ConnectionRefusedError, FileNotFoundError):
+                path.unlink(missing_ok=True)  # left behind by a process that died
+
+    async def close(self) -> None:
+        self._loop.remove_reader(self._socket.fileno())
+        self._socket.close()
+        self._path.unlink(missing_ok=True)
+
+
+class _Notify(_Wire):
+    """LISTEN/NOTIFY on a connection of its own; the payload carries our pid so that we skip our own echo."""
+
+    def __init__(self, url: URL) -> None:
+        self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._own = f"{os.getpid()}-{os.urandom(4).hex()}"
+        self._stop = threading.Event()
+        self._sender: Any = None
+        self._send_lock = threading.Lock()
+
+    async def start(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[list[Signal]], None]) -> None:
+        import psycopg
+
+        self._sender = await loop.run_in_executor(None, lambda: psycopg.connect(self._dsn, autocommit=True))
+        ready = asyncio.Event()
+
+        def listen() -> None:
+            with psycopg.connect(self._dsn, autocommit=True) as conn:
+                conn.execute(f"LISTEN {CHANNEL}")
+                loop.call_soon_threadsafe(ready.set)
+                while not self._stop.is_set():
+                    for note in conn.notifies(timeout=0.5):
+                        sender, _, data = note.payload.partition(" ")
+                        if sender != self._own:
+                            loop.call_soon_threadsafe(deliver, _decode(bytes.fromhex(data)))
+
+        self._thread = threading.Thread(target=listen, name="db-listen", daemon=True)
+        self._thread.start()
+        await ready.wait()
+
+    def send(self, signals: list[Signal]) -> None:
+        with self._send_lock:
+            for start in range(0, len(signals), 100):  # NOTIFY payloads are limited to 8,000 bytes
+                data = _encode(signals[start : start + 100]).hex()
+                self._sender.execute("SELECT pg_notify(%s, %s)", (CHANNEL, f"{self._own} {data}"))
+
+    async def close(self) -> None:
+        self._stop.set()
+        await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
+        self._sender.close()
+
+
+def _short(path: Path) -> str:
+    """Unix socket names are limited to 107 bytes: fall back to a relative name."""
+    name = str(path)
+    return name if len(name) < 100 else os.path.relpath(name)
+
+
+def _encode(signals: list[Signal]) -> bytes:
+    return b"".join(bytes([len(topic)]) + topic.encode() + _PACK.pack(key) for topic, key in signals)
+
+
+def _decode(data: bytes) -> list[Signal]:
+    signals, at = [], 0
+    while at < len(data):
+        end = at + 1 + data[at]
+        signals.append((data[at + 1 : end].decode(), _PACK.unpack_from(data, end)[0]))
+        at = end + _PACK.size
+    return signals

@@ -1,0 +1,87 @@
+"""What the doors hand to `accept` and what they get back: plain values, no database, no protocol.
+
+Every door (MX, submission, web page, our own notices) fills the same `Envelope`; `accept` answers one `Verdict` per recipient
+(rules.md section 7: exactly one final verdict each). The reason of a refusal is a `mssante.reasons.Reason`: the SMTP reply, the
+web notice, the audit row and the bounce all translate that one value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from foundation.blobs import PreparedBlob
+from mssante.reasons import Reason
+
+
+class Door(Enum):
+    MX = "mx"
+    SUBMISSION = "submission"
+    WEB = "web"
+    SYSTEM = "system"  # our own notices: bounces, confirmations
+    BENCH = "bench"  # loopback benchmark door: judged like MX, without TLS
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who stands behind the door, as proven there (client certificate, sign-in or web session)."""
+
+    door: Door
+    box_id: int | None = None  # the sender's own mailbox when it is ours (submission, web)
+    actor: str = ""  # who acts: member of an ORG box, parent or carer; shown, traced, never logged
+    peer_domains: frozenset[str] | None = None  # MX: domains the peer's certificate may send for; None = not a peer
+    client_ip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    address: str  # as given in RCPT TO, syntax checked
+    notify: frozenset[str] = frozenset()  # RFC 3461 4.1: NEVER, SUCCESS, FAILURE, DELAY
+    orcpt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    sender: Sender
+    reverse_path: str  # "" is the null reverse path <>
+    recipients: tuple[Recipient, ...]
+    ret: str | None = None  # RFC 3461 4.3: FULL or HDRS
+    envid: str | None = None
+    smtp_utf8: bool = False
+    prescription: bool = False  # set by the web page only: carries a prescription chosen in the dossier (rule 5)
+
+
+class Fate(Enum):
+    DELIVERED = "delivered"  # in the mailbox, on disk
+    RELAYED = "relayed"  # a promise: a job row to another operator
+    CLOSED = "closed"  # the command [FIN]: obeyed, not delivered (rules.md section 4)
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    recipient: str
+    fate: Fate
+    reason: Reason | None = None  # of a refusal
+    detail: dict[str, str] | None = None  # what the reason's sentence needs: domain, date, name
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`verdicts` in the order of the envelope's recipients; `message_id` names the accepted message in the 250 reply."""
+
+    verdicts: tuple[Verdict, ...]
+    message_id: str
+
+
+class Acceptor(Protocol):
+    """The one door in (architecture.md, principle 2)."""
+
+    async def judge(self, sender: Sender, reverse_path: str, recipient: Recipient) -> Verdict:
+        """What can be said before DATA: resolves the mailbox and meets the rules; writes nothing."""
+        ...
+
+    async def accept(self, envelope: Envelope, content: PreparedBlob) -> Outcome:
+        """Meets the rules again and stores, in one transaction; returns after the commit is on disk."""
+        ...

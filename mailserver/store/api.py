@@ -1,0 +1,196 @@
+"""The mail store: the one narrow interface between the doors and what is kept.
+
+Two implementations, one test suite: `store.sql.SqlMailStore` and `store.memory.MemoryMailStore`.
+Vocabulary: a *box* is an MSSanté mailbox (PER, CAB, ORG, APP, citizen; `mssante.mailboxes`), a *folder* is what IMAP
+calls a mailbox (RFC 9051 section 2.3). Every key below starts with one of the two, so nothing crosses boxes.
+Methods stand in the order of RFC 9051. UIDs, MODSEQs and expunges follow RFC 9051 2.3.1 and RFC 7162 to the letter:
+a UID is never used twice, a MODSEQ never goes back, UIDVALIDITY never changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, IntFlag
+from typing import Protocol
+
+
+class Flag(IntFlag):
+    """System flags (RFC 9051 2.3.2) as one integer column; keywords stand beside it as text."""
+
+    SEEN = 1
+    ANSWERED = 2
+    FLAGGED = 4
+    DELETED = 8
+    DRAFT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """The flags of one message: system bits and keywords (case kept as first seen, compared without case)."""
+
+    system: Flag = Flag(0)
+    keywords: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    id: int
+    box_id: int
+    name: str  # hierarchy separator "/", Unicode; "INBOX" exactly so
+    uid_validity: int
+    special_use: str | None = None  # "\\Sent", "\\Drafts", ... (RFC 6154)
+    subscribed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FolderStatus:
+    """What SELECT and STATUS report; `size` in octets (RFC 8438)."""
+
+    messages: int
+    unseen: int
+    deleted: int
+    uid_next: int
+    uid_validity: int
+    highest_modseq: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The narrow row of a message: all that FETCH needs without any decryption."""
+
+    uid: int
+    modseq: int
+    flags: Flags
+    internal_date: int  # seconds since the epoch, UTC
+    size: int  # RFC822.SIZE in octets
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What delivery rendered once (`mailserver.mime.card`), wire bytes ready to be sent; encrypted at rest.
+
+    `envelope`, `body` and `body_structure` are the parenthesised lists of RFC 9051 7.5.2; `header` is the message's header
+    block with its blank line; `parts` maps a section number ("1", "2.1") to offsets in the message.
+    """
+
+    envelope: bytes
+    body: bytes
+    body_structure: bytes
+    header: bytes
+    preview: str
+    parts: dict[str, PartOffsets] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PartOffsets:
+    """Offsets in octets from the start of the message: header [header, body), body [body, end)."""
+
+    header: int
+    body: int
+    end: int
+    encoding: str = "7bit"  # Content-Transfer-Encoding, lower case
+    media_type: str = "text/plain"
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message about to be stored; `content` is the whole RFC 5322 octets."""
+
+    content: bytes
+    flags: Flags = Flags()
+    internal_date: int = 0  # seconds since the epoch; 0 = now
+
+
+class FlagOp(Enum):
+    SET = "FLAGS"
+    ADD = "+FLAGS"
+    REMOVE = "-FLAGS"
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What happened in a folder after a MODSEQ: rows new or changed, UIDs gone (RFC 7162 3.2)."""
+
+    changed: list[Row]
+    vanished: list[int]
+    highest_modseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreResult:
+    changed: list[Row]
+    modified: list[int]  # UIDs left alone because of UNCHANGEDSINCE (RFC 7162 3.1.3)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyResult:
+    uid_validity: int  # of the target (RFC 4315 COPYUID)
+    source: list[int]
+    target: list[int]
+
+
+class StoreError(Exception):
+    """A wish the store refuses. `code` is the RFC 9051 7.1 response code: NONEXISTENT, ALREADYEXISTS, CANNOT, OVERQUOTA, INUSE, NOPERM."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+class MailStore(Protocol):
+    """Folders and messages of all boxes. Every method that writes returns after its data is on disk."""
+
+    # folders
+    async def folders(self, box_id: int) -> list[Folder]: ...
+    async def create(self, box_id: int, name: str, special_use: str | None = None) -> Folder: ...
+    async def delete(self, box_id: int, name: str) -> None: ...
+    async def rename(self, box_id: int, name: str, new_name: str) -> None: ...
+    async def subscribe(self, box_id: int, name: str, subscribed: bool) -> None: ...
+    async def status(self, folder_id: int) -> FolderStatus: ...
+
+    # messages, read
+    async def rows(self, folder_id: int) -> tuple[FolderStatus, list[Row]]:
+        """All narrow rows in UID order with the status they belong to, from one snapshot (SELECT)."""
+        ...
+
+    async def changes(self, folder_id: int, since_modseq: int) -> Changes: ...
+
+    def cards(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, Card]]:
+        """Cards in ascending UID order, fetched in batches; UIDs that no longer exist are skipped."""
+        ...
+
+    async def content(self, folder_id: int, uid: int, offset: int = 0, length: int | None = None) -> bytes | None:
+        """Octets of the stored message from `offset`; None when the message is gone."""
+        ...
+
+    def texts(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, str, str]]:
+        """(uid, decoded headers, decoded body text) for SEARCH, case-folded; extracted at delivery."""
+        ...
+
+    # messages, write
+    async def append(self, folder_id: int, messages: Sequence[NewMessage]) -> list[int]:
+        """Stores all or nothing; returns the UIDs (APPENDUID)."""
+        ...
+
+    async def store_flags(
+        self, folder_id: int, uids: Sequence[int], op: FlagOp, flags: Flags, unchanged_since: int | None = None
+    ) -> StoreResult: ...
+
+    async def copy(self, folder_id: int, uids: Sequence[int], target_folder_id: int) -> CopyResult: ...
+    async def move(self, folder_id: int, uids: Sequence[int], target_folder_id: int) -> CopyResult: ...
+
+    async def expunge(self, folder_id: int, uids: Sequence[int] | None = None) -> list[int]:
+        """Removes messages with \\Deleted (only those of `uids` when given); returns the UIDs removed."""
+        ...
+
+    # quota and changes
+    async def quota(self, box_id: int) -> tuple[int, int]:
+        """(used, limit) in octets."""
+        ...
+
+    def watch(self, folder_id: int, wake: Callable[[], None]) -> Callable[[], None]:
+        """Calls `wake` on the loop after each commit that changed the folder, here or in another process; returns the undo."""
+        ...

@@ -1,0 +1,172 @@
+"""National identifiers of health: INS, RPPS, ADELI, FINESS, SIRET, each parsed once and then known to be well formed.
+
+Formats and keys: reference identity texts of the ANS (INS: 13 characters and a key of 97; RPPS, FINESS, SIRET: Luhn, ISO 7812).
+A number never appears in a log: `repr` and `str` of every value mask it, the digits are only in `.value`. Whether a number was
+really given to someone is not known here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar
+
+
+class Fault(Enum):
+    FORMAT = "format"
+    KEY = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """Why a text is not the identifier or address it claims to be; `why` never repeats the text."""
+
+    fault: Fault
+    why: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Identifier:
+    value: str
+    name: ClassVar[str] = "identifier"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(***)"
+
+    __str__ = __repr__
+
+
+class Ins(Identifier):
+    """Matricule INS (NIR or NIA), 15 characters, Corsica as 2A or 2B."""
+
+    __slots__ = ()
+    name = "INS"
+
+
+class Rpps(Identifier):
+    __slots__ = ()
+    name = "RPPS"
+
+
+class Adeli(Identifier):
+    __slots__ = ()
+    name = "ADELI"
+
+
+class Finess(Identifier):
+    __slots__ = ()
+    name = "FINESS"
+
+
+class Siret(Identifier):
+    __slots__ = ()
+    name = "SIRET"
+
+
+def parse_ins(text: str) -> Ins | Invalid:
+    """15 characters, spaces allowed between groups; refused when the key does not fit."""
+    compact = _compact(text)
+    if not _INS.fullmatch(compact):
+        return Invalid(Fault.FORMAT, "an INS has 15 characters: 13 and a key of 2 digits")
+    if compact[13:] != ins_key(compact[:13]):
+        return Invalid(Fault.KEY, "the key of this INS does not fit its 13 characters")
+    return Ins(compact)
+
+
+def ins_key(matricule: str) -> str:
+    """The two digits that follow the 13 characters: 97 minus the number modulo 97, Corsica's 2A counting as 19 and 2B as 18."""
+    number = int(matricule.replace("2A", "19", 1) if matricule[5:7] == "2A" else _haute_corse(matricule))
+    return f"{97 - number % 97:02d}"
+
+
+def demo_ins(serial: int, sex: int = 2, birth_year: int = 1979, birth_month: int = 3, place: str = "99999") -> Ins:
+    """An invented number with a right key, for demonstrations and tests; the default place, 99999, is given to no commune or country."""
+    matricule = f"{sex}{birth_year % 100:02d}{birth_month:02d}{place}{serial:03d}"
+    number = parse_ins(matricule + ins_key(matricule))
+    if isinstance(number, Invalid):
+        raise ValueError(number.why)
+    return number
+
+
+def parse_rpps(text: str) -> Rpps | Invalid:
+    """11 digits with a Luhn key."""
+    compact = _compact(text)
+    if not re.fullmatch(r"[0-9]{11}", compact):
+        return Invalid(Fault.FORMAT, "an RPPS number has 11 digits")
+    return Rpps(compact) if luhn(compact) else Invalid(Fault.KEY, "the key of this RPPS number does not fit")
+
+
+def parse_adeli(text: str) -> Adeli | Invalid:
+    """9 characters beginning with a département; its key is not public, and RPPS is replacing it."""
+    compact = _compact(text)
+    if not re.fullmatch(r"(?:[0-9]{2}|2[AB])[0-9]{7}", compact):
+        return Invalid(Fault.FORMAT, "an ADELI number has 9 digits")
+    return Adeli(compact)
+
+
+def parse_finess(text: str) -> Finess | Invalid:
+    """9 characters; the Luhn key is only defined on digits, so a number holding a letter (real ones exist) is taken as it stands."""
+    compact = _compact(text)
+    if not re.fullmatch(r"[0-9][0-9A-Z][0-9A-Z]{7}", compact):
+        return Invalid(Fault.FORMAT, "a FINESS number has 9 characters and begins with a digit")
+    if compact.isdigit() and not luhn(compact):
+        return Invalid(Fault.KEY, "the key of this FINESS number does not fit")
+    return Finess(compact)
+
+
+def parse_siret(text: str) -> Siret | Invalid:
+    """14 digits with a Luhn key; establishments of La Poste (SIREN 356000000) have a digit sum divisible by 5 instead (INSEE)."""
+    compact = _compact(text)
+    if not re.fullmatch(r"[0-9]{14}", compact):
+        return Invalid(Fault.FORMAT, "a SIRET number has 14 digits")
+    la_poste = compact.startswith("356000000") and sum(map(int, compact)) % 5 == 0
+    return Siret(compact) if luhn(compact) or la_poste else Invalid(Fault.KEY, "the key of this SIRET number does not fit")
+
+
+def parse_person_id(text: str) -> Rpps | Adeli | Invalid:
+    """National identifier of a person: `8` + RPPS or `0` + ADELI."""
+    compact = _compact(text)
+    if compact.startswith("8"):
+        return parse_rpps(compact[1:])
+    if compact.startswith("0"):
+        return parse_adeli(compact[1:])
+    return Invalid(Fault.FORMAT, "a person's national identifier is 8 + RPPS or 0 + ADELI")
+
+
+def parse_structure_id(text: str) -> Finess | Siret | Invalid:
+    """National identifier of a structure, as in the OU of a certificate: `1` + FINESS or `3` + SIRET."""
+    compact = _compact(text)
+    if compact.startswith("1"):
+        return parse_finess(compact[1:])
+    if compact.startswith("3"):
+        return parse_siret(compact[1:])
+    return Invalid(Fault.FORMAT, "a structure's national identifier is 1 + FINESS or 3 + SIRET")
+
+
+def luhn(digits: str) -> bool:
+    """True when the last digit is the Luhn key of the others (ISO/IEC 7812-1, annex B)."""
+    total = 0
+    for index, char in enumerate(reversed(digits)):
+        doubled = int(char) * (1 + index % 2)
+        total += doubled // 10 + doubled % 10
+    return total % 10 == 0
+
+
+def luhn_key(digits: str) -> str:
+    """The digit to append so that `luhn` holds: for demonstration numbers."""
+    return next(key for key in "0123456789" if luhn(digits + key))
+
+
+# Sex, year, month, département (2A, 2B), commune, rank: the months above 12 that the INSEE uses for unknown births are accepted.
+_INS = re.compile(r"[1-8][0-9]{4}(?:[0-9]{2}|2[AB])[0-9]{6}[0-9]{2}")
+
+
+def _haute_corse(matricule: str) -> str:
+    return matricule[:5] + "18" + matricule[7:] if matricule[5:7] == "2B" else matricule
+
+
+def _compact(text: str) -> str:
+    # isascii: int() and str.isdigit() would take digits of any script.
+    compact = "".join(text[:64].split()).upper()
+    return compact if compact.isascii() else ""

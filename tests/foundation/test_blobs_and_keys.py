@@ -1,0 +1,106 @@
+"""Encryption at rest: what goes in comes out, whole or by slice; what was altered does not open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from foundation.blobs import CHUNK, TAG, Blobs, FolderFiles
+from foundation.database import Database, metadata
+from foundation.keys import Key, KeyRing, Tampered
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> Blobs:
+    return Blobs(FolderFiles(tmp_path / "blobs"), clock=lambda: 0)
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 3 * CHUNK + 7])
+def test_round_trip_at_every_edge(blobs: Blobs, size: int) -> None:
+    content = bytes(i % 251 for i in range(size))
+    prepared = blobs.prepare(content)
+    assert prepared.plaintext() == content
+    assert (prepared.data is None) == (size > CHUNK)  # large: in a file
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    size=st.integers(0, 3 * CHUNK),
+    offset=st.integers(0, 4 * CHUNK),
+    length=st.none() | st.integers(0, 4 * CHUNK),
+    piece=st.integers(1, 2 * CHUNK),
+)
+def test_a_slice_is_the_slice(tmp_path_factory, size: int, offset: int, length: int | None, piece: int) -> None:
+    blobs = Blobs(FolderFiles(tmp_path_factory.mktemp("b")), clock=lambda: 0)
+    content = bytes(i % 256 for i in range(size))
+    writer = blobs.writer()
+    for start in range(0, size, piece):
+        writer.write(content[start : start + piece])
+    blob = writer.finish()
+    end = size if length is None else offset + length
+    assert blobs.open(blob.ref, blob.data, offset, length) == content[offset:end]
+
+
+def test_a_large_blob_on_disk_holds_no_plain_octets_and_is_private(blobs: Blobs) -> None:
+    sentence = b"douleur thoracique depuis deux jours. "
+    blob = blobs.prepare(sentence * 4000)
+    path = blobs.files.path(blob.ref.name)
+    assert sentence[:12] not in path.read_bytes()
+    assert path.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("fault", ["flip", "truncate", "drop a chunk", "swap chunks"])
+def test_an_altered_blob_does_not_open(blobs: Blobs, fault: str) -> None:
+    blob = blobs.prepare(bytes(3 * CHUNK))
+    path = blobs.files.path(blob.ref.name)
+    data, step = bytearray(path.read_bytes()), CHUNK + TAG
+    if fault == "flip":
+        data[step + 5] ^= 1
+    elif fault == "truncate":
+        del data[-1:]
+    elif fault == "drop a chunk":
+        del data[:step]
+    else:
+        data[:step], data[step : 2 * step] = data[step : 2 * step], data[:step]
+    path.write_bytes(data)
+    with pytest.raises(Tampered):
+        blob.plaintext()
+
+
+async def test_a_small_blob_lives_in_the_database(tmp_path: Path, blobs: Blobs) -> None:
+    db = Database(f"sqlite:///{tmp_path}/t.db")
+    metadata.create_all(db.engine)
+    blob = blobs.prepare(b"petit")
+    await db.write(blobs.insert, blob)
+    assert await db.read(blobs.read, blob.ref, 1, 2) == b"et"
+    await db.write(blobs.delete, [blob.ref.name])
+    with pytest.raises(KeyError):
+        await db.read(blobs.read, blob.ref)
+    await db.close()
+
+
+def test_a_sealed_value_opens_only_in_its_context() -> None:
+    key = Key(bytes(32))
+    sealed = key.seal("Mme Exemple".encode(), b"row 1")
+    assert key.open(sealed, b"row 1").decode() == "Mme Exemple"
+    for wrong in (lambda: key.open(sealed, b"row 2"), lambda: Key(bytes([1] * 32)).open(sealed, b"row 1")):
+        with pytest.raises(Tampered):
+            wrong()
+    with pytest.raises(Tampered):
+        key.open(b"short", b"row 1")
+
+
+def test_a_key_ring_is_private_never_overwritten_and_gives_its_keys_back(tmp_path: Path) -> None:
+    ring = KeyRing.create(tmp_path / "keys" / "master")
+    assert (tmp_path / "keys" / "master").stat().st_mode & 0o077 == 0
+    with pytest.raises(FileExistsError):
+        KeyRing.create(tmp_path / "keys" / "master")
+    key, wrapped = ring.new_key(b"box 1")
+    again = KeyRing.load(tmp_path / "keys" / "master")
+    assert again.unwrap(wrapped, b"box 1").raw == key.raw
+    assert again.lookup("address", "a@b.example") == ring.lookup("address", "a@b.example")
+    assert again.lookup("address", "a@b.example") != ring.lookup("login", "a@b.example")
+    assert "raw" not in repr(key)

@@ -1,0 +1,108 @@
+"""Group commit: one transaction for all who wait, a savepoint each, nothing shared by their faults."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Column, Integer, String, Table, func, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from foundation.database import Database, Transaction, metadata
+
+words = Table("test_words", metadata, Column("id", Integer, primary_key=True), Column("word", String(20), unique=True))
+
+
+@pytest.fixture
+async def db(tmp_path: Path):
+    db = Database(f"sqlite:///{tmp_path}/t.db")
+    metadata.create_all(db.engine, tables=[words])
+    await db.start()
+    yield db
+    await db.close()
+
+
+def add(tx: Transaction, word: str) -> int:
+    tx.signal("word", len(word))
+    return tx.insert(words, {"word": word})
+
+
+def count(conn) -> int:
+    return conn.execute(select(func.count()).select_from(words)).scalar_one()
+
+
+async def test_writes_that_wait_share_commits_and_all_land(db: Database) -> None:
+    ids = await asyncio.gather(*(db.write(add, f"w{i}") for i in range(500)))
+    assert len(set(ids)) == 500
+    assert await db.read(count) == 500
+
+
+async def test_a_failing_write_undoes_itself_only(db: Database) -> None:
+    answers = await asyncio.gather(*(db.write(add, w) for w in ("a", "b", "a", "c")), return_exceptions=True)
+    assert [type(a) for a in answers] == [int, int, IntegrityError, int]
+    assert await db.read(count) == 3
+
+
+async def test_an_exception_of_ours_undoes_what_was_written(db: Database) -> None:
+    def half(tx: Transaction) -> None:
+        tx.execute(insert(words), {"word": "half"})
+        raise LookupError("no")
+
+    with pytest.raises(LookupError):
+        await db.write(half)
+    assert await db.read(count) == 0
+
+
+async def test_signals_come_after_the_commit_and_only_for_what_was_committed(db: Database) -> None:
+    heard: list[int] = []
+    undo = db.subscribe("word", heard.append)
+    await asyncio.gather(db.write(add, "abc"), db.write(add, "abc"), return_exceptions=True)
+    await asyncio.sleep(0.01)
+    assert heard == [3]
+    undo()
+    await db.write(add, "abcd")
+    await asyncio.sleep(0.01)
+    assert heard == [3]
+
+
+OTHER = """
+import sys
+from foundation.database import Database, metadata
+from sqlalchemy import Column, Integer, String, Table
+import asyncio
+words = Table("test_words", metadata, Column("id", Integer, primary_key=True), Column("word", String(20), unique=True))
+def add(tx, word):
+    tx.signal("word", len(word))
+    return tx.insert(words, {"word": word})
+async def main():
+    db = Database(sys.argv[1])
+    await db.start()
+    for i in range(200):
+        await db.write(add, f"other {i}")
+    await db.close()
+asyncio.run(main())
+"""
+
+
+async def test_two_processes_write_side_by_side_and_hear_each_other(db: Database) -> None:
+    heard: list[int] = []
+    db.subscribe("word", heard.append)
+    other = await asyncio.create_subprocess_exec(sys.executable, "-c", OTHER, str(db.url), stderr=subprocess.PIPE)
+    for i in range(200):
+        await db.write(add, f"mine {i}")
+    _, errors = await other.communicate()
+    assert other.returncode == 0, errors.decode()
+    await asyncio.sleep(0.05)
+    assert await db.read(count) == 400
+    assert len(heard) >= 201  # ours, and the other process's (a datagram may carry several)
+
+
+async def test_what_was_handed_in_is_finished_at_close(tmp_path: Path) -> None:
+    db = Database(f"sqlite:///{tmp_path}/t.db")
+    metadata.create_all(db.engine, tables=[words])
+    futures = [db.submit(add, f"w{i}") for i in range(50)]
+    await db.close()
+    assert all(f.done() for f in futures)

@@ -1,0 +1,135 @@
+"""Promises outlive processes; the audit trail shows what was altered."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, select, update
+
+from foundation.audit import Audit, verify
+from foundation.clock import MINUTE
+from foundation.database import Database, metadata
+from foundation.jobs import LEASE, Answer, Done, GiveUp, Job, Jobs, Retry, counts
+from foundation.keys import KeyRing
+from foundation.tables import audit, jobs
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = 1_000_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+async def house(tmp_path: Path):
+    db, time = Database(f"sqlite:///{tmp_path}/t.db"), Time()
+    metadata.create_all(db.engine)
+    await db.start()
+    yield db, Jobs(db, KeyRing(bytes(32)), time), time
+    await db.close()
+
+
+def answering(*answers: Answer):
+    seen: list[tuple[dict[str, Any], int]] = []
+
+    async def handler(payload: dict[str, Any], job: Job) -> Answer:
+        seen.append((payload, job.attempts))
+        return answers[min(len(seen), len(answers)) - 1]
+
+    return handler, seen
+
+
+async def test_a_job_runs_once_and_goes(house) -> None:
+    db, work, _ = house
+    handler, seen = answering(Done())
+    work.handle("relay", handler)
+    await db.write(work.enqueue, "relay", {"to": "x@y.example"})
+    await work.drain()
+    assert seen == [({"to": "x@y.example"}, 1)]
+    assert await db.read(counts) == {}
+
+
+async def test_retry_waits_its_time_and_may_change_the_payload(house) -> None:
+    db, work, time = house
+    handler, seen = answering(Retry(MINUTE, "later", {"n": 2}), Done())
+    work.handle("relay", handler)
+    await db.write(work.enqueue, "relay", {"n": 1})
+    await work.drain()
+    await work.drain()
+    assert len(seen) == 1
+    time.now += MINUTE
+    await work.drain()
+    assert seen == [({"n": 1}, 1), ({"n": 2}, 2)]
+
+
+async def test_what_gave_up_or_crashed_stays_visible(house) -> None:
+    db, work, time = house
+    handler, _ = answering(GiveUp("no route"))
+    work.handle("relay", handler)
+
+    async def crash(_payload: dict[str, Any], _job: Job) -> Answer:
+        raise ZeroDivisionError
+
+    work.handle("file", crash)
+    await db.write(work.enqueue, "relay", {})
+    await db.write(work.enqueue, "file", {})
+    await work.drain()
+    assert await db.read(counts) == {("relay", "failed"): 1, ("file", "waiting"): 1}
+    time.now += MINUTE
+    await work.drain()  # the crashed one again
+    rows = await db.read(lambda c: c.execute(select(jobs.c.attempts, jobs.c.last_reason)).all())
+    assert sorted(rows) == [(1, "no route"), (2, "ZeroDivisionError")]
+
+
+async def test_a_job_of_a_killed_process_runs_again_after_its_lease(house) -> None:
+    db, work, time = house
+    handler, seen = answering(Done())
+    work.handle("relay", handler)
+    await db.write(work.enqueue, "relay", {})
+    await db.write(lambda tx: tx.execute(update(jobs).values(state="running", lease_until=time.now + LEASE)))
+    await work.drain()
+    assert seen == []
+    time.now += LEASE
+    await work.drain()
+    assert len(seen) == 1
+
+
+async def test_the_worker_wakes_at_the_commit(house) -> None:
+    db, work, _ = house
+    handler, seen = answering(Done())
+    work.handle("relay", handler)
+    stop = asyncio.Event()
+    worker = asyncio.create_task(work.work(stop))
+    await asyncio.sleep(0.05)
+    await db.write(work.enqueue, "relay", {})
+    for _ in range(100):
+        await asyncio.sleep(0.01)
+        if seen:
+            break
+    stop.set()
+    await worker
+    assert len(seen) == 1
+
+
+async def test_payloads_are_sealed(house) -> None:
+    db, work, _ = house
+    await db.write(work.enqueue, "relay", {"to": "dr.exemple@medecin.example"})
+    payload = await db.read(lambda c: c.execute(select(jobs.c.payload)).scalar_one())
+    assert b"exemple" not in payload
+
+
+async def test_the_trail_verifies_and_every_alteration_shows(house) -> None:
+    db, _, time = house
+    trail = Audit(time)
+    for i in range(5):
+        await db.write(trail.record, "message:mailbox:deliver", "box 1", {"n": i})
+    assert await db.read(verify) == []
+    await db.write(lambda tx: tx.execute(update(audit).where(audit.c.seq == 2).values(actor="box 2")))
+    assert "row 2 was altered" in (await db.read(verify))[0]
+    await db.write(lambda tx: tx.execute(delete(audit).where(audit.c.seq == 1)))
+    assert any("row 1 is missing" in fault for fault in await db.read(verify))
