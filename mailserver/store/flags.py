@@ -1,0 +1,49 @@
+"""What STORE does to the flags of one message (RFC 9051 6.4.6), and flags as the columns that keep them. Pure."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from mailserver.store.api import Flag, FlagOp, Flags, StoreError
+
+KEYWORDS_PER_MESSAGE = 50  # bounds the row; Dovecot's users rarely pass 10
+KEYWORD_CHARACTERS = 64
+
+
+def apply(op: FlagOp, wish: Flags, current: Flags) -> Flags:
+    """`current` after the STORE; keywords are compared without case and keep the spelling first seen."""
+    known = {word.lower(): word for word in current.keywords}
+    wished = {word.lower(): known.get(word.lower(), word) for word in sorted(wish.keywords)}
+    match op:
+        case FlagOp.SET:
+            return Flags(wish.system, frozenset(wished.values()))
+        case FlagOp.ADD:
+            return Flags(current.system | wish.system, frozenset((known | wished).values()))
+        case FlagOp.REMOVE:
+            rest = frozenset(word for lower, word in known.items() if lower not in wished)
+            return Flags(current.system & ~wish.system, rest)
+
+
+def check(flags: Flags) -> None:
+    """Raises StoreError CANNOT on keywords that no row should hold."""
+    if len(flags.keywords) > KEYWORDS_PER_MESSAGE or any(len(word) > KEYWORD_CHARACTERS for word in flags.keywords):
+        raise StoreError("CANNOT", "too many or too long keywords")
+
+
+def keywords_text(flags: Flags) -> str:
+    """Keywords as one column: atoms never hold a space (RFC 9051 section 9)."""
+    return " ".join(sorted(flags.keywords)) if flags.keywords else ""
+
+
+@lru_cache(maxsize=4096)
+def flags_of(system: int, keywords: str) -> Flags:
+    """The value of two columns; shared, because a folder of 10,000 messages has a dozen distinct ones."""
+    return Flags(Flag(system), frozenset(keywords.split()))
+
+
+def unseen(flags: Flags) -> int:
+    return 0 if flags.system & Flag.SEEN else 1
+
+
+def deleted(flags: Flags) -> int:
+    return 1 if flags.system & Flag.DELETED else 0

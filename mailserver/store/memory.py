@@ -1,0 +1,297 @@
+"""The mail store in memory: the same promises as `store.sql`, without a disk. For tests of the doors, and as the readable
+statement of what RFC 9051 and RFC 7162 ask of UIDs, MODSEQs and expunges. Loses everything at exit: never in production.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from mailserver.store import flags as flag_rules
+from mailserver.store import names
+from mailserver.store.api import (
+    Card,
+    Changes,
+    CopyResult,
+    Flag,
+    FlagOp,
+    Flags,
+    Folder,
+    FolderStatus,
+    NewMessage,
+    Row,
+    StoreError,
+    StoreResult,
+)
+from mailserver.store.digest import Digest, digest_of
+
+
+@dataclass(slots=True)
+class _Message:
+    row: Row
+    content: bytes
+    digest: Digest
+
+
+@dataclass(slots=True)
+class _Folder:
+    folder: Folder
+    uid_next: int = 1
+    modseq: int = 1  # RFC 7162 3.1.1: positive
+    messages: dict[int, _Message] = field(default_factory=dict)  # in UID order: UIDs only grow
+    expunged: list[tuple[int, int]] = field(default_factory=list)  # (modseq, uid)
+
+    def advance(self) -> int:
+        self.modseq += 1
+        return self.modseq
+
+
+class MemoryMailStore:
+    """`limit` is every mailbox's quota in octets; `clock` gives seconds since the epoch."""
+
+    def __init__(
+        self,
+        limit: int = 1 << 40,
+        clock: Callable[[], int] = lambda: int(time.time()),
+        digest: Callable[[bytes], Digest] = digest_of,
+    ) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._digest = digest
+        self._folders: dict[int, _Folder] = {}
+        self._last_id = 0
+        self._watchers: defaultdict[int, list[Callable[[], None]]] = defaultdict(list)
+
+    async def open_box(self, box_id: int, professional: bool = False) -> None:
+        """The default folders of a new mailbox; harmless when they are there."""
+        present = {folder.folder.name for folder in self._of(box_id)}
+        for name, special_use in names.default_folders(professional):
+            if name not in present:
+                self._add(box_id, name, special_use)
+
+    # ---------------------------------------------------------------- folders
+    async def folders(self, box_id: int) -> list[Folder]:
+        return sorted((found.folder for found in self._of(box_id)), key=lambda folder: folder.name)
+
+    async def create(self, box_id: int, name: str, special_use: str | None = None) -> Folder:
+        name = names.normal(name)
+        present = {found.folder.name for found in self._of(box_id)}
+        if name in present:
+            raise StoreError("ALREADYEXISTS", "this folder exists already")
+        for parent in names.parents(name):
+            if parent not in present:
+                self._add(box_id, parent, None)
+        return self._add(box_id, name, special_use)
+
+    async def delete(self, box_id: int, name: str) -> None:
+        found = self._named(box_id, name)
+        names.check_removable(found.folder.name, found.folder.special_use)
+        del self._folders[found.folder.id]
+        self._wake(found.folder.id)
+
+    async def rename(self, box_id: int, name: str, new_name: str) -> None:
+        found, new = self._named(box_id, name), names.normal(new_name)
+        names.check_rename(found.folder.name, new)
+        if found.folder.name == names.INBOX:  # RFC 9051 6.3.6: its messages move, INBOX stays, empty
+            target = await self.create(box_id, new)
+            await self.move(found.folder.id, list(found.messages), target.id)
+            return
+        present = {other.folder.name for other in self._of(box_id)}
+        moves = {
+            other.folder.id: target
+            for other in self._of(box_id)
+            if (target := names.renamed(other.folder.name, found.folder.name, new)) is not None
+        }
+        if present & set(moves.values()):
+            raise StoreError("ALREADYEXISTS", "a folder of the new name exists already")
+        for folder_id, target_name in moves.items():
+            other = self._folders[folder_id]
+            other.folder = replace(other.folder, name=target_name)
+        for parent in names.parents(new):
+            if parent not in present:
+                self._add(box_id, parent, None)
+
+    async def subscribe(self, box_id: int, name: str, subscribed: bool) -> None:
+        found = self._named(box_id, name)
+        found.folder = replace(found.folder, subscribed=subscribed)
+
+    async def status(self, folder_id: int) -> FolderStatus:
+        return self._status(self._get(folder_id))
+
+    # ---------------------------------------------------------------- messages, read
+    async def rows(self, folder_id: int) -> tuple[FolderStatus, list[Row]]:
+        found = self._get(folder_id)
+        return self._status(found), [message.row for message in found.messages.values()]
+
+    async def changes(self, folder_id: int, since_modseq: int) -> Changes:
+        found = self._get(folder_id)
+        return Changes(
+            [message.row for message in found.messages.values() if message.row.modseq > since_modseq],
+            sorted(uid for modseq, uid in found.expunged if modseq > since_modseq),
+            found.modseq,
+        )
+
+    async def cards(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, Card]]:
+        for uid, message in self._some(self._get(folder_id), uids):
+            yield uid, message.digest.card
+
+    async def content(self, folder_id: int, uid: int, offset: int = 0, length: int | None = None) -> bytes | None:
+        message = self._get(folder_id).messages.get(uid)
+        if message is None:
+            return None
+        return message.content[offset:] if length is None else message.content[offset : offset + length]
+
+    async def texts(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, str, str]]:
+        for uid, message in self._some(self._get(folder_id), uids):
+            yield uid, message.digest.headers_text, message.digest.body_text
+
+    # ---------------------------------------------------------------- messages, write
+    async def append(self, folder_id: int, messages: Sequence[NewMessage]) -> list[int]:
+        found = self._get(folder_id)
+        for message in messages:
+            flag_rules.check(message.flags)
+        self._check_quota(found.folder.box_id, sum(len(message.content) for message in messages))
+        modseq = found.advance()
+        uids = []
+        for message in messages:
+            date = message.internal_date or self._clock()
+            row = Row(found.uid_next, modseq, message.flags, date, len(message.content))
+            self._put(found, _Message(row, message.content, self._digest(message.content)))
+            uids.append(row.uid)
+        self._wake(folder_id)
+        return uids
+
+    async def store_flags(
+        self, folder_id: int, uids: Sequence[int], op: FlagOp, flags: Flags, unchanged_since: int | None = None
+    ) -> StoreResult:
+        flag_rules.check(flags)
+        found = self._get(folder_id)
+        stored: list[Row] = []
+        modified: list[int] = []
+        modseq = found.modseq + 1
+        for uid, message in self._some(found, uids):
+            if unchanged_since is not None and message.row.modseq > unchanged_since:
+                modified.append(uid)
+                continue
+            after = flag_rules.apply(op, flags, message.row.flags)
+            if after != message.row.flags:
+                message.row = replace(message.row, flags=after, modseq=modseq)
+                found.modseq = modseq
+            stored.append(message.row)
+        if found.modseq == modseq:
+            self._wake(folder_id)
+        return StoreResult(stored, modified)
+
+    async def copy(self, folder_id: int, uids: Sequence[int], target_folder_id: int) -> CopyResult:
+        source, target = self._pair(folder_id, target_folder_id)
+        chosen = self._some(source, uids)
+        self._check_quota(target.folder.box_id, sum(message.row.size for _, message in chosen))
+        return self._copy(chosen, target)
+
+    async def move(
+        self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = ""
+    ) -> CopyResult:
+        source, target = self._pair(folder_id, target_folder_id)
+        chosen = self._some(source, uids)
+        result = self._copy(chosen, target)
+        self._remove(source, result.source)
+        return result
+
+    async def expunge(self, folder_id: int, uids: Sequence[int] | None = None) -> list[int]:
+        found = self._get(folder_id)
+        wanted = found.messages.items() if uids is None else self._some(found, uids)
+        gone = [uid for uid, message in wanted if message.row.flags.system & Flag.DELETED]
+        self._remove(found, gone)
+        return gone
+
+    # ---------------------------------------------------------------- quota and changes
+    async def quota(self, box_id: int) -> tuple[int, int]:
+        return self._used(box_id), self._limit
+
+    def watch(self, folder_id: int, wake: Callable[[], None]) -> Callable[[], None]:
+        self._watchers[folder_id].append(wake)
+        return lambda: self._watchers[folder_id].remove(wake)
+
+    # ---------------------------------------------------------------- inside
+    def _of(self, box_id: int) -> list[_Folder]:
+        return [found for found in self._folders.values() if found.folder.box_id == box_id]
+
+    def _get(self, folder_id: int) -> _Folder:
+        try:
+            return self._folders[folder_id]
+        except KeyError:
+            raise StoreError("NONEXISTENT", "no such folder") from None
+
+    def _named(self, box_id: int, name: str) -> _Folder:
+        name = names.normal(name)
+        for found in self._of(box_id):
+            if found.folder.name == name:
+                return found
+        raise StoreError("NONEXISTENT", "no such folder")
+
+    def _add(self, box_id: int, name: str, special_use: str | None) -> Folder:
+        if special_use and any(found.folder.special_use == special_use for found in self._of(box_id)):
+            raise StoreError("CANNOT", "another folder has this special use")
+        self._last_id += 1  # ids are never used twice, so they serve as UIDVALIDITY
+        folder = Folder(self._last_id, box_id, name, self._last_id, special_use)
+        self._folders[folder.id] = _Folder(folder)
+        return folder
+
+    def _pair(self, folder_id: int, target_folder_id: int) -> tuple[_Folder, _Folder]:
+        source, target = self._get(folder_id), self._get(target_folder_id)
+        if source.folder.box_id != target.folder.box_id:
+            raise StoreError("NOPERM", "messages stay inside their mailbox")
+        return source, target
+
+    def _some(self, found: _Folder, uids: Iterable[int]) -> list[tuple[int, _Message]]:
+        return [(uid, found.messages[uid]) for uid in sorted(set(uids)) if uid in found.messages]
+
+    def _put(self, found: _Folder, message: _Message) -> None:
+        found.messages[found.uid_next] = message
+        found.uid_next += 1
+
+    def _copy(self, chosen: list[tuple[int, _Message]], target: _Folder) -> CopyResult:
+        if not chosen:
+            return CopyResult(target.folder.uid_validity, [], [])
+        modseq, first = target.advance(), target.uid_next
+        for _, message in chosen:
+            row = replace(message.row, uid=target.uid_next, modseq=modseq)
+            self._put(target, _Message(row, message.content, message.digest))
+        self._wake(target.folder.id)
+        return CopyResult(
+            target.folder.uid_validity, [uid for uid, _ in chosen], list(range(first, first + len(chosen)))
+        )
+
+    def _remove(self, found: _Folder, uids: list[int]) -> None:
+        if not uids:
+            return
+        modseq = found.advance()
+        for uid in uids:
+            del found.messages[uid]
+            found.expunged.append((modseq, uid))
+        self._wake(found.folder.id)
+
+    def _status(self, found: _Folder) -> FolderStatus:
+        rows = [message.row for message in found.messages.values()]
+        return FolderStatus(
+            len(rows),
+            sum(flag_rules.unseen(row.flags) for row in rows),
+            sum(flag_rules.deleted(row.flags) for row in rows),
+            found.uid_next,
+            found.folder.uid_validity,
+            found.modseq,
+            sum(row.size for row in rows),
+        )
+
+    def _used(self, box_id: int) -> int:
+        return sum(m.row.size for found in self._of(box_id) for m in found.messages.values())
+
+    def _check_quota(self, box_id: int, octets: int) -> None:
+        if self._used(box_id) + octets > self._limit:
+            raise StoreError("OVERQUOTA", "the mailbox is full")
+
+    def _wake(self, folder_id: int) -> None:
+        for wake in tuple(self._watchers.get(folder_id, ())):
+            wake()

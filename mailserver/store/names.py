@@ -1,0 +1,71 @@
+"""Names of folders (RFC 9051 section 5.1): what a client may call one, and the folders every mailbox begins with.
+
+Pure: no database. Names are Unicode in NFC; modified UTF-7 is the IMAP door's affair. "INBOX" is one name in any case.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from mailserver.store.api import StoreError
+
+SEPARATOR = "/"
+INBOX = "INBOX"
+CLOSED = "Conversations closes"  # moving a conversation here closes the exchange (docs/rules.md section 4)
+NAME_CHARACTERS = 255
+DEPTH = 16
+
+DEFAULT_FOLDERS: tuple[tuple[str, str | None], ...] = (
+    (INBOX, None),
+    ("Brouillons", "\\Drafts"),
+    ("Envoyés", "\\Sent"),
+    ("Corbeille", "\\Trash"),
+    ("Indésirables", "\\Junk"),
+    ("Archives", "\\Archive"),
+)
+SPECIAL_USES = frozenset(use for _, use in DEFAULT_FOLDERS if use)
+FORBIDDEN = frozenset("*%")  # wildcards of LIST (RFC 9051 5.1)
+
+
+def default_folders(professional: bool) -> tuple[tuple[str, str | None], ...]:
+    """(name, special use) of a new mailbox's folders."""
+    return (*DEFAULT_FOLDERS, (CLOSED, None)) if professional else DEFAULT_FOLDERS
+
+
+def normal(name: str) -> str:
+    """The one spelling of a folder's name; raises StoreError CANNOT on a name that no folder may have."""
+    name = unicodedata.normalize("NFC", name).removesuffix(SEPARATOR)  # CREATE "a/" means: will have children
+    levels = name.split(SEPARATOR)
+    if not all(levels) or len(levels) > DEPTH or len(name) > NAME_CHARACTERS:
+        raise StoreError("CANNOT", "this folder name is empty, too long or too deep")
+    if any(character in FORBIDDEN or unicodedata.category(character)[0] == "C" for character in name):
+        raise StoreError("CANNOT", "a folder name holds neither control characters nor * or %")
+    if levels[0].upper() == INBOX:
+        levels[0] = INBOX
+    return SEPARATOR.join(levels)
+
+
+def parents(name: str) -> list[str]:
+    """Superior names, outermost first: "a/b/c" -> ["a", "a/b"]."""
+    levels = name.split(SEPARATOR)
+    return [SEPARATOR.join(levels[:depth]) for depth in range(1, len(levels))]
+
+
+def renamed(name: str, old: str, new: str) -> str | None:
+    """`name` after RENAME old new (inferior names follow); None when it is not concerned."""
+    if name == old:
+        return new
+    return new + name[len(old) :] if name.startswith(old + SEPARATOR) else None
+
+
+def check_removable(name: str, special_use: str | None) -> None:
+    """Folders the product itself files into stay: raises StoreError CANNOT."""
+    if name in (INBOX, CLOSED) or special_use in SPECIAL_USES:
+        raise StoreError("CANNOT", "this folder belongs to the mailbox and cannot be deleted")
+
+
+def check_rename(old: str, new: str) -> None:
+    if old == CLOSED:
+        raise StoreError("CANNOT", "this folder belongs to the mailbox and cannot be renamed")
+    if new.startswith(old + SEPARATOR) and old != INBOX:
+        raise StoreError("CANNOT", "a folder cannot become its own child")
