@@ -76,12 +76,12 @@ def parse_ins(text: str) -> Ins | Invalid:
 
 def ins_key(matricule: str) -> str:
     """The two digits that follow the 13 characters: 97 minus the number modulo 97, Corsica's 2A counting as 19 and 2B as 18."""
-    number = int(matricule.replace("2A", "19", 1) if matricule[5:7] == "2A" else _haute_corse(matricule))
-    return f"{97 - number % 97:02d}"
+    departement = {"2A": "19", "2B": "18"}.get(matricule[5:7], matricule[5:7])
+    return f"{97 - int(matricule[:5] + departement + matricule[7:]) % 97:02d}"
 
 
 def demo_ins(serial: int, sex: int = 2, birth_year: int = 1979, birth_month: int = 3, place: str = "99999") -> Ins:
-    """An invented number with a right key, for demonstrations and tests; the default place, 99999, is given to no commune or country."""
+    """An invented number with a right key, for demonstrations and tests; no commune or country has the place 99999."""
     matricule = f"{sex}{birth_year % 100:02d}{birth_month:02d}{place}{serial:03d}"
     number = parse_ins(matricule + ins_key(matricule))
     if isinstance(number, Invalid):
@@ -106,7 +106,7 @@ def parse_adeli(text: str) -> Adeli | Invalid:
 
 
 def parse_finess(text: str) -> Finess | Invalid:
-    """9 characters; the Luhn key is only defined on digits, so a number holding a letter (real ones exist) is taken as it stands."""
+    """9 characters; the Luhn key is only defined on digits, so a number holding a letter (there are some) has none."""
     compact = _compact(text)
     if not re.fullmatch(r"[0-9][0-9A-Z][0-9A-Z]{7}", compact):
         return Invalid(Fault.FORMAT, "a FINESS number has 9 characters and begins with a digit")
@@ -121,7 +121,9 @@ def parse_siret(text: str) -> Siret | Invalid:
     if not re.fullmatch(r"[0-9]{14}", compact):
         return Invalid(Fault.FORMAT, "a SIRET number has 14 digits")
     la_poste = compact.startswith("356000000") and sum(map(int, compact)) % 5 == 0
-    return Siret(compact) if luhn(compact) or la_poste else Invalid(Fault.KEY, "the key of this SIRET number does not fit")
+    return (
+        Siret(compact) if luhn(compact) or la_poste else Invalid(Fault.KEY, "the key of this SIRET number does not fit")
+    )
 
 
 def parse_person_id(text: str) -> Rpps | Adeli | Invalid:
@@ -162,11 +164,6 @@ def luhn_key(digits: str) -> str:
 _INS = re.compile(r"[1-8][0-9]{4}(?:[0-9]{2}|2[AB])[0-9]{6}[0-9]{2}")
 
 
-def _haute_corse(matricule: str) -> str:
-    return matricule[:5] + "18" + matricule[7:] if matricule[5:7] == "2B" else matricule
-
-
 def _compact(text: str) -> str:
-    # isascii: int() and str.isdigit() would take digits of any script.
-    compact = "".join(text[:64].split()).upper()
-    return compact if compact.isascii() else ""
+    # ASCII only: str.isdigit() takes digits of any script, upper() makes two letters of some others.
+    return "".join(text.split()).upper() if len(text) <= 64 and text.isascii() else ""

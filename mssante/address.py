@@ -1,0 +1,88 @@
+"""Mail addresses as the space compares them: domain without case (IDNA), local part without case too.
+
+RFC 5321 leaves the case of a local part to its owner; inside the trust space no operator distinguishes two mailboxes by case, so
+we compare without it. Syntax: email-validator without DNS; an ordinary `first.last@domain` takes a short way. A citizen's
+address holds an INS: `repr` masks the local part, and an address is never logged.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from email_validator import EmailNotValidError, validate_email
+
+from mssante.identity import Fault, Ins, Invalid, parse_ins
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Address:
+    """`local` as written (NFC), `domain` in lower-case ASCII (A-labels)."""
+
+    local: str
+    domain: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.local}@{self.domain}"
+
+    @property
+    def key(self) -> str:
+        """The form that look-ups compare."""
+        return f"{unicodedata.normalize('NFC', self.local.casefold())}@{self.domain}"
+
+    def __repr__(self) -> str:
+        return f"Address(***@{self.domain})"
+
+    __str__ = __repr__
+
+
+def parse_address(text: str) -> Address | Invalid:
+    """One address without display name, brackets, comment or domain literal; at most 254 octets (RFC 5321 4.5.3.1.3)."""
+    if plain := _PLAIN.fullmatch(text):
+        return Address(plain[1], plain[2].lower())
+    if not text or len(text.encode("utf-8", "replace")) > 254:
+        return Invalid(Fault.FORMAT, "an address has 1 to 254 octets")
+    try:
+        checked = validate_email(text, check_deliverability=False, globally_deliverable=False, allow_quoted_local=True)
+    except EmailNotValidError:
+        return Invalid(Fault.FORMAT, "not a valid address (RFC 5321 4.1.2)")
+    if checked.ascii_domain is None:
+        return Invalid(Fault.FORMAT, "the domain has no ASCII form (IDNA 2008)")
+    return Address(checked.local_part, checked.ascii_domain.lower())
+
+
+def address_key(text: str) -> str | Invalid:
+    """The look-up form of an address given as text."""
+    parsed = parse_address(text)
+    return parsed if isinstance(parsed, Invalid) else parsed.key
+
+
+def domain_key(domain: str) -> str | Invalid:
+    """A domain alone in the form of `Address.domain`."""
+    parsed = parse_address(f"x@{domain}")
+    return parsed if isinstance(parsed, Invalid) else parsed.domain
+
+
+def citizen_address(ins: Ins, citizen_domain: str) -> Address:
+    return Address(ins.value, citizen_domain.lower())
+
+
+def citizen_ins(address: Address, citizen_domain: str) -> Ins | Invalid | None:
+    """The INS in a citizen's address; None when the domain is not the citizens'.
+
+    The address has no OID: a NIR and a NIA with the same digits cannot be told apart.
+    """
+    if address.domain != citizen_domain.lower():
+        return None
+    return parse_ins(address.local)
+
+
+# What email-validator would accept unchanged: ASCII atoms, dotted ASCII domain whose labels cannot be IDNA ("xn--") and whose
+# top label is not a number. Lengths: local part 64, domain 190, which keeps the whole below 254.
+_PLAIN = re.compile(
+    r"(?=[^@]{1,64}@[^@]{4,189}\Z)"
+    r"([A-Za-z0-9_+=-]+(?:\.[A-Za-z0-9_+=-]+)*)"
+    r"@((?:(?![A-Za-z0-9]{2}--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63})"
+)
