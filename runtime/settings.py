@@ -131,12 +131,12 @@ class Settings(Section):
     doors: Doors = Field(default_factory=_EMPTY)
     tls: Tls = Field(default_factory=_EMPTY)
     trust_list: TrustList = Field(default_factory=_EMPTY)
-    routes: dict[Domain, Door] = {}  # domain -> host:port of its operator; else the domain's MX
+    routes: dict[Domain, Door] = Field(default_factory=dict)  # domain -> host:port of its operator; else the domain's MX
     web: Web = Field(default_factory=_EMPTY)
     outbox: Outbox = Field(default_factory=_EMPTY)
     limits: Limits = Field(default_factory=_EMPTY)
     dkim: Dkim = Field(default_factory=_EMPTY)
-    roles: list[Role] = list(ROLES)
+    roles: list[Role] = Field(default_factory=lambda: list(ROLES))
     workers: int = Field(1, ge=1, le=64)
 
     @model_validator(mode="after")
