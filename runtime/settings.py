@@ -131,7 +131,9 @@ class Settings(Section):
     doors: Doors = Field(default_factory=_EMPTY)
     tls: Tls = Field(default_factory=_EMPTY)
     trust_list: TrustList = Field(default_factory=_EMPTY)
-    routes: dict[Domain, Door] = Field(default_factory=dict)  # domain -> host:port of its operator; else the domain's MX
+    routes: dict[Domain, Door] = Field(
+        default_factory=dict
+    )  # domain -> host:port of its operator; else the domain's MX
     web: Web = Field(default_factory=_EMPTY)
     outbox: Outbox = Field(default_factory=_EMPTY)
     limits: Limits = Field(default_factory=_EMPTY)

@@ -1,0 +1,38 @@
+"""One uvloop loop for asyncio, Twisted and uvicorn.
+
+The order is the point: Twisted's reactor must be installed on our loop before anything imports `twisted.internet.reactor`, and it
+cannot be restarted, so one process runs this once. Signals have one owner: `run` turns SIGINT and SIGTERM into the stop event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import uvloop
+
+
+def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """Runs `main(stop)` to its end on a new loop with Twisted's reactor on it; SIGINT and SIGTERM set `stop`."""
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    from twisted.internet import asyncioreactor
+
+    asyncioreactor.install(loop)  # type: ignore[no-untyped-call]
+    from twisted.internet import reactor as installed
+
+    reactor: Any = installed  # its type says it is a module of functions
+
+    stop = asyncio.Event()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signum, stop.set)
+    reactor.startRunning(installSignalHandlers=False)
+    try:
+        loop.run_until_complete(main(stop))
+    finally:
+        loop.call_soon(reactor.stop)
+        loop.run_forever()  # until the reactor has stopped the loop
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
