@@ -1,0 +1,232 @@
+"""The worker process where hostile files are opened: a program of its own, fed on standard input, killed when it takes too long.
+
+It imports nothing of ours, knows no key, has no database, cannot write a file, and answers in JSON and raw octets (never pickle: a
+PDF that took over this process could not reach the server through its answer). PDFium is not thread-safe: one task at a time.
+Frames, both ways: 4 octets length of a JSON head, 4 octets length of the body, head, body.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import json
+import resource
+import struct
+import sys
+from collections.abc import Callable
+from typing import Any
+
+MEMORY = 1 << 30  # octets of address space: a bomb ends as MemoryError here, not as a full machine
+MAX_PIXELS = 50_000_000  # a 1200 dpi scan of half an A4 page, twice the biggest phone photo
+MAX_FRAMES = 200  # pages of a TIF
+MAX_TEXT = 400_000  # characters given back
+MAX_SIDE = 20_000  # pixels; PDF pages are scaled to the width asked for
+JPG_LIMIT = 5_000_000
+QUALITIES = (92, 85, 75, 65, 55)  # an image stored as JPG is compressed again until it fits
+
+Answer = tuple[dict[str, Any], bytes]
+
+
+class Fault(Exception):
+    """Named so that the server can say why: locked, broken, pixels, too_large."""
+
+
+def check_pdf(data: bytes, _: dict[str, Any]) -> Answer:
+    """Opens the document and loads its first page."""
+    document = _open_pdf(data)
+    try:
+        document[0].get_size()
+    except Exception as cause:
+        raise Fault("broken") from cause
+    return {"pages": len(document)}, b""
+
+
+def check_tif(data: bytes, _: dict[str, Any]) -> Answer:
+    """Decodes every page."""
+    image = _open_image(data, "TIFF")
+    frames = getattr(image, "n_frames", 1)
+    if frames > MAX_FRAMES:
+        raise Fault("pixels")
+    total = 0
+    for index in range(frames):
+        _seek(image, index)
+        total += image.width * image.height
+        if total > 4 * MAX_PIXELS:
+            raise Fault("pixels")
+    return {"pages": frames}, b""
+
+
+def to_jpg(data: bytes, options: dict[str, Any]) -> Answer:
+    """The picture alone as JPG: turned upright, EXIF (place, device) and every other note left behind."""
+    from PIL import Image, ImageOps
+
+    image = _open_image(data, options["format"])
+    _seek(image, 0)
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
+        layer = upright.convert("RGBA")
+        flat = Image.new("RGB", layer.size, "white")
+        flat.paste(layer, mask=layer.getchannel("A"))
+    else:
+        flat = upright.convert("L" if upright.mode in ("1", "L", "I", "I;16") else "RGB")
+    for quality in QUALITIES:
+        out = io.BytesIO()
+        flat.save(out, "JPEG", quality=quality, optimize=True)
+        if out.tell() <= JPG_LIMIT:
+            return {"pages": 1, "width": flat.width, "height": flat.height}, out.getvalue()
+    raise Fault("too_large")
+
+
+def page(data: bytes, options: dict[str, Any]) -> Answer:
+    """One page as WebP, `width` pixels wide at most."""
+    number, width = int(options["number"]), int(options["width"])
+    if options["media_type"] == "application/pdf":
+        document = _open_pdf(data)
+        total = len(document)
+        image = _render(document, number, width) if number < total else None
+    else:
+        source = _open_image(data, "TIFF" if options["media_type"] == "image/tiff" else "JPEG")
+        total = getattr(source, "n_frames", 1)
+        image = _frame(source, number, width) if number < total else None
+    if image is None:
+        return {"pages": total}, b""
+    out = io.BytesIO()
+    image.save(out, "WEBP", quality=78, method=2)
+    return {"pages": total, "width": image.width, "height": image.height}, out.getvalue()
+
+
+def text(data: bytes, options: dict[str, Any]) -> Answer:
+    """Readable text of a PDF or RTF, at most MAX_TEXT characters, UTF-8."""
+    found = _pdf_text(data) if options["media_type"] == "application/pdf" else _rtf_text(data)
+    return {}, found[:MAX_TEXT].encode("utf-8", "replace")
+
+
+def _pdf_text(data: bytes) -> str:
+    document = _open_pdf(data)
+    pieces: list[str] = []
+    length = 0
+    for index in range(len(document)):
+        piece = document[index].get_textpage().get_text_bounded().replace("\r\n", "\n").strip()
+        pieces.append(piece)
+        length += len(piece)
+        if length > MAX_TEXT:
+            break
+    return "\n\n".join(piece for piece in pieces if piece)
+
+
+def _rtf_text(data: bytes) -> str:
+    from striprtf.striprtf import rtf_to_text
+
+    try:
+        plain: str = rtf_to_text(data.decode("latin-1"), encoding="cp1252", errors="replace")  # type: ignore[no-untyped-call]
+    except Exception as cause:
+        raise Fault("broken") from cause
+    return plain.strip()
+
+
+def _open_pdf(data: bytes) -> Any:
+    import pypdfium2
+
+    try:
+        document = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
+        raise Fault("locked" if error.err_code == 4 else "broken") from error  # 4: FPDF_ERR_PASSWORD
+    if len(document) < 1:
+        raise Fault("broken")
+    return document
+
+
+def _render(document: Any, number: int, width: int) -> Any:
+    sheet = document[number]
+    across, down = sheet.get_size()
+    if across <= 0 or down <= 0:
+        raise Fault("broken")
+    scale = width / across
+    if down * scale > MAX_SIDE:
+        scale = MAX_SIDE / down
+    if across * scale < 1 or down * scale < 1:
+        raise Fault("broken")
+    return sheet.render(scale=scale).to_pil()
+
+
+def _open_image(data: bytes, name: str) -> Any:
+    from PIL import Image, UnidentifiedImageError
+
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow raises at twice this
+    try:
+        image = Image.open(io.BytesIO(data), formats=[name])
+    except Image.DecompressionBombError as cause:
+        raise Fault("pixels") from cause
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as cause:
+        raise Fault("broken") from cause
+    if image.width * image.height > MAX_PIXELS:
+        raise Fault("pixels")
+    return image
+
+
+def _seek(image: Any, index: int) -> None:
+    from PIL import Image
+
+    try:
+        image.seek(index)
+        if image.width * image.height > MAX_PIXELS:
+            raise Fault("pixels")
+        image.load()
+    except Image.DecompressionBombError as cause:
+        raise Fault("pixels") from cause
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, struct.error) as cause:
+        raise Fault("broken") from cause
+
+
+def _frame(image: Any, number: int, width: int) -> Any:
+    _seek(image, number)
+    picture = image.convert("L" if image.mode in ("1", "L") else "RGB")
+    height = max(1, round(picture.height * width / picture.width))
+    if height > 16_000:  # WebP's own limit is 16,383
+        raise Fault("pixels")
+    return picture.resize((width, height)) if picture.width > width else picture
+
+
+TASKS: dict[str, Callable[[bytes, dict[str, Any]], Answer]] = {
+    "check_pdf": check_pdf,
+    "check_tif": check_tif,
+    "to_jpg": to_jpg,
+    "page": page,
+    "text": text,
+}
+
+
+def run(head: dict[str, Any], data: bytes) -> Answer:
+    try:
+        return TASKS[head["task"]](data, head)
+    except Fault as fault:
+        return {"fault": str(fault)}, b""
+    except (MemoryError, RecursionError):
+        return {"fault": "slow"}, b""
+    except Exception:  # a reader's bug on a hostile file: the file is at fault as far as anyone can tell
+        return {"fault": "broken"}, b""
+
+
+def fence() -> None:
+    """No new file, bounded memory, and no life beyond the parent's."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
+
+
+def main() -> None:
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    sys.stdout = sys.stderr  # a reader that prints must not break a frame
+    fence()
+    while len(lengths := source.read(8)) == 8:
+        head_size, body_size = struct.unpack("!II", lengths)
+        head = json.loads(source.read(head_size))
+        answer, body = run(head, source.read(body_size))
+        encoded = json.dumps(answer).encode()
+        sink.write(struct.pack("!II", len(encoded), len(body)) + encoded + body)
+        sink.flush()
+
+
+if __name__ == "__main__":
+    main()
