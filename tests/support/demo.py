@@ -1,0 +1,165 @@
+"""The whole product in a process of its own, for end-to-end tests: started on free ports, driven through var/demo.json."""
+
+from __future__ import annotations
+
+import imaplib
+import json
+import os
+import re
+import signal
+import smtplib
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def free_port_base() -> int:
+    """A base whose 300 ports above look free on loopback."""
+    for base in range(20_000 + (os.getpid() * 300) % 20_000, 60_000, 300):
+        try:
+            for offset in (25, 26, 43, 65, 80, 87, 93, 125, 143, 165, 180, 187, 193):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", base + offset))
+        except OSError:
+            continue
+        return base
+    raise RuntimeError("no free ports")
+
+
+@dataclass
+class Demo:
+    """A running demo. `person("medecin")` and `operator("alpha")` give the entries of var/demo.json."""
+
+    data: Path
+    base: int
+    options: tuple[str, ...] = ()
+    process: subprocess.Popen[bytes] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def start(self, timeout: float = 60) -> Demo:
+        self.data.mkdir(parents=True, exist_ok=True)
+        log = open(self.data / "demo.log", "ab")  # noqa: SIM115
+        command = [sys.executable, "-m", "runtime.cli", "demo", "--data", str(self.data), "--port-base", str(self.base)]
+        self.process = subprocess.Popen(
+            [*command, *self.options], cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+        )
+        deadline = time.monotonic() + timeout
+        while b"Ctrl-C" not in (self.data / "demo.log").read_bytes()[self._read :]:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("the demo did not start:\n" + (self.data / "demo.log").read_text()[-3000:])
+            time.sleep(0.05)
+        self.facts = json.loads((self.data / "demo.json").read_text())
+        return self
+
+    @property
+    def _read(self) -> int:
+        return self.__dict__.setdefault("_log_start", (self.data / "demo.log").stat().st_size)
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                raise
+        self.__dict__.pop("_log_start", None)
+
+    # ---------------------------------------------------------------- facts
+    def person(self, role: str) -> dict[str, Any]:
+        return next(p for p in self.facts["people"] if p["role"] == role)
+
+    def member(self, role: str, number: int) -> dict[str, Any]:
+        return [p for p in self.facts["people"] if p["role"] == role][number]
+
+    def operator(self, name: str = "alpha") -> dict[str, Any]:
+        return next(o for o in self.facts["operators"] if o["name"] == name)
+
+    def door(self, name: str, operator: str = "alpha") -> tuple[str, int]:
+        host, port = self.operator(operator)[name].rsplit(":", 1)
+        return host, int(port)
+
+    def url(self, path: str = "/") -> str:
+        host, port = self.door("web")
+        return f"http://{host}:{port}{path}"
+
+    def trust(self, operator: str = "alpha") -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self.operator(operator)["ca"])
+        context.check_hostname = False  # the certificate names mail.alpha.example, we come through loopback
+        return context
+
+    def code(self, role: str, since: float, timeout: float = 10) -> str:
+        """The one-time code that was sent after `since` (time.time())."""
+        path = Path(self.person(role)["codes"])
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if path.exists() and path.stat().st_mtime >= since - 0.01:
+                found = re.findall(r"\b\d{6}\b", path.read_text())
+                if found:
+                    return str(found[-1])
+            time.sleep(0.05)
+        raise AssertionError(f"no code for {role}")
+
+    # ---------------------------------------------------------------- doors
+    @contextmanager
+    def submission(self, person: dict[str, Any]):
+        with smtplib.SMTP(*self.door("submission", person["operator"]), timeout=20) as smtp:
+            smtp.starttls(context=self.trust(person["operator"]))
+            smtp.login(person["login"], person["password"])
+            yield smtp
+
+    def send(self, role: str, to: str, subject: str, text: str = "Bonjour.", **options: Any) -> EmailMessage:
+        """A message by submission; `attachments` are (name, bytes, maintype, subtype); `headers` are added."""
+        person = self.person(role)
+        message = compose(person["address"], to, subject, text, **options)
+        with self.submission(person) as smtp:
+            smtp.send_message(message)
+        return message
+
+    @contextmanager
+    def imap(self, person: dict[str, Any]):
+        host, port = self.door("imaps", person["operator"])
+        connection = imaplib.IMAP4_SSL(host, port, ssl_context=self.trust(person["operator"]), timeout=20)
+        connection.login(person["login"], person["password"])
+        try:
+            yield connection
+        finally:
+            connection.logout()
+
+    def wait_for(self, person: dict[str, Any], subject: str, folder: str = "INBOX", timeout: float = 15) -> bytes:
+        """The message whose subject holds `subject`, once it is there."""
+        deadline = time.monotonic() + timeout
+        with self.imap(person) as imap:
+            while time.monotonic() < deadline:
+                imap.select(folder)
+                _, found = imap.uid("SEARCH", "CHARSET", "UTF-8", "SUBJECT", quoted(subject))
+                if found[0]:
+                    _, parts = imap.uid("FETCH", found[0].split()[-1].decode(), "(BODY.PEEK[])")
+                    return bytes(parts[0][1])
+                time.sleep(0.1)
+        raise AssertionError(f"no message {subject!r} in {folder} of {person['role']}")
+
+
+def compose(sender: str, to: str, subject: str, text: str, **options: Any) -> EmailMessage:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = sender, to, subject
+    message["Message-ID"] = options.get("message_id") or f"<{time.time_ns()}@tests.example>"
+    for name, value in options.get("headers", {}).items():
+        message[name] = value
+    message.set_content(text)
+    for name, data, maintype, subtype in options.get("attachments", ()):
+        message.add_attachment(data, maintype=maintype, subtype=subtype, filename=name)
+    return message
+
+
+def quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
