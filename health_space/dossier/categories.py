@@ -83,14 +83,14 @@ _RULES = tuple((category, re.compile(rf"\b(?:{words})\b")) for category, words i
 def guess(file_name: str, subject: str) -> str:
     """Category of an attachment from its file name, else from the message's subject; `AUTR_DOC` when neither speaks."""
     for text in (file_name, subject):
-        folded = _fold(text)
+        folded = fold(text)
         for category, words in _RULES:
             if words.search(folded):
                 return category
     return OTHER
 
 
-def _fold(text: str) -> str:
+def fold(text: str) -> str:
     """Lower case without accents; everything that is no letter or digit becomes a space."""
     plain = unicodedata.normalize("NFKD", text[:300]).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", " ", plain)

@@ -1,7 +1,8 @@
 """Filing, listing, opening and reading the documents of one citizen (rules.md section 8, DOC-01 to DOC-15).
 
 Every query starts from a `Dossier`, which can only be had by its box: an id that belongs to a neighbour finds nothing. Who may
-ask for which box is decided before (`profiles.operations.may_act_for`). Functions are synchronous: run them in `db.read` or `db.write`.
+ask for which box is decided before (`profiles.operations.may_act_for`). Functions are synchronous: run them in `db.read` or
+`db.write`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sqlalchemy import Connection, insert, select, update
 from foundation.blobs import BlobRef, Blobs, PreparedBlob
 from foundation.database import Transaction
 from foundation.keys import Key, KeyRing
-from health_space.dossier.categories import LABELS, PRESCRIPTIONS
+from health_space.dossier.categories import LABELS, PRESCRIPTIONS, fold
 from health_space.dossier.tables import documents, dossiers, filings
 
 
@@ -155,9 +156,9 @@ def documents_in(
         case Sort.OLD:
             found.sort(key=lambda d: (d.act_date, d.added_at, d.id))
         case Sort.TITLE:
-            found.sort(key=lambda d: (d.title.casefold(), d.id))
+            found.sort(key=lambda d: (fold(d.title), d.id))
         case Sort.AUTHOR:
-            found.sort(key=lambda d: (d.author_name.casefold(), -d.id))
+            found.sort(key=lambda d: (fold(d.author_name), -d.id))
     return found
 
 

@@ -69,6 +69,7 @@ def to_jpg(data: bytes, options: dict[str, Any]) -> Answer:
         flat.paste(layer, mask=layer.getchannel("A"))
     else:
         flat = upright.convert("L" if upright.mode in ("1", "L", "I", "I;16") else "RGB")
+    flat.info.clear()  # Pillow would write the comment, XMP and colour profile again
     for quality in QUALITIES:
         out = io.BytesIO()
         flat.save(out, "JPEG", quality=quality, optimize=True)
