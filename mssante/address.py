@@ -45,7 +45,9 @@ def parse_address(text: str) -> Address | Invalid:
     if not text or len(text.encode("utf-8", "replace")) > 254:
         return Invalid(Fault.FORMAT, "an address has 1 to 254 octets")
     try:
-        checked = validate_email(text, check_deliverability=False, globally_deliverable=False, allow_quoted_local=True)
+        checked = validate_email(
+            text, check_deliverability=False, globally_deliverable=False, allow_quoted_local=True, strict=True
+        )
     except EmailNotValidError:
         return Invalid(Fault.FORMAT, "not a valid address (RFC 5321 4.1.2)")
     if checked.ascii_domain is None:
@@ -83,6 +85,6 @@ def citizen_ins(address: Address, citizen_domain: str) -> Ins | Invalid | None:
 # top label is not a number. Lengths: local part 64, domain 190, which keeps the whole below 254.
 _PLAIN = re.compile(
     r"(?=[^@]{1,64}@[^@]{4,189}\Z)"
-    r"([A-Za-z0-9_+=-]+(?:\.[A-Za-z0-9_+=-]+)*)"
+    r"([A-Za-z0-9_'+=-]+(?:\.[A-Za-z0-9_'+=-]+)*)"
     r"@((?:(?![A-Za-z0-9]{2}--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63})"
 )
