@@ -1,0 +1,190 @@
+"""Web sessions: an opaque 256-bit id in a cookie, its SHA-256 in the database, nothing to forge and everything to revoke.
+
+A session passes two stages: password given (CODE), then one-time code given (SIGNED_IN); the id changes at each step (no session
+fixation). It ends after 20 minutes without a page (5 on a shared computer) and after 12 hours whatever happens. An ended row is
+kept for a day, so that a form sent too late is given back to the same person (`kept`); it opens nothing any more.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import secrets
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from hashlib import sha256
+
+from sqlalchemy import Connection, delete, select, update
+
+from foundation.clock import HOUR, MINUTE
+from foundation.database import Transaction
+from foundation.keys import KeyRing, Tampered
+from foundation.web.tables import web_kept_forms, web_sessions
+
+IDLE = 20 * MINUTE
+IDLE_SHARED = 5 * MINUTE
+ABSOLUTE = 12 * HOUR
+CODE_STEP = 15 * MINUTE
+KEPT = 26 * HOUR  # WCAG 2.2.6 asks 20 hours, we promise 24
+TOUCH = MINUTE // 2  # `seen_at` is not written more often than this
+
+
+class Stage(IntEnum):
+    CODE = 1
+    SIGNED_IN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One signed-in browser. `person` signed in, `profile` is for whom they act now; `data` is small and sealed at rest."""
+
+    id: str
+    stage: Stage
+    person: int
+    profile: int
+    shared_computer: bool
+    created_at: int
+    seen_at: int
+    data: dict[str, str] = field(default_factory=dict)
+
+    def alive(self, now: int) -> bool:
+        if self.stage is Stage.CODE:
+            return now - self.created_at < CODE_STEP
+        idle = IDLE_SHARED if self.shared_computer else IDLE
+        return now - self.seen_at < idle and now - self.created_at < ABSOLUTE
+
+    def csrf(self) -> str:
+        return csrf_token(self.id, self.profile)
+
+    def __repr__(self) -> str:
+        return f"Session({self.stage.name}, person {self.person}, profile {self.profile})"
+
+
+def new_id() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def csrf_token(session_id: str, profile: int) -> str:
+    """Bound to the profile too: a page left open on one profile cannot act for another."""
+    return hmac.digest(session_id.encode(), b"csrf %d" % profile, sha256).hex()[:32]
+
+
+def open_session(
+    tx: Transaction,
+    keys: KeyRing,
+    now: int,
+    stage: Stage,
+    person: int,
+    data: dict[str, str],
+    shared_computer: bool = False,
+    replaces: Session | None = None,
+) -> Session:
+    """A fresh session under a fresh id; `replaces` ends at the same instant."""
+    if replaces is not None:
+        end(tx, replaces)
+    session = Session(new_id(), stage, person, person, shared_computer, now, now, data)
+    row = {
+        "id_hash": _hash(session.id),
+        "stage": int(stage),
+        "person": person,
+        "profile": person,
+        "shared_computer": int(shared_computer),
+        "created_at": now,
+        "seen_at": now,
+        "sealed": _seal(keys, session),
+    }
+    tx.execute(web_sessions.insert(), row)
+    return session
+
+
+def find(conn: Connection, keys: KeyRing, session_id: str) -> Session | None:
+    """The session of a cookie, alive or ended: the caller asks `alive`."""
+    row = conn.execute(select(web_sessions).where(web_sessions.c.id_hash == _hash(session_id))).first()
+    if row is None:
+        return None
+    try:
+        data = json.loads(keys.registry.open(row.sealed, b"web session" + row.id_hash))
+    except Tampered:
+        return None
+    return Session(
+        session_id,
+        Stage(row.stage),
+        row.person,
+        row.profile,
+        bool(row.shared_computer),
+        row.created_at,
+        row.seen_at,
+        data,
+    )
+
+
+def touch(tx: Transaction, session: Session, now: int) -> None:
+    tx.execute(update(web_sessions).where(web_sessions.c.id_hash == _hash(session.id)).values(seen_at=now))
+
+
+def save(tx: Transaction, keys: KeyRing, session: Session) -> None:
+    """Writes `profile` and `data` back."""
+    values = {"profile": session.profile, "sealed": _seal(keys, session)}
+    tx.execute(update(web_sessions).where(web_sessions.c.id_hash == _hash(session.id)).values(values))
+
+
+def remember(tx: Transaction, keys: KeyRing, session: Session, data: dict[str, str]) -> Session:
+    """The session with `data` added; an empty value forgets its name."""
+    merged = {name: value for name, value in {**session.data, **data}.items() if value}
+    changed = replace(session, data=merged)
+    save(tx, keys, changed)
+    return changed
+
+
+def end(tx: Transaction, session: Session) -> None:
+    """Signing out: nothing is left of it."""
+    tx.execute(delete(web_sessions).where(web_sessions.c.id_hash == _hash(session.id)))
+
+
+def end_all(tx: Transaction, person: int) -> None:
+    tx.execute(delete(web_sessions).where(web_sessions.c.person == person))
+
+
+def sweep(tx: Transaction, now: int) -> None:
+    """Daily: ended sessions and kept forms past their time."""
+    tx.execute(delete(web_sessions).where(web_sessions.c.seen_at < now - KEPT))
+    tx.execute(delete(web_kept_forms).where(web_kept_forms.c.kept_at < now - KEPT))
+
+
+# ------------------------------------------------------------------ what was typed when the session ended
+def keep_form(tx: Transaction, keys: KeyRing, now: int, person: int, path: str, values: dict[str, str]) -> None:
+    """Keeps, sealed, the text of a form sent too late; one per person and page, the last one wins."""
+    key = keys.lookup("kept form", path)
+    where = (web_kept_forms.c.person == person) & (web_kept_forms.c.path_hash == key)
+    tx.execute(delete(web_kept_forms).where(where))
+    sealed = keys.registry.seal(json.dumps(values).encode(), _kept_context(person, key))
+    tx.execute(web_kept_forms.insert(), {"person": person, "path_hash": key, "kept_at": now, "sealed": sealed})
+
+
+def kept_form(conn: Connection, keys: KeyRing, now: int, person: int, path: str) -> dict[str, str]:
+    """What `keep_form` kept for this page, or nothing."""
+    key = keys.lookup("kept form", path)
+    table = web_kept_forms.c
+    wanted = select(table.sealed).where(table.person == person, table.path_hash == key, table.kept_at > now - KEPT)
+    sealed = conn.execute(wanted).scalar()
+    if sealed is None:
+        return {}
+    values: dict[str, str] = json.loads(keys.registry.open(sealed, _kept_context(person, key)))
+    return values
+
+
+def drop_form(tx: Transaction, keys: KeyRing, person: int, path: str) -> None:
+    key = keys.lookup("kept form", path)
+    tx.execute(delete(web_kept_forms).where(web_kept_forms.c.person == person, web_kept_forms.c.path_hash == key))
+
+
+def _hash(session_id: str) -> bytes:
+    return sha256(session_id.encode()).digest()
+
+
+def _seal(keys: KeyRing, session: Session) -> bytes:
+    return keys.registry.seal(json.dumps(session.data).encode(), b"web session" + _hash(session.id))
+
+
+def _kept_context(person: int, path_hash: bytes) -> bytes:
+    return b"kept form %d " % person + path_hash

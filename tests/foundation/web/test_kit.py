@@ -1,0 +1,318 @@
+"""The kit over a real socket: sessions, forms, headers, error pages, what is kept when a session ends."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, select
+from starlette.responses import Response
+
+from foundation.clock import HOUR, MINUTE
+from foundation.database import Database, metadata
+from foundation.keys import KeyRing
+from foundation.web import sessions
+from foundation.web.forms import Fault
+from foundation.web.kit import Around, Link, Page, Profile, Visit, Web, WebSettings
+from foundation.web.sessions import Session, Stage
+from foundation.web.tables import web_kept_forms, web_sessions
+from tests.support.web import Visitor, serving
+
+CLAIRE, LOUISE, OTHER = 7, 8, 9
+FORM = """{% extends "web/layout.html" %}{% block content %}<p>Bonjour ! {{ visit.profile.name if profiles else "" }}</p>
+<form method="post">{{ ui.csrf(csrf) }}{{ ui.textarea("texte", "Votre texte", texte, "Écrivez « ici »", errors) }}
+{{ ui.files("pieces", "Pièces jointes") }}<button>Envoyer</button></form>{% endblock %}"""
+
+
+class World:
+    def __init__(self, folder: Path) -> None:
+        self.now = 1_800_000_000_000
+        self.db = Database(f"sqlite:///{folder}/web.db")
+        metadata.create_all(self.db.engine, tables=[web_sessions, web_kept_forms])
+        self.keys = KeyRing(bytes(range(32)))
+        self.received: list[object] = []
+        self.children = {CLAIRE: (CLAIRE, LOUISE), OTHER: (OTHER,)}
+        (folder / "form.html").write_text(FORM)
+        self.web = Web(
+            self.db,
+            self.keys,
+            WebSettings(https=False),
+            {"test": folder},
+            (Link("/ecrire", "Écrire"),),
+            self.around,
+            lambda: self.now,
+        )
+        table = (
+            Page("/ecrire", write, "GET POST", max_octets=200_000),
+            Page("/public", write, "GET POST", public=True),
+            Page("/numero/{numero}", number),
+            Page("/panne", broken),
+        )
+        self.app = self.web.app(self.web.routes(table, self))
+
+    def around(self, conn: Connection, person: int) -> Around:
+        names = {CLAIRE: "Claire Morel", LOUISE: "Louise Morel", OTHER: "Autre"}
+        return Around(tuple(Profile(b, names[b]) for b in self.children[person]), {"/ecrire": 2})
+
+    async def sign_in(
+        self, visitor: Visitor, person: int = CLAIRE, stage: Stage = Stage.SIGNED_IN, shared: bool = False
+    ) -> Session:
+        opened = await self.db.write(sessions.open_session, self.keys, self.now, stage, person, {}, shared)
+        visitor.cookies[self.web.cookie] = opened.id
+        return opened
+
+
+async def write(visit: Visit, world: World) -> Response:
+    if visit.request.method == "GET":
+        kept = await visit.kept_form() if visit.session else {}
+        return visit.render("test/form.html", "Écrire", texte=kept.get("texte", ""))
+    world.received.append(visit.form)
+    if visit.form.too_large:
+        fault = Fault("pieces", f"Vos fichiers font {visit.form.too_large} octets.")
+        return visit.render("test/form.html", "Écrire", texte=visit.form.get("texte"), errors=[fault])
+    if not visit.form.get("texte"):
+        return visit.render("test/form.html", "Écrire", texte="", errors=[Fault("texte", "Écrivez votre texte.")])
+    return visit.redirect("/ecrire", "envoye")
+
+
+async def number(visit: Visit, world: World) -> Response:
+    visit.number("numero")
+    return visit.render("test/form.html", "Numéro", texte="")
+
+
+async def broken(visit: Visit, world: World) -> Response:
+    raise ValueError("Madame Morel, INS 123")
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    made = World(tmp_path)
+    yield made
+    await made.db.close()
+
+
+@pytest.fixture
+async def visitor(world: World) -> AsyncIterator[Visitor]:
+    async with serving(world.app) as origin:
+        yield Visitor(origin)
+
+
+async def test_without_a_session_the_reader_is_sent_to_sign_in_and_back(visitor: Visitor) -> None:
+    answer = await visitor.get("/ecrire")
+    assert (answer.status, answer.location) == (303, "/connexion?suite=/ecrire")
+
+
+async def test_the_code_step_opens_no_page(world: World, visitor: Visitor) -> None:
+    await world.sign_in(visitor, stage=Stage.CODE)
+    assert (await visitor.get("/ecrire")).status == 303
+    assert (await visitor.get("/public")).status == 200
+
+
+async def test_a_page_shows_the_profile_and_french_typography(world: World, visitor: Visitor) -> None:
+    await world.sign_in(visitor)
+    answer = await visitor.get("/ecrire")
+    assert answer.status == 200
+    assert "Profil\u00a0: <strong>Claire Morel</strong>" in answer.text
+    assert "Bonjour\u00a0!" in answer.text
+    assert "Écrivez «\u00a0ici\u00a0»" in answer.text
+    assert "Passer à Louise Morel" in answer.text
+    assert 'lang="fr"' in answer.text
+
+
+async def test_headers_of_every_answer(world: World, visitor: Visitor) -> None:
+    await world.sign_in(visitor)
+    for path in ("/ecrire", "/nulle-part", "/panne"):
+        headers = (await visitor.get(path)).headers
+        assert headers["content-security-policy"].startswith("default-src 'none'")
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["cache-control"] == "no-store"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(("shared", "idle"), [(False, 20), (True, 5)])
+async def test_a_session_ends_when_nothing_happens(world: World, visitor: Visitor, shared: bool, idle: int) -> None:
+    await world.sign_in(visitor, shared=shared)
+    world.now += idle * MINUTE - 1
+    assert (await visitor.get("/ecrire")).status == 200
+    world.now += idle * MINUTE - 1
+    assert (await visitor.get("/ecrire")).status == 200
+    world.now += idle * MINUTE
+    assert (await visitor.get("/ecrire")).location.endswith("&fin=1")
+
+
+async def test_a_session_ends_after_twelve_hours_whatever_happens(world: World, visitor: Visitor) -> None:
+    await world.sign_in(visitor)
+    for _ in range(48):
+        assert (await visitor.get("/ecrire")).status == 200
+        world.now += 15 * MINUTE
+    assert (await visitor.get("/ecrire")).status == 303
+
+
+async def test_the_database_holds_no_session_id(world: World, visitor: Visitor, tmp_path: Path) -> None:
+    opened = await world.sign_in(visitor)
+    await visitor.post("/ecrire", {"texte": "bonjour"})
+    raw = b"".join(p.read_bytes() for p in tmp_path.glob("web.db*") if p.is_file())
+    assert opened.id.encode() not in raw
+
+
+async def test_a_form_needs_the_token(world: World, visitor: Visitor) -> None:
+    await world.sign_in(visitor)
+    for token in ("", "0" * 32):
+        assert (await visitor.post("/ecrire", {"texte": "x"}, token=token)).status == 403
+    assert world.received == []
+    good = await visitor.post("/ecrire", {"texte": "x"})
+    assert (good.status, good.location) == (303, "/ecrire?fait=envoye")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "http://mechant.example"},
+        {"origin": "null"},
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site"},
+    ],
+)
+async def test_a_form_of_another_site_is_refused(world: World, visitor: Visitor, headers: dict[str, str]) -> None:
+    await world.sign_in(visitor)
+    token = await visitor.token("/ecrire")
+    assert (await visitor.post("/ecrire", {"texte": "x"}, token=token, **headers)).status == 403
+    assert world.received == []
+
+
+async def test_a_token_is_bound_to_the_profile(world: World, visitor: Visitor) -> None:
+    opened = await world.sign_in(visitor)
+    token = await visitor.token("/ecrire")
+    await world.db.write(sessions.save, world.keys, sessions.replace(opened, profile=LOUISE))
+    answer = await visitor.post("/ecrire", {"texte": "pour Claire"}, token=token)
+    assert answer.status == 403
+    assert "Rien n'a été envoyé" in answer.words
+
+
+async def test_a_profile_whose_right_was_withdrawn_is_left_at_once(world: World, visitor: Visitor) -> None:
+    opened = await world.sign_in(visitor)
+    await world.db.write(sessions.save, world.keys, sessions.replace(opened, profile=LOUISE))
+    assert "Profil : Louise" in (await visitor.get("/ecrire")).words
+    world.children[CLAIRE] = (CLAIRE,)
+    assert "Profil : Claire" in (await visitor.get("/ecrire")).words
+
+
+async def test_errors_are_told_first_and_values_kept(world: World, visitor: Visitor) -> None:
+    await world.sign_in(visitor)
+    answer = await visitor.post("/ecrire", {"texte": "   "})
+    assert answer.status == 422
+    assert answer.title().startswith("Erreur : ")
+    summary = answer.tree.css_first(".errors a")
+    assert summary is not None
+    assert summary.attributes["href"] == "#texte"
+    area = answer.tree.css_first("#texte")
+    assert area is not None
+    assert area.attributes["aria-describedby"] == "texte-aide texte-erreur"
+    assert area.attributes["aria-invalid"] == "true"
+
+
+async def test_files_come_whole_and_without_path(world: World, visitor: Visitor) -> None:
+    await world.sign_in(visitor)
+    content = bytes(range(256)) * 300
+    files = [
+        ("pieces", "C:\\Users\\moi\\scan.pdf", "application/pdf", content),
+        ("pieces", "", "application/octet-stream", b""),
+    ]
+    assert (await visitor.upload("/ecrire", {"texte": "voici"}, files)).status == 303
+    form = world.received[0]
+    assert [(u.name, u.content == content) for u in form.uploads("pieces")] == [("scan.pdf", True)]  # type: ignore[attr-defined]
+
+
+async def test_too_large_keeps_the_text_and_says_both_figures(world: World, visitor: Visitor) -> None:
+    await world.sign_in(visitor)
+    answer = await visitor.upload(
+        "/ecrire", {"texte": "gardé"}, [("pieces", "a.pdf", "application/pdf", b"x" * 300_000)]
+    )
+    assert answer.status == 422
+    assert "gardé" in answer.text
+
+
+async def test_a_broken_form_is_refused_with_a_page(world: World, visitor: Visitor) -> None:
+    await world.sign_in(visitor)
+    token = await visitor.token("/ecrire")
+    for kind in ("multipart/form-data; boundary=zz", "application/json"):
+        answer = await visitor.post("/ecrire", {"texte": "x"}, token=token, content_type=kind)
+        assert answer.status == 400
+        assert "Rien n'a été envoyé" in answer.words
+
+
+async def test_what_was_typed_too_late_is_given_back(world: World, visitor: Visitor, tmp_path: Path) -> None:
+    await world.sign_in(visitor)
+    token = await visitor.token("/ecrire")
+    world.now += HOUR
+    typed = "Mon long message\nsur deux lignes"
+    answer = await visitor.post("/ecrire", {"texte": typed}, token=token)
+    assert answer.location == "/connexion?suite=/ecrire&garde=1"
+    assert world.received == []
+    raw = b"".join(p.read_bytes() for p in tmp_path.glob("web.db*") if p.is_file())
+    assert b"long message" not in raw
+    world.now += 23 * HOUR
+    await world.sign_in(visitor)
+    assert typed in (await visitor.get("/ecrire")).text
+    stranger = Visitor(visitor.origin)
+    await world.sign_in(stranger, OTHER)
+    assert "long message" not in (await stranger.get("/ecrire")).text
+    assert (await visitor.post("/ecrire", {"texte": typed})).status == 303
+    assert "long message" not in (await visitor.get("/ecrire")).text  # sent: nothing is left
+
+
+async def test_a_forged_form_is_not_kept(world: World, visitor: Visitor) -> None:
+    await world.sign_in(visitor)
+    world.now += HOUR
+    answer = await visitor.post("/ecrire", {"texte": "piège"}, token="0" * 32)
+    assert answer.location == "/connexion?suite=/ecrire&fin=1"
+    assert await world.db.read(lambda conn: conn.execute(select(web_kept_forms)).all()) == []
+
+
+async def test_public_form_before_any_session(world: World, visitor: Visitor) -> None:
+    assert (await visitor.post("/public", {"texte": "x"})).status == 303
+    assert (await Visitor(visitor.origin).post("/public", {"texte": "x"}, token="")).status == 403
+
+
+@pytest.mark.parametrize("path", ["/nulle-part", "/numero/abc", "/numero/99999999999999999999", "/numero/²"])
+async def test_what_does_not_exist(world: World, visitor: Visitor, path: str) -> None:
+    await world.sign_in(visitor)
+    answer = await visitor.get(path.replace("²", "%C2%B2"))
+    assert answer.status == 404
+    assert "Page introuvable" in answer.title()
+
+
+async def test_a_fault_gives_a_reference_and_leaks_nothing(
+    world: World, visitor: Visitor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await world.sign_in(visitor)
+    answer = await visitor.get("/panne")
+    assert answer.status == 500
+    reference = answer.tree.css_first(".code")
+    assert reference is not None
+    log = "".join(capsys.readouterr())
+    assert reference.text() in log
+    assert "Morel" not in log
+    assert "Morel, INS" not in answer.text
+
+
+async def test_static_files_are_small_and_kept(world: World, visitor: Visitor) -> None:
+    css = await visitor.get(world.web.static.address("kit.css"), accept_encoding="gzip")
+    assert css.headers["content-encoding"] == "gzip"
+    assert len(css.body) < 15_000
+    assert "immutable" in css.headers["cache-control"]
+    assert (await visitor.get(world.web.static.address("../kit.py"))).status == 404
+
+
+async def test_https_cookie_is_host_bound(tmp_path: Path, world: World) -> None:
+    web = Web(world.db, world.keys, WebSettings(), {"test": tmp_path}, (), world.around)
+    async with serving(web.app(web.routes((Page("/public", write, public=True),), world))) as origin:
+        answer = await Visitor(origin).get("/public")
+    cookie = answer.headers["set-cookie"]
+    assert cookie.startswith("__Host-session=")
+    for word in ("Secure", "HttpOnly", "SameSite=lax", "Path=/"):
+        assert word in cookie
+    assert "Domain" not in cookie
+    assert "max-age=31536000" in answer.headers["strict-transport-security"]

@@ -1,0 +1,141 @@
+"""A real uvicorn on a free loopback port, and a small browser without JavaScript over http.client."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import uvicorn
+from selectolax.lexbor import LexborHTMLParser
+from starlette.types import ASGIApp
+
+AXE = Path(__file__).parents[1] / "vendor" / "axe" / "axe.min.js"
+
+
+@contextlib.asynccontextmanager
+async def serving(app: ASGIApp) -> AsyncIterator[str]:
+    """`http://127.0.0.1:port` for as long as the block lasts."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off", ws="none")
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.005)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def tree(self) -> LexborHTMLParser:
+        return LexborHTMLParser(self.body)
+
+    @property
+    def words(self) -> str:
+        """The page's text with plain spaces and apostrophes."""
+        node = self.tree.body
+        assert node is not None
+        return " ".join(node.text(separator=" ").replace("\u00a0", " ").replace("’", "'").split())
+
+    @property
+    def location(self) -> str:
+        return self.headers["location"] or ""
+
+    def title(self) -> str:
+        node = self.tree.css_first("title")
+        assert node is not None
+        return node.text().replace("\u00a0", " ").replace("’", "'")
+
+
+class Visitor:
+    """Keeps cookies, follows no redirect, runs no script; the blocking client runs in a thread."""
+
+    def __init__(self, origin: str) -> None:
+        self.origin = origin
+        self.host = origin.removeprefix("http://")
+        self.cookies: dict[str, str] = {}
+
+    async def get(self, path: str, **headers: str) -> Answer:
+        return await asyncio.to_thread(self._ask, "GET", path, None, headers)
+
+    async def follow(self, answer: Answer) -> Answer:
+        assert answer.status == 303, (answer.status, answer.text[:2000])
+        return await self.get(answer.location)
+
+    async def post(self, path: str, values: dict[str, str], token: str | None = None, **headers: str) -> Answer:
+        """`token` None: taken from the page at `path`."""
+        if token is None:
+            token = await self.token(path)
+        body = urlencode({"_csrf": token, **values}).encode()
+        headers.setdefault("content_type", "application/x-www-form-urlencoded")
+        return await asyncio.to_thread(self._ask, "POST", path, body, headers)
+
+    async def upload(
+        self, path: str, values: dict[str, str], files: list[tuple[str, str, str, bytes]], token: str | None = None
+    ) -> Answer:
+        """`files`: (field, file name, media type, content)."""
+        if token is None:
+            token = await self.token(path)
+        boundary = secrets.token_hex(12)
+        parts = [
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+            for name, value in {"_csrf": token, **values}.items()
+        ]
+        for field, name, kind, content in files:
+            head = f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n'
+            parts.append(f"{head}Content-Type: {kind}\r\n\r\n".encode() + content + b"\r\n")
+        body = b"".join(parts) + f"--{boundary}--\r\n".encode()
+        headers = {"content-type": f"multipart/form-data; boundary={boundary}"}
+        return await asyncio.to_thread(self._ask, "POST", path, body, headers)
+
+    async def token(self, path: str) -> str:
+        page = await self.get(path)
+        node = page.tree.css_first("main input[name=_csrf]") or page.tree.css_first("input[name=_csrf]")
+        assert node is not None, (page.status, page.location, page.words[:500])
+        return node.attributes["value"] or ""
+
+    def _ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
+        connection = http.client.HTTPConnection(self.host, timeout=30)
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self.cookies:
+            sent["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        if method == "POST":
+            sent.setdefault("origin", self.origin)
+        try:
+            connection.request(method, path, body, sent)
+            response = connection.getresponse()
+            answer = Answer(response.status, response.headers, response.read())
+        finally:
+            connection.close()
+        for cookie in answer.headers.get_all("set-cookie") or []:
+            name, _, rest = cookie.partition("=")
+            self.cookies[name] = rest.split(";")[0].strip('"')
+        return answer
+
+
+async def axe(page: Any) -> list[str]:
+    """Violations of axe-core 4.14.1 on a Playwright page, as readable lines; injected through evaluate, under the page's own CSP."""
+    await page.evaluate(AXE.read_text())
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    result = await page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", tags)
+    return [f"{v['id']}: {v['help']} {[n['html'][:160] for n in v['nodes']]}" for v in result["violations"]]
