@@ -1,0 +1,149 @@
+"""docs/rules.md section 1, over real sockets: each fault at the border is told with its exact code, in words."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from certs.authority import Authority
+from foundation.clock import DAY, HOUR, system_clock
+from tests.support.demo import Demo
+from tests.support.peer import Peer, authority, certificate_of, issue, mail
+
+BETA = "antoine.vidal@medecins.beta.example"
+GP = "camille.roche@medecins.alpha.example"
+
+
+def test_the_listed_operator_with_its_listed_certificate_delivers(demo: Demo) -> None:
+    with Peer(demo, certificate_of(demo)) as peer:
+        code, text = peer.send(BETA, GP, mail(BETA, GP, "Passage de la frontière"))
+        assert code == 250, text
+    assert b"Passage de la fronti" in demo.wait_for(demo.person("medecin"), "Passage de la frontière")
+
+
+def test_plain_text_is_refused_after_offering_starttls(demo: Demo) -> None:
+    with Peer(demo, tls=False) as peer:
+        assert peer.smtp.has_extn("starttls")
+        code, text = peer.mail(BETA)
+        assert (code, text[:5]) == (530, "5.7.0")
+
+
+@pytest.mark.parametrize("fault", ["none", "self-signed", "expired", "not yet valid", "revoked", "wrong name"])
+def test_a_faulty_certificate_is_told_never_dropped(demo: Demo, fault: str) -> None:
+    now, ca = system_clock(), authority(demo)
+    match fault:
+        case "none":
+            certificate = None
+        case "self-signed":
+            certificate = issue(Authority.create(now, label="AUTRE"), "mail.beta.example")
+        case "expired":
+            certificate = issue(ca, start=now - 20 * DAY, end=now - DAY)
+        case "not yet valid":
+            certificate = issue(ca, start=now + DAY, end=now + 20 * DAY)
+        case "revoked":
+            certificate = issue(ca)
+            ca.revoke(certificate.certificate, now - HOUR)
+            ca.save(demo.data / "pki", now)
+        case _:
+            certificate = issue(ca)  # in order, but not the one listed for the domain
+    with Peer(demo, certificate) as peer:
+        code, text = peer.mail(BETA)
+        assert (code, text[:5]) == (550, "5.7.1"), text
+    expected = {
+        "none": "no client certificate",
+        "self-signed": "authority",
+        "expired": "expired",
+        "not yet valid": "not yet valid",
+        "revoked": "revoked",
+        "wrong name": "medecins.beta.example",
+    }
+    assert expected[fault] in text
+
+
+def test_an_unlisted_domain_is_refused_on_both_sides(demo: Demo) -> None:
+    with Peer(demo, certificate_of(demo)) as peer:
+        code, text = peer.mail("someone@unlisted.example")
+        assert (code, text[:5]) == (550, "5.7.1"), text
+        assert "unlisted.example" in text
+        assert peer.mail(BETA)[0] == 250
+        code, text = peer.rcpt("someone@unlisted.example")
+        assert (code, text[:5]) == (550, "5.7.1"), text
+
+
+def test_the_peer_may_not_relay_to_a_third_operator(demo: Demo) -> None:
+    with Peer(demo, certificate_of(demo)) as peer:
+        peer.mail(BETA)
+        assert peer.rcpt("quelqu.un@medecins.beta.example")[0] == 550
+
+
+def test_a_forged_from_header_is_refused(demo: Demo) -> None:
+    with Peer(demo, certificate_of(demo)) as peer:
+        code, text = peer.send(BETA, GP, mail(GP, GP))
+        assert (code, text[:5]) == (550, "5.7.1"), text
+
+
+SMUGGLING = [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r\n.\r", b"\n\n.\r\n", b"\r.\r\n", b"\r\n\r.\r\n"]
+
+
+@pytest.mark.parametrize("end", SMUGGLING, ids=[repr(end) for end in SMUGGLING])
+def test_no_end_of_data_but_crlf_dot_crlf(demo: Demo, end: bytes) -> None:
+    """After a false end of data the rest must not be read as commands: at most one message, here none."""
+    inner = b"MAIL FROM:<evil@medecins.beta.example>\r\nRCPT TO:<camille.roche@medecins.alpha.example>\r\nDATA\r\n"
+    with Peer(demo, certificate_of(demo)) as peer:
+        assert peer.mail(BETA)[0] == 250
+        assert peer.rcpt(GP)[0] == 250
+        assert peer.do("DATA")[0] == 354
+        smuggled = mail(BETA, GP, "Contrebande")
+        peer.smtp.send(mail(BETA, GP, "Porteur") + end + inner + smuggled + b"\r\n.\r\n")
+        code, text = peer._reply()
+        assert code >= 500, text
+        peer.smtp.sock.settimeout(0.5)
+        with pytest.raises((TimeoutError, OSError)):
+            peer._reply()
+    with demo.imap(demo.person("medecin")) as imap:
+        imap.select("INBOX")
+        for subject in ("Contrebande", "Porteur"):
+            assert imap.uid("SEARCH", "SUBJECT", f'"{subject}"')[1] == [b""]
+
+
+def test_over_long_lines_and_unknown_commands_are_answered(demo: Demo) -> None:
+    with Peer(demo, certificate_of(demo)) as peer:
+        assert peer.do("X" * 3000)[0] == 500
+        assert peer.do("WHAT")[0] == 500
+        assert peer.mail(BETA)[0] == 250
+        assert peer.rcpt(GP)[0] == 250
+        code, _ = peer.data(mail(BETA, GP, body="y" * 5000))
+        assert code in (500, 550, 554)
+
+
+def test_a_size_too_large_is_said_before_and_after_data(demo: Demo) -> None:
+    with Peer(demo, certificate_of(demo)) as peer:
+        code, text = peer.mail(BETA, " SIZE=900000000")
+        assert (code, text[:5]) == (552, "5.3.4"), text
+        assert peer.mail(BETA)[0] == 250
+        assert peer.rcpt(GP)[0] == 250
+        line = b"z" * 998 + b"\r\n"
+        code, text = peer.data(mail(BETA, GP) + line * 27_000)
+        assert (code, text[:5]) == (552, "5.3.4"), text
+
+
+def test_ten_thousand_recipients_cost_little_and_get_a_clear_answer(demo: Demo) -> None:
+    with Peer(demo, certificate_of(demo)) as peer:
+        peer.mail(BETA)
+        lines = b"".join(b"RCPT TO:<personne%d@medecins.alpha.example>\r\n" % i for i in range(10_000))
+        peer.smtp.send(lines)
+        codes = [peer._reply()[0] for _ in range(1_500)]
+        assert set(codes) <= {550, 452, 421}
+
+
+def test_commands_before_starttls_do_not_survive_it(demo: Demo) -> None:
+    host, port = demo.door("smtp")
+    with socket.create_connection((host, port), 10) as raw:
+        raw.recv(1024)
+        raw.sendall(b"EHLO x.example\r\n")
+        raw.recv(4096)
+        raw.sendall(b"STARTTLS\r\nMAIL FROM:<%s>\r\n" % BETA.encode())
+        answer = raw.recv(4096)
+        assert answer.startswith(b"220") or answer[:1] == b"5"
+        assert answer.count(b"\r\n") == 1
