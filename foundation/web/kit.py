@@ -85,7 +85,7 @@ class Page:
 
 
 class Web:
-    """Made once by `runtime`. `around(conn, person)` runs in the same read as the session's look-up: keep it cheap."""
+    """Made once by `runtime`. `around(conn, session)` runs in the read that looks the session up: keep it cheap."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class Web:
         settings: WebSettings,
         templates: Mapping[str, Path],
         nav: tuple[Link, ...],
-        around: Callable[[Connection, int], Around],
+        around: Callable[[Connection, Session], Around],
         clock: Clock = system_clock,
     ) -> None:
         self.db, self.keys, self.settings, self.clock = db, keys, settings, clock
@@ -125,7 +125,7 @@ class Web:
                 if request.method == "POST" and (answer := await self._receive(visit, page)) is not None:
                     return answer
                 if visit.session is None and not page.public:
-                    return visit.to_sign_in()
+                    return visit.to_sign_in(page)
                 response = await page.handler(visit, deps)
             except errors.PageError as error:
                 return visit.error(error)
@@ -147,7 +147,7 @@ class Web:
             raise errors.bad_form() from cause
         token = visit.form.values.get("_csrf", "")
         if visit.session is None and not page.public:
-            return await visit.keep_for_later(token)
+            return await visit.keep_for_later(page, token)
         if not compare_digest(token.encode(), visit.csrf.encode()):
             raise errors.foreign_form()
         return None
@@ -258,8 +258,9 @@ class Visit:
             home=self.web.settings.home,
         )
 
-    def to_sign_in(self, kept: bool = False) -> Response:
-        query = f"?suite={quote(self.request.url.path)}" + ("&garde=1" if kept else "&fin=1" if self.ended else "")
+    def to_sign_in(self, page: Page, kept: bool = False) -> Response:
+        back_to = self.request.url.path if "GET" in page.methods else self.web.settings.home
+        query = f"?suite={quote(back_to)}" + ("&garde=1" if kept else "&fin=1" if self.ended else "")
         return RedirectResponse(SIGN_IN + query, status_code=303)
 
     # ---------------------------------------------------------------- session
@@ -287,7 +288,7 @@ class Visit:
         session = sessions.find(conn, self.web.keys, session_id)
         if session is None or session.stage is not Stage.SIGNED_IN or not session.alive(self.now):
             return session, Around(())
-        return session, self.web.around(conn, session.person)
+        return session, self.web.around(conn, session)
 
     def adopt(self, session: Session | None) -> None:
         """After signing in or out: the answer carries the new session's cookie, or takes the cookie away."""
@@ -302,14 +303,16 @@ class Visit:
         """What this person had typed on this page when their session ended; shown again, nothing is lost."""
         return await self.web.db.read(sessions.kept_form, self.web.keys, self.now, self.person, self.request.url.path)
 
-    async def keep_for_later(self, token: str) -> Response:
+    async def keep_for_later(self, page: Page, token: str) -> Response:
         """A form that arrives after the session's end: its text is kept, sealed, when the form was truly that session's."""
         ended = self.ended
         if ended is None or not compare_digest(token.encode(), ended.csrf().encode()):
-            return self.to_sign_in()
+            return self.to_sign_in(page)
+        if "GET" not in page.methods or not any(self.form.texts().values()):
+            return self.to_sign_in(page)
         path = self.request.url.path
         await self.web.db.write(sessions.keep_form, self.web.keys, self.now, ended.person, path, self.form.texts())
-        return self.to_sign_in(kept=True)
+        return self.to_sign_in(page, kept=True)
 
     async def close(self, response: Response) -> None:
         """A form that went through: what was kept of an earlier try is no longer needed."""

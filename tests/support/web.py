@@ -134,7 +134,7 @@ class Visitor:
 
 
 async def axe(page: Any) -> list[str]:
-    """Violations of axe-core 4.14.1 on a Playwright page, as readable lines; injected through evaluate, under the page's own CSP."""
+    """Violations of axe-core 4.14.1 on a Playwright page, as readable lines; injected under the page's own CSP."""
     await page.evaluate(AXE.read_text())
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
     result = await page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", tags)

@@ -51,9 +51,9 @@ class World:
         )
         self.app = self.web.app(self.web.routes(table, self))
 
-    def around(self, conn: Connection, person: int) -> Around:
+    def around(self, conn: Connection, session: Session) -> Around:
         names = {CLAIRE: "Claire Morel", LOUISE: "Louise Morel", OTHER: "Autre"}
-        return Around(tuple(Profile(b, names[b]) for b in self.children[person]), {"/ecrire": 2})
+        return Around(tuple(Profile(b, names[b]) for b in self.children[session.person]), {"/ecrire": 2})
 
     async def sign_in(
         self, visitor: Visitor, person: int = CLAIRE, stage: Stage = Stage.SIGNED_IN, shared: bool = False

@@ -1,0 +1,15 @@
+"""What the pages of accounts need; filled by `runtime`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from foundation.web.kit import Web
+from health_space.accounts.port import Send, SignIn
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    web: Web
+    sign_in: SignIn
+    send: Send

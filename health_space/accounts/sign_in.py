@@ -1,0 +1,216 @@
+"""Signing in: login and password, then a one-time code (from an application, or sent by e-mail).
+
+The session's id changes at each of the two steps. Every refusal of the first step is one neutral sentence. The page asked for
+before (`suite`) comes back at the end, and with it what was being typed there.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from starlette.responses import Response
+
+from foundation.clock import SECOND
+from foundation.web import french, sessions
+from foundation.web.forms import Fault
+from foundation.web.kit import SIGN_IN, Visit
+from foundation.web.sessions import Session, Stage
+from health_space.accounts import codes
+from health_space.accounts.deps import Deps
+from health_space.accounts.port import Known, Wrong
+
+CODE_PAGE = SIGN_IN + "/code"
+_LOCAL = re.compile(r"/[\w/-]*")  # a path of ours: no host, no query
+
+SUBJECT = "Votre code de connexion"
+TEXT = """Bonjour,
+
+Votre code de connexion : {code}
+
+Il est valable 10 minutes. Tapez-le dans la page de connexion que vous avez ouverte.
+
+Vous n'avez rien demandé ? Alors quelqu'un connaît peut-être votre mot de passe : ne donnez ce code à personne
+et changez votre mot de passe en vous connectant comme d'habitude.
+"""
+
+
+async def password_page(visit: Visit, deps: Deps) -> Response:
+    """GET and POST /connexion."""
+    if visit.request.method == "GET":
+        if visit.session is not None and visit.session.stage is Stage.SIGNED_IN:
+            return visit.redirect(_destination(visit.query("suite"), visit))
+        return _password_form(visit, suite=visit.query("suite"))
+    login, password = visit.form.get("identifiant"), visit.form.values.get("mot_de_passe", "")
+    suite, shared = visit.form.get("suite"), visit.form.get("partage") == "oui"
+    faults = [
+        *([] if login else [Fault("identifiant", "Écrivez votre identifiant.")]),
+        *([] if password else [Fault("mot_de_passe", "Écrivez votre mot de passe.")]),
+    ]
+    if faults:
+        return _password_form(visit, login, suite, shared, faults)
+    answer = await deps.sign_in.password(login, password, visit.client_ip)
+    if isinstance(answer, Wrong):
+        sentence = "L'identifiant ou le mot de passe est inexact." + _please_wait(answer.wait)
+        return _password_form(visit, login, suite, shared, [Fault("identifiant", french.typeset(sentence))])
+    await _begin_code_step(visit, deps, answer, suite, shared)
+    return visit.redirect(CODE_PAGE)
+
+
+def _password_form(
+    visit: Visit, login: str = "", suite: str = "", shared: bool = False, faults: list[Fault] | None = None
+) -> Response:
+    return visit.render(
+        "accounts/password.html",
+        "Se connecter",
+        login=login,
+        suite=suite,
+        shared=shared,
+        ended=visit.query("fin") == "1",
+        kept=visit.query("garde") == "1",
+        signed_out=visit.query("fait") == "deconnecte",
+        errors=faults or [],
+    )
+
+
+async def _begin_code_step(visit: Visit, deps: Deps, known: Known, suite: str, shared: bool) -> None:
+    data = {
+        "credential": str(known.credential),
+        "email": known.private_email or "",
+        "totp": "1" if known.totp else "",
+        "suite": suite,
+        "profile": str(visit.ended.profile) if visit.ended and visit.ended.person == known.box else "",
+    }
+    if not known.totp and known.private_email:
+        data |= await _send_code(visit, deps, known.private_email)
+    web = visit.web
+    opened = await web.db.write(
+        sessions.open_session, web.keys, visit.now, Stage.CODE, known.box, data, shared, visit.session or visit.ended
+    )
+    visit.adopt(opened)
+
+
+async def _send_code(visit: Visit, deps: Deps, address: str) -> dict[str, str]:
+    code = codes.new_code()
+    await deps.send(address, SUBJECT, french.typeset(TEXT.format(code=code)))
+    return codes.sealed_data(visit.web.keys, code, visit.now)
+
+
+async def code_page(visit: Visit, deps: Deps) -> Response:
+    """GET and POST /connexion/code."""
+    session = visit.session
+    if session is None or session.stage is not Stage.CODE:
+        return visit.redirect(SIGN_IN)
+    if visit.request.method == "GET":
+        return _code_form(visit, session)
+    if "encore" in visit.form.values:
+        return await _again(visit, deps, session)
+    typed = codes.normal(visit.form.get("code"))
+    if len(typed) != 6:
+        return _code_form(visit, session, "Le code a 6 chiffres.")
+    wait = await visit.web.db.read(codes.wait_before_next, session.person, visit.now)
+    if wait:
+        return _code_form(visit, session, "Trop d'essais." + _please_wait(wait))
+    if await _is_right(visit, deps, session, typed):
+        return await _enter(visit, session)
+    return await _wrong_code(visit, session)
+
+
+async def _is_right(visit: Visit, deps: Deps, session: Session, typed: str) -> bool:
+    if session.data.get("totp"):
+        return await deps.sign_in.totp(int(session.data["credential"]), typed)
+    return codes.matches(visit.web.keys, session.data, typed, visit.now)
+
+
+async def _wrong_code(visit: Visit, session: Session) -> Response:
+    tries = {"code_tries": str(int(session.data.get("code_tries", "0")) + 1)}
+    await visit.web.db.write(codes.note_failure, session.person, visit.now)
+    visit.session = await visit.web.db.write(sessions.remember, visit.web.keys, session, tries)
+    if not session.data.get("totp") and codes.spent(visit.session.data, visit.now):
+        return _code_form(visit, visit.session, "Ce code n'est plus valable. Demandez-en un nouveau ci-dessous.")
+    return _code_form(visit, visit.session, "Ce code est inexact. Vérifiez-le, puis tapez-le de nouveau.")
+
+
+async def _again(visit: Visit, deps: Deps, session: Session) -> Response:
+    """A new code by e-mail, at most one a minute."""
+    address = session.data.get("email", "")
+    since = visit.now - int(session.data.get("code_at", "0"))
+    if not address or session.data.get("totp"):
+        return visit.redirect(CODE_PAGE)
+    if since < codes.SEND_AGAIN:
+        return _code_form(visit, session, "Un code vient de partir." + _please_wait(codes.SEND_AGAIN - since))
+    sent = await _send_code(visit, deps, address)
+    visit.session = await visit.web.db.write(sessions.remember, visit.web.keys, session, sent)
+    return visit.redirect(CODE_PAGE, "nouveau")
+
+
+async def _enter(visit: Visit, session: Session) -> Response:
+    web = visit.web
+    await web.db.write(codes.forget_failures, session.person)
+    opened = await web.db.write(
+        sessions.open_session,
+        web.keys,
+        visit.now,
+        Stage.SIGNED_IN,
+        session.person,
+        {},
+        session.shared_computer,
+        session,
+    )
+    if session.data.get("profile"):  # back to the profile of before; the kit checks the right to it at each page
+        opened = replace(opened, profile=int(session.data["profile"]))
+        await web.db.write(sessions.save, web.keys, opened)
+    visit.adopt(opened)
+    return visit.redirect(_destination(session.data.get("suite", ""), visit))
+
+
+def _code_form(visit: Visit, session: Session, fault: str = "") -> Response:
+    return visit.render(
+        "accounts/code.html",
+        "Votre code de connexion",
+        totp=bool(session.data.get("totp")),
+        email=_masked(session.data.get("email", "")),
+        again=visit.query("fait") == "nouveau",
+        errors=[Fault("code", french.typeset(fault))] if fault else [],
+    )
+
+
+async def leave(visit: Visit, deps: Deps) -> Response:
+    """POST /deconnexion: nothing is left of the session."""
+    if visit.session is not None:
+        await visit.web.db.write(sessions.end, visit.session)
+    visit.adopt(None)
+    return visit.redirect(SIGN_IN, "deconnecte")
+
+
+async def switch_profile(visit: Visit, deps: Deps) -> Response:
+    """POST /profil: one click, from each page; then the home of that profile."""
+    wanted = visit.form.get("profil")
+    for profile in visit.around.profiles:
+        if str(profile.box) == wanted:
+            visit.session = replace(visit.signed_in, profile=profile.box)
+            await visit.web.db.write(sessions.save, visit.web.keys, visit.session)
+    return visit.redirect(visit.web.settings.home)
+
+
+def _destination(suite: str, visit: Visit) -> str:
+    safe = _LOCAL.fullmatch(suite) and not suite.startswith(("//", SIGN_IN))
+    return suite if safe else visit.web.settings.home
+
+
+def _please_wait(ms: int) -> str:
+    if ms <= 0:
+        return ""
+    seconds = -(-ms // SECOND)
+    delay = (
+        french.count(seconds, "seconde", "secondes")
+        if seconds < 60
+        else french.count(-(-seconds // 60), "minute", "minutes")
+    )
+    return f" Attendez {delay} avant de réessayer."
+
+
+def _masked(address: str) -> str:
+    """« j…@exemple.fr »: enough to know which mailbox to open."""
+    name, _, domain = address.partition("@")
+    return f"{name[:1]}…@{domain}" if domain else ""
