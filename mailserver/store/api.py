@@ -29,7 +29,7 @@ class Flag(IntFlag):
 class Flags:
     """The flags of one message: system bits and keywords (case kept as first seen, compared without case)."""
 
-    system: Flag = Flag(0)
+    system: Flag = Flag(0)  # noqa: RUF009 (an immutable value)
     keywords: frozenset[str] = frozenset()
 
 
@@ -120,6 +120,8 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class StoreResult:
+    """`changed` holds every message the STORE applied to, also those that had these flags already (their MODSEQ stays)."""
+
     changed: list[Row]
     modified: list[int]  # UIDs left alone because of UNCHANGEDSINCE (RFC 7162 3.1.3)
 
@@ -132,7 +134,8 @@ class CopyResult:
 
 
 class StoreError(Exception):
-    """A wish the store refuses. `code` is the RFC 9051 7.1 response code: NONEXISTENT, ALREADYEXISTS, CANNOT, OVERQUOTA, INUSE, NOPERM."""
+    """A wish the store refuses. `code` is the RFC 9051 7.1 response code:
+    NONEXISTENT, ALREADYEXISTS, CANNOT, OVERQUOTA, INUSE, NOPERM."""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
@@ -180,7 +183,9 @@ class MailStore(Protocol):
     ) -> StoreResult: ...
 
     async def copy(self, folder_id: int, uids: Sequence[int], target_folder_id: int) -> CopyResult: ...
-    async def move(self, folder_id: int, uids: Sequence[int], target_folder_id: int) -> CopyResult: ...
+    async def move(self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "") -> CopyResult:
+        """`actor`: who acts (`mssante.credentials`), for the exchange that a move to « Conversations closes » ends."""
+        ...
 
     async def expunge(self, folder_id: int, uids: Sequence[int] | None = None) -> list[int]:
         """Removes messages with \\Deleted (only those of `uids` when given); returns the UIDs removed."""

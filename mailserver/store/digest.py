@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mailserver.mime.message import Message, scan
 from mailserver.store.api import Card
 
 
@@ -18,18 +19,34 @@ class Digest:
     headers_text: str  # decoded, case-folded
     body_text: str
     message_id: str | None = None
-    references: tuple[str, ...] = ()  # In-Reply-To and References (RFC 5322 3.6.4)
+    references: tuple[str, ...] = ()  # References, then In-Reply-To (RFC 5322 3.6.4): the nearest last
     senders: tuple[str, ...] = ()
     receivers: tuple[str, ...] = ()
+
+    def counterpart(self, own: str) -> str:
+        """The other side, seen from the box whose address is `own`: whom it wrote to, else who wrote to it."""
+        if own in self.senders:
+            return next((address for address in self.receivers if address != own), own)
+        return self.senders[0] if self.senders else ""
 
 
 def digest_of(content: bytes) -> Digest:
     """Never raises: `scan` takes any octets."""
-    from mailserver.mime import scan
-
-    message = scan(content)
-    return digest_message(message)
+    return digest_message(scan(content))
 
 
-def digest_message(message: object) -> Digest:
-    raise NotImplementedError
+def digest_message(message: Message) -> Digest:
+    return Digest(
+        message.card(),
+        message.search_headers(),
+        message.search_text(),
+        message.message_id,
+        (*message.references, *message.in_reply_to),
+        _addresses(message, "From"),
+        _addresses(message, "To") + _addresses(message, "Cc"),
+    )
+
+
+def _addresses(message: Message, name: str) -> tuple[str, ...]:
+    found = (f"{address.local}@{address.domain}".lower() for address in message.addresses(name) if address.domain)
+    return tuple(dict.fromkeys(found))

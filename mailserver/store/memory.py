@@ -95,8 +95,8 @@ class MemoryMailStore:
         found, new = self._named(box_id, name), names.normal(new_name)
         names.check_rename(found.folder.name, new)
         if found.folder.name == names.INBOX:  # RFC 9051 6.3.6: its messages move, INBOX stays, empty
-            target = await self.create(box_id, new)
-            await self.move(found.folder.id, list(found.messages), target.id)
+            created = await self.create(box_id, new)
+            await self.move(found.folder.id, list(found.messages), created.id)
             return
         present = {other.folder.name for other in self._of(box_id)}
         moves = {
@@ -107,8 +107,8 @@ class MemoryMailStore:
         if present & set(moves.values()):
             raise StoreError("ALREADYEXISTS", "a folder of the new name exists already")
         for folder_id, target_name in moves.items():
-            other = self._folders[folder_id]
-            other.folder = replace(other.folder, name=target_name)
+            moved = self._folders[folder_id]
+            moved.folder = replace(moved.folder, name=target_name)
         for parent in names.parents(new):
             if parent not in present:
                 self._add(box_id, parent, None)
@@ -190,9 +190,7 @@ class MemoryMailStore:
         self._check_quota(target.folder.box_id, sum(message.row.size for _, message in chosen))
         return self._copy(chosen, target)
 
-    async def move(
-        self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = ""
-    ) -> CopyResult:
+    async def move(self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "") -> CopyResult:
         source, target = self._pair(folder_id, target_folder_id)
         chosen = self._some(source, uids)
         result = self._copy(chosen, target)

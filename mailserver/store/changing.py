@@ -1,0 +1,174 @@
+"""Changing many messages at once: STORE, COPY, MOVE, EXPUNGE (RFC 9051 6.4, RFC 7162, RFC 6851), as set operations in SQL.
+
+No message is touched one by one. Each command takes one MODSEQ. The folder's row is locked first (`folders.locked`), so that
+MODSEQs are committed in their order and the counters add up. UIDs given to `copy` and `remove` exist (`present`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, delete, func, insert, literal, select, update
+from sqlalchemy import Row as SqlRow
+from sqlalchemy.dialects import postgresql, sqlite
+
+from foundation.database import Transaction
+from mailserver.store import flags as flag_rules
+from mailserver.store import folders as folder_rows
+from mailserver.store.api import Flag, FlagOp, Flags, Row, StoreResult
+from mailserver.store.insert import TOPIC
+from mailserver.store.ranges import chunks
+from mailserver.store.reading import NARROW, as_rows
+from mailserver.store.tables import cards, expunged, folders, loose_blobs, messages, search_texts
+
+_IS_SEEN = messages.c.flags.op("&")(int(Flag.SEEN)) != 0
+_IS_DELETED = messages.c.flags.op("&")(int(Flag.DELETED)) != 0
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a set of messages adds to a folder's counters."""
+
+    messages: int = 0
+    unseen: int = 0
+    deleted: int = 0
+    size: int = 0
+
+    def __neg__(self) -> Tally:
+        return Tally(-self.messages, -self.unseen, -self.deleted, -self.size)
+
+
+def store_flags(
+    tx: Transaction, folder_id: int, uids: Sequence[int], op: FlagOp, wish: Flags, unchanged_since: int | None
+) -> StoreResult:
+    folder = folder_rows.locked(tx, folder_id)[0]
+    modseq = folder.highest_modseq + 1
+    limit = folder.highest_modseq if unchanged_since is None else unchanged_since
+    stored: list[Row] = []
+    modified: list[int] = []
+    tally, changed = Tally(), False
+    for chunk in chunks(uids):
+        where = and_(messages.c.folder_id == folder_id, chunk.holds(messages.c.uid))
+        if unchanged_since is not None:
+            refused = select(messages.c.uid).where(where, messages.c.modseq > limit).order_by(messages.c.uid)
+            modified += tx.execute(refused).scalars()
+        changed |= _apply(tx, and_(where, messages.c.modseq <= limit), op, wish, modseq, tally)
+        done = (messages.c.modseq <= limit) | (messages.c.modseq == modseq)
+        stored += as_rows(tx.execute(select(*NARROW).where(where, done).order_by(messages.c.uid)).all())
+    if changed:
+        grow(tx, folder_id, modseq, tally)
+    return StoreResult(stored, modified)
+
+
+def _apply(tx: Transaction, where: ColumnElement[bool], op: FlagOp, wish: Flags, modseq: int, tally: Tally) -> bool:
+    """One UPDATE per distinct set of flags found, there are few; a row once changed has left `where` by its MODSEQ."""
+    kinds = select(messages.c.flags, messages.c.keywords, func.count().label("number")).where(where)
+    changed = False
+    for row in tx.execute(kinds.group_by(messages.c.flags, messages.c.keywords)).all():
+        before = flag_rules.flags_of(row.flags, row.keywords)
+        after = flag_rules.apply(op, wish, before)
+        if after == before:
+            continue
+        changed = True
+        values = {"flags": int(after.system), "keywords": flag_rules.keywords_text(after), "modseq": modseq}
+        same = and_(where, messages.c.flags == row.flags, messages.c.keywords == row.keywords)
+        tx.execute(update(messages).where(same).values(**values))
+        tally.unseen += row.number * (flag_rules.unseen(after) - flag_rules.unseen(before))
+        tally.deleted += row.number * (flag_rules.deleted(after) - flag_rules.deleted(before))
+    return changed
+
+
+def present(tx: Transaction, folder_id: int, uids: Sequence[int] | None, deleted_only: bool = False) -> list[int]:
+    """Those of `uids` (all when None) that exist, in ascending order."""
+    query = select(messages.c.uid).where(messages.c.folder_id == folder_id).order_by(messages.c.uid)
+    if deleted_only:
+        query = query.where(_IS_DELETED)
+    if uids is None:
+        return list(tx.execute(query).scalars())
+    return [uid for chunk in chunks(uids) for uid in tx.execute(query.where(chunk.holds(messages.c.uid))).scalars()]
+
+
+def tally_of(tx: Transaction, folder_id: int, uids: Sequence[int]) -> Tally:
+    total = Tally()
+    for chunk in chunks(uids):
+        query = select(
+            func.count(),
+            func.sum(case((_IS_SEEN, 0), else_=1)),
+            func.sum(case((_IS_DELETED, 1), else_=0)),
+            func.sum(messages.c.size),
+        ).where(messages.c.folder_id == folder_id, chunk.holds(messages.c.uid))
+        count, unseen, gone, size = (int(value or 0) for value in tx.execute(query).one())
+        total.messages += count
+        total.unseen += unseen
+        total.deleted += gone
+        total.size += size
+    return total
+
+
+def exchanges_of(tx: Transaction, folder_id: int, uids: Sequence[int]) -> list[int]:
+    """Exchanges that these messages belong to."""
+    found: set[int] = set()
+    for chunk in chunks(uids):
+        query = select(messages.c.exchange_id).distinct()
+        query = query.where(messages.c.folder_id == folder_id, chunk.holds(messages.c.uid))
+        found.update(tx.execute(query.where(messages.c.exchange_id.is_not(None))).scalars())
+    return sorted(found)
+
+
+def copy(tx: Transaction, source_id: int, target: SqlRow[Any], uids: Sequence[int], tally: Tally) -> list[int]:
+    """Copies `uids` to `target`; returns the new UIDs. The blobs are shared, the sealed cards too: same box, same key."""
+    modseq, at = target.highest_modseq + 1, target.uid_next
+    for chunk in chunks(uids):
+        for table in (messages, cards, search_texts):
+            rank = func.row_number().over(order_by=table.c.uid)
+            given = {
+                "folder_id": literal(target.id),
+                "uid": literal(at - 1) + rank,
+                "modseq": literal(modseq),
+            }
+            rows = select(*(given.get(column.name, column) for column in table.c))
+            rows = rows.where(table.c.folder_id == source_id, chunk.holds(table.c.uid))
+            tx.execute(insert(table).from_select([column.name for column in table.c], rows))
+        at += chunk.count
+    grow(tx, target.id, modseq, tally, new_uids=len(uids))
+    return list(range(target.uid_next, at))
+
+
+def remove(
+    tx: Transaction, folder_id: int, uids: Sequence[int], tally: Tally, modseq: int, loose_at: int | None = None
+) -> None:
+    """Takes `uids` away and remembers them (RFC 7162 VANISHED). `loose_at`: now, when their blobs may have lost their last row."""
+    for chunk in chunks(uids):
+        here = and_(messages.c.folder_id == folder_id, chunk.holds(messages.c.uid))
+        gone = select(literal(folder_id), literal(modseq), messages.c.uid).where(here)
+        tx.execute(insert(expunged).from_select(["folder_id", "modseq", "uid"], gone))
+        if loose_at is not None:
+            loose = select(messages.c.blob_id, literal(loose_at)).distinct().where(here)
+            _loosen(tx, loose)
+        for table in (search_texts, cards, messages):
+            tx.execute(delete(table).where(table.c.folder_id == folder_id, chunk.holds(table.c.uid)))
+    grow(tx, folder_id, modseq, -tally)
+
+
+def _loosen(tx: Transaction, rows: Select[tuple[int, int]]) -> None:
+    columns = ["blob_id", "since"]
+    if tx.conn.dialect.name == "sqlite":
+        tx.execute(sqlite.insert(loose_blobs).from_select(columns, rows).on_conflict_do_nothing())
+    else:
+        tx.execute(postgresql.insert(loose_blobs).from_select(columns, rows).on_conflict_do_nothing())
+
+
+def grow(tx: Transaction, folder_id: int, modseq: int, tally: Tally, new_uids: int = 0) -> None:
+    """The folder's counters after a change, and the signal that wakes its sessions."""
+    values = {
+        "uid_next": folders.c.uid_next + new_uids,
+        "highest_modseq": modseq,
+        "messages": folders.c.messages + tally.messages,
+        "unseen": folders.c.unseen + tally.unseen,
+        "deleted": folders.c.deleted + tally.deleted,
+        "size": folders.c.size + tally.size,
+    }
+    tx.execute(update(folders).where(folders.c.id == folder_id).values(**values))
+    tx.signal(TOPIC, folder_id)

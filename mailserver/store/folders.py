@@ -1,0 +1,145 @@
+"""Folders in the database (RFC 9051 6.3): created, found, renamed, deleted. Names are sealed; look-ups go by keyed hash.
+
+Functions take the caller's transaction: delivery and the opening of a mailbox use them in theirs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+
+from foundation.database import Transaction
+from foundation.keys import Key, KeyRing
+from mailserver.store import names
+from mailserver.store.api import Folder, FolderStatus, StoreError
+from mailserver.store.sealed import open_name, seal_name
+from mailserver.store.tables import expunged, folders
+
+_BY_NAME = select(folders).where(folders.c.box_id == bindparam("box"), folders.c.name_key == bindparam("name_key"))
+_BY_ID = select(folders).where(folders.c.id == bindparam("folder"))
+_BY_BOX = select(folders).where(folders.c.box_id == bindparam("box"))
+_LOCK = _BY_ID.with_for_update()
+_STATUS = ("messages", "unseen", "deleted", "uid_next", "uid_validity", "highest_modseq", "size")
+
+
+def name_key(keys: KeyRing, box_id: int, name: str) -> bytes:
+    return keys.lookup("folder", f"{box_id} {name}")
+
+
+def open_box(tx: Transaction, keys: KeyRing, key: Key, box_id: int, professional: bool) -> None:
+    """The default folders of a new mailbox; harmless when they are there."""
+    for name, special_use in names.default_folders(professional):
+        if find(tx.conn, keys, box_id, name) is None:
+            _add(tx, keys, key, box_id, name, special_use)
+
+
+def listed(conn: Connection, key: Key, box_id: int) -> list[Folder]:
+    rows = conn.execute(_BY_BOX, {"box": box_id})
+    return sorted((_folder(row, open_name(key, row.sealed_name)) for row in rows), key=lambda folder: folder.name)
+
+
+def find(conn: Connection, keys: KeyRing, box_id: int, name: str) -> Row[Any] | None:
+    """The folder's row; `name` is in its normal spelling."""
+    return conn.execute(_BY_NAME, {"box": box_id, "name_key": name_key(keys, box_id, name)}).first()
+
+
+def named(conn: Connection, keys: KeyRing, box_id: int, name: str) -> Row[Any]:
+    row = find(conn, keys, box_id, names.normal(name))
+    if row is None:
+        raise StoreError("NONEXISTENT", "no such folder")
+    return row
+
+
+def special(conn: Connection, box_id: int, special_use: str) -> int | None:
+    """Id of the box's folder with this special use: « Envoyés » wherever the user renamed it to."""
+    query = select(folders.c.id).where(folders.c.box_id == box_id, folders.c.special_use == special_use)
+    found = conn.execute(query).scalar()
+    return None if found is None else int(found)
+
+
+def by_id(conn: Connection, folder_id: int) -> Row[Any]:
+    row = conn.execute(_BY_ID, {"folder": folder_id}).first()
+    if row is None:
+        raise StoreError("NONEXISTENT", "no such folder")
+    return row
+
+
+def locked(tx: Transaction, *folder_ids: int) -> list[Row[Any]]:
+    """The rows, in the order given, held until the commit; locked in ascending order so that two moves never deadlock."""
+    held = {folder_id: tx.execute(_LOCK, {"folder": folder_id}).first() for folder_id in sorted(set(folder_ids))}
+    rows = [held[folder_id] for folder_id in folder_ids]
+    if None in rows:
+        raise StoreError("NONEXISTENT", "no such folder")
+    return [row for row in rows if row is not None]
+
+
+def status_of(row: Row[Any]) -> FolderStatus:
+    return FolderStatus(*(getattr(row, name) for name in _STATUS))
+
+
+def create(
+    tx: Transaction, keys: KeyRing, key: Key, box_id: int, wanted: str, special_use: str | None = None
+) -> Folder:
+    name = names.normal(wanted)
+    if find(tx.conn, keys, box_id, name) is not None:
+        raise StoreError("ALREADYEXISTS", "this folder exists already")
+    if special_use and special(tx.conn, box_id, special_use) is not None:
+        raise StoreError("CANNOT", "another folder has this special use")  # RFC 6154 section 3
+    _add_parents(tx, keys, key, box_id, name)
+    return _add(tx, keys, key, box_id, name, special_use)
+
+
+def remove(tx: Transaction, folder_id: int) -> None:
+    """Its row and its history; the caller has removed the messages."""
+    tx.execute(delete(expunged).where(expunged.c.folder_id == folder_id))
+    tx.execute(delete(folders).where(folders.c.id == folder_id))
+
+
+def rename(tx: Transaction, keys: KeyRing, key: Key, box_id: int, old: str, new: str) -> None:
+    """`old` (not INBOX) and its inferior names; ids, so UIDVALIDITY and UIDs, stay."""
+    names.check_rename(old, new)
+    present = {folder.name: folder.id for folder in listed(tx.conn, key, box_id)}
+    moves = {name: target for name in present if (target := names.renamed(name, old, new)) is not None}
+    if present.keys() & set(moves.values()):
+        raise StoreError("ALREADYEXISTS", "a folder of the new name exists already")
+    for name, target in moves.items():
+        values = {"name_key": name_key(keys, box_id, target), "sealed_name": seal_name(key, target)}
+        tx.execute(update(folders).where(folders.c.id == present[name]).values(**values))
+    _add_parents(tx, keys, key, box_id, new)
+
+
+def subscribe(tx: Transaction, folder_id: int, subscribed: bool) -> None:
+    tx.execute(update(folders).where(folders.c.id == folder_id).values(subscribed=subscribed))
+
+
+def _add_parents(tx: Transaction, keys: KeyRing, key: Key, box_id: int, name: str) -> None:
+    """RFC 9051 6.3.4: superior names come with the inferior one."""
+    for parent in names.parents(name):
+        if find(tx.conn, keys, box_id, parent) is None:
+            _add(tx, keys, key, box_id, parent, None)
+
+
+def _add(tx: Transaction, keys: KeyRing, key: Key, box_id: int, name: str, special_use: str | None) -> Folder:
+    row = {
+        "box_id": box_id,
+        "name_key": name_key(keys, box_id, name),
+        "sealed_name": seal_name(key, name),
+        "uid_validity": 0,
+        "uid_next": 1,
+        "highest_modseq": 1,  # RFC 7162 3.1.1: positive
+        "special_use": special_use,
+        "subscribed": True,
+        "messages": 0,
+        "unseen": 0,
+        "deleted": 0,
+        "size": 0,
+    }
+    created = tx.execute(insert(folders).returning(folders.c.id), row)
+    folder_id = int(created.scalar_one())
+    tx.execute(update(folders).where(folders.c.id == folder_id).values(uid_validity=folder_id))
+    return Folder(folder_id, box_id, name, folder_id, special_use)
+
+
+def _folder(row: Row[Any], name: str) -> Folder:
+    return Folder(row.id, row.box_id, name, row.uid_validity, row.special_use, row.subscribed)

@@ -1,0 +1,141 @@
+"""Putting a message into a folder: the one way in, used by delivery and by APPEND.
+
+`keep` prepares, outside the writer's thread, all that does not depend on the folder; `put` runs inside the transaction: UID and
+MODSEQ are given there and nowhere else.
+Threads: a message joins the thread of a message it names (In-Reply-To, References) in the same box with the same counterpart;
+two professionals are never merged, whatever their mail programs quote.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Executable, bindparam, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from foundation.blobs import BlobRef
+from foundation.database import Transaction
+from foundation.keys import Key, KeyRing
+from mailserver.store import flags as flag_rules
+from mailserver.store.api import Flags, StoreError
+from mailserver.store.digest import Digest
+from mailserver.store.sealed import card_context, pack_card, pack_texts, texts_context
+from mailserver.store.tables import cards, folders, message_ids, messages, search_texts
+
+TOPIC = "folder"  # signalled with the folder's id after each commit that changed it
+REFERENCES = 20  # the nearest ones looked up: a bound on what a hostile References header can cost
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A message ready for any number of boxes; holds plain octets, lives in memory only."""
+
+    card: bytes
+    texts: bytes
+    size: int
+    message_key: bytes | None
+    reference_keys: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    id: int
+    exchange_id: int | None
+
+
+def keep(keys: KeyRing, digest: Digest, ref: BlobRef) -> Kept:
+    def hashed(message_id: str) -> bytes:
+        return keys.lookup("message-id", message_id)
+
+    return Kept(
+        pack_card(ref, digest.card),
+        pack_texts(digest.headers_text, digest.body_text),
+        ref.size,
+        hashed(digest.message_id) if digest.message_id else None,
+        tuple(hashed(name) for name in dict.fromkeys(reversed(digest.references[-REFERENCES:]))),
+    )
+
+
+_THREADS = select(message_ids.c.message_key, message_ids.c.thread_id, message_ids.c.exchange_id).where(
+    message_ids.c.box_id == bindparam("box"),
+    message_ids.c.message_key.in_(bindparam("names", expanding=True)),
+    message_ids.c.counterpart == bindparam("other"),
+)
+_GROW = (
+    update(folders)
+    .where(folders.c.id == bindparam("folder"))
+    .values(
+        uid_next=folders.c.uid_next + bindparam("count"),
+        highest_modseq=folders.c.highest_modseq + 1,
+        messages=folders.c.messages + bindparam("count"),
+        unseen=folders.c.unseen + bindparam("new_unseen"),
+        deleted=folders.c.deleted + bindparam("new_deleted"),
+        size=folders.c.size + bindparam("octets"),
+    )
+    .returning(folders.c.uid_next, folders.c.highest_modseq)
+)
+_INSERT_ID: dict[str, Executable] = {
+    "sqlite": sqlite.insert(message_ids).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(message_ids).on_conflict_do_nothing(),
+}
+_INSERT_MESSAGE, _INSERT_CARD, _INSERT_TEXTS = insert(messages), insert(cards), insert(search_texts)
+
+
+def thread_of(
+    tx: Transaction, box_id: int, counterpart: bytes, kept: Kept, blob_id: int, exchange_id: int | None = None
+) -> Thread:
+    """The message's thread in this box, remembered for the answers to come. A message already known by its Message-ID (a
+    client's own copy of what it submitted) joins itself."""
+    names = [name for name in (kept.message_key, *kept.reference_keys) if name is not None]
+    if not names:
+        return Thread(blob_id, exchange_id)
+    rows = tx.execute(_THREADS, {"box": box_id, "names": names, "other": counterpart})
+    known = {bytes(row.message_key): Thread(row.thread_id, row.exchange_id) for row in rows}
+    found = next((known[name] for name in names if name in known), Thread(blob_id, None))
+    thread = Thread(found.id, exchange_id if exchange_id is not None else found.exchange_id)
+    if kept.message_key is not None and kept.message_key not in known:
+        row = {
+            "box_id": box_id,
+            "message_key": kept.message_key,
+            "counterpart": counterpart,
+            "thread_id": thread.id,
+            "exchange_id": thread.exchange_id,
+        }
+        tx.execute(_INSERT_ID[tx.conn.dialect.name], row)
+    return thread
+
+
+def put(
+    tx: Transaction, folder_id: int, key: Key, kept: Kept, blob_id: int, thread: Thread, flags: Flags, date: int
+) -> int:
+    """Stores the message in the folder; returns its UID. `date` in seconds. The caller has charged the quota."""
+    grown = {
+        "folder": folder_id,
+        "count": 1,
+        "new_unseen": flag_rules.unseen(flags),
+        "new_deleted": flag_rules.deleted(flags),
+        "octets": kept.size,
+    }
+    row = tx.execute(_GROW, grown).first()
+    if row is None:
+        raise StoreError("NONEXISTENT", "no such folder")
+    uid = int(row.uid_next) - 1
+    message = {
+        "folder_id": folder_id,
+        "uid": uid,
+        "modseq": row.highest_modseq,
+        "flags": int(flags.system),
+        "keywords": flag_rules.keywords_text(flags),
+        "internal_date": date,
+        "size": kept.size,
+        "blob_id": blob_id,
+        "thread_id": thread.id,
+        "exchange_id": thread.exchange_id,
+    }
+    tx.execute(_INSERT_MESSAGE, message)
+    card = key.seal(kept.card, card_context(blob_id))
+    tx.execute(_INSERT_CARD, {"folder_id": folder_id, "uid": uid, "card": card})
+    texts = key.seal(kept.texts, texts_context(blob_id))
+    tx.execute(_INSERT_TEXTS, {"folder_id": folder_id, "uid": uid, "texts": texts})
+    tx.signal(TOPIC, folder_id)
+    return uid

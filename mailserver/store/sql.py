@@ -1,0 +1,291 @@
+"""The mail store on SQLAlchemy: SQLite or PostgreSQL. This file only says which function runs in which transaction.
+
+Folders: `folders`; reading: `reading`; the way in: `insert`; flags, copies, expunges: `changing`; unused blobs: `sweep`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from sqlalchemy import Connection
+
+from foundation.blobs import Blobs, PreparedBlob
+from foundation.clock import Clock, system_clock
+from foundation.database import Database, Transaction
+from foundation.keys import Key, KeyRing
+from mailserver.store import changing, names, reading
+from mailserver.store import flags as flag_rules
+from mailserver.store import folders as folder_rows
+from mailserver.store.api import (
+    Card,
+    Changes,
+    CopyResult,
+    FlagOp,
+    Flags,
+    Folder,
+    FolderStatus,
+    NewMessage,
+    Row,
+    StoreError,
+    StoreResult,
+)
+from mailserver.store.boxes import Boxes
+from mailserver.store.digest import Digest, digest_of
+from mailserver.store.insert import TOPIC, Kept, keep, put, thread_of
+
+CARDS_AT_ONCE = 256  # bounds memory, and the time a reader's snapshot is held
+TEXTS_AT_ONCE = 64
+KNOWN_FOLDERS = 100_000
+
+ClosingHook = Callable[[Transaction, int, list[int], str], None]
+"""(tx, box_id, exchange ids, actor): messages were moved to « Conversations closes », in the same transaction."""
+
+
+class SqlMailStore:
+    """Implements `store.api.MailStore`; `on_closed` closes exchanges from the mail client (docs/rules.md section 4)."""
+
+    def __init__(
+        self,
+        db: Database,
+        keys: KeyRing,
+        blobs: Blobs,
+        boxes: Boxes,
+        *,
+        on_closed: ClosingHook | None = None,
+        clock: Clock = system_clock,
+        digest: Callable[[bytes], Digest] = digest_of,
+    ) -> None:
+        self._db = db
+        self._keys = keys
+        self._blobs = blobs
+        self._boxes = boxes
+        self._on_closed = on_closed
+        self._clock = clock
+        self._digest = digest
+        self._box_of: dict[int, int] = {}  # a folder never changes its box, an id is never used twice
+        self._watchers: defaultdict[int, list[Callable[[], None]]] = defaultdict(list)
+        db.subscribe(TOPIC, self._wake)
+
+    async def open_box(self, box_id: int, professional: bool = False) -> None:
+        await self._db.write(self.open_box_in, box_id, professional)
+
+    def open_box_in(self, tx: Transaction, box_id: int, professional: bool = False) -> None:
+        """The default folders, in the transaction that creates the mailbox."""
+        folder_rows.open_box(tx, self._keys, self._boxes.key(tx.conn, box_id), box_id, professional)
+
+    # ---------------------------------------------------------------- folders
+    async def folders(self, box_id: int) -> list[Folder]:
+        return await self._db.read(lambda conn: folder_rows.listed(conn, self._boxes.key(conn, box_id), box_id))
+
+    async def create(self, box_id: int, name: str, special_use: str | None = None) -> Folder:
+        return await self._db.write(self._create, box_id, name, special_use)
+
+    def _create(self, tx: Transaction, box_id: int, name: str, special_use: str | None = None) -> Folder:
+        return folder_rows.create(tx, self._keys, self._boxes.key(tx.conn, box_id), box_id, name, special_use)
+
+    async def delete(self, box_id: int, name: str) -> None:
+        await self._db.write(self._delete, box_id, name)
+
+    def _delete(self, tx: Transaction, box_id: int, name: str) -> None:
+        folder = folder_rows.named(tx.conn, self._keys, box_id, name)
+        names.check_removable(names.normal(name), folder.special_use)
+        folder_rows.locked(tx, folder.id)
+        self._remove(tx, folder.id, box_id, changing.present(tx, folder.id, None))
+        folder_rows.remove(tx, folder.id)
+        tx.signal(TOPIC, folder.id)
+
+    async def rename(self, box_id: int, name: str, new_name: str) -> None:
+        await self._db.write(self._rename, box_id, name, new_name)
+
+    def _rename(self, tx: Transaction, box_id: int, name: str, new_name: str) -> None:
+        old, new = names.normal(name), names.normal(new_name)
+        folder = folder_rows.named(tx.conn, self._keys, box_id, old)
+        if old == names.INBOX:  # RFC 9051 6.3.6: its messages move, INBOX stays, empty
+            target = self._create(tx, box_id, new)
+            self._move(tx, folder.id, changing.present(tx, folder.id, None), target.id, "")
+            return
+        folder_rows.rename(tx, self._keys, self._boxes.key(tx.conn, box_id), box_id, old, new)
+
+    async def subscribe(self, box_id: int, name: str, subscribed: bool) -> None:
+        def work(tx: Transaction) -> None:
+            folder_rows.subscribe(tx, folder_rows.named(tx.conn, self._keys, box_id, name).id, subscribed)
+
+        await self._db.write(work)
+
+    async def status(self, folder_id: int) -> FolderStatus:
+        return await self._db.read(lambda conn: folder_rows.status_of(folder_rows.by_id(conn, folder_id)))
+
+    # ---------------------------------------------------------------- messages, read
+    async def rows(self, folder_id: int) -> tuple[FolderStatus, list[Row]]:
+        return await self._db.read(reading.all_rows, folder_id)
+
+    async def changes(self, folder_id: int, since_modseq: int) -> Changes:
+        return await self._db.read(reading.changes, folder_id, since_modseq)
+
+    async def cards(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, Card]]:
+        for part in _batches(uids, CARDS_AT_ONCE):
+            for item in await self._db.read(self._some_cards, folder_id, part):
+                yield item
+
+    def _some_cards(self, conn: Connection, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Card]]:
+        return reading.some_cards(conn, self._key(conn, folder_id), folder_id, uids)
+
+    async def content(self, folder_id: int, uid: int, offset: int = 0, length: int | None = None) -> bytes | None:
+        return await self._db.read(self.content_in, folder_id, uid, offset, length)
+
+    def content_in(
+        self, conn: Connection, folder_id: int, uid: int, offset: int = 0, length: int | None = None
+    ) -> bytes | None:
+        key = self._key(conn, folder_id)
+        return reading.content(conn, key, self._blobs, folder_id, uid, offset, length)
+
+    async def texts(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, str, str]]:
+        for part in _batches(uids, TEXTS_AT_ONCE):
+            for item in await self._db.read(self._some_texts, folder_id, part):
+                yield item
+
+    def _some_texts(self, conn: Connection, folder_id: int, uids: Sequence[int]) -> list[tuple[int, str, str]]:
+        return reading.some_texts(conn, self._key(conn, folder_id), folder_id, uids)
+
+    # ---------------------------------------------------------------- messages, write
+    async def append(self, folder_id: int, messages: Sequence[NewMessage]) -> list[int]:
+        for message in messages:
+            flag_rules.check(message.flags)
+        ready = [await asyncio.to_thread(self._prepare, message) for message in messages]
+        try:
+            return await self._db.write(self._append, folder_id, ready)
+        except Exception:  # not when cancelled: the commit may be under way
+            for _, blob, _, _ in ready:
+                blob.discard()
+            raise
+
+    def _prepare(self, message: NewMessage) -> tuple[NewMessage, PreparedBlob, Kept, Digest]:
+        digest = self._digest(message.content)
+        blob = self._blobs.prepare(message.content)
+        return message, blob, keep(self._keys, digest, blob.ref), digest
+
+    def _append(
+        self, tx: Transaction, folder_id: int, ready: list[tuple[NewMessage, PreparedBlob, Kept, Digest]]
+    ) -> list[int]:
+        box_id = self._box(tx.conn, folder_id)
+        key = self._boxes.key(tx.conn, box_id)
+        self._charge(tx, box_id, sum(kept.size for _, _, kept, _ in ready))
+        own, uids = self._boxes.address(tx.conn, box_id), []
+        for message, blob, kept, digest in ready:
+            blob_id = self._blobs.insert(tx, blob)
+            thread = thread_of(tx, box_id, counterpart(self._keys, digest.counterpart(own)), kept, blob_id)
+            date = message.internal_date or self._clock() // 1000
+            uids.append(put(tx, folder_id, key, kept, blob_id, thread, message.flags, date))
+        return uids
+
+    async def store_flags(
+        self, folder_id: int, uids: Sequence[int], op: FlagOp, flags: Flags, unchanged_since: int | None = None
+    ) -> StoreResult:
+        flag_rules.check(flags)
+        return await self._db.write(changing.store_flags, folder_id, uids, op, flags, unchanged_since)
+
+    async def copy(self, folder_id: int, uids: Sequence[int], target_folder_id: int) -> CopyResult:
+        return await self._db.write(self._copy, folder_id, uids, target_folder_id)
+
+    def _copy(self, tx: Transaction, folder_id: int, uids: Sequence[int], target_folder_id: int) -> CopyResult:
+        source, target = folder_rows.locked(tx, folder_id, target_folder_id)
+        if source.box_id != target.box_id:
+            raise StoreError("NOPERM", "messages stay inside their mailbox")
+        chosen = changing.present(tx, folder_id, uids)
+        if not chosen:
+            return CopyResult(target.uid_validity, [], [])
+        tally = changing.tally_of(tx, folder_id, chosen)
+        self._charge(tx, target.box_id, tally.size)
+        return CopyResult(target.uid_validity, chosen, changing.copy(tx, folder_id, target, chosen, tally))
+
+    async def move(self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "") -> CopyResult:
+        """`actor`: who acts, for the closing of an exchange by a move to « Conversations closes »."""
+        return await self._db.write(self._move, folder_id, uids, target_folder_id, actor)
+
+    def _move(
+        self, tx: Transaction, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str
+    ) -> CopyResult:
+        source, target = folder_rows.locked(tx, folder_id, target_folder_id)
+        if source.box_id != target.box_id:
+            raise StoreError("NOPERM", "messages stay inside their mailbox")
+        chosen = changing.present(tx, folder_id, uids)
+        if not chosen:
+            return CopyResult(target.uid_validity, [], [])
+        self._tell_closed(tx, target.box_id, bytes(target.name_key), folder_id, chosen, actor)
+        tally = changing.tally_of(tx, folder_id, chosen)
+        new = changing.copy(tx, folder_id, target, chosen, tally)
+        modseq = folder_rows.by_id(tx.conn, folder_id).highest_modseq + 1
+        changing.remove(tx, folder_id, chosen, tally, modseq)
+        return CopyResult(target.uid_validity, chosen, new)
+
+    def _tell_closed(
+        self, tx: Transaction, box_id: int, target_key: bytes, folder_id: int, uids: Sequence[int], actor: str
+    ) -> None:
+        if self._on_closed is None or target_key != folder_rows.name_key(self._keys, box_id, names.CLOSED):
+            return
+        if exchanges := changing.exchanges_of(tx, folder_id, uids):
+            self._on_closed(tx, box_id, exchanges, actor)
+
+    async def expunge(self, folder_id: int, uids: Sequence[int] | None = None) -> list[int]:
+        return await self._db.write(self._expunge, folder_id, uids)
+
+    def _expunge(self, tx: Transaction, folder_id: int, uids: Sequence[int] | None) -> list[int]:
+        folder = folder_rows.locked(tx, folder_id)[0]
+        chosen = changing.present(tx, folder_id, uids, deleted_only=True)
+        self._remove(tx, folder_id, folder.box_id, chosen)
+        return chosen
+
+    def _remove(self, tx: Transaction, folder_id: int, box_id: int, uids: list[int]) -> None:
+        if not uids:
+            return
+        tally = changing.tally_of(tx, folder_id, uids)
+        modseq = folder_rows.by_id(tx.conn, folder_id).highest_modseq + 1
+        changing.remove(tx, folder_id, uids, tally, modseq, loose_at=self._clock())
+        self._boxes.charge(tx, box_id, -tally.size)
+
+    # ---------------------------------------------------------------- quota and changes
+    async def quota(self, box_id: int) -> tuple[int, int]:
+        return await self._db.read(self._boxes.quota, box_id)
+
+    def watch(self, folder_id: int, wake: Callable[[], None]) -> Callable[[], None]:
+        self._watchers[folder_id].append(wake)
+
+        def undo() -> None:
+            wakes = self._watchers.get(folder_id, [])
+            if wake in wakes:
+                wakes.remove(wake)
+            if not wakes:
+                self._watchers.pop(folder_id, None)
+
+        return undo
+
+    def _wake(self, folder_id: int) -> None:
+        for wake in tuple(self._watchers.get(folder_id, ())):
+            wake()
+
+    # ---------------------------------------------------------------- inside
+    def _box(self, conn: Connection, folder_id: int) -> int:
+        if folder_id not in self._box_of:
+            if len(self._box_of) >= KNOWN_FOLDERS:
+                self._box_of.clear()
+            self._box_of[folder_id] = folder_rows.by_id(conn, folder_id).box_id
+        return self._box_of[folder_id]
+
+    def _key(self, conn: Connection, folder_id: int) -> Key:
+        return self._boxes.key(conn, self._box(conn, folder_id))
+
+    def _charge(self, tx: Transaction, box_id: int, octets: int) -> None:
+        if not self._boxes.charge(tx, box_id, octets):
+            raise StoreError("OVERQUOTA", "the mailbox is full")
+
+
+def counterpart(keys: KeyRing, address: str) -> bytes:
+    """How a thread remembers the other side."""
+    return keys.lookup("counterpart", address)
+
+
+def _batches(uids: Sequence[int], size: int) -> list[list[int]]:
+    ordered = sorted(set(uids))
+    return [ordered[start : start + size] for start in range(0, len(ordered), size)]

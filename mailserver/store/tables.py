@@ -1,0 +1,96 @@
+"""Tables of the mail store. What can be read without a key: ids, sizes, dates, flags, keyed hashes (ARCHITECTURE.md, principle 5).
+
+Every key starts with a box or a folder, so that it all partitions by mailbox. `messages` is narrow and clustered by UID: SELECT
+reads nothing else. Cards and texts are wide and stand apart, sealed with the box's key. Times: `internal_date` in seconds since
+the epoch (what IMAP shows), the others in milliseconds.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, SmallInteger, String, Table, Text
+
+from foundation.database import metadata
+from foundation.tables import Id
+
+folders = Table(
+    "folders",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("box_id", BigInteger, nullable=False),
+    Column("name_key", LargeBinary, nullable=False),  # keyed hash of box and name
+    Column("sealed_name", LargeBinary, nullable=False),
+    Column("uid_validity", BigInteger, nullable=False),  # never changes; never used twice in a box
+    Column("uid_next", BigInteger, nullable=False),
+    Column("highest_modseq", BigInteger, nullable=False),
+    Column("special_use", String(16)),
+    Column("subscribed", Boolean, nullable=False),
+    # counters kept with every change, so that STATUS never counts
+    Column("messages", Integer, nullable=False),
+    Column("unseen", Integer, nullable=False),
+    Column("deleted", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Index("folders_name", "box_id", "name_key", unique=True),
+    sqlite_autoincrement=True,  # an id is never used twice: it gives the UIDVALIDITY
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("folder_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("uid", BigInteger, primary_key=True, autoincrement=False),
+    Column("modseq", BigInteger, nullable=False),
+    Column("flags", SmallInteger, nullable=False),  # store.api.Flag
+    Column("keywords", Text, nullable=False),  # separated by one space, sorted
+    Column("internal_date", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("blob_id", BigInteger, nullable=False),
+    Column("thread_id", BigInteger, nullable=False),  # within the box; the blob of its first message
+    Column("exchange_id", BigInteger),  # mssante exchange between a citizen and a professional
+    Index("messages_modseq", "folder_id", "modseq"),
+    Index("messages_thread", "thread_id"),
+    Index("messages_blob", "blob_id"),
+    sqlite_with_rowid=False,
+)
+
+cards = Table(
+    "cards",
+    metadata,
+    Column("folder_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("uid", BigInteger, primary_key=True, autoincrement=False),
+    Column("card", LargeBinary, nullable=False),  # sealed: blob reference with its key, and the rendered card
+)
+
+search_texts = Table(
+    "search_texts",
+    metadata,
+    Column("folder_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("uid", BigInteger, primary_key=True, autoincrement=False),
+    Column("texts", LargeBinary, nullable=False),  # sealed, compressed: decoded headers and body
+)
+
+expunged = Table(
+    "expunged",
+    metadata,
+    Column("folder_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("modseq", BigInteger, primary_key=True, autoincrement=False),
+    Column("uid", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+message_ids = Table(
+    "message_ids",
+    metadata,
+    Column("box_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("message_key", LargeBinary, primary_key=True),  # keyed hash of the Message-ID
+    Column("counterpart", LargeBinary, nullable=False),  # keyed hash of the other side's address
+    Column("thread_id", BigInteger, nullable=False),
+    Column("exchange_id", BigInteger),
+    sqlite_with_rowid=False,
+)
+
+loose_blobs = Table(
+    "loose_blobs",
+    metadata,
+    Column("blob_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("since", BigInteger, nullable=False),  # when a row that pointed to it went, or a promise was made on it
+)

@@ -1,0 +1,120 @@
+"""Folders: RFC 9051 6.3, on every store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mailserver.store.api import Folder, NewMessage, StoreError
+from mailserver.store.names import CLOSED
+
+BOX, OTHER_BOX = 1, 2
+
+
+async def named(store: Any, name: str, box: int = BOX) -> Folder:
+    return next(folder for folder in await store.folders(box) if folder.name == name)
+
+
+async def test_a_new_box_has_its_folders_with_their_special_use(store: Any) -> None:
+    found = {folder.name: folder.special_use for folder in await store.folders(BOX)}
+    assert found == {
+        "INBOX": None,
+        "Brouillons": "\\Drafts",
+        "Envoyés": "\\Sent",
+        "Corbeille": "\\Trash",
+        "Indésirables": "\\Junk",
+        "Archives": "\\Archive",
+        CLOSED: None,
+    }
+    assert CLOSED not in {folder.name for folder in await store.folders(OTHER_BOX)}
+    await store.open_box(BOX, professional=True)
+    assert len(await store.folders(BOX)) == 7
+
+
+async def test_create_brings_its_parents_and_inbox_has_one_spelling(store: Any) -> None:
+    created = await store.create(BOX, "Patients/2026/Été/")
+    assert created.name == "Patients/2026/Été"
+    names = {folder.name for folder in await store.folders(BOX)}
+    assert {"Patients", "Patients/2026", "Patients/2026/Été"} <= names
+    assert (await store.create(BOX, "inbox/Suivi")).name == "INBOX/Suivi"
+    for taken in ("inBox", "Patients", "Patients/2026/E\u0301te\u0301"):
+        with pytest.raises(StoreError) as refused:
+            await store.create(BOX, taken)
+        assert refused.value.code == "ALREADYEXISTS"
+
+
+@pytest.mark.parametrize("name", ["", "/", "a//b", "/a", "a*", "b%", "a\nb", "x" * 256, "/".join("abcdefghijklmnopqr")])
+async def test_names_that_no_folder_may_have(store: Any, name: str) -> None:
+    with pytest.raises(StoreError) as refused:
+        await store.create(BOX, name)
+    assert refused.value.code == "CANNOT"
+
+
+async def test_boxes_do_not_see_each_other(store: Any) -> None:
+    await store.create(BOX, "Secret")
+    assert "Secret" not in {folder.name for folder in await store.folders(OTHER_BOX)}
+    with pytest.raises(StoreError):
+        await store.delete(OTHER_BOX, "Secret")
+    mine, theirs = await named(store, "INBOX"), await named(store, "INBOX", OTHER_BOX)
+    uids = await store.append(mine.id, [NewMessage(b"Subject: a\r\n\r\nb\r\n")])
+    for verb in (store.copy, store.move):
+        with pytest.raises(StoreError) as refused:
+            await verb(mine.id, uids, theirs.id)
+        assert refused.value.code == "NOPERM"
+
+
+async def test_delete_takes_the_messages_and_gives_the_quota_back(store: Any) -> None:
+    folder = await store.create(BOX, "Vieux")
+    await store.append(folder.id, [NewMessage(b"Subject: a\r\n\r\nb\r\n")])
+    used, _ = await store.quota(BOX)
+    assert used > 0
+    await store.delete(BOX, "Vieux")
+    assert (await store.quota(BOX))[0] == 0
+    with pytest.raises(StoreError) as refused:
+        await store.rows(folder.id)
+    assert refused.value.code == "NONEXISTENT"
+    again = await store.create(BOX, "Vieux")
+    assert again.uid_validity > folder.uid_validity, "RFC 9051 2.3.1.1: a new folder of an old name"
+
+
+@pytest.mark.parametrize("name", ["INBOX", CLOSED, "Envoyés", "Corbeille"])
+async def test_folders_the_product_files_into_stay(store: Any, name: str) -> None:
+    with pytest.raises(StoreError) as refused:
+        await store.delete(BOX, name)
+    assert refused.value.code == "CANNOT"
+
+
+async def test_rename_takes_the_children_along_and_keeps_ids(store: Any) -> None:
+    child = await store.create(BOX, "a/b")
+    await store.rename(BOX, "a", "c/d")
+    names = {folder.name: folder.id for folder in await store.folders(BOX)}
+    assert names["c/d/b"] == child.id
+    assert "c" in names
+    assert not {"a", "a/b"} & names.keys()
+    for old, new, code in (
+        ("nothing", "x", "NONEXISTENT"),
+        ("c", "Archives", "ALREADYEXISTS"),
+        ("c", "c/d/e", "CANNOT"),
+        (CLOSED, "Autre", "CANNOT"),
+    ):
+        with pytest.raises(StoreError) as refused:
+            await store.rename(BOX, old, new)
+        assert refused.value.code == code
+
+
+async def test_rename_of_inbox_moves_its_messages(store: Any) -> None:
+    inbox = await named(store, "INBOX")
+    await store.append(inbox.id, [NewMessage(b"Subject: a\r\n\r\nb\r\n")])
+    await store.rename(BOX, "INBOX", "Ancien")
+    assert (await store.status(inbox.id)).messages == 0
+    assert (await store.status((await named(store, "Ancien")).id)).messages == 1
+
+
+async def test_subscriptions_and_special_use(store: Any) -> None:
+    await store.subscribe(BOX, "Archives", False)
+    assert not (await named(store, "Archives")).subscribed
+    with pytest.raises(StoreError):
+        await store.create(BOX, "Seconde corbeille", "\\Trash")
+    with pytest.raises(StoreError):
+        await store.subscribe(BOX, "Rien", True)

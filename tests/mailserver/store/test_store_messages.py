@@ -1,0 +1,223 @@
+"""Messages: UIDs, MODSEQs, flags, copies and expunges (RFC 9051, RFC 7162, RFC 6851), on every store."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from mailserver.store.api import Flag, FlagOp, Flags, NewMessage, StoreError
+
+BOX = 1
+SEEN, DELETED = Flags(Flag.SEEN), Flags(Flag.DELETED)
+
+
+def letter(number: int, text: str = "Bonjour") -> bytes:
+    return (
+        f"From: Dr A <a@space.example>\r\nTo: box1@space.example\r\nSubject: Lettre {number}\r\n"
+        f"Message-ID: <{number}@space.example>\r\n\r\n{text}\r\n"
+    ).encode()
+
+
+async def folder_id(store: Any, name: str = "INBOX") -> int:
+    return next(folder.id for folder in await store.folders(BOX) if folder.name == name)
+
+
+async def filled(store: Any, count: int) -> int:
+    inbox = await folder_id(store)
+    await store.append(inbox, [NewMessage(letter(n), internal_date=n) for n in range(1, count + 1)])
+    return inbox
+
+
+async def test_append_gives_growing_uids_and_a_status(store: Any) -> None:
+    inbox = await folder_id(store)
+    keywords = Flags(Flag.FLAGGED | Flag.SEEN, frozenset({"$Important", "Famille"}))
+    assert await store.append(inbox, [NewMessage(letter(1), keywords, 1234)]) == [1]
+    assert await store.append(inbox, [NewMessage(letter(2)), NewMessage(letter(3), DELETED)]) == [2, 3]
+    status, rows = await store.rows(inbox)
+    assert (status.messages, status.unseen, status.deleted, status.uid_next) == (3, 2, 1, 4)
+    assert status.size == sum(row.size for row in rows) == sum(len(letter(n)) for n in (1, 2, 3))
+    assert rows[0].flags == keywords
+    assert rows[0].internal_date == 1234
+    assert rows[1].internal_date == 1_800_000_000
+    assert status.highest_modseq == max(row.modseq for row in rows)
+    assert await store.status(inbox) == status
+    assert await store.quota(BOX) == (status.size, 1_000_000)
+
+
+async def test_content_by_slices_cards_and_texts(store: Any) -> None:
+    inbox = await folder_id(store)
+    big = letter(1, "é" * 100_000)
+    await store.append(inbox, [NewMessage(big), NewMessage(letter(2, "Échographie normale"))])
+    assert await store.content(inbox, 1) == big
+    assert await store.content(inbox, 1, 65_530, 20) == big[65_530:65_550]
+    assert await store.content(inbox, 1, len(big) + 5) == b""
+    assert await store.content(inbox, 9) is None
+    cards = [item async for item in store.cards(inbox, [2, 9, 1])]
+    assert [uid for uid, _ in cards] == [1, 2]
+    assert b"Lettre 2" in cards[1][1].envelope
+    assert cards[1][1].header + "Échographie normale\r\n".encode() == letter(2, "Échographie normale")
+    assert "1" in cards[0][1].parts
+    [(uid, headers, body)] = [item async for item in store.texts(inbox, [2])]
+    assert uid == 2
+    assert "lettre 2" in headers
+    assert "échographie" in body
+
+
+async def test_store_flags_set_add_remove(store: Any) -> None:
+    inbox = await filled(store, 3)
+    before = (await store.status(inbox)).highest_modseq
+    added = await store.store_flags(inbox, [1, 2, 9], FlagOp.ADD, Flags(Flag.SEEN, frozenset({"Urgent"})))
+    assert [(row.uid, row.flags.keywords) for row in added.changed] == [(1, {"Urgent"}), (2, {"Urgent"})]
+    status = await store.status(inbox)
+    assert (status.unseen, status.highest_modseq) == (1, before + 1)
+    same = await store.store_flags(inbox, [1], FlagOp.ADD, Flags(Flag.SEEN, frozenset({"URGENT"})))
+    assert same.changed[0].flags.keywords == {"Urgent"}, "keywords are compared without case"
+    assert (await store.status(inbox)).highest_modseq == before + 1, "nothing changed"
+    removed = await store.store_flags(inbox, [1, 2, 3], FlagOp.REMOVE, Flags(Flag(0), frozenset({"urgent"})))
+    assert [row.flags for row in removed.changed] == [SEEN, SEEN, Flags()]
+    replaced = await store.store_flags(inbox, [1, 2, 3], FlagOp.SET, DELETED)
+    assert {row.flags for row in replaced.changed} == {DELETED}
+    status = await store.status(inbox)
+    assert (status.unseen, status.deleted) == (3, 3)
+    changes = await store.changes(inbox, before + 1)
+    assert [row.uid for row in changes.changed] == [1, 2, 3]
+
+
+async def test_unchanged_since(store: Any) -> None:
+    inbox = await filled(store, 3)
+    known = (await store.status(inbox)).highest_modseq
+    await store.store_flags(inbox, [2], FlagOp.ADD, SEEN)
+    result = await store.store_flags(inbox, [1, 2, 3], FlagOp.ADD, DELETED, unchanged_since=known)
+    assert [row.uid for row in result.changed] == [1, 3]
+    assert result.modified == [2]
+    _, rows = await store.rows(inbox)
+    assert [bool(row.flags.system & Flag.DELETED) for row in rows] == [True, False, True]
+
+
+async def test_too_many_keywords(store: Any) -> None:
+    inbox = await filled(store, 1)
+    with pytest.raises(StoreError) as refused:
+        await store.store_flags(inbox, [1], FlagOp.ADD, Flags(Flag(0), frozenset(f"k{n}" for n in range(99))))
+    assert refused.value.code == "CANNOT"
+
+
+async def test_copy_shares_and_move_leaves(store: Any) -> None:
+    inbox, archive = await filled(store, 5), await folder_id(store, "Archives")
+    await store.store_flags(inbox, [2], FlagOp.ADD, SEEN)
+    copied = await store.copy(inbox, [5, 2, 99], archive)
+    assert (copied.source, copied.target) == ([2, 5], [1, 2])
+    assert copied.uid_validity == (await store.status(archive)).uid_validity
+    assert await store.content(archive, 2) == letter(5)
+    _, rows = await store.rows(archive)
+    assert [(row.uid, row.flags, row.internal_date) for row in rows] == [(1, SEEN, 2), (2, Flags(), 5)]
+    before = (await store.status(inbox)).highest_modseq
+    moved = await store.move(inbox, [1, 2, 4], archive)
+    assert (moved.source, moved.target) == ([1, 2, 4], [3, 4, 5])
+    changes = await store.changes(inbox, before)
+    assert (changes.changed, changes.vanished) == ([], [1, 2, 4])
+    status = await store.status(archive)
+    assert (status.messages, status.unseen, status.uid_next) == (5, 3, 6)
+    assert [uid async for uid, _ in store.cards(archive, range(1, 7))] == [1, 2, 3, 4, 5]
+    assert [uid async for uid, _, _ in store.texts(archive, range(1, 7))] == [1, 2, 3, 4, 5]
+    assert (await store.move(inbox, [1, 77], archive)).source == [], "UIDs already gone: quietly nothing"
+
+
+async def test_copy_and_move_within_one_folder(store: Any) -> None:
+    inbox = await filled(store, 3)
+    assert (await store.copy(inbox, [1, 2, 3], inbox)).target == [4, 5, 6]
+    assert (await store.move(inbox, [1, 2, 3, 4, 5, 6], inbox)).target == [7, 8, 9, 10, 11, 12]
+    status, rows = await store.rows(inbox)
+    assert [row.uid for row in rows] == [7, 8, 9, 10, 11, 12]
+    assert status.messages == 6
+    assert await store.content(inbox, 9) == letter(3)
+    assert await store.content(inbox, 12) == letter(3)
+    changes = await store.changes(inbox, 1)
+    assert changes.vanished == [1, 2, 3, 4, 5, 6]
+    assert max(row.modseq for row in rows) <= status.highest_modseq
+
+
+async def test_expunge_only_deleted_and_only_chosen(store: Any) -> None:
+    inbox = await filled(store, 4)
+    await store.store_flags(inbox, [1, 2, 3], FlagOp.ADD, DELETED)
+    before = await store.status(inbox)
+    assert await store.expunge(inbox, [2, 4]) == [2]
+    assert await store.expunge(inbox) == [1, 3]
+    after = await store.status(inbox)
+    assert (after.messages, after.deleted, after.uid_next) == (1, 0, 5)
+    assert after.highest_modseq == before.highest_modseq + 2
+    assert (await store.changes(inbox, before.highest_modseq)).vanished == [1, 2, 3]
+    assert await store.expunge(inbox) == []
+    assert (await store.status(inbox)).highest_modseq == after.highest_modseq
+    assert await store.append(inbox, [NewMessage(letter(9))]) == [5], "a UID is never used twice"
+    assert (await store.quota(BOX))[0] == len(letter(4)) + len(letter(9))
+
+
+async def test_many_scattered_uids(store: Any) -> None:
+    inbox, archive = await filled(store, 1500), await folder_id(store, "Archives")
+    odd = list(range(1, 1501, 2))
+    result = await store.store_flags(inbox, odd, FlagOp.ADD, Flags(Flag.SEEN | Flag.DELETED))
+    assert [row.uid for row in result.changed] == odd
+    assert (await store.copy(inbox, odd, archive)).target == list(range(1, 751))
+    _, rows = await store.rows(archive)
+    assert [row.internal_date for row in rows] == odd, "copies keep the order"
+    assert await store.content(archive, 750) == letter(1499)
+    assert await store.expunge(inbox) == odd
+    status = await store.status(inbox)
+    assert (status.messages, status.unseen) == (750, 750)
+
+
+async def test_quota_refuses_append_and_copy_whole(store: Any) -> None:
+    inbox = await folder_id(store)
+    half = letter(1, "x" * 600_000)
+    await store.append(inbox, [NewMessage(half)])
+    with pytest.raises(StoreError) as refused:
+        await store.append(inbox, [NewMessage(letter(2)), NewMessage(half)])
+    assert refused.value.code == "OVERQUOTA"
+    with pytest.raises(StoreError) as refused:
+        await store.copy(inbox, [1], await folder_id(store, "Archives"))
+    assert refused.value.code == "OVERQUOTA"
+    assert (await store.status(inbox)).uid_next == 2, "all or nothing"
+    moved = await store.move(inbox, [1], await folder_id(store, "Archives"))
+    assert moved.target == [1], "moving needs no room"
+
+
+async def test_watchers_wake_after_each_change(store: Any) -> None:
+    inbox, archive = await filled(store, 2), await folder_id(store, "Archives")
+    woken = asyncio.Event()
+    undo = store.watch(inbox, woken.set)
+
+    async def heard() -> bool:
+        try:
+            await asyncio.wait_for(woken.wait(), 1)
+        except TimeoutError:
+            return False
+        woken.clear()
+        return True
+
+    await store.append(inbox, [NewMessage(letter(3))])
+    assert await heard()
+    await store.store_flags(inbox, [1], FlagOp.ADD, DELETED)
+    assert await heard()
+    await store.expunge(inbox)
+    assert await heard()
+    await store.move(inbox, [2], archive)
+    assert await heard()
+    undo()
+    await store.append(inbox, [NewMessage(letter(4))])
+    await asyncio.sleep(0.05)
+    assert not woken.is_set()
+
+
+async def test_concurrent_appends_never_share_a_uid(store: Any) -> None:
+    inbox = await folder_id(store)
+    results = await asyncio.gather(*(store.append(inbox, [NewMessage(letter(n))]) for n in range(40)))
+    assert sorted(uid for uids in results for uid in uids) == list(range(1, 41))
+
+
+@pytest.mark.parametrize("verb", ["rows", "status"])
+async def test_unknown_folder(store: Any, verb: str) -> None:
+    with pytest.raises(StoreError) as refused:
+        await getattr(store, verb)(999_999)
+    assert refused.value.code == "NONEXISTENT"
