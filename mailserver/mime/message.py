@@ -1,0 +1,282 @@
+"""`scan(content)`: a message as its readers want it; decoding happens on demand and never fails.
+
+Numbers of sections ("1", "2.1") are those of IMAP (RFC 9051 6.4.5.1) everywhere: attachments, `decoded`, `Card.parts`.
+"""
+
+from __future__ import annotations
+
+import binascii
+import mimetypes
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+
+from mailserver.mime import card as wire
+from mailserver.mime.addresses import Address, addresses
+from mailserver.mime.fields import message_ids, unfold
+from mailserver.mime.html import html_to_text
+from mailserver.mime.params import Params, file_name, parameter, split
+from mailserver.mime.reply import own_text
+from mailserver.mime.scanner import Part, Scanner
+from mailserver.mime.words import base64_bytes, decode_words, to_text
+from mailserver.store.api import Card
+
+PREVIEW = 200  # characters: RFC 8970 section 3.1
+PREVIEW_SOURCE = 8_192  # octets of a body looked at for a preview
+MAX_SEARCH = 256 * 1024  # characters kept for SEARCH: a 100-page letter; the search index stays a fraction of the mail
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """`filename` is safe to show and never empty; `size` counts decoded octets; `inline` = shown inside the text."""
+
+    section: str
+    filename: str
+    media_type: str
+    size: int
+    inline: bool
+    content_id: str | None  # without < >
+
+
+def scan(content: bytes) -> Message:
+    """Reads the structure of any octets; never raises."""
+    return Message(content, Scanner(content).message(0, len(content)))
+
+
+class Message:
+    """One scanned message. `root` is the tree of parts with their offsets."""
+
+    def __init__(self, content: bytes, root: Part) -> None:
+        self.content = content
+        self.root = root
+
+    # ---------------------------------------------------------------- header
+    def raw_headers(self, name: str) -> list[bytes]:
+        """Unfolded octets of each field `name`, in order."""
+        return [unfold(value) for value in self.root.fields.values(_key(name))]
+
+    def header(self, name: str) -> str | None:
+        """The first field `name`: unfolded, encoded words decoded."""
+        value = self.root.fields.value(_key(name))
+        return None if value is None else decode_words(value)
+
+    def addresses(self, name: str) -> list[Address]:
+        return addresses(self.root.fields.values(_key(name)))
+
+    @property
+    def subject(self) -> str:
+        return self.header("subject") or ""
+
+    @property
+    def message_id(self) -> str | None:
+        """With its brackets; None when absent or malformed."""
+        return next(iter(message_ids(self.root.fields.value(b"message-id"))), None)
+
+    @property
+    def in_reply_to(self) -> list[str]:
+        return message_ids(self.root.fields.value(b"in-reply-to"))
+
+    @property
+    def references(self) -> list[str]:
+        return message_ids(self.root.fields.value(b"references"))
+
+    @property
+    def date(self) -> datetime | None:
+        """Date field with the sender's own offset (SENTSINCE needs it, RFC 9051 6.4.4); None when absent or malformed."""
+        value = self.root.fields.value(b"date")
+        if not value or len(value) > 200:
+            return None
+        try:
+            date = parsedate_to_datetime(value.decode("latin-1"))
+            return date if date.tzinfo else date.replace(tzinfo=UTC)
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return None
+
+    # ---------------------------------------------------------------- parts
+    def decoded(self, section: str) -> bytes:
+        """Content of a part with its transfer encoding undone; b"" when there is no such part."""
+        part = self._leaf_by_section.get(section)
+        return b"" if part is None else self._decode(part)
+
+    def attachments(self) -> list[Attachment]:
+        """Every leaf that is not the text itself, in order; an attached message is one attachment."""
+        return [self._attachment(part) for part in _leaves(self.root) if not _is_body_text(part)]
+
+    def text(self) -> str:
+        """What a person reads: text/plain, or HTML turned into text when there is no plain text."""
+        return self._text
+
+    def html(self) -> str | None:
+        """The HTML body as sent (to be sanitised before it is shown), None when there is none."""
+        found = [part for part in _body_parts(self.root, b"html") if part.subtype == b"html"]
+        return "\n".join(self._part_text(part) for part in found) if found else None
+
+    def is_bare(self) -> bool:
+        """No attachment and, quotation and signature apart, no text in any of the bodies (rules.md section 4)."""
+        for part in _leaves(self.root):
+            if not _is_body_text(part):
+                return False
+            text = self._part_text(part)
+            if part.subtype == b"html":
+                if 'src="data:' in text or "src='data:" in text:
+                    return False  # a picture is content
+                text = html_to_text(text, own_only=True)
+            if own_text(text):
+                return False
+        return True
+
+    # ---------------------------------------------------------------- rendered once at delivery
+    def card(self) -> Card:
+        """Wire bytes of ENVELOPE, BODY, BODYSTRUCTURE, the header block, offsets and preview."""
+        body, body_structure = wire.structures(self.root, self.content)
+        return Card(
+            envelope=wire.envelope(self.root.fields),
+            body=body,
+            body_structure=body_structure,
+            header=self.content[: self.root.body],
+            preview=self.preview(),
+            parts=wire.offsets(self.root),
+        )
+
+    def preview(self) -> str:
+        """The beginning of the text on one line, at most 200 characters."""
+        for prefer in (b"plain", b"html"):
+            for part in _body_parts(self.root, prefer):
+                text = self._part_text(part, PREVIEW_SOURCE)
+                text = html_to_text(text) if part.subtype == b"html" else text
+                line = " ".join(text[: 10 * PREVIEW].split())
+                if line:
+                    return line[:PREVIEW]
+        return ""
+
+    def search_headers(self) -> str:
+        """One line `name: value` per field, decoded and case-folded, at most `MAX_SEARCH` characters."""
+        return _header_lines(self.root)[:MAX_SEARCH]
+
+    def search_text(self) -> str:
+        """All text of the message, attached texts and messages included, case-folded, at most `MAX_SEARCH` characters."""
+        pieces, left = [], MAX_SEARCH
+        for part in _all_parts(self.root):
+            if left <= 0:
+                break
+            if part.nested is not None:
+                piece = _header_lines(part.nested)
+            elif part.type == b"text":
+                piece = self._part_text(part, 4 * MAX_SEARCH)
+                piece = html_to_text(piece) if part.subtype == b"html" else piece
+            else:
+                continue
+            pieces.append(piece[:left])
+            left -= len(piece) + 1
+        return "\n".join(pieces).casefold()[:MAX_SEARCH]
+
+    # ---------------------------------------------------------------- inside
+    @cached_property
+    def _leaf_by_section(self) -> dict[str, Part]:
+        return {part.section: part for part in _all_parts(self.root) if part.section}
+
+    @cached_property
+    def _text(self) -> str:
+        for prefer in (b"plain", b"html"):
+            pieces = []
+            for part in _body_parts(self.root, prefer):
+                text = self._part_text(part)
+                pieces.append((html_to_text(text) if part.subtype == b"html" else text).strip())
+            text = "\n\n".join(piece for piece in pieces if piece)
+            if text:
+                return text
+        return ""
+
+    def _part_text(self, part: Part, limit: int | None = None) -> str:
+        cut = limit is not None and part.body + limit < part.end
+        text = to_text(self._decode(part, limit), parameter(part.params, b"charset"), cut)
+        return text.replace("\r\n", "\n").replace("\0", "")
+
+    def _decode(self, part: Part, limit: int | None = None) -> bytes:
+        end = part.end if limit is None else min(part.end, part.body + limit)
+        data = self.content[part.body : end]
+        if part.encoding == b"base64":
+            return base64_bytes(data)
+        if part.encoding == b"quoted-printable":
+            return binascii.a2b_qp(data)
+        return data
+
+    def _attachment(self, part: Part) -> Attachment:
+        kind, params = _disposition(part)
+        content_id = (part.fields.value(b"content-id") or b"").strip(b"<> ").decode("utf-8", "replace")
+        return Attachment(
+            section=part.section,
+            filename=file_name(params, part.params) or _default_name(part),
+            media_type=part.media_type,
+            size=self._decoded_size(part),
+            inline=kind == b"inline" or (bool(content_id) and kind != b"attachment"),
+            content_id=content_id or None,
+        )
+
+    def _decoded_size(self, part: Part) -> int:
+        """Without decoding the usual base64 of whole lines."""
+        if part.encoding != b"base64":
+            return len(self._decode(part)) if part.encoding == b"quoted-printable" else part.end - part.body
+        content, body, end = self.content, part.body, part.end
+        signs = end - body - content.count(b"\n", body, end) - content.count(b"\r", body, end)
+        padding = content.count(b"=", max(body, end - 8), end)
+        return max(0, signs - padding) * 3 // 4
+
+
+def _key(name: str) -> bytes:
+    return name.lower().encode("utf-8", "replace")
+
+
+def _header_lines(part: Part) -> str:
+    lines = (f"{name.decode().lower()}: {decode_words(unfold(value)).casefold()}" for name, value in part.fields.all)
+    return "\n".join(lines)
+
+
+def _leaves(part: Part) -> Iterator[Part]:
+    """Leaves of this message; an attached message is a leaf."""
+    if part.children:
+        for child in part.children:
+            yield from _leaves(child)
+    else:
+        yield part
+
+
+def _all_parts(part: Part) -> Iterator[Part]:
+    """Every part, those of attached messages included."""
+    yield part
+    for child in part.children:
+        yield from _all_parts(child)
+    if part.nested is not None:
+        yield from _all_parts(part.nested)
+
+
+def _disposition(part: Part) -> tuple[bytes, Params]:
+    value = part.fields.value(b"content-disposition")
+    return split(value) if value else (b"", [])
+
+
+def _is_body_text(part: Part) -> bool:
+    """text/plain or text/html meant to be read in place: not marked as attachment, without a file name."""
+    if part.type != b"text" or part.subtype not in (b"plain", b"html"):
+        return False
+    kind, params = _disposition(part)
+    return kind != b"attachment" and not file_name(params, part.params)
+
+
+def _body_parts(part: Part, prefer: bytes) -> list[Part]:
+    """The texts to read, in order; of an alternative (RFC 2046 5.1.4) the one in the `prefer`red subtype, else the last."""
+    if not part.children:
+        return [part] if _is_body_text(part) else []
+    choices = [found for child in part.children if (found := _body_parts(child, prefer))]
+    if part.subtype == b"alternative":
+        fitting = [found for found in choices if any(text.subtype == prefer for text in found)]
+        return fitting[0] if fitting else choices[-1] if choices else []
+    return [text for found in choices for text in found]
+
+
+def _default_name(part: Part) -> str:
+    if part.type == b"message" or part.nested is not None:
+        return f"message-{part.section}.eml"
+    return f"piece-jointe-{part.section}{mimetypes.guess_extension(part.media_type) or '.bin'}"
