@@ -1,0 +1,156 @@
+"""What only the SQL store promises: threads, shared blobs and their sweep, the closing hook, sealed names, set operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import event, func, select, update
+
+from foundation.clock import DAY
+from foundation.tables import blobs as blob_rows
+from mailserver.store.api import Flag, FlagOp, Flags, NewMessage
+from mailserver.store.insert import thread_of
+from mailserver.store.names import CLOSED
+from mailserver.store.sql import counterpart
+from mailserver.store.sweep import GRACE, sweep
+from mailserver.store.tables import cards, folders, messages
+
+BOX = 1
+NOW = 1_800_000_000_000
+
+
+def letter(ident: str, sender: str, to: str, *references: str, text: str = "Bonjour") -> bytes:
+    lines = [f"From: <{sender}>", f"To: <{to}>", "Subject: Suivi", f"Message-ID: <{ident}@x.example>"]
+    if references:
+        lines.append("References: " + " ".join(f"<{name}@x.example>" for name in references))
+    return ("\r\n".join([*lines, "", text, ""])).encode()
+
+
+OWN, DR_A, DR_B = "box1@space.example", "dr.a@x.example", "dr.b@x.example"
+
+
+async def ids(parts: Any) -> dict[str, int]:
+    return {folder.name: folder.id for folder in await parts.store.folders(BOX)}
+
+
+async def threads(parts: Any, folder_id: int) -> list[int]:
+    query = select(messages.c.thread_id).where(messages.c.folder_id == folder_id).order_by(messages.c.uid)
+    return await parts.db.read(lambda conn: list(conn.execute(query).scalars()))
+
+
+async def add(parts: Any, folder_id: int, *contents: bytes) -> None:
+    for content in contents:
+        await parts.store.append(folder_id, [NewMessage(content)])
+
+
+async def test_answers_join_their_thread_and_two_professionals_never_share_one(parts: Any) -> None:
+    folder = await ids(parts)
+    await add(
+        parts,
+        folder["INBOX"],
+        letter("a1", DR_A, OWN),
+        letter("a2", DR_A, OWN, "a1"),
+        letter("b1", DR_B, OWN, "a1", "a2"),  # quotes the other's message: another thread all the same
+        letter("a3", DR_A, OWN, "unknown", "a2"),
+        letter("a4", DR_A, OWN),
+    )
+    await add(parts, folder["Envoyés"], letter("mine", OWN, DR_A, "a3"), letter("mine2", OWN, DR_B, "b1"))
+    a1, a2, b1, a3, a4 = await threads(parts, folder["INBOX"])
+    assert a1 == a2 == a3
+    assert len({a1, b1, a4}) == 3
+    assert await threads(parts, folder["Envoyés"]) == [a1, b1]
+
+
+async def test_a_message_id_used_twice_by_another_sender_steals_nothing(parts: Any) -> None:
+    folder = await ids(parts)
+    await add(parts, folder["INBOX"], letter("a1", DR_A, OWN), letter("a1", DR_B, OWN), letter("a2", DR_A, OWN, "a1"))
+    first, forged, answer = await threads(parts, folder["INBOX"])
+    assert first == answer != forged
+
+
+async def test_the_own_copy_of_a_submitted_message_joins_its_exchange(parts: Any) -> None:
+    """Delivery remembers the submitted message in the sender's box; the client then stores its copy in « Envoyés »."""
+    folder = await ids(parts)
+    other = counterpart(parts.keys, DR_A)
+    submitted = letter("mine", OWN, DR_A)
+    _, _, kept, _ = parts.store._prepare(NewMessage(submitted))
+    await parts.db.write(lambda tx: thread_of(tx, BOX, other, kept, 777, exchange_id=42))
+    await add(parts, folder["Envoyés"], submitted)
+    row = await parts.db.read(lambda conn: conn.execute(select(messages.c.thread_id, messages.c.exchange_id)).one())
+    assert tuple(row) == (777, 42)
+
+
+async def test_moving_to_the_closed_folder_tells_the_exchanges(parts: Any) -> None:
+    folder = await ids(parts)
+    await add(parts, folder["INBOX"], *(letter(str(n), DR_A, OWN) for n in range(4)))
+
+    def bind(tx: Any) -> None:
+        for uid, exchange in ((1, 7), (2, 7), (3, 9)):
+            tx.execute(update(messages).where(messages.c.uid == uid).values(exchange_id=exchange))
+
+    await parts.db.write(bind)
+    await parts.store.move(folder["INBOX"], [4], folder["Archives"], actor="dr")
+    await parts.store.move(folder["INBOX"], [1, 2], folder[CLOSED], actor="dr")
+    await parts.store.copy(folder["INBOX"], [3], folder[CLOSED])
+    assert parts.closed == [(BOX, [7], "dr")]
+
+
+async def test_copies_share_the_blob_and_the_sweep_waits_for_the_last_row(parts: Any) -> None:
+    folder = await ids(parts)
+    await add(parts, folder["INBOX"], letter("1", DR_A, OWN), letter("2", DR_A, OWN, text="x" * 200_000))
+    await parts.store.copy(folder["INBOX"], [1, 2], folder["Archives"])
+
+    async def blob_count() -> int:
+        return await parts.db.read(lambda conn: conn.execute(select(func.count()).select_from(blob_rows)).scalar_one())
+
+    def files() -> int:
+        return sum(1 for path in (parts.folder / "blobs").rglob("*") if path.is_file())
+
+    async def expunge(name: str) -> None:
+        await parts.store.store_flags(folder[name], [1, 2], FlagOp.ADD, Flags(Flag.DELETED))
+        assert await parts.store.expunge(folder[name]) == [1, 2]
+
+    async def swept(later: int) -> int:
+        return (await parts.db.write(sweep, parts.blobs, NOW + later))[0]
+
+    assert (await blob_count(), files()) == (2, 1)
+    await expunge("INBOX")
+    assert await swept(GRACE) == 0, "the copies still point to them"
+    await expunge("Archives")
+    assert await swept(DAY) == 0, "a relay may still read them"
+    assert await swept(GRACE) == 2
+    assert (await blob_count(), files()) == (0, 0)
+
+
+async def test_names_cards_and_texts_are_sealed(parts: Any) -> None:
+    await parts.store.create(BOX, "Cancérologie")
+    folder = await ids(parts)
+    await add(parts, folder["INBOX"], letter("1", DR_A, OWN, text="Diagnostic"))
+
+    def values(conn: Any) -> list[bytes]:
+        return [
+            value
+            for table in (folders, cards)
+            for row in conn.execute(select(table))
+            for value in row
+            if isinstance(value, bytes)
+        ]
+
+    sealed = b"".join(await parts.db.read(values))
+    for secret in ("Cancérologie", "Diagnostic", "Suivi", "dr.a"):
+        assert secret.encode() not in sealed
+
+
+@pytest.mark.parametrize("count", [10, 600])
+async def test_bulk_commands_do_not_cost_by_the_message(parts: Any, count: int) -> None:
+    folder = await ids(parts)
+    content = letter("1", DR_A, OWN)
+    await parts.store.append(folder["INBOX"], [NewMessage(content)] * count)
+    statements: list[str] = []
+    event.listen(parts.db.engine, "before_cursor_execute", lambda _c, _cur, sql, *_: statements.append(sql))
+    every = list(range(1, count + 1))
+    await parts.store.store_flags(folder["INBOX"], every, FlagOp.ADD, Flags(Flag.DELETED))
+    await parts.store.copy(folder["INBOX"], every, folder["Archives"])
+    assert await parts.store.expunge(folder["INBOX"]) == every
+    assert len(statements) < 45
