@@ -1,0 +1,158 @@
+"""TLS contexts of the doors and of the relay: versions and suites in one place, after the ANSSI guide on TLS (TLS 1.2
+and 1.3, ECDHE, AEAD).
+
+`mx_context` accepts every client certificate on purpose: its judge speaks after the handshake, so that the peer reads a
+reply and not a dropped connection. Every other context verifies, or asks for nothing. Host names are never checked:
+peers are known by their DN.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from OpenSSL import SSL, crypto
+
+from certs.chain import Fault
+
+SUITES_12 = ":".join(
+    f"ECDHE-{signature}-{cipher}"
+    for cipher in ("AES256-GCM-SHA384", "AES128-GCM-SHA256", "CHACHA20-POLY1305")
+    for signature in ("ECDSA", "RSA")
+)
+SUITES_13 = "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Our own certificate: PEM files, the leaf followed by its chain, and the key."""
+
+    certificate: Path
+    key: Path
+
+    @property
+    def files(self) -> tuple[Path, Path]:
+        return self.certificate, self.key
+
+
+def mx_context(identity: Identity) -> SSL.Context:
+    """For `certs.tls_transport`: asks for a client certificate and finishes the handshake whatever it is, or without
+    one.
+
+    No resumption: a resumed session does not carry the chain that the judge needs. Raises OSError, `OpenSSL.SSL.Error`.
+    """
+    context = server_context(identity)
+    context.set_verify(SSL.VERIFY_PEER, _accept)
+    context.set_options(SSL.OP_NO_TICKET)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    return context
+
+
+def server_context(identity: Identity) -> SSL.Context:
+    """pyOpenSSL context for Twisted (IMAP), no client certificate. Raises OSError, `OpenSSL.SSL.Error`."""
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE)
+    context.set_cipher_list(SUITES_12.encode())
+    context.set_tls13_ciphersuites(SUITES_13.encode())
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # 25 instead of 45 KiB for an idle connection (measured)
+    for path in identity.files:
+        path.open("rb").close()  # a missing file is an OSError, in words
+    context.use_certificate_chain_file(str(identity.certificate))
+    context.use_privatekey_file(str(identity.key))
+    context.check_privatekey()
+    return context
+
+
+class TwistedContextFactory:
+    """What Twisted's `startTLS` and `TLSMemoryBIOFactory` call for each connection; `current` is a `Rotating`'s."""
+
+    def __init__(self, current: Callable[[], SSL.Context]) -> None:
+        self._current = current
+
+    def getContext(self) -> SSL.Context:
+        return self._current()
+
+
+def web_context(identity: Identity) -> ssl.SSLContext:
+    """Server context of the `ssl` module (web pages, submission), no client certificate. `load_identity` renews it in
+    place.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _harden(context)
+    context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
+    load_identity(context, identity)
+    return context
+
+
+def load_identity(context: ssl.SSLContext, identity: Identity) -> None:
+    """(Re)loads the certificate of a context in use: new handshakes take it, open connections keep theirs."""
+    # Checked apart first: a pair that does not match must not leave the context in use half changed.
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(identity.certificate, identity.key)
+    context.load_cert_chain(identity.certificate, identity.key)
+
+
+def relay_context(identity: Identity, authorities: Sequence[x509.Certificate]) -> ssl.SSLContext:
+    """Client context towards other operators: our certificate, and theirs must chain to `authorities` (anchors, and
+    intermediates that peers forget to send).
+
+    After the handshake the caller must judge with `TrustStore.judge_peer` (revocation, usage, DN) before it says
+    anything.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _harden(context)
+    context.check_hostname = False  # the host of an operator is not its mail domain: the DN is what is listed
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an anchor may be an intermediate authority
+    context.load_verify_locations(cadata=b"".join(one.public_bytes(Encoding.DER) for one in authorities))
+    context.load_cert_chain(identity.certificate, identity.key)
+    return context
+
+
+_DER = 2  # _ssl.ENCODING_DER
+
+# X509_V_ERR_* of OpenSSL's x509_vfy.h, when the handshake itself refuses the server of another operator.
+_VERIFY_FAULTS = {
+    9: Fault.NOT_YET_VALID,
+    10: Fault.EXPIRED,
+    23: Fault.REVOKED,
+    26: Fault.WRONG_USAGE,
+    66: Fault.WEAK,
+    67: Fault.WEAK,
+    68: Fault.WEAK,
+}
+
+
+def handshake_fault(error: ssl.SSLCertVerificationError) -> Fault:
+    """The fault to name when a relay's handshake fails on the peer's certificate."""
+    return _VERIFY_FAULTS.get(error.verify_code, Fault.UNTRUSTED)
+
+
+def peer_certificates(connection: ssl.SSLObject | ssl.SSLSocket) -> tuple[bytes | None, tuple[bytes, ...]]:
+    """(leaf DER, DER of what the peer sent after it) of an `ssl` connection, unverified chain."""
+    leaf = connection.getpeercert(True)
+    if leaf is None:
+        return None, ()
+    public = getattr(
+        connection, "get_unverified_chain", None
+    )  # Python 3.13; before, on the private object (guarded by a test)
+    inner = getattr(connection, "_sslobj", None)
+    if public is not None:
+        sent = public()
+    else:
+        sent = [one.public_bytes(_DER) for one in inner.get_unverified_chain() or ()] if inner is not None else []
+    return leaf, tuple(one for one in sent if one != leaf)
+
+
+def _harden(context: ssl.SSLContext) -> None:
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(SUITES_12)
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+
+
+def _accept(connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, good: int) -> bool:
+    return True

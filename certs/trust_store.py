@@ -1,0 +1,86 @@
+"""What we believe: anchors, intermediates that peers forget, revocation lists and settings, as one value that judges.
+
+Built from files (and so rotated, `certs.rotating`); the judgement itself is `certs.chain`.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+
+from certs import crl
+from certs.chain import DEFAULT_CHECKS, MAX_SENT, Checks, Fault, Purpose, Refused, Trusted, judge_chain
+from certs.contexts import peer_certificates
+
+
+@dataclass(frozen=True, slots=True)
+class TrustStore:
+    anchors: tuple[x509.Certificate, ...]
+    crls: tuple[crl.RevocationList, ...] = ()
+    intermediates: tuple[x509.Certificate, ...] = ()
+    checks: Checks = DEFAULT_CHECKS
+
+    def judge(
+        self, leaf: bytes | None, sent: Sequence[bytes], now: int, purpose: Purpose = Purpose.CLIENT
+    ) -> Trusted | Refused:
+        """Judges DER as read from a connection (`get_extra_info("peercert_der")`, `"peer_chain_der"`) at `now` (ms)."""
+        if leaf is None:
+            return Refused(Fault.MISSING)
+        try:
+            certificate = x509.load_der_x509_certificate(leaf)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            return Refused(Fault.UNREADABLE)
+        return self.judge_certificate(certificate, _readable(sent[:MAX_SENT]), now, purpose)
+
+    def judge_certificate(
+        self, leaf: x509.Certificate, sent: Sequence[x509.Certificate], now: int, purpose: Purpose
+    ) -> Trusted | Refused:
+        """Our own intermediates come first: a peer cannot crowd them out."""
+        known = (*self.intermediates, *(one for one in sent[:MAX_SENT] if one not in self.intermediates))
+        return judge_chain(leaf, known, self.anchors, self.crls, now, purpose, self.checks)
+
+    def judge_peer(self, connection: ssl.SSLObject | ssl.SSLSocket, now: int) -> Trusted | Refused:
+        """The server that our relay is connected to, after the handshake and before MAIL: chain, revocation, usage, and
+        its DN.
+        """
+        leaf, sent = peer_certificates(connection)
+        return self.judge(leaf, sent, now, Purpose.SERVER)
+
+    def signer_judge(self) -> Callable[[x509.Certificate, Sequence[x509.Certificate], int], str | None]:
+        """For `mssante.trust_list`, which may not import this package: None when the list's signer is trusted, else the
+        fault.
+        """
+
+        def judge(leaf: x509.Certificate, sent: Sequence[x509.Certificate], now: int) -> str | None:
+            verdict = self.judge_certificate(leaf, sent, now, Purpose.SIGNATURE)
+            return verdict.fault.en if isinstance(verdict, Refused) else None
+
+        return judge
+
+
+def load(
+    anchors: Path, crls: Path | None = None, intermediates: Path | None = None, checks: Checks = DEFAULT_CHECKS
+) -> TrustStore:
+    """Reads PEM files (`crls`: PEM, several lists allowed, or one DER). Raises OSError or ValueError."""
+    return TrustStore(
+        tuple(x509.load_pem_x509_certificates(anchors.read_bytes())),
+        crl.load(crls.read_bytes()) if crls else (),
+        tuple(x509.load_pem_x509_certificates(intermediates.read_bytes())) if intermediates else (),
+        checks,
+    )
+
+
+def _readable(sent: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
+    """What can be parsed: an unreadable intermediate is as good as absent."""
+    found = []
+    for der in sent:
+        try:
+            found.append(x509.load_der_x509_certificate(der))
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            continue
+    return tuple(found)
