@@ -1,0 +1,25 @@
+"""What the server announces (RFC 3501 7.2.1). Nothing is obeyed that is not announced, except XLIST for old Outlook."""
+
+from __future__ import annotations
+
+from mailserver.imap.context import Context, State
+
+ALWAYS = ("IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE")
+IN_CLEAR = ("STARTTLS", "LOGINDISABLED")
+TO_SIGN_IN = ("AUTH=PLAIN", "AUTH=LOGIN")
+SIGNED_IN = ("IDLE", "NAMESPACE", "UIDPLUS", "MOVE", "SPECIAL-USE", "CONDSTORE", "UNSELECT")
+
+# RFC 5161 4: of what is announced, only this changes the server's behaviour.
+ENABLEABLE = ("CONDSTORE",)
+
+
+def capabilities(ctx: Context) -> tuple[str, ...]:
+    if ctx.state is not State.NOT_AUTHENTICATED:
+        return ALWAYS + SIGNED_IN
+    # Thunderbird decides on IDLE or CONDSTORE before sign-in when it can: the whole list does no harm there.
+    return ALWAYS + (TO_SIGN_IN if ctx.tls else IN_CLEAR) + SIGNED_IN
+
+
+def capability_code(ctx: Context) -> str:
+    """For the greeting and the OK of sign-in: some clients read them there only (K-9 2431)."""
+    return "CAPABILITY " + " ".join(capabilities(ctx))

@@ -1,0 +1,1 @@
+"""One frozen dataclass per command and its parser, grouped by the RFC's states; the long ones have a file each."""

@@ -1,0 +1,154 @@
+"""FETCH (RFC 3501 6.4.5) with CHANGEDSINCE and MODSEQ (RFC 7162 3.1.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mailserver.imap.grammar import Cursor
+from mailserver.imap.sequences import SequenceSet
+
+ITEMS = frozenset(
+    (b"UID", b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE", b"MODSEQ", b"ENVELOPE", b"BODY", b"BODYSTRUCTURE")
+)
+MACROS = {
+    b"FAST": (b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE"),
+    b"ALL": (b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE", b"ENVELOPE"),
+    b"FULL": (b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE", b"ENVELOPE", b"BODY"),
+}
+MAX_DEPTH = 64  # of a section's part number; the structure itself is never deeper than that
+MAX_ITEMS = 256
+MAX_FIELDS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What stands in BODY[...] (RFC 3501 6.4.5 section-spec).
+
+    `part` is "" for the message itself, else "1.2"; `text` is "", HEADER, HEADER.FIELDS, HEADER.FIELDS.NOT, TEXT or MIME.
+    """
+
+    part: str = ""
+    text: str = ""
+    fields: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BodyItem:
+    """BODY[section]<offset.length>, or one of the old names RFC822, RFC822.HEADER, RFC822.TEXT (`label`)."""
+
+    section: Section
+    label: bytes  # as the response names it, without `<offset>`
+    peek: bool
+    partial: tuple[int, int] | None = None
+
+
+Item = bytes | BodyItem  # a word of ITEMS, or a body
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    messages: SequenceSet
+    items: tuple[Item, ...]
+    changed_since: int | None
+    uid: bool
+
+
+RFC822 = {
+    b"RFC822": BodyItem(Section(), b"RFC822", peek=False),
+    b"RFC822.HEADER": BodyItem(Section(text="HEADER"), b"RFC822.HEADER", peek=True),
+    b"RFC822.TEXT": BodyItem(Section(text="TEXT"), b"RFC822.TEXT", peek=False),
+}
+
+
+def parse_fetch(at: Cursor, uid: bool = False) -> Fetch:
+    at.space()
+    messages = at.sequence_set()
+    at.space()
+    items: list[Item] = []
+    if at.at(b"("):
+        items = at.parenthesised(lambda: _item(at))
+    else:
+        for macro, names in MACROS.items():
+            if at.take_word(macro):
+                items = list(names)
+                break
+        else:
+            items = [_item(at)]
+    if not items or len(items) > MAX_ITEMS:
+        at.fail("FETCH items expected")
+    changed_since = None
+    if at.take(b" ("):
+        if not at.take_word(b"CHANGEDSINCE "):
+            at.fail("unknown FETCH modifier")
+        changed_since = at.mod_sequence()
+        at.expect(b")")
+    return Fetch(messages, tuple(dict.fromkeys(items)), changed_since, uid)
+
+
+def _item(at: Cursor) -> Item:
+    for start, peek in ((b"BODY[", False), (b"BODY.PEEK[", True)):
+        if at.take_word(start):
+            return _body(at, peek)
+    word = at.word()
+    if word in RFC822:
+        return RFC822[word]
+    if word not in ITEMS:
+        at.fail("unknown FETCH item")
+    return word
+
+
+def _body(at: Cursor, peek: bool) -> BodyItem:
+    part = _part(at)
+    text, fields = "", tuple[bytes, ...]()
+    if not at.at(b"]"):
+        text = at.word().decode("ascii")
+        if text not in ("HEADER", "HEADER.FIELDS", "HEADER.FIELDS.NOT", "TEXT", "MIME") or (
+            text == "MIME" and not part
+        ):
+            at.fail("unknown section")
+        if text.startswith("HEADER.FIELDS"):
+            at.space()
+            fields = tuple(at.parenthesised(at.astring))
+            if not 0 < len(fields) <= MAX_FIELDS or any(_odd_field_name(name) for name in fields):
+                at.fail("field names expected")
+    at.expect(b"]")
+    section = Section(part, text, fields)
+    return BodyItem(section, _label(section), peek, _partial(at))
+
+
+def _part(at: Cursor) -> str:
+    """`1.2.` before a text, or `1.2` alone; leaves the cursor at the text or at `]`."""
+    numbers: list[str] = []
+    while at.at_digit():
+        numbers.append(str(at.nz_number()))
+        if not at.take(b"."):
+            if not at.at(b"]"):
+                at.fail("']' expected")
+            break
+        if at.at(b"]"):
+            at.fail("section text expected")
+    if len(numbers) > MAX_DEPTH:
+        at.fail("section too deep")
+    return ".".join(numbers)
+
+
+def _partial(at: Cursor) -> tuple[int, int] | None:
+    if not at.take(b"<"):
+        return None
+    offset = at.number()
+    at.expect(b".")
+    length = at.nz_number()
+    at.expect(b">")
+    return offset, length
+
+
+def _odd_field_name(name: bytes) -> bool:
+    return not name or any(octet <= 32 or octet >= 127 or octet in b':(){}"\\' for octet in name)
+
+
+def _label(section: Section) -> bytes:
+    text = section.text.encode("ascii")
+    if section.fields:
+        text += b" (" + b" ".join(section.fields) + b")"
+    dot = b"." if section.part and text else b""
+    return b"BODY[" + section.part.encode("ascii") + dot + text + b"]"

@@ -1,0 +1,233 @@
+"""SEARCH (RFC 3501 6.4.4) with MODSEQ (RFC 7162 3.1.5): the keys as a tree of small values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mailserver.imap.grammar import Cursor
+from mailserver.imap.responses import No
+from mailserver.imap.sequences import SequenceSet
+from mailserver.store.api import Flag
+
+# Each level costs a recursion, each key a pass over the folder.
+MAX_NESTING = 32
+MAX_KEYS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Every message."""
+
+
+@dataclass(frozen=True, slots=True)
+class HasFlag:
+    flag: Flag
+
+
+@dataclass(frozen=True, slots=True)
+class HasKeyword:
+    keyword: str  # lower case
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    messages: SequenceSet
+    uid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """INTERNALDATE in [`start`, `end`), seconds since the epoch, None = open (BEFORE, ON, SINCE)."""
+
+    start: int | None
+    end: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The Date header's own day in [`start`, `end`), zone disregarded (SENTBEFORE, SENTON, SENTSINCE)."""
+
+    start: int | None
+    end: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SizeIn:
+    """RFC822.SIZE strictly above `above` and strictly below `below`."""
+
+    above: int | None = None
+    below: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModSeq:
+    """MODSEQ at least `value`."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """`name` in lower case; `needle` case-folded; an empty needle means that the field exists."""
+
+    name: str
+    needle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    needle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Header or body."""
+
+    needle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    keys: tuple[Key, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    keys: tuple[Key, ...]
+
+
+Key = All | HasFlag | HasKeyword | Numbers | Arrived | Sent | SizeIn | ModSeq | Header | Body | Text | Not | And | Or
+
+DAY = 86400
+NOTHING = Not(All())
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    key: Key
+    with_modseq: bool  # MODSEQ was among the keys: the answer tells the highest one
+    uid: bool
+
+
+def parse_search(at: Cursor, uid: bool = False) -> Search:
+    at.space()
+    charset = "utf-8"
+    if at.take_word(b"CHARSET "):
+        charset = at.astring().decode("ascii", "replace").lower()
+        if charset not in ("utf-8", "us-ascii"):
+            raise No("only these character sets are known", "BADCHARSET (UTF-8 US-ASCII)")
+        at.space()
+    parser = _Parser(at, charset)
+    keys = [parser.key(0)]
+    while at.take(b" ") and not at.at_end():
+        keys.append(parser.key(0))
+    return Search(And(tuple(keys)), parser.modseq_seen, uid)
+
+
+class _Parser:
+    def __init__(self, at: Cursor, charset: str) -> None:
+        self.at = at
+        self.charset = charset
+        self.modseq_seen = False
+        self.count = 0
+
+    def key(self, depth: int) -> Key:
+        at = self.at
+        self.count += 1
+        if depth > MAX_NESTING or self.count > MAX_KEYS:
+            at.fail("search too complex")
+        if at.at(b"("):
+            return And(tuple(at.parenthesised(lambda: self.key(depth + 1))))
+        if at.at_digit() or at.at(b"*"):
+            return Numbers(at.sequence_set(), uid=False)
+        word = at.word()
+        if word in _PLAIN:
+            return _PLAIN[word]
+        if word == b"NOT":
+            at.space()
+            return Not(self.key(depth + 1))
+        if word == b"OR":
+            at.space()
+            first = self.key(depth + 1)
+            at.space()
+            return Or((first, self.key(depth + 1)))
+        if word not in _WITH_ARGUMENT:
+            at.fail("unknown search key")
+        at.space()
+        return _WITH_ARGUMENT[word](self)
+
+    def needle(self) -> str:
+        try:
+            return self.at.astring().decode(self.charset).casefold()
+        except UnicodeDecodeError:
+            self.at.fail("text is not in the character set named")
+
+    def day(self) -> int:
+        return self.at.date()
+
+    def header(self) -> Key:
+        name = self.at.text().lower()
+        self.at.space()
+        return Header(name, self.needle())
+
+    def keyword(self) -> Key:
+        return HasKeyword(self.at.atom().decode("ascii").lower())
+
+    def modseq(self) -> Key:
+        """MODSEQ [entry-name SP entry-type SP] n: per-flag numbers are not kept, the whole message's stands for them."""
+        if self.at.at(b'"'):
+            self.at.string()
+            self.at.space()
+            if self.at.word() not in (b"PRIV", b"SHARED", b"ALL"):
+                self.at.fail("entry type expected")
+            self.at.space()
+        self.modseq_seen = True
+        return ModSeq(self.at.mod_sequence())
+
+
+_PLAIN: dict[bytes, Key] = {
+    b"ALL": All(),
+    b"ANSWERED": HasFlag(Flag.ANSWERED),
+    b"DELETED": HasFlag(Flag.DELETED),
+    b"DRAFT": HasFlag(Flag.DRAFT),
+    b"FLAGGED": HasFlag(Flag.FLAGGED),
+    b"SEEN": HasFlag(Flag.SEEN),
+    b"UNANSWERED": Not(HasFlag(Flag.ANSWERED)),
+    b"UNDELETED": Not(HasFlag(Flag.DELETED)),
+    b"UNDRAFT": Not(HasFlag(Flag.DRAFT)),
+    b"UNFLAGGED": Not(HasFlag(Flag.FLAGGED)),
+    b"UNSEEN": Not(HasFlag(Flag.SEEN)),
+    # No message is ever \Recent here (responses.Recent).
+    b"NEW": NOTHING,
+    b"RECENT": NOTHING,
+    b"OLD": All(),
+}
+
+_WITH_ARGUMENT: dict[bytes, Callable[[_Parser], Key]] = {
+    b"BCC": lambda p: Header("bcc", p.needle()),
+    b"BEFORE": lambda p: Arrived(None, p.day()),
+    b"BODY": lambda p: Body(p.needle()),
+    b"CC": lambda p: Header("cc", p.needle()),
+    b"FROM": lambda p: Header("from", p.needle()),
+    b"HEADER": _Parser.header,
+    b"KEYWORD": _Parser.keyword,
+    b"LARGER": lambda p: SizeIn(above=p.at.number()),
+    b"MODSEQ": _Parser.modseq,
+    b"ON": lambda p: Arrived(day := p.day(), day + DAY),
+    b"SENTBEFORE": lambda p: Sent(None, p.day()),
+    b"SENTON": lambda p: Sent(day := p.day(), day + DAY),
+    b"SENTSINCE": lambda p: Sent(p.day(), None),
+    b"SINCE": lambda p: Arrived(p.day(), None),
+    b"SMALLER": lambda p: SizeIn(below=p.at.number()),
+    b"SUBJECT": lambda p: Header("subject", p.needle()),
+    b"TEXT": lambda p: Text(p.needle()),
+    b"TO": lambda p: Header("to", p.needle()),
+    b"UID": lambda p: Numbers(p.at.sequence_set(), uid=True),
+    b"UNKEYWORD": lambda p: Not(p.keyword()),
+}

@@ -1,0 +1,136 @@
+"""What a command's handler can reach: who is signed in, the store, the selected folder, the client's next line.
+
+The state of RFC 3501 3 is computed from it, never stored beside it, so the two cannot disagree.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from mailserver.imap.framer import Frame, LiteralOffer
+from mailserver.imap.inbox import Inbox
+from mailserver.imap.responses import Bad, No, Response
+from mailserver.imap.sign_in import SignedIn, SignIn
+from mailserver.imap.view import FolderView
+from mailserver.store import names
+from mailserver.store.api import Folder, MailStore, StoreError
+
+
+class State(Enum):
+    NOT_AUTHENTICATED = "not authenticated"
+    AUTHENTICATED = "authenticated"
+    SELECTED = "selected"
+    LOGOUT = "logout"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Wishes of the operator; sizes in octets."""
+
+    append_limit: int = 50 * 1024 * 1024
+    server_name: str = "MSSanté"
+    max_login_failures: int = 5  # on one connection; slowing down across connections is the password check's affair
+    max_bad_commands: int = 20  # in a row
+
+
+class FolderLost(Exception):
+    """The selected folder was deleted by another session (RFC 2180 3.3: the connection is ended)."""
+
+
+class Context:
+    """One session's. `sleep` (seconds) is given so that tests need not wait."""
+
+    def __init__(
+        self,
+        store: MailStore,
+        sign_in: SignIn,
+        settings: Settings,
+        client_ip: str,
+        tls: bool,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.store = store
+        self.sign_in = sign_in
+        self.settings = settings
+        self.client_ip = client_ip
+        self.tls = tls
+        self.sleep = sleep
+        self.inbox = Inbox()
+        self.identity: SignedIn | None = None
+        self.view: FolderView | None = None
+        self.condstore = False  # RFC 7162 3.1: MODSEQ in every FETCH from now on
+        self.start_tls = False  # STARTTLS accepted: the transport switches after the answer
+        self.leaving = False
+        self.login_failures = 0
+        self._unwatch: Callable[[], None] = lambda: None
+
+    @property
+    def state(self) -> State:
+        if self.leaving:
+            return State.LOGOUT
+        if self.identity is None:
+            return State.NOT_AUTHENTICATED
+        return State.SELECTED if self.view is not None else State.AUTHENTICATED
+
+    @property
+    def box_id(self) -> int:
+        assert self.identity is not None
+        return self.identity.box_id
+
+    @property
+    def selected(self) -> FolderView:
+        assert self.view is not None
+        return self.view
+
+    def writable(self) -> FolderView:
+        if self.selected.read_only:
+            raise No("the folder was opened by EXAMINE", "CANNOT")
+        return self.selected
+
+    async def line(self) -> bytes:
+        """The client's next line, outside of any command (AUTHENTICATE, IDLE)."""
+        event = await self.inbox.event()
+        if isinstance(event, Frame) and not event.literals:
+            return event.line
+        if isinstance(event, LiteralOffer):
+            self.inbox.framer.refuse()
+        raise Bad("a line without literal expected")
+
+    async def folder(self, name: str, missing: str = "NONEXISTENT") -> Folder:
+        """The folder of that name; NO with the code `missing` otherwise (TRYCREATE for targets)."""
+        try:
+            wanted = names.normal(name)
+        except StoreError:
+            raise No("no such folder", missing) from None
+        for folder in await self.store.folders(self.box_id):
+            if folder.name == wanted:
+                return folder
+        raise No("no such folder", missing)
+
+    async def select(self, folder: Folder, read_only: bool) -> FolderView:
+        # Watching begins before the look: a change in between is seen twice rather than never.
+        self._unwatch = self.store.watch(folder.id, self.inbox.wake)
+        self.inbox.woken = False
+        status, rows = await self.store.rows(folder.id)
+        self.view = FolderView(folder, read_only, status, rows)
+        return self.view
+
+    def deselect(self) -> None:
+        self._unwatch()
+        self._unwatch = lambda: None
+        self.view = None
+
+    async def refresh(self) -> None:
+        """Reads the selected folder's change log into the view; the table is the truth, the signal only woke us."""
+        view = self.selected
+        self.inbox.woken = False
+        try:
+            view.learn(await self.store.changes(view.folder.id, view.highest_modseq))
+        except StoreError as error:
+            raise FolderLost from error
+
+    def news(self, expunge: bool = True) -> Iterator[Response]:
+        return iter(()) if self.view is None else self.view.news(expunge, self.condstore)

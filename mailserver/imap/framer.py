@@ -1,0 +1,161 @@
+"""Framing of the client's side (RFC 3501 2.2.1 and 4.3, RFC 7888 LITERAL+): from bytes to whole commands.
+
+The framer collects a line with its literals and emits a `Frame`; before the octets of a literal arrive it emits a
+`LiteralOffer`, so that sizes and states are judged first and nothing is parsed twice. It knows no command and no state.
+In a frame's `line` a literal stands as `{n}` CRLF, its octets apart in `literals`: no other CRLF can be in a line, so the
+grammar reads it without ambiguity.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# Thunderbird and Apple Mail write sets of thousands of UIDs; Dovecot's imap_max_line_length is 64 KB too.
+MAX_LINE = 65536
+
+_LITERAL = re.compile(rb"\{(\d{1,18})(\+?)\}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One command as it came: its line, ended by no CRLF, and the octets of its literals in order."""
+
+    line: bytes
+    literals: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LiteralOffer:
+    """The client announces `size` octets; answer with `Framer.accept` or `Framer.refuse`.
+
+    `line` is what stands before it; `total` counts the octets of the command's literals with these; `sync` says that the
+    client waits for our `+`.
+    """
+
+    line: bytes
+    size: int
+    total: int
+    sync: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TooLong:
+    """A line over MAX_LINE; the rest of it is thrown away. `line` is its beginning."""
+
+    line: bytes
+
+
+Event = Frame | LiteralOffer | TooLong
+
+
+class Framer:
+    """Pull parser: `receive` bytes, then `next_event` until it says None (more bytes needed)."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._scanned = 0  # no LF before this index: a line arriving byte by byte is not searched again
+        self._skip = 0  # octets of a refused literal still to throw away
+        self._discarding = False  # inside a refused command: until its last line ends
+        self._offer: LiteralOffer | None = None
+        self._wanted: int | None = None  # octets of the literal being collected
+        self._line = b""
+        self._literals: list[bytes] = []
+
+    @property
+    def backlog(self) -> int:
+        """Octets received and not yet taken, a literal under way not counted."""
+        return 0 if self._wanted is not None or self._skip else len(self._buffer)
+
+    def receive(self, data: bytes) -> None:
+        self._buffer += data
+
+    def clear(self) -> None:
+        """Forgets all input: what was sent in the clear after STARTTLS must not be believed (RFC 3501 6.2.1)."""
+        self.__init__()  # type: ignore[misc]
+
+    def accept(self) -> None:
+        """The literal on offer is wanted."""
+        assert self._offer is not None
+        self._wanted, self._offer = self._offer.size, None
+
+    def refuse(self) -> None:
+        """The command on offer was answered already: throw away what still comes of it."""
+        assert self._offer is not None
+        if not self._offer.sync:
+            # A client that does not wait sends the octets and the rest of the command anyway (RFC 7888 4).
+            self._skip, self._discarding = self._offer.size, True
+        self._offer, self._line, self._literals = None, b"", []
+
+    def next_event(self) -> Event | None:
+        if self._offer is not None:
+            return None
+        while True:
+            if self._skip and not self._skipped():
+                return None
+            if self._wanted is not None and not self._collected():
+                return None
+            line = self._take_line()
+            if line is None:
+                return self._too_long()
+            event = self._event(line)
+            if event is not None:
+                return event
+
+    def _skipped(self) -> bool:
+        gone = min(self._skip, len(self._buffer))
+        del self._buffer[:gone]
+        self._skip -= gone
+        return self._skip == 0
+
+    def _collected(self) -> bool:
+        size = self._wanted
+        assert size is not None
+        if len(self._buffer) < size:
+            return False
+        self._literals.append(bytes(memoryview(self._buffer)[:size]))
+        del self._buffer[:size]
+        self._wanted, self._scanned = None, 0
+        return True
+
+    def _take_line(self) -> bytes | None:
+        """The next line without its end; a bare LF ends one too, as it does on every other server."""
+        end = self._buffer.find(b"\n", self._scanned)
+        if end < 0:
+            self._scanned = len(self._buffer)
+            return None
+        line = bytes(self._buffer[:end]).removesuffix(b"\r")
+        del self._buffer[: end + 1]
+        self._scanned = 0
+        return line
+
+    def _too_long(self) -> TooLong | None:
+        if len(self._line) + len(self._buffer) <= MAX_LINE:
+            return None
+        head = self._line + bytes(self._buffer[:256])
+        quiet = self._discarding
+        self._buffer.clear()
+        self._scanned, self._discarding, self._line, self._literals = 0, True, b"", []
+        return None if quiet else TooLong(head[:256])
+
+    def _event(self, line: bytes) -> Event | None:
+        match = _LITERAL.search(line)
+        if self._discarding:
+            if match and match[2]:
+                self._skip = int(match[1])
+            else:
+                self._discarding = False
+            return None
+        whole = self._line + line
+        if len(whole) > MAX_LINE:
+            self._line, self._literals = b"", []
+            return TooLong(whole[:256])
+        if match is None:
+            frame = Frame(whole, tuple(self._literals))
+            self._line, self._literals = b"", []
+            return frame
+        size = int(match[1])
+        self._line = whole + b"\r\n"
+        total = size + sum(map(len, self._literals))
+        self._offer = LiteralOffer(whole[: len(whole) - len(match[0])], size, total, sync=not match[2])
+        return self._offer

@@ -1,0 +1,35 @@
+"""CAPABILITY, NOOP, LOGOUT, ID."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from mailserver.imap import responses
+from mailserver.imap.capabilities import capabilities
+from mailserver.imap.commands.any_state import Capability, Id, Logout, Noop
+from mailserver.imap.context import Context
+from mailserver.imap.responses import Bye, Ok, Response
+
+
+async def capability(ctx: Context, command: Capability) -> AsyncGenerator[Response]:
+    yield responses.Capability(capabilities(ctx))
+    yield Ok("CAPABILITY completed")
+
+
+async def noop(ctx: Context, command: Noop) -> AsyncGenerator[Response]:
+    """Looks in the store whether or not it was woken: a lost signal costs at most one poll."""
+    if ctx.view is not None:
+        await ctx.refresh()
+    yield Ok("NOOP completed")
+
+
+async def logout(ctx: Context, command: Logout) -> AsyncGenerator[Response]:
+    ctx.deselect()
+    ctx.leaving = True
+    yield Bye("logging out")
+    yield Ok("LOGOUT completed")
+
+
+async def identify(ctx: Context, command: Id) -> AsyncGenerator[Response]:
+    yield responses.Id((("name", ctx.settings.server_name),))
+    yield Ok("ID completed")

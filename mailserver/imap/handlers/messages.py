@@ -1,0 +1,159 @@
+"""Commands on messages of the selected folder: FETCH, SEARCH, STORE, COPY, MOVE, EXPUNGE, CLOSE (RFC 3501 6.4)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from mailserver.imap import search as searching
+from mailserver.imap.commands.fetch import Fetch
+from mailserver.imap.commands.search import Search
+from mailserver.imap.commands.selected import Check, Close, Copy, Expunge, Move, Unselect
+from mailserver.imap.commands.store import Store
+from mailserver.imap.context import Context
+from mailserver.imap.fetch import Renderer
+from mailserver.imap.responses import Bad, No, Ok, Response, SearchResult, Untagged
+from mailserver.imap.sequences import SequenceSet
+from mailserver.imap.view import FolderView
+from mailserver.imap.wire import number_set
+from mailserver.store.api import CopyResult, Folder
+
+# RFC 5530: some of the messages meant are gone, and this session was not told yet.
+GONE = "EXPUNGEISSUED"
+
+
+def chosen(view: FolderView, messages: SequenceSet, uid: bool) -> list[int]:
+    """Indices of the messages a command means. A number above EXISTS is the client's fault, a UID gone is not."""
+    if uid:
+        return messages.of_uids(view.uids)
+    if not messages.fits(len(view)):
+        raise Bad("no such message number")
+    return messages.of_numbers(len(view))
+
+
+async def check(ctx: Context, command: Check) -> AsyncGenerator[Response]:
+    await ctx.refresh()
+    yield Ok("CHECK completed")
+
+
+async def close(ctx: Context, command: Close) -> AsyncGenerator[Response]:
+    view = ctx.selected
+    if not view.read_only:
+        await ctx.store.expunge(view.folder.id)
+    ctx.deselect()
+    yield Ok("CLOSE completed")
+
+
+async def unselect(ctx: Context, command: Unselect) -> AsyncGenerator[Response]:
+    ctx.deselect()
+    yield Ok("UNSELECT completed")
+
+
+async def expunge(ctx: Context, command: Expunge) -> AsyncGenerator[Response]:
+    view = ctx.writable()
+    uids = None
+    if command.uids is not None:
+        uids = [view.uids[i] for i in command.uids.of_uids(view.uids)]
+    if uids is None or uids:
+        view.expunged(await ctx.store.expunge(view.folder.id, uids))
+    for response in ctx.news():
+        yield response
+    yield Ok("EXPUNGE completed")
+
+
+async def fetch(ctx: Context, command: Fetch) -> AsyncGenerator[Response]:
+    view = ctx.selected
+    indices = chosen(view, command.messages, command.uid)
+    items = list(command.items)
+    if command.uid and b"UID" not in items:
+        items.insert(0, b"UID")
+    if command.changed_since is not None:
+        if b"MODSEQ" not in items:
+            items.append(b"MODSEQ")  # RFC 7162 3.1.4.1
+        indices = [i for i in indices if view.modseqs[i] > command.changed_since]
+    if b"MODSEQ" in items:
+        ctx.condstore = True
+    renderer = Renderer(ctx.store, view, items, ctx.condstore and b"MODSEQ" not in items)
+    async for piece in renderer.run(indices):
+        yield piece
+    yield Ok("FETCH completed", GONE if renderer.missing and not command.uid else None)
+
+
+async def search(ctx: Context, command: Search) -> AsyncGenerator[Response]:
+    view = ctx.selected
+    ctx.condstore = ctx.condstore or command.with_modseq
+    indices = await searching.search(ctx.store, view, command.key)
+    numbers = [view.uids[i] for i in indices] if command.uid else [i + 1 for i in indices]
+    modseq = max((view.modseqs[i] for i in indices), default=0) if command.with_modseq else None
+    yield SearchResult(numbers, modseq)
+    yield Ok("SEARCH completed")
+
+
+async def store(ctx: Context, command: Store) -> AsyncGenerator[Response]:
+    view = ctx.writable()
+    indices = chosen(view, command.messages, command.uid)
+    uids = [view.uids[i] for i in indices]
+    conditional = command.unchanged_since is not None
+    ctx.condstore = ctx.condstore or conditional
+    modified: set[int] = set()
+    if uids:
+        result = await ctx.store.store_flags(view.folder.id, uids, command.op, command.flags, command.unchanged_since)
+        view.own_change(result.changed)
+        modified = set(result.modified)
+        for response in view.keyword_news():
+            yield response
+        stored = {row.uid for row in result.changed}
+        if not command.silent or ctx.condstore:
+            for index in indices:
+                if view.uids[index] in stored:
+                    yield view.flags_response(index, command.uid, not command.silent, ctx.condstore)
+    yield Ok("STORE completed", _modified_code(view, modified, command.uid))
+
+
+def _modified_code(view: FolderView, modified: set[int], uid: bool) -> str | None:
+    """RFC 7162 3.1.3: the messages that UNCHANGEDSINCE spared."""
+    if not modified:
+        return None
+    numbers = sorted(modified) if uid else sorted(_numbers(view, modified))
+    return f"MODIFIED {number_set(numbers).decode()}"
+
+
+def _numbers(view: FolderView, uids: set[int]) -> list[int]:
+    return [index + 1 for uid in uids if (index := view.index_of(uid)) is not None]
+
+
+async def copy(ctx: Context, command: Copy) -> AsyncGenerator[Response]:
+    view = ctx.selected
+    indices = chosen(view, command.messages, command.uid)
+    target = await ctx.folder(command.name, missing="TRYCREATE")
+    result = await ctx.store.copy(view.folder.id, [view.uids[i] for i in indices], target.id) if indices else None
+    if target.id == view.folder.id:
+        await ctx.refresh()
+    yield Ok("COPY completed", _copy_code(target, result))
+
+
+async def move(ctx: Context, command: Move) -> AsyncGenerator[Response]:
+    """COPYUID comes before the EXPUNGEs (RFC 6851 4.3); UIDs already gone are no failure (ghosts in Apple Mail)."""
+    view = ctx.writable()
+    indices = chosen(view, command.messages, command.uid)
+    target = await ctx.folder(command.name, missing="TRYCREATE")
+    if target.id == view.folder.id:
+        raise No("the messages are in this folder already", "CANNOT")
+    if indices:
+        actor = ctx.identity.actor if ctx.identity else ""
+        uids = [view.uids[i] for i in indices]
+        result = await ctx.store.move(view.folder.id, uids, target.id, actor)
+        code = _copy_code(target, result)
+        if code:
+            yield Untagged(Ok("moved", code))
+        view.expunged(result.source)
+        for response in ctx.news():
+            yield response
+    yield Ok("MOVE completed")
+
+
+def _copy_code(target: Folder, result: CopyResult | None) -> str | None:
+    """COPYUID (RFC 4315 3), left out when nothing was copied: its sets cannot be empty."""
+    if result is None or not result.source:
+        return None
+    source, copies = number_set(result.source).decode(), number_set(result.target).decode()
+    return f"COPYUID {target.uid_validity} {source} {copies}"

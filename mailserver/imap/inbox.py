@@ -1,0 +1,64 @@
+"""What came in for one session: the client's bytes, and the store's word that the selected folder changed.
+
+`receive` and `wake` are called from the loop at any time; the session takes events one by one and sleeps here in between.
+No transport: a test feeds it by hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from mailserver.imap.framer import Event, Framer
+
+
+class Inbox:
+    """`on_hungry` is called each time the session waits for the client: the transport may read again."""
+
+    def __init__(self) -> None:
+        self.framer = Framer()
+        self.woken = False  # the selected folder changed since the last look
+        self.on_hungry: Callable[[], None] = lambda: None
+        self._waiter: asyncio.Future[None] | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """The session has done all it could and sleeps."""
+        return self._waiter is not None
+
+    def receive(self, data: bytes) -> None:
+        self.framer.receive(data)
+        self._ring()
+
+    def wake(self) -> None:
+        self.woken = True
+        self._ring()
+
+    def take(self) -> Event | None:
+        return self.framer.next_event()
+
+    async def event(self) -> Event:
+        """The next event, whatever the folder does meanwhile."""
+        while (event := self.take()) is None:
+            await self._sleep()
+        return event
+
+    async def event_or_wake(self) -> Event | None:
+        """The next event, or None when the folder changed first."""
+        while (event := self.take()) is None:
+            if self.woken:
+                return None
+            await self._sleep()
+        return event
+
+    def _ring(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _sleep(self) -> None:
+        self.on_hungry()
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None

@@ -1,0 +1,243 @@
+"""What the server says (RFC 3501 7): typed values, each with one `__bytes__`, CRLF included.
+
+`Ok`, `No` and `Bad` are completions: the session puts the tag before them. `No` (a wish refused) and `Bad` (the client's
+fault) are raised wherever they are found; each knows its response code (RFC 3501 7.1, RFC 5530). Our own faults have no
+value here: the session answers them with one fixed sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailserver.imap.wire import encode_mailbox, quoted, string
+from mailserver.store.api import Flag, Flags
+
+_FLAG_NAMES = (
+    (Flag.ANSWERED, b"\\Answered"),
+    (Flag.FLAGGED, b"\\Flagged"),
+    (Flag.DELETED, b"\\Deleted"),
+    (Flag.SEEN, b"\\Seen"),
+    (Flag.DRAFT, b"\\Draft"),
+)
+SYSTEM_FLAGS = "\\Answered \\Flagged \\Deleted \\Seen \\Draft"
+
+
+def flag_text(system: int, keywords: frozenset[str]) -> bytes:
+    """The flags as they stand inside FLAGS (...), always in the same order."""
+    names = [name for bit, name in _FLAG_NAMES if system & bit]
+    return b" ".join(names + [keyword.encode("ascii") for keyword in sorted(keywords)])
+
+
+def flags_text(flags: Flags) -> bytes:
+    return flag_text(flags.system, flags.keywords)
+
+
+def mailbox(name: str) -> bytes:
+    # Always quoted: a name such as NIL or 10 is misread as an atom by some clients.
+    return quoted(encode_mailbox(name))
+
+
+def _status(kind: bytes, text: str, code: str | None) -> bytes:
+    return kind + (b" [%b] " % code.encode("ascii") if code else b" ") + text.encode("ascii") + b"\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Ok:
+    """A command done: yielded last by its handler."""
+
+    text: str
+    code: str | None = None
+
+    def __bytes__(self) -> bytes:
+        return _status(b"OK", self.text, self.code)
+
+
+class No(Exception):
+    """A wish refused."""
+
+    def __init__(self, text: str, code: str | None = None) -> None:
+        super().__init__(text)
+        self.text, self.code = text, code
+
+    def __bytes__(self) -> bytes:
+        return _status(b"NO", self.text, self.code)
+
+
+class Bad(Exception):
+    """The client's fault: syntax, wrong state, impossible number."""
+
+    def __init__(self, text: str, code: str | None = None) -> None:
+        super().__init__(text)
+        self.text, self.code = text, code
+
+    def __bytes__(self) -> bytes:
+        return _status(b"BAD", self.text, self.code)
+
+
+Completion = Ok | No | Bad
+
+
+@dataclass(frozen=True, slots=True)
+class Untagged:
+    """`* OK`, `* NO`, `* BAD`."""
+
+    status: Completion
+
+    def __bytes__(self) -> bytes:
+        return b"* " + bytes(self.status)
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    tag: bytes
+    status: Completion
+
+    def __bytes__(self) -> bytes:
+        return self.tag + b" " + bytes(self.status)
+
+
+@dataclass(frozen=True, slots=True)
+class Bye:
+    """The server is about to close (RFC 3501 7.1.5)."""
+
+    text: str
+    code: str | None = None
+
+    def __bytes__(self) -> bytes:
+        return _status(b"* BYE", self.text, self.code)
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """`+`: the client may go on (RFC 3501 7.5); everything waiting is sent with it."""
+
+    text: bytes = b"OK"
+
+    def __bytes__(self) -> bytes:
+        return b"+ %b\r\n" % self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    names: Sequence[str]
+
+    def __bytes__(self) -> bytes:
+        return b"* CAPABILITY %b\r\n" % " ".join(self.names).encode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Enabled:
+    names: Sequence[str]
+
+    def __bytes__(self) -> bytes:
+        return b"* " + " ".join(("ENABLED", *self.names)).encode("ascii") + b"\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Id:
+    """RFC 2971 3.2."""
+
+    fields: Sequence[tuple[str, str]]
+
+    def __bytes__(self) -> bytes:
+        pairs = b" ".join(string(name.encode()) + b" " + string(value.encode()) for name, value in self.fields)
+        return b"* ID (%b)\r\n" % pairs if pairs else b"* ID NIL\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """One personal namespace with no prefix, nothing of others, nothing shared (RFC 2342 5)."""
+
+    def __bytes__(self) -> bytes:
+        return b'* NAMESPACE (("" "/")) NIL NIL\r\n'
+
+
+@dataclass(frozen=True, slots=True)
+class ListLine:
+    """LIST, LSUB and XLIST (RFC 3501 7.2.2); `extended` holds RFC 5258 items, rendered."""
+
+    attributes: Sequence[str]
+    name: str
+    command: bytes = b"LIST"
+    extended: bytes = b""
+
+    def __bytes__(self) -> bytes:
+        attributes = " ".join(self.attributes).encode("ascii")
+        return b'* %b (%b) "/" %b%b\r\n' % (self.command, attributes, mailbox(self.name), self.extended)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusLine:
+    name: str
+    items: Sequence[tuple[bytes, int]]
+
+    def __bytes__(self) -> bytes:
+        items = b" ".join(b"%b %d" % item for item in self.items)
+        return b"* STATUS %b (%b)\r\n" % (mailbox(self.name), items)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderFlags:
+    """FLAGS: the system flags and the keywords in use (RFC 3501 7.2.6)."""
+
+    keywords: Sequence[str]
+
+    def __bytes__(self) -> bytes:
+        return b"* FLAGS (%b)\r\n" % " ".join((SYSTEM_FLAGS, *self.keywords)).encode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    count: int
+
+    def __bytes__(self) -> bytes:
+        return b"* %d EXISTS\r\n" % self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """Always 0: \\Recent cannot be right with several sessions, and RFC 9051 took it out; rev1 wants the line."""
+
+    def __bytes__(self) -> bytes:
+        return b"* 0 RECENT\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Expunge:
+    number: int
+
+    def __bytes__(self) -> bytes:
+        return b"* %d EXPUNGE\r\n" % self.number
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """`modseq`: the highest of the messages found, when MODSEQ was asked for (RFC 7162 3.1.5)."""
+
+    numbers: Sequence[int]
+    modseq: int | None = None
+
+    def __bytes__(self) -> bytes:
+        text = b"".join(b" %d" % number for number in self.numbers)
+        return b"* SEARCH" + text + (b" (MODSEQ %d)" % self.modseq if self.modseq and self.numbers else b"") + b"\r\n"
+
+
+Response = (
+    bytes
+    | Untagged
+    | Bye
+    | Continue
+    | Capability
+    | Enabled
+    | Id
+    | Namespace
+    | ListLine
+    | StatusLine
+    | FolderFlags
+    | Exists
+    | Recent
+    | Expunge
+    | SearchResult
+    | Ok
+)

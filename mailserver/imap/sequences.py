@@ -1,0 +1,66 @@
+"""Sequence sets (RFC 3501 9, `sequence-set`): numbers and ranges of message numbers or of UIDs, with `*` for the last."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+STAR = 0  # `*` inside a range; no message bears the number 0
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceSet:
+    ranges: tuple[tuple[int, int], ...]  # as written, ends in any order
+
+    @staticmethod
+    def parse(text: bytes) -> SequenceSet:
+        """Of a text that fits the grammar; what the grammar lets through (0, over 32 bits) shows in `valid`."""
+        ranges = []
+        for item in text.split(b","):
+            first, _, last = item.partition(b":")
+            low = _bound(first)
+            ranges.append((low, _bound(last) if last else low))
+        return SequenceSet(tuple(ranges))
+
+    def valid(self) -> bool:
+        """False when a number is zero or over 32 bits."""
+        return all(0 <= bound < 1 << 32 for pair in self.ranges for bound in pair)
+
+    def fits(self, exists: int) -> bool:
+        """No number is above `exists` (RFC 9051 6: else BAD); ranges with `*` are what pollers send, and are clipped."""
+        return all(STAR in pair or max(pair) <= exists for pair in self.ranges)
+
+    def of_numbers(self, exists: int) -> list[int]:
+        """Indices from 0 of the messages meant, ascending."""
+        spans = [(low - 1, min(high, exists)) for low, high in self._bounds(exists)]
+        return _merged(spans)
+
+    def of_uids(self, uids: Sequence[int]) -> list[int]:
+        """Indices in `uids` (ascending); UIDs that are not there are no error (RFC 3501 6.4.8)."""
+        last = uids[-1] if uids else 0
+        return _merged([(bisect_left(uids, low), bisect_right(uids, high)) for low, high in self._bounds(last)])
+
+    def _bounds(self, last: int) -> list[tuple[int, int]]:
+        """Ascending ends; with `*` = `last`: `9:*` with 4 messages is 4:9, which holds the last one."""
+        if last == 0:
+            return []
+        pairs = [(first or last, second or last) for first, second in self.ranges]
+        return [(min(pair), max(pair)) for pair in pairs]
+
+
+def _bound(text: bytes) -> int:
+    if text == b"*":
+        return STAR
+    return int(text) or -1
+
+
+def _merged(spans: list[tuple[int, int]]) -> list[int]:
+    indices: list[int] = []
+    reached = 0
+    for start, stop in sorted(spans):
+        start = max(start, reached)
+        if start < stop:
+            indices.extend(range(start, stop))
+            reached = stop
+    return indices

@@ -1,0 +1,223 @@
+"""One IMAP session as a state machine without transport (RFC 3501 3): bytes in by `receive`, bytes out by `run`.
+
+    session = ImapSession(store, sign_in, settings, client_ip, tls)
+    async for piece in session.run(): write(piece)      # `START_TLS`: switch, then session.tls_started()
+    session.receive(data)                               # whenever the client said something
+
+Invariants: the tagged line of a command is the last thing said about it; every outcome becomes a line in one place
+(`_outcome`); nothing is generated while the caller of `run` does not ask for more, which is the back-pressure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import aclosing
+from typing import Final
+
+from mailserver.imap.capabilities import capability_code
+from mailserver.imap.context import Context, FolderLost, Settings
+from mailserver.imap.fetch import ContentLost
+from mailserver.imap.framer import Event, Frame, LiteralOffer
+from mailserver.imap.grammar import Cursor
+from mailserver.imap.responses import Bad, Bye, Completion, Continue, No, Ok, Response, Tagged, Untagged
+from mailserver.imap.sign_in import SignIn
+from mailserver.imap.table import COMMANDS, Entry
+from mailserver.store.api import MailStore, StoreError
+
+WRITE = 65536  # octets: the size of write that costs least under Twisted's TLS
+# Octets of literals in one command: sign-in needs two short strings, SEARCH and folder names a little more.
+LITERALS_BEFORE_SIGN_IN = 4096
+LITERALS = 65536
+# A literal that nobody asked us to accept is read and thrown away up to this many times the limit (RFC 7888 4).
+PATIENCE = 4
+
+_log = logging.getLogger(__name__)
+
+
+class StartTls:
+    """Not bytes: the transport begins TLS now, what was read in the clear is forgotten."""
+
+
+START_TLS: Final = StartTls()
+
+
+class ImapSession:
+    def __init__(
+        self,
+        store: MailStore,
+        sign_in: SignIn,
+        settings: Settings,
+        client_ip: str,
+        tls: bool,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.context = Context(store, sign_in, settings, client_ip, tls, sleep)
+        self.receive = self.context.inbox.receive
+        self._out: list[bytes] = []
+        self._size = 0
+        self._bad = 0
+
+    @property
+    def signed_in(self) -> bool:
+        return self.context.identity is not None
+
+    @property
+    def backlog(self) -> int:
+        """Octets received that no command has taken yet."""
+        return self.context.inbox.framer.backlog
+
+    def tls_started(self) -> None:
+        self.context.inbox.framer.clear()
+        self.context.tls, self.context.start_tls = True, False
+
+    async def run(self) -> AsyncGenerator[bytes | StartTls]:
+        """Everything to be sent, in pieces of at most WRITE octets, until the session ends."""
+        ctx = self.context
+        self._add(Untagged(Ok("ready", capability_code(ctx))))
+        try:
+            while not ctx.leaving:
+                event = ctx.inbox.take()
+                if event is None:
+                    for piece in self._drain():
+                        yield piece
+                    event = await ctx.inbox.event()
+                async with aclosing(self._answer(event)) as responses:
+                    async for response in responses:
+                        self._add(response)
+                        # A continuation, or a handler about to sleep, must not wait for a fuller buffer.
+                        if self._size >= WRITE or response == b"" or isinstance(response, Continue):
+                            for piece in self._drain():
+                                yield piece
+                if ctx.start_tls:
+                    for piece in self._drain():
+                        yield piece
+                    yield START_TLS
+        except FolderLost:
+            self._add(Bye("the selected folder was deleted"))
+        except ContentLost:
+            self._out.clear()
+            return
+        finally:
+            ctx.deselect()
+        for piece in self._drain():
+            yield piece
+
+    def _add(self, response: Response | Tagged) -> None:
+        data = bytes(response)
+        self._out.append(data)
+        self._size += len(data)
+
+    def _drain(self) -> Iterator[bytes]:
+        data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
+        self._out, self._size = [], 0
+        for start in range(0, len(data), WRITE):
+            yield data[start : start + WRITE]
+
+    # ---------------------------------------------------------------- one event
+    async def _answer(self, event: Event) -> AsyncGenerator[Response | Tagged]:
+        if isinstance(event, LiteralOffer):
+            refusal = self._judge(event)
+            if refusal is None:
+                self.context.inbox.framer.accept()
+                if event.sync:
+                    yield Continue()
+                return
+            self.context.inbox.framer.refuse()
+            yield self._status(_tag_of(event.line), refusal)
+            if not event.sync and event.size > PATIENCE * self.context.settings.append_limit:
+                yield self._leave("literal too large", "TOOBIG")
+        elif isinstance(event, Frame):
+            async with aclosing(self._command(event)) as responses:
+                async for response in responses:
+                    yield response
+        else:
+            yield self._status(_tag_of(event.line), Bad("line too long"))
+        if self._bad >= self.context.settings.max_bad_commands:
+            yield self._leave("too many bad commands", None)
+
+    def _leave(self, text: str, code: str | None) -> Bye:
+        self.context.leaving = True
+        return Bye(text, code)
+
+    def _judge(self, offer: LiteralOffer) -> No | Bad | None:
+        """Sizes and states speak before the octets come."""
+        words = offer.line.upper().split(b" ", 2)
+        if not self.signed_in:
+            return Bad("literal too large") if offer.total > LITERALS_BEFORE_SIGN_IN else None
+        if len(words) > 1 and words[1] == b"APPEND":
+            limit = self.context.settings.append_limit
+            return No(f"a message has at most {limit} octets", "TOOBIG") if offer.total > limit else None
+        return Bad("literal too large") if offer.total > LITERALS else None
+
+    async def _command(self, frame: Frame) -> AsyncGenerator[Response | Tagged]:
+        at = Cursor(frame)
+        tag: bytes | None = None
+        entry: Entry | None = None
+        try:
+            tag = at.tag()
+            at.space()
+            entry = self._entry(at)
+            command = entry.parse(at)
+            at.end()
+        except (No, Bad) as refusal:
+            yield self._status(tag, refusal)
+            return
+        completion: Completion = No("internal error", "SERVERBUG")
+        try:
+            async with aclosing(entry.handle(self.context, command)) as responses:
+                async for response in responses:
+                    if isinstance(response, Ok):
+                        completion = response
+                    else:
+                        yield response
+        except (No, Bad) as refusal:
+            completion = refusal
+        except StoreError as refusal:
+            completion = No(refusal.text, refusal.code)
+        except (FolderLost, ContentLost):
+            raise
+        except Exception as error:
+            _report(type(command).__name__, error)
+        for response in await self._news(entry):
+            yield response
+        yield self._status(tag, completion)
+
+    def _entry(self, at: Cursor) -> Entry:
+        name = at.word()
+        if name == b"UID":
+            at.space()
+            name += b" " + at.word()
+        entry = COMMANDS.get(name)
+        if entry is None:
+            raise Bad("no such command")
+        if self.context.state not in entry.states:
+            raise Bad(f"not possible in the {self.context.state.value} state")
+        return entry
+
+    async def _news(self, entry: Entry) -> list[Response]:
+        ctx = self.context
+        if ctx.view is not None and ctx.inbox.woken:
+            await ctx.refresh()
+        return list(ctx.news(entry.expunge_after))
+
+    def _status(self, tag: bytes | None, completion: Completion) -> Tagged | Untagged:
+        self._bad = self._bad + 1 if isinstance(completion, Bad) else 0
+        return Untagged(completion) if tag is None else Tagged(tag, completion)
+
+
+def _tag_of(line: bytes) -> bytes | None:
+    try:
+        return Cursor(Frame(line)).tag()
+    except Bad:
+        return None
+
+
+def _report(command: str, error: Exception) -> None:
+    """Where and of what kind: never the message or the values, which may hold a name or a subject."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "?"
+    _log.error("imap %s failed: %s at %s", command, type(error).__name__, where)

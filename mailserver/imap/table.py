@@ -1,0 +1,88 @@
+"""Every command that exists: name -> (states, parser, handler, what news may follow). The whole server on one screen.
+
+A command that is not here does not exist. News are the untagged responses about other sessions' doings that stand before the
+tagged line; EXPUNGE may not be among them for FETCH, STORE and SEARCH by message number (RFC 3501 7.4.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from mailserver.imap.commands import any_state, append, auth, fetch, nonauth, search, selected, store
+from mailserver.imap.context import Context, State
+from mailserver.imap.grammar import Cursor
+from mailserver.imap.handlers import any_state as do_any
+from mailserver.imap.handlers import folders, messages
+from mailserver.imap.handlers import nonauth as do_nonauth
+from mailserver.imap.responses import Response
+
+# A parser gives the dataclass its handler takes; the table is the only place that pairs them.
+Parser = Callable[[Cursor], Any]
+Handler = Callable[[Context, Any], AsyncGenerator[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    states: frozenset[State]
+    parse: Parser
+    handle: Handler
+    expunge_after: bool = True
+
+
+ANY = frozenset((State.NOT_AUTHENTICATED, State.AUTHENTICATED, State.SELECTED))
+NEW = frozenset((State.NOT_AUTHENTICATED,))
+IN = frozenset((State.AUTHENTICATED, State.SELECTED))
+SELECTED = frozenset((State.SELECTED,))
+
+
+def bare(command: Callable[[], object]) -> Parser:
+    """The parser of a command without arguments."""
+    return lambda at: command()
+
+
+COMMANDS: dict[bytes, Entry] = {
+    # any state
+    b"CAPABILITY": Entry(ANY, bare(any_state.Capability), do_any.capability),
+    b"NOOP": Entry(ANY, bare(any_state.Noop), do_any.noop),
+    b"LOGOUT": Entry(ANY, bare(any_state.Logout), do_any.logout),
+    b"ID": Entry(ANY, any_state.parse_id, do_any.identify),
+    # not authenticated
+    b"STARTTLS": Entry(NEW, bare(nonauth.StartTls), do_nonauth.start_tls),
+    b"AUTHENTICATE": Entry(NEW, nonauth.parse_authenticate, do_nonauth.authenticate),
+    b"LOGIN": Entry(NEW, nonauth.parse_login, do_nonauth.login),
+    # authenticated
+    b"ENABLE": Entry(IN, auth.parse_enable, folders.enable),
+    b"SELECT": Entry(IN, auth.parse_select, folders.select),
+    b"EXAMINE": Entry(IN, partial(auth.parse_select, read_only=True), folders.select),
+    b"CREATE": Entry(IN, auth.parse_create, folders.create),
+    b"DELETE": Entry(IN, auth.parse_delete, folders.delete),
+    b"RENAME": Entry(IN, auth.parse_rename, folders.rename),
+    b"SUBSCRIBE": Entry(IN, auth.parse_subscribe, folders.subscribe),
+    b"UNSUBSCRIBE": Entry(IN, partial(auth.parse_subscribe, wanted=False), folders.subscribe),
+    b"LIST": Entry(IN, auth.parse_list, folders.list_folders),
+    b"LSUB": Entry(IN, partial(auth.parse_list, kind=b"LSUB"), folders.list_folders),
+    b"XLIST": Entry(IN, partial(auth.parse_list, kind=b"XLIST"), folders.list_folders),
+    b"NAMESPACE": Entry(IN, bare(auth.Namespace), folders.namespace),
+    b"STATUS": Entry(IN, auth.parse_status, folders.status),
+    b"APPEND": Entry(IN, append.parse_append, folders.append),
+    b"IDLE": Entry(IN, bare(auth.Idle), folders.idle),
+    # selected
+    b"CHECK": Entry(SELECTED, bare(selected.Check), messages.check),
+    b"CLOSE": Entry(SELECTED, bare(selected.Close), messages.close),
+    b"UNSELECT": Entry(SELECTED, bare(selected.Unselect), messages.unselect),
+    b"EXPUNGE": Entry(SELECTED, bare(selected.Expunge), messages.expunge),
+    b"SEARCH": Entry(SELECTED, search.parse_search, messages.search, expunge_after=False),
+    b"FETCH": Entry(SELECTED, fetch.parse_fetch, messages.fetch, expunge_after=False),
+    b"STORE": Entry(SELECTED, store.parse_store, messages.store, expunge_after=False),
+    b"COPY": Entry(SELECTED, selected.parse_copy, messages.copy),
+    b"MOVE": Entry(SELECTED, selected.parse_move, messages.move),
+    b"UID EXPUNGE": Entry(SELECTED, selected.parse_uid_expunge, messages.expunge),
+    b"UID SEARCH": Entry(SELECTED, partial(search.parse_search, uid=True), messages.search),
+    b"UID FETCH": Entry(SELECTED, partial(fetch.parse_fetch, uid=True), messages.fetch),
+    b"UID STORE": Entry(SELECTED, partial(store.parse_store, uid=True), messages.store),
+    b"UID COPY": Entry(SELECTED, partial(selected.parse_copy, uid=True), messages.copy),
+    b"UID MOVE": Entry(SELECTED, partial(selected.parse_move, uid=True), messages.move),
+}
