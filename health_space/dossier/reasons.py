@@ -42,6 +42,14 @@ ARCHIVE = Reason(
     "Ce fichier est une archive (par exemple ZIP). Les documents doivent être joints un par un.",
     "This file is an archive (ZIP for example). Documents must be attached one by one.",
 )
+ATTACHED_MESSAGE = Reason(
+    "document_attached_message",
+    CLAUSE,
+    554,
+    "5.6.1",
+    "Cette pièce jointe est un message entier. Les documents doivent être joints un par un.",
+    "This attachment is a whole message. Documents must be attached one by one.",
+)
 POLYGLOT = Reason(
     "document_two_formats",
     CLAUSE,
@@ -85,7 +93,18 @@ TOO_SLOW = Reason(
 
 ALL = {
     reason.name: reason
-    for reason in (EMPTY, TOO_LARGE, FORMAT, ARCHIVE, POLYGLOT, LOCKED, BROKEN, TOO_MANY_PIXELS, TOO_SLOW)
+    for reason in (
+        EMPTY,
+        TOO_LARGE,
+        FORMAT,
+        ARCHIVE,
+        ATTACHED_MESSAGE,
+        POLYGLOT,
+        LOCKED,
+        BROKEN,
+        TOO_MANY_PIXELS,
+        TOO_SLOW,
+    )
 }
 
 
@@ -99,9 +118,9 @@ def sentence_en(name: str, size: int, limit: int) -> str:
 
 
 def megabytes(size: int) -> str:
-    """Decimal units, French comma, rounded up so that a refused size never reads like the limit: « 5,1 Mo », « 312 ko »."""
+    """Decimal units, French comma, rounded up so that a refused size never reads like the limit: « 5,1 Mo », « 312 Ko »."""
     if size < 1_000_000:
-        return f"{max(1, -(-size // 1000))}\u00a0ko"
+        return f"{max(1, -(-size // 1000))}\u00a0Ko"
     tenths = -(-size // 100_000)
     whole, tenth = divmod(tenths, 10)
     return f"{whole},{tenth}\u00a0Mo" if tenth else f"{whole}\u00a0Mo"

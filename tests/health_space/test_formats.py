@@ -83,7 +83,7 @@ def test_download_name(title: str, media_type: str, expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("size", "words"),
-    [(1, "1 ko"), (312_400, "313 ko"), (5_000_000, "5 Mo"), (5_000_001, "5,1 Mo"), (12_340_000, "12,4 Mo")],
+    [(1, "1 Ko"), (312_400, "313 Ko"), (5_000_000, "5 Mo"), (5_000_001, "5,1 Mo"), (12_340_000, "12,4 Mo")],
 )
 def test_sizes_in_words(size: int, words: str) -> None:
     assert reasons.megabytes(size) == words.replace(" ", "\u00a0")

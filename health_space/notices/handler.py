@@ -1,0 +1,68 @@
+"""Job `notify` {box_id, kind, targets?}: rings the bell, then writes to the private addresses.
+
+The job is in the transaction of its cause (principle 3). Running twice rings once; an e-mail leaves twice only when the process
+dies between the relay's answer and ours. Addresses never appear in a log or a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from sqlalchemy import Connection
+
+from foundation.clock import HOUR, MINUTE
+from foundation.database import Database
+from foundation.jobs import Answer, Done, GiveUp, Job, Retry
+from foundation.keys import KeyRing
+from health_space.notices import operations
+from health_space.notices.rules import Addressee, Kind, mail
+
+Send = Callable[[str, str, str], Awaitable[None]]  # (to, subject, text); raises when the relay did not take it
+Addressees = Callable[[Connection, int], list[Addressee] | None]  # None: this profile wants no notice (opposed, closed)
+
+BACKOFF = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR)  # then hourly
+TRIES = 75  # about three days
+
+
+class Notifier:
+    """The handler of `notify` jobs."""
+
+    def __init__(self, db: Database, keys: KeyRing, addressees: Addressees, send: Send) -> None:
+        self._db = db
+        self._keys = keys
+        self._addressees = addressees
+        self._send = send
+
+    async def __call__(self, payload: dict[str, Any], job: Job) -> Answer:
+        box_id, kind = int(payload["box_id"]), Kind(payload["kind"])
+        people = await self._db.read(self._addressees, box_id)
+        if people is None:
+            return Done()
+        targets = payload.get("targets", [])
+        await self._db.write(operations.ring, self._keys, box_id, kind, targets, job.id, job.created_at)
+        if not people:
+            # A letter is owed when no address is known: the row says so, the operator's print run will read it.
+            await self._db.write(operations.note_mail, job.id, "no_address")
+            return Done()
+        return await self._write_to(people, kind, payload, job)
+
+    async def _write_to(self, people: list[Addressee], kind: Kind, payload: dict[str, Any], job: Job) -> Answer:
+        done: list[str] = payload.get("done", [])
+        for person in people:
+            if person.email in done:
+                continue
+            words = mail(kind, person)
+            try:
+                await self._send(person.email, words.subject, words.text)
+            except Exception as error:
+                return await self._later(type(error).__name__, {**payload, "done": done}, job)
+            done = [*done, person.email]
+        await self._db.write(operations.note_mail, job.id, "sent")
+        return Done()
+
+    async def _later(self, reason: str, payload: dict[str, Any], job: Job) -> Answer:
+        if job.attempts >= TRIES:
+            await self._db.write(operations.note_mail, job.id, "failed")
+            return GiveUp(reason)
+        return Retry(BACKOFF[min(job.attempts, len(BACKOFF)) - 1], reason, payload)
