@@ -14,7 +14,7 @@ from hashlib import sha256
 from mailserver.mime import Address, Message
 
 EARLIEST = date(1900, 1, 1)
-_XDM_SUBJECT = re.compile(r"^\s*XDM/1\.0/DDM\+?\S*\s*", re.IGNORECASE)  # rules.md section 6: shown without its prefix
+_XDM_SUBJECT = re.compile(r"^\s*XDM/1\.0/DDM\+?", re.IGNORECASE)  # rules.md section 6: shown without its prefix
 
 
 @dataclass(frozen=True, slots=True)
