@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Executable, bindparam, insert, select, update
+from sqlalchemy import Connection, Executable, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from foundation.blobs import BlobRef
@@ -43,6 +43,15 @@ class Thread:
     exchange_id: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder and the key of its box."""
+
+    box_id: int
+    folder_id: int
+    key: Key
+
+
 def keep(keys: KeyRing, digest: Digest, ref: BlobRef) -> Kept:
     def hashed(message_id: str) -> bytes:
         return keys.lookup("message-id", message_id)
@@ -61,9 +70,12 @@ _THREADS = select(message_ids.c.message_key, message_ids.c.thread_id, message_id
     message_ids.c.message_key.in_(bindparam("names", expanding=True)),
     message_ids.c.counterpart == bindparam("other"),
 )
+_NO_REPLY = select(message_ids.c.no_reply).where(
+    message_ids.c.box_id == bindparam("box"), message_ids.c.message_key == bindparam("name")
+)
 _GROW = (
     update(folders)
-    .where(folders.c.id == bindparam("folder"))
+    .where(folders.c.id == bindparam("folder"), folders.c.box_id == bindparam("box"))
     .values(
         uid_next=folders.c.uid_next + bindparam("count"),
         highest_modseq=folders.c.highest_modseq + 1,
@@ -82,7 +94,13 @@ _INSERT_MESSAGE, _INSERT_CARD, _INSERT_TEXTS = insert(messages), insert(cards), 
 
 
 def thread_of(
-    tx: Transaction, box_id: int, counterpart: bytes, kept: Kept, blob_id: int, exchange_id: int | None = None
+    tx: Transaction,
+    box_id: int,
+    counterpart: bytes,
+    kept: Kept,
+    blob_id: int,
+    exchange_id: int | None = None,
+    no_reply: bool = False,
 ) -> Thread:
     """The message's thread in this box, remembered for the answers to come. A message already known by its Message-ID (a
     client's own copy of what it submitted) joins itself."""
@@ -100,17 +118,24 @@ def thread_of(
             "counterpart": counterpart,
             "thread_id": thread.id,
             "exchange_id": thread.exchange_id,
+            "no_reply": no_reply,
         }
         tx.execute(_INSERT_ID[tx.conn.dialect.name], row)
     return thread
 
 
-def put(
-    tx: Transaction, folder_id: int, key: Key, kept: Kept, blob_id: int, thread: Thread, flags: Flags, date: int
-) -> int:
+def answers_no_reply(conn: Connection, box_id: int, kept: Kept) -> bool:
+    """Whether the message directly answers one that this box received with the no-reply option."""
+    if not kept.reference_keys:
+        return False
+    return bool(conn.execute(_NO_REPLY, {"box": box_id, "name": kept.reference_keys[0]}).scalar())
+
+
+def put(tx: Transaction, place: Place, kept: Kept, blob_id: int, thread: Thread, flags: Flags, date: int) -> int:
     """Stores the message in the folder; returns its UID. `date` in seconds. The caller has charged the quota."""
     grown = {
-        "folder": folder_id,
+        "folder": place.folder_id,
+        "box": place.box_id,
         "count": 1,
         "new_unseen": flag_rules.unseen(flags),
         "new_deleted": flag_rules.deleted(flags),
@@ -121,7 +146,7 @@ def put(
         raise StoreError("NONEXISTENT", "no such folder")
     uid = int(row.uid_next) - 1
     message = {
-        "folder_id": folder_id,
+        "folder_id": place.folder_id,
         "uid": uid,
         "modseq": row.highest_modseq,
         "flags": int(flags.system),
@@ -133,9 +158,9 @@ def put(
         "exchange_id": thread.exchange_id,
     }
     tx.execute(_INSERT_MESSAGE, message)
-    card = key.seal(kept.card, card_context(blob_id))
-    tx.execute(_INSERT_CARD, {"folder_id": folder_id, "uid": uid, "card": card})
-    texts = key.seal(kept.texts, texts_context(blob_id))
-    tx.execute(_INSERT_TEXTS, {"folder_id": folder_id, "uid": uid, "texts": texts})
-    tx.signal(TOPIC, folder_id)
+    card = place.key.seal(kept.card, card_context(blob_id))
+    tx.execute(_INSERT_CARD, {"folder_id": place.folder_id, "uid": uid, "card": card})
+    texts = place.key.seal(kept.texts, texts_context(blob_id))
+    tx.execute(_INSERT_TEXTS, {"folder_id": place.folder_id, "uid": uid, "texts": texts})
+    tx.signal(TOPIC, place.folder_id)
     return uid

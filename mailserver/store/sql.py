@@ -22,6 +22,7 @@ from mailserver.store.api import (
     Card,
     Changes,
     CopyResult,
+    Flag,
     FlagOp,
     Flags,
     Folder,
@@ -33,7 +34,7 @@ from mailserver.store.api import (
 )
 from mailserver.store.boxes import Boxes
 from mailserver.store.digest import Digest, digest_of
-from mailserver.store.insert import TOPIC, Kept, keep, put, thread_of
+from mailserver.store.insert import TOPIC, Kept, Place, Thread, keep, put, thread_of
 
 CARDS_AT_ONCE = 256  # bounds memory, and the time a reader's snapshot is held
 TEXTS_AT_ONCE = 64
@@ -65,6 +66,7 @@ class SqlMailStore:
         self._clock = clock
         self._digest = digest
         self._box_of: dict[int, int] = {}  # a folder never changes its box, an id is never used twice
+        self._inbox_of: dict[int, int] = {}
         self._watchers: defaultdict[int, list[Callable[[], None]]] = defaultdict(list)
         db.subscribe(TOPIC, self._wake)
 
@@ -74,6 +76,36 @@ class SqlMailStore:
     def open_box_in(self, tx: Transaction, box_id: int, professional: bool = False) -> None:
         """The default folders, in the transaction that creates the mailbox."""
         folder_rows.open_box(tx, self._keys, self._boxes.key(tx.conn, box_id), box_id, professional)
+
+    def deliver_in(
+        self, tx: Transaction, box_id: int, kept: Kept, blob_id: int, thread: Thread, flags: Flags, date: int
+    ) -> tuple[int, int]:
+        """Into the INBOX, in the caller's transaction; returns (folder id, UID)."""
+        key = self._boxes.key(tx.conn, box_id)
+        place = Place(box_id, self._inbox(tx.conn, box_id), key)
+        try:
+            uid = put(tx, place, kept, blob_id, thread, flags, date)
+        except StoreError:  # remembered from a transaction that was never committed
+            del self._inbox_of[box_id]
+            place = Place(box_id, self._inbox(tx.conn, box_id), key)
+            uid = put(tx, place, kept, blob_id, thread, flags, date)
+        return place.folder_id, uid
+
+    def sent_copy_in(
+        self, tx: Transaction, box_id: int, kept: Kept, blob_id: int, thread: Thread, date: int
+    ) -> tuple[int, int]:
+        """Into the folder with the special use \\Sent, read; returns (folder id, UID)."""
+        folder_id = folder_rows.special(tx.conn, box_id, "\\Sent") or self._inbox(tx.conn, box_id)
+        place = Place(box_id, folder_id, self._boxes.key(tx.conn, box_id))
+        return folder_id, put(tx, place, kept, blob_id, thread, Flags(Flag.SEEN), date)
+
+    def _inbox(self, conn: Connection, box_id: int) -> int:
+        """INBOX is never renamed nor deleted."""
+        if box_id not in self._inbox_of:
+            if len(self._inbox_of) >= KNOWN_FOLDERS:
+                self._inbox_of.clear()
+            self._inbox_of[box_id] = folder_rows.named(conn, self._keys, box_id, names.INBOX).id
+        return self._inbox_of[box_id]
 
     # ---------------------------------------------------------------- folders
     async def folders(self, box_id: int) -> list[Folder]:
@@ -169,15 +201,15 @@ class SqlMailStore:
     def _append(
         self, tx: Transaction, folder_id: int, ready: list[tuple[NewMessage, PreparedBlob, Kept, Digest]]
     ) -> list[int]:
-        box_id = self._box(tx.conn, folder_id)
-        key = self._boxes.key(tx.conn, box_id)
+        box_id = folder_rows.by_id(tx.conn, folder_id).box_id
+        place = Place(box_id, folder_id, self._boxes.key(tx.conn, box_id))
         self._charge(tx, box_id, sum(kept.size for _, _, kept, _ in ready))
         own, uids = self._boxes.address(tx.conn, box_id), []
         for message, blob, kept, digest in ready:
             blob_id = self._blobs.insert(tx, blob)
             thread = thread_of(tx, box_id, counterpart(self._keys, digest.counterpart(own)), kept, blob_id)
             date = message.internal_date or self._clock() // 1000
-            uids.append(put(tx, folder_id, key, kept, blob_id, thread, message.flags, date))
+            uids.append(put(tx, place, kept, blob_id, thread, message.flags, date))
         return uids
 
     async def store_flags(

@@ -85,6 +85,7 @@ message_ids = Table(
     Column("counterpart", LargeBinary, nullable=False),  # keyed hash of the other side's address
     Column("thread_id", BigInteger, nullable=False),
     Column("exchange_id", BigInteger),
+    Column("no_reply", Boolean, nullable=False),  # its sender takes no answer to it (docs/rules.md section 4)
     sqlite_with_rowid=False,
 )
 
