@@ -1,0 +1,219 @@
+"""Exchanges between a citizen and a professional: docs/rules.md sections 3 and 4. Kept by the citizen's operator.
+
+An exchange is opened by a professional's message (or a prescription), closed by the professional's wish or the citizen's block,
+and reopened by any later message of the professional. Closing twice is harmless: the first closing stays. Who closed, when and by
+which means is kept, so that the citizen can be told. Contacts are sealed with the citizen's own key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
+
+from foundation.database import Transaction
+from foundation.keys import Key, KeyRing
+from mssante.address import Address, parse_address
+from mssante.identity import Invalid
+from mssante.kinds import ClosedMeans, ExchangeState
+from mssante.mailboxes import Mailboxes
+from mssante.rules import ExchangeFacts
+from mssante.tables import exchanges
+from mssante.upsert import upsert
+
+TOPIC = "exchange"  # signalled with the citizen's box id
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Contact:
+    """The professional as the citizen sees them: `name` from the directory or the message's From."""
+
+    address: str
+    name: str = ""
+    profession: str = ""
+
+    def __repr__(self) -> str:
+        return "Contact(***)"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Exchange:
+    id: int
+    citizen_box_id: int
+    contact: Contact
+    state: ExchangeState
+    opened_at: int
+    last_message_at: int
+    reply_until: int | None
+    closed_at: int | None
+    closed_means: ClosedMeans | None
+    closed_by: str
+
+    def __repr__(self) -> str:
+        return f"Exchange({self.id}, {self.state.value})"
+
+    @property
+    def facts(self) -> ExchangeFacts:
+        return ExchangeFacts(self.state, self.closed_at, self.closed_by, self.closed_means, self.reply_until)
+
+
+class Exchanges:
+    """The exchanges of this operator's citizens. Methods run inside `db.read` (conn) or `db.write` (tx)."""
+
+    def __init__(self, keys: KeyRing, mailboxes: Mailboxes) -> None:
+        self._keys = keys
+        self._mailboxes = mailboxes
+
+    # ---------------------------------------------------------------- read
+    def get(self, conn: Connection, citizen_box_id: int, address: Address | str) -> Exchange | None:
+        """The exchange whose contact has this address."""
+        contact_key = self._contact_key(citizen_box_id, address)
+        return self._one(conn, citizen_box_id, exchanges.c.contact_key == contact_key)
+
+    def by_id(self, conn: Connection, citizen_box_id: int, exchange_id: int) -> Exchange | None:
+        """None too when it is another citizen's: a page may ask with any number."""
+        return self._one(conn, citizen_box_id, exchanges.c.id == exchange_id)
+
+    def of_citizen(self, conn: Connection, citizen_box_id: int, state: ExchangeState | None = None) -> list[Exchange]:
+        """The latest first."""
+        wanted = exchanges.c.citizen_box_id == citizen_box_id
+        if state is not None:
+            wanted = and_(wanted, exchanges.c.state == state.value)
+        query = select(exchanges).where(wanted).order_by(exchanges.c.last_message_at.desc(), exchanges.c.id.desc())
+        key = self._mailboxes.key(conn, citizen_box_id)
+        return [_opened(row, key) for row in conn.execute(query)]
+
+    # ---------------------------------------------------------------- write
+    def open_or_reopen(
+        self,
+        tx: Transaction,
+        citizen_box_id: int,
+        contact: Contact,
+        now: int,
+        sender: Address | str | None = None,
+        reply_until: int | None = None,
+    ) -> Exchange:
+        """A message that the citizen may answer arrived. `sender`: who wrote it, when a Reply-To named another contact.
+
+        Whatever had closed the exchange is forgotten; `reply_until` (ms) is the message's reply window, None = no end.
+        """
+        key = self._mailboxes.key(tx.conn, citizen_box_id)
+        row = {
+            "citizen_box_id": citizen_box_id,
+            "contact_key": (contact_key := self._contact_key(citizen_box_id, contact.address)),
+            "sender_key": contact_key if sender is None else self._contact_key(citizen_box_id, sender),
+            "sealed_contact": key.seal(json.dumps(asdict(contact)).encode(), b"contact " + contact_key),
+            "state": ExchangeState.OPEN.value,
+            "opened_at": now,
+            "last_message_at": now,
+            "reply_until": reply_until,
+            "closed_at": None,
+            "closed_means": None,
+            "sealed_closed_by": None,
+        }
+        changed = set(row) - {"citizen_box_id", "contact_key", "opened_at"}
+        if not contact.name:  # a message without a display name does not erase the one we know
+            changed.discard("sealed_contact")
+        upsert(tx, exchanges, row, key=("citizen_box_id", "contact_key"), change=sorted(changed))
+        tx.signal(TOPIC, citizen_box_id)
+        found = self._one(tx.conn, citizen_box_id, exchanges.c.contact_key == contact_key)
+        assert found is not None  # just written
+        return found
+
+    def touch(self, tx: Transaction, citizen_box_id: int, address: Address | str, now: int) -> None:
+        """A message passed that changes nothing else: the citizen's own, or one that cannot be answered."""
+        wanted = self._with(citizen_box_id, self._contact_key(citizen_box_id, address))
+        tx.execute(update(exchanges).where(wanted).values(last_message_at=now))
+
+    def close(
+        self, tx: Transaction, citizen_box_id: int, address: Address | str, means: ClosedMeans, closed_by: str, now: int
+    ) -> list[Exchange]:
+        """Closes the exchange with the contact at `address`, and those that its messages opened for another (Reply-To).
+
+        Returns those that were open; `closed_by` is the name that the citizen will read.
+        """
+        contact_key = self._contact_key(citizen_box_id, address)
+        wanted = self._with(citizen_box_id, contact_key, also_sender=means is not ClosedMeans.CITIZEN)
+        return self._close(tx, citizen_box_id, wanted, means, closed_by, now)
+
+    def unblock(self, tx: Transaction, citizen_box_id: int, exchange_id: int) -> bool:
+        """The citizen takes a block back; nobody else's closing is undone by it."""
+        wanted = and_(
+            exchanges.c.citizen_box_id == citizen_box_id,
+            exchanges.c.id == exchange_id,
+            exchanges.c.closed_means == ClosedMeans.CITIZEN.value,
+        )
+        values = {"state": ExchangeState.OPEN.value, "closed_at": None, "closed_means": None, "sealed_closed_by": None}
+        if tx.execute(update(exchanges).where(wanted).values(**values)).rowcount == 0:
+            return False
+        tx.signal(TOPIC, citizen_box_id)
+        return True
+
+    def _close(
+        self,
+        tx: Transaction,
+        citizen_box_id: int,
+        wanted: ColumnElement[bool],
+        means: ClosedMeans,
+        closed_by: str,
+        now: int,
+    ) -> list[Exchange]:
+        key = self._mailboxes.key(tx.conn, citizen_box_id)
+        closed = {"state": ExchangeState.CLOSED.value, "closed_at": now, "closed_means": means.value}
+        is_open = exchanges.c.state == ExchangeState.OPEN.value
+        rows = tx.execute(select(exchanges).where(wanted, is_open).order_by(exchanges.c.id)).all()
+        for row in rows:
+            sealed_by = key.seal(closed_by.encode(), b"closed by " + row.contact_key)
+            one = update(exchanges).where(exchanges.c.id == row.id)
+            tx.execute(one.values(**closed, sealed_closed_by=sealed_by))
+        if rows:
+            tx.signal(TOPIC, citizen_box_id)
+        return [
+            replace(
+                _opened(row, key), state=ExchangeState.CLOSED, closed_at=now, closed_means=means, closed_by=closed_by
+            )
+            for row in rows
+        ]
+
+    # ---------------------------------------------------------------- keys
+    def _one(self, conn: Connection, citizen_box_id: int, wanted: ColumnElement[bool]) -> Exchange | None:
+        row = conn.execute(select(exchanges).where(exchanges.c.citizen_box_id == citizen_box_id, wanted)).first()
+        return None if row is None else _opened(row, self._mailboxes.key(conn, citizen_box_id))
+
+    def _with(self, citizen_box_id: int, contact_key: bytes, also_sender: bool = False) -> ColumnElement[bool]:
+        same = exchanges.c.contact_key == contact_key
+        if also_sender:
+            same = or_(same, exchanges.c.sender_key == contact_key)
+        return and_(exchanges.c.citizen_box_id == citizen_box_id, same)
+
+    def _contact_key(self, citizen_box_id: int, address: Address | str) -> bytes:
+        parsed = parse_address(address) if isinstance(address, str) else address
+        if isinstance(parsed, Invalid):
+            raise ValueError(parsed.why)
+        return self._keys.lookup("contact", f"{citizen_box_id} {parsed.key}")
+
+
+def reply_contact(
+    sender: Address, reply_to: Address | None, is_trusted_professional: Callable[[Address], bool]
+) -> Address:
+    """Whom the citizen will answer: the Reply-To when it names a trusted professional mailbox, else who wrote."""
+    return reply_to if reply_to is not None and is_trusted_professional(reply_to) else sender
+
+
+def _opened(row: Any, key: Key) -> Exchange:
+    sealed_by = row.sealed_closed_by
+    return Exchange(
+        id=row.id,
+        citizen_box_id=row.citizen_box_id,
+        contact=Contact(**json.loads(key.open(row.sealed_contact, b"contact " + row.contact_key))),
+        state=ExchangeState(row.state),
+        opened_at=row.opened_at,
+        last_message_at=row.last_message_at,
+        reply_until=row.reply_until,
+        closed_at=row.closed_at,
+        closed_means=ClosedMeans(row.closed_means) if row.closed_means else None,
+        closed_by="" if sealed_by is None else key.open(sealed_by, b"closed by " + row.contact_key).decode(),
+    )

@@ -1,0 +1,294 @@
+"""Mailboxes of this operator and their life: docs/rules.md section 2.
+
+Address and kind never change; an address is never given twice. Each mailbox has its own data key. `Mailboxes` is also what the
+mail store asks for keys, addresses and quotas. Look-ups go through a keyed hash; resolved mailboxes and unwrapped keys are kept
+in memory for a while, forgotten on the signal `mailbox`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, or_, select, update
+
+from foundation.database import Database, Transaction
+from foundation.keys import Key, KeyRing
+from mssante.address import Address, parse_address
+from mssante.cache import Cache
+from mssante.identity import Invalid, parse_adeli, parse_finess, parse_ins, parse_rpps, parse_siret
+from mssante.kinds import BoxKind, BoxState, ProfileState
+from mssante.tables import directory_entries, mailboxes
+
+TOPIC = "mailbox"
+GIB = 1 << 30
+REMEMBERED = 10_000  # mailboxes and keys kept in memory
+REMEMBER_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Holder:
+    """Who holds a mailbox; all text, empty when unknown. `holder_id`: RPPS or ADELI, FINESS or SIRET, INS."""
+
+    display_name: str = ""
+    holder_id: str = ""
+    profession: str = ""
+    phone: str = ""
+    town: str = ""
+    private_email: str = ""  # of a citizen: where notices go
+    birth_date: str = ""  # ISO 8601
+
+    def __repr__(self) -> str:
+        return "Holder(***)"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Mailbox:
+    id: int
+    address: Address
+    kind: BoxKind
+    state: BoxState
+    profile: ProfileState | None
+    red_list: bool
+    sector: str | None
+    holder: Holder
+    created_at: int
+    closed_at: int | None
+
+    def __repr__(self) -> str:
+        return f"Mailbox({self.id}, {self.kind.value}, {self.state.value})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class NewMailbox:
+    """`profile` is given for a citizen and only then."""
+
+    address: str
+    kind: BoxKind
+    holder: Holder = field(default_factory=Holder)
+    profile: ProfileState | None = None
+    sector: str | None = None
+    red_list: bool = False
+    quota_bytes: int = GIB
+
+    def __repr__(self) -> str:
+        return f"NewMailbox({self.kind.value})"
+
+
+class AddressTaken(Exception):
+    """The address is, or was, another mailbox's."""
+
+
+class Mailboxes:
+    """The mailboxes of one operator. Methods run inside `db.read` (conn) or `db.write` (tx)."""
+
+    def __init__(self, keys: KeyRing, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._keys = keys
+        self._monotonic = monotonic
+        self._boxes: Cache[bytes | int, Mailbox] = Cache(2 * REMEMBERED, REMEMBER_SECONDS)
+        self._box_keys: Cache[int, Key] = Cache(REMEMBERED, REMEMBER_SECONDS)
+
+    def listen(self, db: Database) -> Callable[[], None]:
+        """From now on changes made in any process are seen at once; returns the undo."""
+        return db.subscribe(TOPIC, self.forget)
+
+    def forget(self, box_id: int) -> None:
+        self._boxes.forget(lambda _, box: box.id == box_id)
+        self._box_keys.forget(lambda key, _: key == box_id)
+
+    # ---------------------------------------------------------------- find
+    def resolve(self, conn: Connection, address: Address | str) -> Mailbox | None:
+        """The mailbox of ours with this address, whatever its state."""
+        parsed = parse_address(address) if isinstance(address, str) else address
+        if isinstance(parsed, Invalid):
+            return None
+        return self._find(conn, self._address_key(parsed), _BY_ADDRESS)
+
+    def get(self, conn: Connection, box_id: int) -> Mailbox | None:
+        return self._find(conn, box_id, _BY_ID)
+
+    def _find(self, conn: Connection, key: bytes | int, query: Any) -> Mailbox | None:
+        now = self._monotonic()
+        if (found := self._boxes.get(key, now)) is not None:
+            return found
+        generation = self._boxes.generation
+        row = conn.execute(query, {"key": key}).first()
+        if row is None:
+            return None
+        box = self._opened(row)
+        self._boxes.keep(key, box, now, generation)
+        return box
+
+    def _opened(self, row: Any) -> Mailbox:
+        address = parse_address(self._keys.registry.open(row.sealed_address, _context("address", row)).decode())
+        assert not isinstance(address, Invalid)  # it was parsed before it was sealed
+        return Mailbox(
+            id=row.id,
+            address=address,
+            kind=BoxKind(row.kind),
+            state=BoxState(row.state),
+            profile=ProfileState(row.profile_state) if row.profile_state else None,
+            red_list=row.red_list,
+            sector=row.sector,
+            holder=Holder(**json.loads(self._keys.registry.open(row.sealed_holder, _context("holder", row)))),
+            created_at=row.created_at,
+            closed_at=row.closed_at,
+        )
+
+    # ---------------------------------------------------------------- what the mail store asks
+    def key(self, conn: Connection, box_id: int) -> Key:
+        """The mailbox's data key; KeyError when the mailbox is unknown or its key destroyed."""
+        now = self._monotonic()
+        if (found := self._box_keys.get(box_id, now)) is not None:
+            return found
+        generation = self._box_keys.generation
+        row = conn.execute(_WRAPPED, {"key": box_id}).first()
+        if row is None or row.wrapped_key is None:
+            raise KeyError(box_id)
+        key = self._keys.unwrap(row.wrapped_key, _context("key", row))
+        self._box_keys.keep(box_id, key, now, generation)
+        return key
+
+    def address(self, conn: Connection, box_id: int) -> str:
+        """In the form that look-ups compare; KeyError when unknown."""
+        box = self.get(conn, box_id)
+        if box is None:
+            raise KeyError(box_id)
+        return box.address.key
+
+    def quota(self, conn: Connection, box_id: int) -> tuple[int, int]:
+        """(used, limit) in octets; KeyError when unknown."""
+        row = conn.execute(_QUOTA, {"key": box_id}).first()
+        if row is None:
+            raise KeyError(box_id)
+        return row.used_bytes, row.quota_bytes
+
+    def charge(self, tx: Transaction, box_id: int, octets: int) -> bool:
+        """Adds to what is used (takes away when negative); False, and nothing changed, when the limit would be passed."""
+        return tx.execute(_CHARGE, {"key": box_id, "octets": octets}).rowcount == 1
+
+    # ---------------------------------------------------------------- life
+    def create(self, tx: Transaction, new: NewMailbox, now: int) -> Mailbox:
+        """Raises `AddressTaken`; ValueError when the address or the holder's identifier is malformed."""
+        address = _checked(new)
+        address_key = self._address_key(address)
+        if tx.execute(_BY_ADDRESS, {"key": address_key}).first() is not None:
+            raise AddressTaken
+        _, wrapped = self._keys.new_key(b"mailbox key " + address_key)
+        row = {
+            "address_key": address_key,
+            "sealed_address": self._keys.registry.seal(address.text.encode(), b"mailbox address " + address_key),
+            "kind": new.kind.value,
+            "state": BoxState.ACTIVE.value,
+            "profile_state": new.profile.value if new.profile else None,
+            "red_list": new.red_list,
+            "sector": new.sector,
+            "quota_bytes": new.quota_bytes,
+            "used_bytes": 0,
+            "wrapped_key": wrapped,
+            "sealed_holder": self._sealed(new.holder, address_key),
+            "created_at": now,
+        }
+        box_id = tx.insert(mailboxes, row)
+        return Mailbox(
+            box_id, address, new.kind, BoxState.ACTIVE, new.profile, new.red_list, new.sector, new.holder, now, None
+        )
+
+    def set_state(self, tx: Transaction, box_id: int, state: BoxState, now: int) -> None:
+        """Closing withdraws the mailbox from the directory; a closed mailbox may be opened again."""
+        if state is BoxState.CLOSED:
+            self._withdraw(tx, box_id)
+        self._change(tx, box_id, state=state.value, closed_at=now if state is BoxState.CLOSED else None)
+
+    def set_profile(self, tx: Transaction, box_id: int, profile: ProfileState) -> None:
+        self._change(tx, box_id, profile_state=profile.value)
+
+    def set_red_list(self, tx: Transaction, box_id: int, red_list: bool) -> None:
+        """A mailbox put on the red list leaves the directory in the same transaction."""
+        if red_list:
+            self._withdraw(tx, box_id)
+        self._change(tx, box_id, red_list=red_list)
+
+    def set_quota(self, tx: Transaction, box_id: int, octets: int) -> None:
+        self._change(tx, box_id, quota_bytes=octets)
+
+    def set_holder(self, tx: Transaction, box_id: int, holder: Holder) -> None:
+        row = tx.execute(_WRAPPED, {"key": box_id}).one()
+        self._change(tx, box_id, sealed_holder=self._sealed(holder, row.address_key))
+
+    def destroy(self, tx: Transaction, box_id: int, now: int) -> None:
+        """The final deletion: closes the mailbox, forgets its holder, and destroys the key of all that it sealed."""
+        self.set_state(tx, box_id, BoxState.CLOSED, now)
+        self.set_holder(tx, box_id, Holder())
+        self._change(tx, box_id, wrapped_key=None)
+
+    def _change(self, tx: Transaction, box_id: int, **values: Any) -> None:
+        if tx.execute(update(mailboxes).where(mailboxes.c.id == box_id).values(**values)).rowcount != 1:
+            raise KeyError(box_id)
+        self.forget(box_id)  # for what this transaction still reads; the signal does it again once committed
+        tx.signal(TOPIC, box_id)
+
+    def _withdraw(self, tx: Transaction, box_id: int) -> None:
+        address = self.address(tx.conn, box_id)
+        tx.execute(delete(directory_entries).where(directory_entries.c.address == address))
+
+    def _sealed(self, holder: Holder, address_key: bytes) -> bytes:
+        return self._keys.registry.seal(json.dumps(asdict(holder)).encode(), b"mailbox holder " + address_key)
+
+    def _address_key(self, address: Address) -> bytes:
+        return address_lookup(self._keys, address.key)
+
+
+def address_lookup(keys: KeyRing, address_key: str) -> bytes:
+    """Keyed hash of `Address.key`, as in `mailboxes.address_key`."""
+    return keys.lookup("address", address_key)
+
+
+def quota_mark(used_before: int, used_after: int, limit: int) -> int | None:
+    """The mark just passed, 80 or 95 (per cent), when a warning is due; the highest one."""
+    passed = [mark for mark in (95, 80) if used_before * 100 < mark * limit <= used_after * 100]
+    return passed[0] if passed else None
+
+
+def _checked(new: NewMailbox) -> Address:
+    address = parse_address(new.address)
+    if isinstance(address, Invalid):
+        raise ValueError(address.why)
+    if (new.kind is BoxKind.CIT) is not (new.profile is not None):
+        raise ValueError("a citizen's mailbox has a profile state, and no other")
+    if isinstance(fault := _identified(new, address), Invalid):
+        raise ValueError(fault.why)
+    return address
+
+
+def _identified(new: NewMailbox, address: Address) -> object:
+    """The holder's identifier parsed, or why it is wrong; a professional's may be unknown (empty)."""
+    number = new.holder.holder_id
+    if new.kind is BoxKind.CIT:
+        return parse_ins(address.local)
+    if not number:
+        return None
+    person = new.kind in (BoxKind.PER, BoxKind.CAB)
+    first, second = (parse_rpps, parse_adeli) if person else (parse_finess, parse_siret)
+    parsed = first(number)
+    return second(number) if isinstance(parsed, Invalid) else parsed
+
+
+def _context(name: str, row: Any) -> bytes:
+    address_key: bytes = row.address_key
+    return b"mailbox " + name.encode() + b" " + address_key
+
+
+_BY_ADDRESS = select(mailboxes).where(mailboxes.c.address_key == bindparam("key"))
+_BY_ID = select(mailboxes).where(mailboxes.c.id == bindparam("key"))
+_WRAPPED = select(mailboxes.c.address_key, mailboxes.c.wrapped_key).where(mailboxes.c.id == bindparam("key"))
+_QUOTA = select(mailboxes.c.used_bytes, mailboxes.c.quota_bytes).where(mailboxes.c.id == bindparam("key"))
+_FITS = or_(bindparam("octets") <= 0, mailboxes.c.used_bytes + bindparam("octets") <= mailboxes.c.quota_bytes)
+_CHARGE = (
+    update(mailboxes)
+    .where(mailboxes.c.id == bindparam("key"), _FITS)
+    .values(used_bytes=mailboxes.c.used_bytes + bindparam("octets"))
+)

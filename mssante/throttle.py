@@ -1,0 +1,128 @@
+"""Guessing slowed down: each wrong answer doubles the wait of its subject, up to a ceiling; nobody is locked out for ever.
+
+A subject is a login at one place, a place (IPv4 address, IPv6 /64), or a login from anywhere; all stored as keyed hashes. While
+a subject waits, answers are refused without being looked at, and cost one read. A place from which the login once succeeded is
+not stopped by what others guess elsewhere. Failures fade with time. Doors hold back their reply for the wait they are given, so a
+person who mistypes never meets a refusal of the right password.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+
+from sqlalchemy import Connection, delete, select
+
+from foundation.clock import DAY, MINUTE, SECOND
+from foundation.database import Transaction
+from foundation.keys import KeyRing
+from mssante.tables import guesses
+from mssante.upsert import upsert
+
+FIRST_WAIT = 250  # ms
+FADES = 5 * MINUTE  # one failure forgotten
+KEPT = 30 * DAY  # how long a good place is remembered
+FORGET_AT_ONCE = 100  # old rows taken away with each failure: the table stays small without a sweeper
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """`free`: failures before waiting begins; `ceiling`: longest wait in ms; `shared`: also others fail it."""
+
+    key: bytes
+    free: int
+    ceiling: int
+    shared: bool
+
+
+def subjects(keys: KeyRing, login: str, client_ip: str) -> tuple[Subject, ...]:
+    """The first is the login at this place; `client_ip` empty or not an address: no place."""
+    place = _place(client_ip)
+    found = [Subject(keys.lookup("guess", f"{login}\0{place}"), 0, 30 * SECOND, False)]
+    if place:
+        found.append(Subject(keys.lookup("guess place", place), 20, 30 * SECOND, True))
+    # Many places, one login: a low ceiling, since this one could keep a person out of a new place.
+    return (*found, Subject(keys.lookup("guess login", login), 50, 10 * SECOND, True))
+
+
+def code_subject(keys: KeyRing, credential_id: int) -> tuple[Subject, ...]:
+    """One-time codes of one credential; only who has the password gets here."""
+    return (Subject(keys.lookup("guess code", str(credential_id)), 2, MINUTE, False),)
+
+
+def wait(conn: Connection, asked: Sequence[Subject], now: int) -> int:
+    """Milliseconds until the next answer will be looked at; 0 = now."""
+    rows = _rows(conn, asked)
+    known = rows.get(asked[0].key)
+    good = known is not None and known.good_at > 0
+    waits = [
+        rows[subject.key].last_at + _delay(subject, rows[subject.key], now) - now
+        for subject in asked
+        if subject.key in rows and not (good and subject.shared)
+    ]
+    return max(0, *waits) if waits else 0
+
+
+def failed(tx: Transaction, asked: Sequence[Subject], now: int) -> int:
+    """Records a wrong answer; returns the wait before the next one."""
+    rows = _rows(tx.conn, asked)
+    for subject in asked:
+        count = 1 + (_left(rows[subject.key], now) if subject.key in rows else 0)
+        row = {"subject_key": subject.key, "failures": count, "last_at": now, "good_at": 0}
+        upsert(tx, guesses, row, key=("subject_key",), change=("failures", "last_at"))
+    old = select(guesses.c.subject_key).where(guesses.c.last_at < now - KEPT).limit(FORGET_AT_ONCE)
+    tx.execute(delete(guesses).where(guesses.c.subject_key.in_(old)))
+    return wait(tx.conn, asked, now)
+
+
+def failures(conn: Connection, asked: Sequence[Subject], now: int) -> int:
+    """Failures of the first subject that have not faded."""
+    row = _rows(conn, asked[:1]).get(asked[0].key)
+    return 0 if row is None else _left(row, now)
+
+
+def succeeded(tx: Transaction, asked: Sequence[Subject], now: int) -> None:
+    """Records the place as good and forgets its failures; what is shared with others only fades."""
+    row = {"subject_key": asked[0].key, "failures": 0, "last_at": now, "good_at": now}
+    upsert(tx, guesses, row, key=("subject_key",), change=("failures", "last_at", "good_at"))
+
+
+def worth_recording(conn: Connection, asked: Sequence[Subject], now: int) -> bool:
+    """False when a success would change nothing: spares a commit at each sign-in."""
+    row = _rows(conn, asked[:1]).get(asked[0].key)
+    return row is None or row.failures > 0 or row.good_at < now - DAY
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    failures: int
+    last_at: int
+    good_at: int
+
+
+def _rows(conn: Connection, asked: Sequence[Subject]) -> dict[bytes, _Row]:
+    query = select(guesses).where(guesses.c.subject_key.in_([subject.key for subject in asked]))
+    return {bytes(row.subject_key): _Row(row.failures, row.last_at, row.good_at) for row in conn.execute(query)}
+
+
+def _left(row: _Row, now: int) -> int:
+    """Failures not yet faded."""
+    return max(0, row.failures - max(0, now - row.last_at) // FADES)
+
+
+def _delay(subject: Subject, row: _Row, now: int) -> int:
+    beyond = _left(row, now) - subject.free
+    return 0 if beyond <= 0 else int(min(FIRST_WAIT * 2 ** min(beyond - 1, 20), subject.ceiling))
+
+
+def _place(client_ip: str) -> str:
+    try:
+        address = ip_address(client_ip)
+    except ValueError:
+        return ""
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return address.packed[:8].hex()

@@ -1,0 +1,131 @@
+"""The trust list in use: the last good one, on disk and in memory, replaced whole or not at all (docs/rules.md section
+1).
+
+`offer` is called by whoever fetches; several processes may share the file, and follow it with `follow`. A list that is
+refused changes nothing. The last good one is kept for ever: an old list with an alarm is better than a closed door.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from foundation.clock import DAY, HOUR
+from mssante.trust_list import ListFault, ListRefused, Signer, TrustList, read_list
+
+SKEW = HOUR  # how far in the future a list may be dated: beyond, it would bar all the following ones
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """Domains, lower case; `changed` have other certificates than before."""
+
+    added: frozenset[str]
+    removed: frozenset[str]
+    changed: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """`diff` is empty when the same list came again (which counts as news: the list is not stale)."""
+
+    trust_list: TrustList
+    diff: Diff
+
+
+class TrustListHolder:
+    """`path`: the file of the last good list; its modification time is when it was last confirmed. `current` is None
+    before the first.
+    """
+
+    def __init__(self, path: Path, signer: Signer, stale_after: int = DAY) -> None:
+        self._path, self._signer, self._stale_after = path, signer, stale_after
+        self._stamp: tuple[int, int] | None = None
+        self.current: TrustList | None = None
+        self.confirmed_at: int | None = None  # ms
+
+    def load(self) -> TrustList | ListRefused | None:
+        """Reads the file; None when there is none. The signer's chain is judged at the list's own date: its certificate
+        may have ended since, which says nothing about the day it signed.
+        """
+        try:
+            with self._path.open("rb") as file:
+                stat, data = os.fstat(file.fileno()), file.read()
+        except FileNotFoundError:
+            return None
+        found = read_list(data, self._signer, None)
+        if isinstance(found, TrustList) and (self.current is None or found.generated_at >= self.current.generated_at):
+            self.current, self.confirmed_at = found, stat.st_mtime_ns // 1_000_000
+            self._stamp = stat.st_ino, stat.st_size
+        return found
+
+    def follow(self) -> bool:
+        """Rereads the file if another process replaced it (or confirmed it); True when the list in use changed."""
+        try:
+            stat = self._path.stat()
+        except FileNotFoundError:
+            return False
+        if (stat.st_ino, stat.st_size) == self._stamp:
+            self.confirmed_at = stat.st_mtime_ns // 1_000_000
+            return False
+        before = self.current
+        self.load()
+        return self.current is not before
+
+    def offer(self, data: bytes, now: int) -> Accepted | ListRefused:
+        """Takes a fetched list if it is good and newer; on disk first, then in use. Raises OSError when it cannot be
+        written.
+        """
+        offered = read_list(data, self._signer, now)
+        if isinstance(offered, ListRefused):
+            return offered
+        if offered.generated_at > now + SKEW:
+            return ListRefused(ListFault.FUTURE, _when(offered.generated_at))
+        current = self.current
+        if current is not None and offered == current:
+            self._confirm(now)
+            return Accepted(current, difference(current, current))
+        if current is not None and offered.generated_at <= current.generated_at:
+            return ListRefused(ListFault.NOT_NEWER, f"{_when(offered.generated_at)}, {_when(current.generated_at)}")
+        self._store(data, now)
+        self.current = offered
+        return Accepted(offered, difference(current, offered))
+
+    def stale(self, now: int) -> bool:
+        """Whether an alarm is due: no good list was seen for too long."""
+        return self.confirmed_at is None or now - self.confirmed_at > self._stale_after
+
+    def _store(self, data: bytes, now: int) -> None:
+        part = self._path.with_name(f"{self._path.name}.{os.getpid()}.part")
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            stat = os.fstat(file.fileno())
+        os.utime(part, ns=(now * 1_000_000, now * 1_000_000))
+        part.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        self._stamp, self.confirmed_at = (stat.st_ino, stat.st_size), now
+
+    def _confirm(self, now: int) -> None:
+        os.utime(self._path, ns=(now * 1_000_000, now * 1_000_000))
+        self.confirmed_at = now
+
+
+def difference(old: TrustList | None, new: TrustList) -> Diff:
+    before = old.entries if old is not None else {}
+    return Diff(
+        frozenset(new.entries.keys() - before.keys()),
+        frozenset(before.keys() - new.entries.keys()),
+        frozenset(domain for domain in new.entries.keys() & before.keys() if new.entries[domain] != before[domain]),
+    )
+
+
+def _when(at: int) -> str:
+    return datetime.fromtimestamp(at // 1000, UTC).isoformat()
