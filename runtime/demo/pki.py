@@ -1,0 +1,97 @@
+"""The demo's public key infrastructure: a development authority, an operator certificate each, a signed trust list.
+
+Made once and kept; the revocation lists and what is near its end are renewed at every start, so that a demo left alone for a month
+still starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from certs.authority import Authority, Issued, KeyKind, load_issued, write_file
+from certs.names import of_name
+from certs.profiles import LIST_SIGNER, OPERATOR, operator_subject, organisation_subject
+from certs.times import to_ms
+from foundation.clock import DAY
+from mssante.trust_list import Entry, sign_list
+from runtime.demo.people import Operator
+
+SIGNER_NAME = "alb.mssante.example"
+RENEW_BEFORE = 30 * DAY
+BENCH_DOMAIN = "operator.example"
+
+
+class Pki:
+    """Files below `folder` (the authority, the list's signer) and each operator's `tls` folder."""
+
+    def __init__(self, folder: Path, now: int) -> None:
+        self._folder = folder
+        self._now = now
+        try:
+            self.authority = Authority.load(folder)
+        except OSError:
+            self.authority = Authority.create(now, label="DEMONSTRATION")
+        self.authority.save(folder, now)  # lists dated today
+
+    @property
+    def root(self) -> Path:
+        return self._folder / "root.pem"
+
+    @property
+    def crl(self) -> Path:
+        return self._folder / "crl.pem"
+
+    @property
+    def trust_list(self) -> Path:
+        return self._folder / "trust-list.xml"
+
+    def operator(self, operator: Operator, tls: Path) -> Issued:
+        """The operator's certificate, in `tls/server.pem` and `.key`."""
+        subject = operator_subject(operator.host, operator.structure, operator.name, "Villefleur (99)")
+        return self._kept(tls, "server", lambda: self.authority.issue(OPERATOR, subject, self._now))
+
+    def dkim_key(self, path: Path) -> None:
+        """An RSA key for DKIM (RFC 8301: at least 2048 bits)."""
+        if not path.exists():
+            key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+            form = serialization.PrivateFormat.TraditionalOpenSSL
+            pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+            write_file(path, pem, 0o600)
+
+    def sign_trust_list(self, certificates: dict[Operator, Issued], bench: bool) -> None:
+        """Every domain of every operator with its certificate's name; the bench's sender domain when asked."""
+        subject = organisation_subject(SIGNER_NAME, "1990000003", "Agence de démonstration", "Villefleur (99)")
+        signer = self._kept(
+            self._folder,
+            "list-signer",
+            lambda: self.authority.issue(LIST_SIGNER, subject, self._now, kind=KeyKind.RSA),
+        )
+        key = signer.key
+        assert isinstance(key, rsa.RSAPrivateKey)
+        entries = [
+            Entry(domain, of_name(issued.certificate.subject).text, operator.name)
+            for operator, issued in certificates.items()
+            for domain in operator.all_domains
+        ]
+        if bench:
+            stranger = of_name(
+                operator_subject("mail.operator.example", "1990000999", "Banc d'essai", "Villefleur (99)")
+            )
+            entries.append(Entry(BENCH_DOMAIN, stranger.text, "Banc d'essai"))
+        write_file(self.trust_list, sign_list(entries, key, signer.certificate, self._now, signer.chain), 0o644)
+
+    def _kept(self, folder: Path, stem: str, issue: Callable[[], Issued]) -> Issued:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            found = load_issued(folder, stem)
+            if to_ms(found.certificate.not_valid_after_utc) > self._now + RENEW_BEFORE:
+                return found
+        except OSError:
+            pass
+        issued = issue()
+        issued.write(folder, stem)
+        return issued

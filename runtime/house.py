@@ -1,0 +1,76 @@
+"""One process's parts, each made once from the settings and handed to those who need it. Knows every concrete class, decides nothing."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from certs.rotating import Rotating
+from certs.trust_store import TrustStore
+from foundation.audit import Audit
+from foundation.blobs import Blobs, FolderFiles
+from foundation.clock import Clock, system_clock
+from foundation.database import Database
+from foundation.jobs import Jobs
+from foundation.keys import KeyRing
+from mailserver.store.sql import SqlMailStore
+from mssante.credentials import Credentials
+from mssante.mailboxes import Mailboxes
+from mssante.operators import Operator, parse_route
+from mssante.trust_holder import TrustListHolder
+from mssante.trust_list import TrustList
+from runtime.settings import Settings
+from runtime.trust import holder_of, rotating_store
+
+HASH_THREADS = 2  # argon2 frees the interpreter lock: one per core of a small machine
+
+
+class House:
+    """The parts below the doors. `close` gives everything back."""
+
+    def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.keys = KeyRing.load(settings.storage.master_key)
+        self.db = Database(settings.storage.database)
+        self.files = FolderFiles(settings.storage.blobs)
+        self.blobs = Blobs(self.files, clock)
+        self.audit = Audit(clock)
+        self.jobs = Jobs(self.db, self.keys, clock)
+        self.pool = ThreadPoolExecutor(HASH_THREADS, thread_name_prefix="hash")
+        self.operator = operator_of(settings)
+        self.mailboxes = Mailboxes(self.keys)
+        self.credentials = Credentials(self.db, self.keys, self.mailboxes, self.pool)
+        self.store = SqlMailStore(self.db, self.keys, self.blobs, self.mailboxes, clock=clock)
+
+    async def start(self) -> None:
+        await self.db.start()
+        self.mailboxes.listen(self.db)
+        self.credentials.listen()
+
+    async def close(self) -> None:
+        await self.db.close()
+        self.pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Trust:
+    """What is believed now: authorities with their revocation lists, and the trust list; both follow their files."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.store: Rotating[TrustStore] = rotating_store(settings, clock)
+        self.holder: TrustListHolder = holder_of(settings)
+        self.holder.load()
+
+    def trust_list(self) -> TrustList:
+        assert self.holder.current is not None  # the doctor saw it before the start
+        return self.holder.current
+
+
+def operator_of(settings: Settings) -> Operator:
+    own = settings.operator
+    domains = {*own.domains, *([own.citizen_domain] if own.citizen_domain else [])}
+    return Operator(
+        host=own.host,
+        domains=frozenset(domains),
+        citizen_domain=own.citizen_domain or own.citizen_domain_of_space,
+        routes={domain: parse_route(door) for domain, door in settings.routes.items()},
+    )

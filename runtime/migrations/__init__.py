@@ -1,0 +1,1 @@
+"""Migrations of the whole schema (Alembic), in the order of `versions/`."""

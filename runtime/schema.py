@@ -1,0 +1,63 @@
+"""The schema of the whole house: every package's tables on one MetaData, and the migrations that bring a database there.
+
+Two processes that start together do not migrate twice: SQLite's writer lock and PostgreSQL's advisory lock make them queue.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
+
+import foundation.tables  # noqa: F401  (imported for their tables, all of them)
+import foundation.web.tables
+import health_space.dossier.tables
+import health_space.notices.tables
+import health_space.profiles.tables
+import mailserver.store.tables
+import mssante.tables
+from foundation.database import metadata
+
+METADATA = metadata
+
+_LOCK = 7_465_001  # of our own choice: advisory locks share one number space in a PostgreSQL database
+
+
+def config() -> Config:
+    found = Config()
+    found.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return found
+
+
+def upgrade(url: str) -> None:
+    """Creates or migrates the database at `url` to the newest schema."""
+    engine = create_engine(url)
+    try:
+        with _alone(engine), engine.begin() as conn:
+            alembic = config()
+            alembic.attributes["connection"] = conn
+            command.upgrade(alembic, "head")
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[Connection | None]:
+    if engine.dialect.name == "sqlite":
+        path = Path(str(make_url(engine.url).database) + ".migration.lock")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield None
+        return
+    with engine.connect() as conn:
+        conn.execute(text("SELECT pg_advisory_lock(:n)"), {"n": _LOCK})
+        try:
+            yield conn
+        finally:
+            conn.execute(text("SELECT pg_advisory_unlock(:n)"), {"n": _LOCK})
