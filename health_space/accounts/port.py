@@ -30,6 +30,10 @@ class Wrong:
 class SignIn(Protocol):
     async def password(self, login: str, password: str, client_ip: str) -> Known | Wrong: ...
 
-    async def totp(self, credential: int, code: str) -> bool:
-        """RFC 6238; a code is good once."""
+    async def expect_code(self, credential: int, code: str) -> None:
+        """`code` is about to be sent to the person; it replaces the one before."""
+        ...
+
+    async def code(self, credential: int, code: str) -> Wrong | None:
+        """None when the code (sent, or an application's) is right; a code is good once."""
         ...

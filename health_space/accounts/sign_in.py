@@ -11,16 +11,17 @@ from dataclasses import replace
 
 from starlette.responses import Response
 
-from foundation.clock import SECOND
+from foundation.clock import MINUTE, SECOND
 from foundation.web import french, sessions
 from foundation.web.forms import Fault
 from foundation.web.kit import SIGN_IN, Visit
 from foundation.web.sessions import Session, Stage
-from health_space.accounts import codes
 from health_space.accounts.deps import Deps
 from health_space.accounts.port import Known, Wrong
+from mssante.one_time import CODE_LIVES, new_code
 
 CODE_PAGE = SIGN_IN + "/code"
+SEND_AGAIN = MINUTE
 _LOCAL = re.compile(r"/[\w/-]*")  # a path of ours: no host, no query
 
 SUBJECT = "Votre code de connexion"
@@ -82,7 +83,7 @@ async def _begin_code_step(visit: Visit, deps: Deps, known: Known, suite: str, s
         "profile": str(visit.ended.profile) if visit.ended and visit.ended.person == known.box else "",
     }
     if not known.totp and known.private_email:
-        data |= await _send_code(visit, deps, known.private_email)
+        data |= await _send_code(visit, deps, known.credential, known.private_email)
     web = visit.web
     opened = await web.db.write(
         sessions.open_session, web.keys, visit.now, Stage.CODE, known.box, data, shared, visit.session or visit.ended
@@ -90,10 +91,11 @@ async def _begin_code_step(visit: Visit, deps: Deps, known: Known, suite: str, s
     visit.adopt(opened)
 
 
-async def _send_code(visit: Visit, deps: Deps, address: str) -> dict[str, str]:
-    code = codes.new_code()
+async def _send_code(visit: Visit, deps: Deps, credential: int, address: str) -> dict[str, str]:
+    code = new_code()
+    await deps.sign_in.expect_code(credential, code)
     await deps.send(address, SUBJECT, french.typeset(TEXT.format(code=code)))
-    return codes.sealed_data(visit.web.keys, code, visit.now)
+    return {"code_at": str(visit.now)}
 
 
 async def code_page(visit: Visit, deps: Deps) -> Response:
@@ -105,30 +107,15 @@ async def code_page(visit: Visit, deps: Deps) -> Response:
         return _code_form(visit, session)
     if "encore" in visit.form.values:
         return await _again(visit, deps, session)
-    typed = codes.normal(visit.form.get("code"))
+    typed = _digits(visit.form.get("code"))
     if len(typed) != 6:
         return _code_form(visit, session, "Le code a 6 chiffres.")
-    wait = await visit.web.db.read(codes.wait_before_next, session.person, visit.now)
-    if wait:
-        return _code_form(visit, session, "Trop d'essais." + _please_wait(wait))
-    if await _is_right(visit, deps, session, typed):
+    wrong = await deps.sign_in.code(int(session.data["credential"]), typed)
+    if wrong is None:
         return await _enter(visit, session)
-    return await _wrong_code(visit, session)
-
-
-async def _is_right(visit: Visit, deps: Deps, session: Session, typed: str) -> bool:
-    if session.data.get("totp"):
-        return await deps.sign_in.totp(int(session.data["credential"]), typed)
-    return codes.matches(visit.web.keys, session.data, typed, visit.now)
-
-
-async def _wrong_code(visit: Visit, session: Session) -> Response:
-    tries = {"code_tries": str(int(session.data.get("code_tries", "0")) + 1)}
-    await visit.web.db.write(codes.note_failure, session.person, visit.now)
-    visit.session = await visit.web.db.write(sessions.remember, visit.web.keys, session, tries)
-    if not session.data.get("totp") and codes.spent(visit.session.data, visit.now):
-        return _code_form(visit, visit.session, "Ce code n'est plus valable. Demandez-en un nouveau ci-dessous.")
-    return _code_form(visit, visit.session, "Ce code est inexact. Vérifiez-le, puis tapez-le de nouveau.")
+    if not session.data.get("totp") and visit.now - int(session.data.get("code_at", "0")) >= CODE_LIVES:
+        return _code_form(visit, session, "Ce code n'est plus valable. Demandez-en un nouveau ci-dessous.")
+    return _code_form(visit, session, "Ce code est inexact. Vérifiez-le." + _please_wait(wrong.wait))
 
 
 async def _again(visit: Visit, deps: Deps, session: Session) -> Response:
@@ -137,16 +124,15 @@ async def _again(visit: Visit, deps: Deps, session: Session) -> Response:
     since = visit.now - int(session.data.get("code_at", "0"))
     if not address or session.data.get("totp"):
         return visit.redirect(CODE_PAGE)
-    if since < codes.SEND_AGAIN:
-        return _code_form(visit, session, "Un code vient de partir." + _please_wait(codes.SEND_AGAIN - since))
-    sent = await _send_code(visit, deps, address)
+    if since < SEND_AGAIN:
+        return _code_form(visit, session, "Un code vient de partir." + _please_wait(SEND_AGAIN - since))
+    sent = await _send_code(visit, deps, int(session.data["credential"]), address)
     visit.session = await visit.web.db.write(sessions.remember, visit.web.keys, session, sent)
     return visit.redirect(CODE_PAGE, "nouveau")
 
 
 async def _enter(visit: Visit, session: Session) -> Response:
     web = visit.web
-    await web.db.write(codes.forget_failures, session.person)
     opened = await web.db.write(
         sessions.open_session,
         web.keys,
@@ -208,6 +194,11 @@ def _please_wait(ms: int) -> str:
         else french.count(-(-seconds // 60), "minute", "minutes")
     )
     return f" Attendez {delay} avant de réessayer."
+
+
+def _digits(typed: str) -> str:
+    """What people type: « 123 456 », « 123-456 »."""
+    return "".join(c for c in typed if c.isascii() and c.isdigit())
 
 
 def _masked(address: str) -> str:

@@ -1,0 +1,52 @@
+"""Sign-in of citizens over `mssante.credentials` and `mssante.one_time`.
+
+Short waits are held here, so that someone who mistypes once never notices; longer ones are told to the reader.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from foundation.clock import SECOND, Clock
+from foundation.database import Database
+from foundation.keys import KeyRing
+from health_space.accounts.port import Known, Wrong
+from mssante import one_time
+from mssante.credentials import WEB, Credentials, WrongPassword
+from mssante.kinds import BoxKind
+from mssante.mailboxes import Mailboxes
+
+HELD = 2 * SECOND
+
+
+class CitizenSignIn:
+    """Implements `port.SignIn`; a professional's credential is answered like a wrong one: these pages are the citizens'."""
+
+    def __init__(
+        self, db: Database, keys: KeyRing, mailboxes: Mailboxes, credentials: Credentials, clock: Clock
+    ) -> None:
+        self._db, self._keys, self._clock = db, keys, clock
+        self._mailboxes, self._credentials = mailboxes, credentials
+
+    async def password(self, login: str, password: str, client_ip: str) -> Known | Wrong:
+        found = await self._credentials.check(login, password, self._clock(), client_ip, WEB)
+        if isinstance(found, WrongPassword):
+            return await _wrong(found.wait_ms)
+        box = await self._db.read(self._mailboxes.get, found.box_id)
+        if found.kind is not BoxKind.CIT or box is None:
+            return Wrong()
+        return Known(found.credential_id, found.box_id, box.holder.private_email or None, found.totp)
+
+    async def expect_code(self, credential: int, code: str) -> None:
+        await self._db.write(one_time.expect_code, self._keys, credential, code, self._clock())
+
+    async def code(self, credential: int, code: str) -> Wrong | None:
+        answer = await self._db.write(one_time.check_code, self._keys, credential, code, self._clock())
+        return await _wrong(answer.wait_ms) if isinstance(answer, one_time.WrongCode) else None
+
+
+async def _wrong(wait: int) -> Wrong:
+    if wait > HELD:
+        return Wrong(wait)
+    await asyncio.sleep(wait / SECOND)
+    return Wrong()
