@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,7 +42,8 @@ DIFFERENT = [
 
 BROKEN = [
     "", " ", "CN", "CN=a,", ",CN=a", "=a", "CN=a;C=FR", "XX=a", 'CN="a', 'CN="a"b', "CN=a\\", "CN=a\\zz", "CN=#0c0161",
-    "CN=\\FF", "CN=a<b", "CN=a\\00b", "CN=" + "a" * 5000, "CN=\ue000", "CN=\ud800", "+", "CN=a+", "CN=a++OU=b", "CN=", "CN=\u200b,C=FR",
+    "CN=\\FF", "CN=a<b", "CN=a\\00b", "CN=" + "a" * 5000, "CN=\ue000", "CN=\ud800", "+", "CN=a+", "CN=a++OU=b",
+    "CN=", "CN=\u200b,C=FR",
 ]  # fmt: skip
 
 
@@ -112,7 +115,5 @@ def test_equality_is_equality_of_prepared_attributes(
 
 @given(st.text(max_size=60))
 def test_any_text_gives_a_name_or_a_clear_error(text: str) -> None:
-    try:
+    with contextlib.suppress(DnError):
         parse(text)
-    except DnError:
-        pass
