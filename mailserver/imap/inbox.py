@@ -24,7 +24,7 @@ class Inbox:
     @property
     def waiting(self) -> bool:
         """The session has done all it could and sleeps."""
-        return self._waiter is not None
+        return self._waiter is not None and not self._waiter.done()
 
     def receive(self, data: bytes) -> None:
         self.framer.receive(data)

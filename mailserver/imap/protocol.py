@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
+from typing import Protocol as Interface
 
 from twisted.internet import interfaces
-from twisted.internet.protocol import Protocol, ServerFactory
-from twisted.protocols.policies import TimeoutMixin
-from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
+from mailserver.imap.deadline import Deadline
 from mailserver.imap.responses import Bye
 from mailserver.imap.session import ImapSession, StartTls
 
@@ -39,29 +37,41 @@ class Limits:
     per_address: int = 1_000
 
 
+class Door(Interface):
+    """What a connection needs of its factory (`factory.ImapFactory`)."""
+
+    limits: Limits
+    tls: Any
+
+    def new_session(self, address: str, /) -> ImapSession: ...
+    def admit(self, protocol: ImapProtocol) -> bool: ...
+    def release(self, protocol: ImapProtocol) -> None: ...
+
+
 @implementer(interfaces.IPushProducer)
-class ImapProtocol(Protocol, TimeoutMixin):
-    factory: ImapFactory
+class ImapProtocol(Protocol):
+    transport: Any  # Twisted types it by an interface without setTcpNoDelay, startTLS or registerProducer
+
+    def __init__(self, door: Door) -> None:
+        self.door = door
+        self.address = ""
+        self._deadline = Deadline(self._expired)
 
     def connectionMade(self) -> None:
-        self._address = self.transport.getPeer().host
+        self.address = self.transport.getPeer().host
         self._task: asyncio.Task[None] | None = None
         self._resumed: asyncio.Future[None] | None = None
         self._reading = True
         self.transport.setTcpNoDelay(True)
-        if not self.factory.admit(self):
+        if not self.door.admit(self):
             self.transport.write(bytes(Bye("too many connections")))
             self.transport.loseConnection()
             return
-        self.session = self.factory.new_session(self._address)
+        self.session = self.door.new_session(self.address)
         self.session.context.inbox.on_hungry = self._read_on
         self.transport.registerProducer(self, True)
-        self.setTimeout(self.factory.limits.before_sign_in)
+        self._deadline.allow(self.door.limits.before_sign_in)
         self._task = asyncio.get_running_loop().create_task(self._run())
-
-    @property
-    def address(self) -> str:
-        return str(self._address)
 
     async def _run(self) -> None:
         try:
@@ -69,7 +79,7 @@ class ImapProtocol(Protocol, TimeoutMixin):
                 async for piece in pieces:
                     if isinstance(piece, StartTls):
                         self.session.tls_started()
-                        self.transport.startTLS(self.factory.tls)
+                        self.transport.startTLS(self.door.tls)
                         continue
                     self.transport.write(piece)
                     self._alive()
@@ -83,11 +93,11 @@ class ImapProtocol(Protocol, TimeoutMixin):
     def _close(self) -> None:
         self.transport.unregisterProducer()
         self.transport.loseConnection()
-        self.setTimeout(self.factory.limits.farewell)
+        self._deadline.allow(self.door.limits.farewell)
 
     def _alive(self) -> None:
         if self.session.signed_in:
-            self.setTimeout(self.factory.limits.idle)
+            self._deadline.allow(self.door.limits.idle)
 
     # ---------------------------------------------------------------- from the client
     def dataReceived(self, data: bytes) -> None:
@@ -105,12 +115,12 @@ class ImapProtocol(Protocol, TimeoutMixin):
             self.transport.resumeProducing()
 
     def connectionLost(self, reason: Any = None) -> None:
-        self.setTimeout(None)
-        self.factory.release(self)
+        self._deadline.cancel()
+        self.door.release(self)
         if self._task is not None:
             self._task.cancel()
 
-    def timeoutConnection(self) -> None:
+    def _expired(self) -> None:
         if self._task is None or self._task.done() or self._resumed is not None:
             self.transport.abortConnection()
         else:
@@ -135,55 +145,3 @@ class ImapProtocol(Protocol, TimeoutMixin):
     def stopProducing(self) -> None:
         if self._task is not None:
             self._task.cancel()
-
-
-class ImapFactory(ServerFactory):
-    """`new_session(client_ip)` makes the session of a connection; `tls` is the context factory for STARTTLS, read anew by
-    Twisted at each handshake, so a rotated certificate serves the next one."""
-
-    protocol = ImapProtocol
-    noisy = False
-
-    def __init__(
-        self, new_session: Callable[[str], ImapSession], tls: Any = None, limits: Limits | None = None
-    ) -> None:
-        self.new_session = new_session
-        self.tls = tls
-        self.limits = limits or Limits()
-        self._open: set[ImapProtocol] = set()
-        self._per_address: Counter[str] = Counter()
-
-    def __len__(self) -> int:
-        """Connections open."""
-        return len(self._open)
-
-    def admit(self, protocol: ImapProtocol) -> bool:
-        full = len(self._open) >= self.limits.connections
-        if full or self._per_address[protocol.address] >= self.limits.per_address:
-            return False
-        self._open.add(protocol)
-        self._per_address[protocol.address] += 1
-        return True
-
-    def release(self, protocol: ImapProtocol) -> None:
-        if protocol in self._open:
-            self._open.discard(protocol)
-            self._per_address[protocol.address] -= 1
-            if not self._per_address[protocol.address]:
-                del self._per_address[protocol.address]
-
-    async def shut_down(self, patience: float = 2.0) -> None:
-        """Says BYE to everybody and waits, at most `patience` seconds, until they are gone."""
-        for protocol in tuple(self._open):
-            protocol.leave("the server is going down")
-        with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                while self._open:
-                    await asyncio.sleep(0.01)
-
-
-def over_tls(factory: ImapFactory, tls: Any) -> TLSMemoryBIOFactory:
-    """The factory for port 993. The session batches its writes: Twisted's buffering TLS class would only add a timer."""
-    wrapped = TLSMemoryBIOFactory(tls, False, factory)
-    wrapped.protocol = TLSMemoryBIOProtocol
-    return wrapped

@@ -30,6 +30,8 @@ WRITE = 65536  # octets: the size of write that costs least under Twisted's TLS
 # Octets of literals in one command: sign-in needs two short strings, SEARCH and folder names a little more.
 LITERALS_BEFORE_SIGN_IN = 4096
 LITERALS = 65536
+# From this size on the quota is asked before the octets are sent; APPEND asks again in any case.
+WORTH_ASKING = 262144
 # A literal that nobody asked us to accept is read and thrown away up to this many times the limit (RFC 7888 4).
 PATIENCE = 4
 
@@ -118,7 +120,7 @@ class ImapSession:
     # ---------------------------------------------------------------- one event
     async def _answer(self, event: Event) -> AsyncGenerator[Response | Tagged]:
         if isinstance(event, LiteralOffer):
-            refusal = self._judge(event)
+            refusal = await self._judge(event)
             if refusal is None:
                 self.context.inbox.framer.accept()
                 if event.sync:
@@ -134,22 +136,32 @@ class ImapSession:
                     yield response
         else:
             yield self._status(_tag_of(event.line), Bad("line too long"))
-        if self._bad >= self.context.settings.max_bad_commands:
-            yield self._leave("too many bad commands", None)
+        settings = self.context.settings
+        if self._bad >= settings.max_bad_commands or self.context.login_failures >= settings.max_login_failures:
+            yield self._leave("too many faults", None)
 
     def _leave(self, text: str, code: str | None) -> Bye:
         self.context.leaving = True
         return Bye(text, code)
 
-    def _judge(self, offer: LiteralOffer) -> No | Bad | None:
+    async def _judge(self, offer: LiteralOffer) -> No | Bad | None:
         """Sizes and states speak before the octets come."""
         words = offer.line.upper().split(b" ", 2)
         if not self.signed_in:
             return Bad("literal too large") if offer.total > LITERALS_BEFORE_SIGN_IN else None
         if len(words) > 1 and words[1] == b"APPEND":
-            limit = self.context.settings.append_limit
-            return No(f"a message has at most {limit} octets", "TOOBIG") if offer.total > limit else None
+            return await self._judge_message(offer.total)
         return Bad("literal too large") if offer.total > LITERALS else None
+
+    async def _judge_message(self, size: int) -> No | None:
+        limit = self.context.settings.append_limit
+        if size > limit:
+            return No(f"a message has at most {limit} octets", "TOOBIG")
+        if size > WORTH_ASKING:
+            used, quota = await self.context.store.quota(self.context.box_id)
+            if used + size > quota:
+                return No("the mailbox is full", "OVERQUOTA")
+        return None
 
     async def _command(self, frame: Frame) -> AsyncGenerator[Response | Tagged]:
         at = Cursor(frame)

@@ -158,8 +158,9 @@ class FolderView:
         return True
 
     def _keep_keywords(self, row: Row) -> None:
-        self.keywords[row.uid] = row.flags.keywords
+        """One spelling of a keyword for the whole folder: the first seen."""
         for keyword in sorted(row.flags.keywords):
             if keyword.lower() not in self.known_keywords:
                 self.known_keywords[keyword.lower()] = keyword
                 self._new_keywords = True
+        self.keywords[row.uid] = frozenset(self.known_keywords[keyword.lower()] for keyword in row.flags.keywords)

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 from mailserver.imap.capabilities import capability_code
 from mailserver.imap.commands.nonauth import Authenticate, Login, StartTls
 from mailserver.imap.context import Context
-from mailserver.imap.responses import Bad, Bye, Continue, No, Ok, Response
+from mailserver.imap.responses import Bad, Continue, No, Ok, Response
 from mailserver.imap.sign_in import SignedIn
 
 MAX_SECRET = 1024  # octets of a login or a password
@@ -58,9 +58,6 @@ async def _sign_in(ctx: Context, user: str, password: str) -> AsyncGenerator[Res
         return
     await ctx.sleep(answer.wait_ms / 1000)
     ctx.login_failures += 1
-    if ctx.login_failures >= ctx.settings.max_login_failures:
-        ctx.leaving = True
-        yield Bye("too many failures")
     raise No("wrong login or password", "AUTHENTICATIONFAILED")
 
 

@@ -1,0 +1,218 @@
+"""Plays transcripts (`transcripts/*.txt`) against sessions in memory.
+
+    # a comment
+    with: three messages        a starting point of `STARTS` (store's content), before the first line
+    begin: selected             fresh | signed in | selected (INBOX): where connection 1, 2, ... begin
+    tls: no                     connections begin in the clear
+    pipelined: yes              the client speaks on without waiting for answers
+    only: whole                 not byte by byte
+    C: a1 NOOP                  the client's line, CRLF added; C2: for connection 2
+    S: * OK ... $v              exact line; `...` = anything, `$v` = the same text everywhere it stands
+
+Every line said must be expected: a line too many fails. Each transcript runs whole and byte by byte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from mailserver.imap.context import Settings
+from mailserver.imap.session import ImapSession, StartTls
+from mailserver.imap.sign_in import Refused, SignedIn
+from mailserver.store.api import Flag, Flags, NewMessage
+from mailserver.store.memory import MemoryMailStore
+
+BOX = 7
+DAY = 1_750_000_000  # 15-Jun-2025 15:06:40 +0000
+
+
+def mail(number: int, subject: str = "", body: str = "", extra: str = "") -> bytes:
+    text = (
+        f"From: Alice Martin <alice@ville.example>\r\nTo: bob@hopital.example\r\nSubject: {subject or f'message {number}'}\r\n"
+        f"Date: Mon, {number} Jun 2026 10:00:00 +0200\r\nMessage-ID: <m{number}@ville.example>\r\n{extra}\r\n"
+    )
+    return (text + (body or f"body of {number}\r\n")).encode()
+
+
+MIXED = (
+    "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=B\r\n",
+    "preamble\r\n--B\r\nContent-Type: text/plain\r\n\r\nhello\r\n--B\r\nContent-Type: message/rfc822\r\n\r\n"
+    "From: carol@labo.example\r\nSubject: inner\r\n\r\ninner text\r\n--B--\r\n",
+)
+
+
+async def _three(store: MemoryMailStore) -> None:
+    inbox = await inbox_of(store)
+    flags = (Flags(), Flags(Flag.SEEN), Flags(Flag.SEEN | Flag.FLAGGED, frozenset(("$Forwarded",))))
+    for number, flag in enumerate(flags, 1):
+        await store.append(inbox, [NewMessage(mail(number), flag, DAY + number * 86400)])
+
+
+async def _mixed(store: MemoryMailStore) -> None:
+    extra, body = MIXED
+    await store.append(await inbox_of(store), [NewMessage(mail(1, "mixed", body, extra), Flags(), DAY)])
+
+
+async def _french(store: MemoryMailStore) -> None:
+    texts = (("=?utf-8?q?R=C3=A9sultats?=", "Glycémie élevée\r\n"), ("autre", "rien\r\n"))
+    for number, (subject, body) in enumerate(texts, 1):
+        extra = "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"
+        await store.append(await inbox_of(store), [NewMessage(mail(number, subject, body, extra), Flags(), DAY)])
+
+
+async def _nothing(store: MemoryMailStore) -> None: ...
+
+
+STARTS: dict[str, Callable[[MemoryMailStore], Awaitable[None]]] = {
+    "nothing": _nothing,
+    "three messages": _three,
+    "a multipart message": _mixed,
+    "french messages": _french,
+}
+
+
+async def inbox_of(store: MemoryMailStore) -> int:
+    return next(folder.id for folder in await store.folders(BOX) if folder.name == "INBOX")
+
+
+async def sign_in(login: str, password: str, client_ip: str) -> SignedIn | Refused:
+    return SignedIn(BOX, login, "Dr Bob") if (login, password) == ("bob", "sésame") else Refused(2000)
+
+
+class Connection:
+    """One session, driven by hand. `slept` collects the waits the session asked for."""
+
+    def __init__(self, store: MemoryMailStore, tls: bool = True, settings: Settings | None = None) -> None:
+        self.slept: list[float] = []
+        self.session = ImapSession(store, sign_in, settings or SETTINGS, "192.0.2.1", tls, self._sleep)
+        self.output = b""
+        self.pieces: list[bytes] = []
+        self._task = asyncio.get_running_loop().create_task(self._collect())
+
+    async def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+    async def _collect(self) -> None:
+        async for piece in self.session.run():
+            if isinstance(piece, StartTls):
+                self.session.tls_started()
+            else:
+                self.output += piece
+                self.pieces.append(piece)
+
+    @property
+    def closed(self) -> bool:
+        return self._task.done()
+
+    async def settle(self) -> None:
+        """Until the session waits for more input, or has ended."""
+        for _ in range(100_000):
+            await asyncio.sleep(0)
+            if self.closed or self.session.context.inbox.waiting:
+                if self.closed:
+                    self._task.result()
+                return
+        raise AssertionError("the session never came to rest")
+
+    async def say(self, data: bytes, byte_by_byte: bool = False) -> None:
+        for piece in [data[i : i + 1] for i in range(len(data))] if byte_by_byte else [data]:
+            self.session.receive(piece)
+            if byte_by_byte:
+                await self.settle()
+
+    async def ask(self, line: bytes) -> bytes:
+        """Sends a line and gives all that was said since."""
+        await self.say(line + b"\r\n")
+        await self.settle()
+        said, self.output = self.output, b""
+        return said
+
+    async def close(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+SETTINGS = Settings(append_limit=2000, server_name="house", max_bad_commands=10)
+
+
+async def new_store(start: str = "nothing") -> MemoryMailStore:
+    store = MemoryMailStore(clock=lambda: DAY)
+    await store.open_box(BOX)
+    await STARTS[start](store)
+    return store
+
+
+async def connect(store: MemoryMailStore, begin: str = "fresh", tls: bool = True) -> Connection:
+    connection = Connection(store, tls)
+    await connection.settle()
+    if begin != "fresh":
+        assert b"x1 OK" in await connection.ask(b"x1 LOGIN bob {7+}\r\n" + "sésame".encode())
+    if begin == "selected":
+        assert b"x2 OK" in await connection.ask(b"x2 SELECT INBOX")
+    connection.output = b""
+    return connection
+
+
+class Player:
+    def __init__(self, path: Path, byte_by_byte: bool) -> None:
+        self._path = path
+        self._byte_by_byte = byte_by_byte
+        self._values: dict[str, str] = {}
+        self._connections: dict[str, Connection] = {}
+        self._head = {"with": "nothing", "begin": "fresh", "tls": "yes", "pipelined": "no", "only": ""}
+
+    async def play(self) -> None:
+        store = None
+        for number, line in enumerate(self._path.read_text().splitlines(), 1):
+            where = f"{self._path.name}:{number}: {line}"
+            if not line.strip() or line.startswith("#"):
+                continue
+            word, _, text = line.partition(":")
+            text = text.removeprefix(" ")
+            if word in self._head:
+                self._head[word] = text
+                continue
+            store = store or await new_store(self._head["with"])
+            connection = await self._connection(word[1:] or "1", store)
+            if word[0] == "C":
+                ahead = self._head["pipelined"] == "yes"
+                assert ahead or not connection.output, f"{where}\nunexpected: {connection.output!r}"
+                await connection.say(self._filled(text).encode() + b"\r\n", self._byte_by_byte)
+            else:
+                await connection.settle()
+                await self._expect(connection, text, where)
+        for connection in self._connections.values():
+            await connection.settle()
+            assert connection.output == b"", f"{self._path.name}: unexpected at the end: {connection.output!r}"
+            await connection.close()
+
+    async def _connection(self, key: str, store: MemoryMailStore) -> Connection:
+        if key not in self._connections:
+            self._connections[key] = await connect(store, self._head["begin"], self._head["tls"] == "yes")
+        return self._connections[key]
+
+    async def _expect(self, connection: Connection, text: str, where: str) -> None:
+        if text == "(closed)":
+            assert connection.closed, f"{where}\nstill open"
+            return
+        line, end, connection.output = connection.output.partition(b"\r\n")
+        said = line.decode("utf-8", "replace")
+        assert end, f"{where}\nnothing was said"
+        match = re.fullmatch(self._pattern(text), said)
+        assert match, f"{where}\nsaid:     {said}\nexpected: {text}"
+        self._values |= match.groupdict()
+
+    def _pattern(self, text: str) -> str:
+        pattern = re.escape(text).replace(re.escape("..."), ".*")
+
+        def variable(match: re.Match[str]) -> str:
+            name = match[1]
+            return re.escape(self._values[name]) if name in self._values else rf"(?P<{name}>[^\s\])]+)"
+
+        return re.sub(r"\\\$([a-z]\w*)", variable, pattern)
+
+    def _filled(self, text: str) -> str:
+        return re.sub(r"\$([a-z]\w*)", lambda match: self._values.get(match[1], match[0]), text)

@@ -1,0 +1,258 @@
+"""The pure parts: framer, words, sets, patterns, view."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailserver.imap import wire
+from mailserver.imap.framer import MAX_LINE, Event, Frame, Framer, LiteralOffer, TooLong
+from mailserver.imap.grammar import Cursor, mailbox_name
+from mailserver.imap.listing import matches
+from mailserver.imap.responses import Bad, Exists, Expunge, No
+from mailserver.imap.sequences import SequenceSet
+from mailserver.imap.table import COMMANDS
+from mailserver.imap.view import FolderView
+from mailserver.store.api import Changes, Flag, Flags, Folder, FolderStatus, Row
+
+
+# ---------------------------------------------------------------- framer
+def events(chunks: list[bytes], accept: bool = True) -> list[Event]:
+    framer, found = Framer(), list[Event]()
+    for chunk in chunks:
+        framer.receive(chunk)
+        while (event := framer.next_event()) is not None:
+            found.append(event)
+            if isinstance(event, LiteralOffer):
+                (framer.accept if accept else framer.refuse)()
+    return found
+
+
+STREAM = b"a LOGIN {3}\r\nbob {5+}\r\n{1}\r\n\r\nb NOOP\nc X {0}\r\n\r\n"
+FRAMES = [
+    Frame(b"a LOGIN {3}\r\n {5+}\r\n", (b"bob", b"{1}\r\n")),
+    Frame(b"b NOOP"),
+    Frame(b"c X {0}\r\n", (b"",)),
+]
+
+
+@given(st.lists(st.integers(0, len(STREAM)), max_size=12))
+def test_framing_does_not_depend_on_how_the_bytes_arrive(cuts: list[int]) -> None:
+    places = [0, *sorted(cuts), len(STREAM)]
+    chunks = [STREAM[a:b] for a, b in pairwise(places)]
+    assert [event for event in events(chunks) if isinstance(event, Frame)] == FRAMES
+
+
+def test_a_literal_is_offered_before_its_octets_come() -> None:
+    assert events([b"a APPEND x {310}\r\n"]) == [LiteralOffer(b"a APPEND x ", 310, 310, sync=True)]
+    assert events([b"a X {3+}\r\nabc {4}\r\n"])[1] == LiteralOffer(b"a X {3+}\r\n ", 4, 7, sync=True)
+
+
+def test_a_refused_literal_that_comes_anyway_is_thrown_away_with_its_command() -> None:
+    said = b"a APPEND x {5+}\r\nb NO\n {3+}\r\n\r\n\n tail\r\nc NOOP\r\n"
+    assert [event for event in events([said], accept=False) if isinstance(event, Frame)] == [Frame(b"c NOOP")]
+    bytewise = [said[i : i + 1] for i in range(len(said))]
+    assert [event for event in events(bytewise, accept=False) if isinstance(event, Frame)] == [Frame(b"c NOOP")]
+
+
+@pytest.mark.parametrize("step", [1000, 70000, 200000])
+def test_a_line_too_long_is_told_once_and_its_rest_thrown_away(step: int) -> None:
+    said = b"a " + b"x" * (2 * MAX_LINE) + b"\r\nb NOOP\r\n"
+    found = events([said[i : i + step] for i in range(0, len(said), step)])
+    assert [type(event) for event in found] == [TooLong, Frame]
+    assert found[1] == Frame(b"b NOOP")
+
+
+def test_many_literals_do_not_lengthen_a_line_without_limit() -> None:
+    found = events([b"a X" + b" {1+}\r\nx" * 20000 + b"\r\n"])
+    assert any(isinstance(event, TooLong) for event in found)
+
+
+@given(st.binary(max_size=300), st.booleans())
+def test_the_framer_takes_any_bytes(data: bytes, accept: bool) -> None:
+    events([data], accept)
+
+
+# ---------------------------------------------------------------- grammar
+@given(st.sampled_from(sorted(COMMANDS)), st.text(alphabet=' ()[]{}<>*%"\\,:.1Aa\x00\xe9\n', max_size=40))
+def test_a_parser_gives_a_command_or_refuses(name: bytes, rest: str) -> None:
+    cursor = Cursor(Frame(rest.encode("latin-1")))
+    try:
+        COMMANDS[name].parse(cursor)
+        cursor.end()
+    except (Bad, No):
+        pass
+
+
+@pytest.mark.parametrize("depth", [33, 5000])
+def test_a_deep_search_is_refused(depth: int) -> None:
+    for text in (b" " + b"(" * depth + b"ALL" + b")" * depth, b" " + b"NOT " * depth + b"ALL"):
+        with pytest.raises(Bad):
+            COMMANDS[b"SEARCH"].parse(Cursor(Frame(text)))
+
+
+# ---------------------------------------------------------------- words
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=30))
+def test_modified_utf7_comes_back(name: str) -> None:
+    assert wire.decode_mailbox(wire.encode_mailbox(name)) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "encoded"),
+    [
+        ("Envoyés", b"Envoy&AOk-s"),
+        ("~peter/mail/台北/日本語", b"~peter/mail/&U,BTFw-/&ZeVnLIqe-"),  # RFC 3501 5.1.3
+        ("R&D", b"R&-D"),
+        ("😀", b"&2D3eAA-"),
+    ],
+)
+def test_modified_utf7(name: str, encoded: bytes) -> None:
+    assert wire.encode_mailbox(name) == encoded
+    assert wire.decode_mailbox(encoded) == name
+
+
+@pytest.mark.parametrize("bad", [b"&x", b"&AGE-", b"R&D", b"\xc3\xa9", b"&AO-", b"&AOk-&AOk-", b"&2D0-"])
+def test_a_second_spelling_of_a_name_is_refused(bad: bytes) -> None:
+    with pytest.raises(ValueError):
+        wire.decode_mailbox(bad)
+
+
+def test_inbox_in_any_case() -> None:
+    assert mailbox_name(b"inBox") == "INBOX"
+    assert mailbox_name(b"Inbox/Sub") == "INBOX/Sub"
+    assert mailbox_name(b"Inboxes") == "Inboxes"
+
+
+@given(st.integers(-(1 << 33), 1 << 36))
+def test_internal_date_comes_back(seconds: int) -> None:
+    assert Cursor(Frame(wire.date_time(seconds))).date_time() == seconds
+
+
+@given(st.sets(st.integers(1, 60)))
+def test_number_set_says_the_same_numbers(numbers: set[int]) -> None:
+    text = wire.number_set(sorted(numbers))
+    if numbers:
+        assert SequenceSet.parse(text).of_numbers(60) == [number - 1 for number in sorted(numbers)]
+
+
+# ---------------------------------------------------------------- sets
+BOUND = st.one_of(st.just("*"), st.integers(1, 40).map(str))
+SET = st.lists(st.one_of(BOUND, st.tuples(BOUND, BOUND).map(":".join)), min_size=1, max_size=5).map(",".join)
+
+
+def meant(text: str, last: int) -> set[int]:
+    """The RFC's own words, slowly."""
+    numbers = set[int]()
+    for item in text.split(","):
+        ends = [last if end == "*" else int(end) for end in item.split(":")]
+        numbers |= set(range(min(ends), max(ends) + 1))
+    return numbers
+
+
+@given(SET, st.sets(st.integers(1, 40), min_size=1))
+def test_uid_sets(text: str, present: set[int]) -> None:
+    uids = sorted(present)
+    found = SequenceSet.parse(text.encode()).of_uids(uids)
+    assert [uids[i] for i in found] == sorted(meant(text, uids[-1]) & present)
+
+
+@given(SET, st.integers(1, 40))
+def test_number_sets(text: str, exists: int) -> None:
+    found = SequenceSet.parse(text.encode()).of_numbers(exists)
+    assert [i + 1 for i in found] == sorted(meant(text, exists) & set(range(1, exists + 1)))
+
+
+# ---------------------------------------------------------------- patterns
+@given(st.text(alphabet="ab/%*", max_size=8), st.text(alphabet="ab/", max_size=8))
+def test_list_patterns(pattern: str, name: str) -> None:
+    expression = "".join({"*": ".*", "%": "[^/]*"}.get(c, re.escape(c)) for c in pattern)
+    assert matches(pattern, name) is (re.fullmatch(expression, name) is not None)
+
+
+def test_a_nasty_pattern_costs_little() -> None:
+    assert not matches("*a" * 200 + "b", "a" * 255)
+
+
+# ---------------------------------------------------------------- view
+def row(uid: int, modseq: int, system: Flag = Flag(0), *keywords: str) -> Row:
+    return Row(uid, modseq, Flags(system, frozenset(keywords)), 0, 10)
+
+
+def view_of(*rows: Row) -> FolderView:
+    status = FolderStatus(len(rows), 0, 0, 99, 1, max((r.modseq for r in rows), default=1), 0)
+    return FolderView(Folder(1, 1, "INBOX", 1), False, status, rows)
+
+
+def test_expunges_wait_and_numbers_stay_until_told() -> None:
+    view = view_of(row(1, 1), row(2, 2), row(5, 3))
+    view.learn(Changes([row(7, 5)], [1, 2, 4], 6))
+    assert list(view.news(expunge=False, modseq=False)) == [Exists(4)]
+    assert view.index_of(5) == 2
+    assert list(view.news(expunge=True, modseq=False)) == [Expunge(2), Expunge(1)]
+    assert view.index_of(5) == 0
+    assert list(view.news(expunge=True, modseq=True)) == []
+
+
+def test_expunges_come_before_new_messages() -> None:
+    view = view_of(row(1, 1), row(2, 2))
+    view.learn(Changes([row(3, 4)], [1], 4))
+    assert list(view.news(expunge=True, modseq=False)) == [Expunge(1), Exists(2)]
+
+
+def test_own_changes_are_not_told_again() -> None:
+    view = view_of(row(1, 1))
+    view.own_change([row(1, 2, Flag.SEEN)])
+    view.learn(Changes([row(1, 2, Flag.SEEN)], [], 2))
+    assert list(view.news(expunge=True, modseq=False)) == []
+
+
+def test_an_older_word_does_not_undo_a_newer_one() -> None:
+    view = view_of(row(1, 1))
+    view.own_change([row(1, 5, Flag.SEEN)])
+    view.learn(Changes([row(1, 3)], [], 3))
+    assert view.flags_text(0) == b"\\Seen"
+    assert view.highest_modseq == 3
+
+
+def test_a_message_that_came_and_went_between_two_looks() -> None:
+    view = view_of(row(1, 1))
+    view.learn(Changes([], [2], 5))
+    assert list(view.news(expunge=True, modseq=False)) == []
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ade"), st.integers(0, 9), st.booleans()),
+        max_size=30,
+    )
+)
+def test_a_client_that_believes_us_has_the_same_list(steps: list[tuple[str, int, bool]]) -> None:
+    """The client's list of UIDs, kept from EXISTS and EXPUNGE alone, is the view's after each telling."""
+    view, client, server, last = view_of(), list[int](), list[int](), 0
+    modseq = 1
+    for kind, place, may_expunge in steps:
+        modseq += 1
+        if kind == "a":
+            last += 1
+            server.append(last)
+            view.learn(Changes([row(last, modseq)], [], modseq))
+        elif server:
+            uid = server[place % len(server)]
+            if kind == "d":
+                server.remove(uid)
+                view.learn(Changes([], [uid], modseq))
+            else:
+                view.learn(Changes([row(uid, modseq, Flag.SEEN)], [], modseq))
+        for response in view.news(may_expunge, modseq=False):
+            if isinstance(response, Expunge):
+                del client[response.number - 1]
+            elif isinstance(response, Exists):
+                assert response.count >= len(client)
+                client += list(view.uids)[len(client) : response.count]
+        assert client == list(view.uids)
+    list(view.news(expunge=True, modseq=False))
+    assert list(view.uids) == server
