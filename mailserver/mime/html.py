@@ -30,11 +30,12 @@ _FORMATTING = re.compile(
 )
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 _ANY_TAG = re.compile(r"<[^<>]*+>")
-_SELF_CLOSING = frozenset(
-    "area base br col embed hr img input link meta param source track wbr p li dt dd tr td th option".split()
-)
+_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+_IMPLIED_END = frozenset("p li dt dd tr td th option".split())
+_SCOPES = frozenset("table caption td th".split())
+_TABLE = frozenset("table caption td th tr tbody thead tfoot".split())
+_LOOK_BACK = 50  # open elements an end tag is compared with
 _SPACES = re.compile(r"[ \t\r\n\f]+")
-_AROUND_LINES = re.compile(r"[ \t]*\n[ \t]*")
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 # What mail programs put around the text they quote, and around signatures.
@@ -49,36 +50,42 @@ _QUOTE_CLASSES = frozenset(
         "protonmail_quote",
     )
 )
-_QUOTE_IDS = frozenset(("appendonsend", "divrplyfwdmsg", "mail-editor-reference-message-container", "signature"))
+_QUOTE_IDS = frozenset(("mail-editor-reference-message-container", "signature"))
+_QUOTE_STARTS = frozenset(("appendonsend", "divrplyfwdmsg"))  # Outlook: the earlier message is all that follows
 
 
 def html_to_text(html: str, own_only: bool = False) -> str:
     """Readable text; with `own_only`, without what the sender quotes (blockquote, quotation and signature blocks)."""
     html = _FORMATTING.sub("", html[:MAX_HTML])
-    if _nests_deeply(html):
-        text = unescape(_ANY_TAG.sub("\n", html))
-    else:
-        text = _parsed(html, own_only)
-    text = _AROUND_LINES.sub("\n", text).replace("\u00ad", "").replace("\u200b", "")
+    text = unescape(_ANY_TAG.sub("\n", html)) if _nests_deeply(html) else _parsed(html, own_only)
+    text = "\n".join(line.strip(" \t") for line in text.split("\n")).replace("\u00ad", "").replace("\u200b", "")
     return _BLANK_LINES.sub("\n\n", text).strip()
 
 
 def _nests_deeply(html: str) -> bool:
+    """Whether more than `MAX_NESTING` elements are open at once; where HTML's rules are subtle, it errs towards yes."""
     if html.count("<") <= MAX_NESTING:
         return False
-    opened: dict[str, int] = {}
-    depth = 0
+    opened: list[str] = []
     for slash, tag in _TAG.findall(html):
-        if tag in _SELF_CLOSING:
-            continue
-        step = -1 if slash else 1
-        count = opened.get(tag, 0) + step
-        if count >= 0:
-            opened[tag] = count
-            depth += step
-            if depth > MAX_NESTING:
+        tag = tag.lower()
+        if slash:
+            _close_tag(opened, tag)
+        elif tag not in _VOID and not (tag in _IMPLIED_END and opened and opened[-1] == tag):
+            opened.append(tag)
+            if len(opened) > MAX_NESTING:
                 return True
     return False
+
+
+def _close_tag(opened: list[str], tag: str) -> None:
+    """An end tag inside a table cell closes nothing outside of it (HTML 13.2.4.2, scopes)."""
+    for depth, name in enumerate(reversed(opened[-_LOOK_BACK:]), 1):
+        if name == tag:
+            del opened[-depth:]
+            return
+        if name in _SCOPES and tag not in _TABLE:
+            return
 
 
 def _parsed(html: str, own_only: bool) -> str:
@@ -100,8 +107,10 @@ def _pieces(root: LexborNode, own_only: bool) -> list[str]:
         if tag == "-text":
             text = node.text_content or ""
             pieces.append(text if preformatted else _SPACES.sub(" ", text))
+        elif own_only and (node.id or "").lower() in _QUOTE_STARTS:
+            break
         elif tag not in _SKIPPED and not (own_only and _quoted(node, tag)):
-            pieces.append(_opening(node, tag))
+            pieces.append(_opening(node, tag, pieces))
             preformatted += tag == "pre"
             child = node.first_child
             if child is None:
@@ -117,11 +126,11 @@ def _pieces(root: LexborNode, own_only: bool) -> list[str]:
     return pieces
 
 
-def _opening(node: LexborNode, tag: str) -> str:
+def _opening(node: LexborNode, tag: str, pieces: list[str]) -> str:
     if tag == "br":
         return "\n"
     if tag == "li":
-        return "\n- "
+        return "- " if pieces and pieces[-1].endswith("\n") else "\n- "
     if tag == "img":
         alt = node.attributes.get("alt")
         return f"[{_SPACES.sub(' ', alt)}]" if alt and alt.strip() else ""
