@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
@@ -58,18 +59,13 @@ def notices_of(
     if unread_only:
         query = query.where(notices.c.read_at.is_(None))
     query = query.order_by(notices.c.at.desc(), notices.c.id.desc()).limit(limit).offset(offset)
-    return [
-        Notice(
-            id=row.id,
-            box_id=row.box_id,
-            kind=Kind(row.kind),
-            at=row.at,
-            read_at=row.read_at,
-            mail=row.mail,
-            target=keys.registry.open(row.sealed_target, _context(row.box_id)).decode() if row.sealed_target else "",
-        )
-        for row in conn.execute(query).all()
-    ]
+    return [_notice(keys, row) for row in conn.execute(query).all()]
+
+
+def find(conn: Connection, keys: KeyRing, box_id: int, notice_id: int) -> Notice | None:
+    """One entry of this box; None for any other id."""
+    row = conn.execute(select(notices).where(notices.c.box_id == box_id, notices.c.id == notice_id)).first()
+    return None if row is None else _notice(keys, row)
 
 
 def count(conn: Connection, box_ids: Sequence[int]) -> int:
@@ -88,6 +84,18 @@ def mark_read(tx: Transaction, box_ids: Sequence[int], now: int, notice_id: int 
     if notice_id is not None:
         query = query.where(notices.c.id == notice_id)
     return tx.execute(query).rowcount
+
+
+def _notice(keys: KeyRing, row: Any) -> Notice:
+    return Notice(
+        id=row.id,
+        box_id=row.box_id,
+        kind=Kind(row.kind),
+        at=row.at,
+        read_at=row.read_at,
+        mail=row.mail,
+        target=keys.registry.open(row.sealed_target, _context(row.box_id)).decode() if row.sealed_target else "",
+    )
 
 
 def _context(box_id: int) -> bytes:

@@ -47,13 +47,15 @@ def profiles_of(conn: Connection, actor_box: int) -> list[Profile]:
     ]
 
 
-def guardians_of(conn: Connection, person_box: int) -> list[int]:
-    """Boxes of those who act for the person, the oldest first."""
+def guardians_of(conn: Connection, person_box: int, kind: Kind | None = None) -> list[int]:
+    """Boxes of those who act for the person (all, or of one kind), the oldest first."""
     query = (
         select(guardianships.c.guardian_box_id)
         .where(guardianships.c.person_box_id == person_box)
         .order_by(guardianships.c.since_at, guardianships.c.guardian_box_id)
     )
+    if kind is not None:
+        query = query.where(guardianships.c.kind == kind.value)
     return list(conn.execute(query).scalars())
 
 

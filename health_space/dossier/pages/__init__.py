@@ -1,0 +1,1 @@
+"""Pages of the dossier, one module each; addresses in `health_space.app`."""
