@@ -176,6 +176,11 @@ SENDER_BOX_INACTIVE = _reason(
     fr="Votre boîte aux lettres est suspendue ou fermée : elle ne peut plus envoyer. Contactez votre opérateur.",
     en="Your mailbox is suspended or closed: it can no longer send. Contact your operator.",
 )
+SENDER_BOX_FULL = _reason(
+    "sender_box_full", "rules 2", 552, "5.2.2",
+    fr="Votre boîte aux lettres est pleine : faites de la place, puis envoyez à nouveau. Rien n'a été envoyé.",
+    en="Your mailbox is full: make room, then send again. Nothing was sent.",
+)
 BOX_FULL = _reason(
     "box_full", "rules 2", 452, "4.2.2",
     fr="La boîte aux lettres du destinataire est pleine. Rien n'est perdu : l'envoi sera retenté.",
