@@ -140,9 +140,9 @@ class Credentials:
             right = await asyncio.get_running_loop().run_in_executor(self._pool, _is_right, password_hash, secret)
             if not right or found is None or not _covers(found, scope):
                 return WrongPassword(await self._db.write(throttle.failed, asked, now))
+            self._verified.keep(proof, found, now, generation)
         if await self._db.read(throttle.worth_recording, asked, now):
             await self._db.write(throttle.succeeded, asked, now)
-        self._verified.keep(proof, found, now, generation)
         return found
 
     def _remembered(self, proof: bytes, now: int, scope: str | None) -> SignedIn | None:
@@ -190,6 +190,10 @@ class Credentials:
             "created_at": now,
         }
         return tx.insert(credentials, row)
+
+    def knows(self, conn: Connection, login: str) -> bool:
+        """Whether the login is taken."""
+        return conn.execute(_BY_LOGIN, {"key": self._keys.lookup("login", login_form(login))}).first() is not None
 
     def set_password(self, tx: Transaction, credential_id: int, password_hash: str) -> None:
         login_key = tx.execute(select(credentials.c.login_key).where(credentials.c.id == credential_id)).scalar_one()

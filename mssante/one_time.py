@@ -53,7 +53,8 @@ def totp_uri(secret: str, login: str, issuer: str) -> str:
 
 
 def enrol_totp(tx: Transaction, keys: KeyRing, credential_id: int, secret: str) -> None:
-    """Replaces an earlier authenticator."""
+    """Replaces an earlier authenticator; ValueError for a secret below 112 bits (NIST SP 800-63B)."""
+    pyotp.TOTP(secret)
     sealed = keys.registry.seal(secret.encode(), _context(credential_id))
     _of(tx, credential_id, sealed_totp=sealed, totp_step=0)
     tx.signal(TOPIC, credential_id)

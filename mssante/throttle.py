@@ -56,12 +56,8 @@ def wait(conn: Connection, asked: Sequence[Subject], now: int) -> int:
     rows = _rows(conn, asked)
     known = rows.get(asked[0].key)
     good = known is not None and known.good_at > 0
-    waits = [
-        rows[subject.key].last_at + _delay(subject, rows[subject.key], now) - now
-        for subject in asked
-        if subject.key in rows and not (good and subject.shared)
-    ]
-    return max(0, *waits) if waits else 0
+    counted = [subject for subject in asked if subject.key in rows and not (good and subject.shared)]
+    return max((_remaining(subject, rows[subject.key], now) for subject in counted), default=0)
 
 
 def failed(tx: Transaction, asked: Sequence[Subject], now: int) -> int:
@@ -111,9 +107,13 @@ def _left(row: _Row, now: int) -> int:
     return max(0, row.failures - max(0, now - row.last_at) // FADES)
 
 
-def _delay(subject: Subject, row: _Row, now: int) -> int:
+def _remaining(subject: Subject, row: _Row, now: int) -> int:
+    """Never more than the delay itself, should the clock have gone back."""
     beyond = _left(row, now) - subject.free
-    return 0 if beyond <= 0 else int(min(FIRST_WAIT * 2 ** min(beyond - 1, 20), subject.ceiling))
+    if beyond <= 0:
+        return 0
+    delay: int = min(FIRST_WAIT * 2 ** min(beyond - 1, 20), subject.ceiling)
+    return max(0, min(delay, row.last_at + delay - now))
 
 
 def _place(client_ip: str) -> str:

@@ -1,0 +1,255 @@
+"""Signing in: who comes in, what a wrong password costs, that guessing is slowed and nobody locked out for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from foundation.clock import DAY, MINUTE
+from foundation.database import Database
+from mssante import credentials as module
+from mssante import throttle
+from mssante.credentials import (
+    MAIL,
+    WEB,
+    Credentials,
+    LoginTaken,
+    NewCredential,
+    SignedIn,
+    WrongPassword,
+    hash_password,
+)
+from mssante.kinds import BoxKind, BoxState
+from mssante.mailboxes import Mailboxes
+from mssante.tables import credentials, guesses
+
+PASSWORD = "correct horse"
+HASH = hash_password(PASSWORD)
+HOME, ELSEWHERE = "192.0.2.1", "198.51.100.7"
+NOW = 1_794_472_800_000
+
+
+@pytest.fixture
+async def signing(space: Any) -> Any:
+    space.credentials = Credentials(space.db, space.keys, space.boxes)
+    space.credentials.listen()
+    space.roche = await space.box("camille.roche@medecins.example")
+    new = NewCredential(space.roche.id, "Camille.Roche@medecins.example", "Dr Camille Roche", HASH)
+    space.roche_login = await space.db.write(space.credentials.add, new, NOW)
+    return space
+
+
+async def check(signing: Any, password: str = PASSWORD, now: int = NOW, place: str = HOME, **more: Any) -> Any:
+    login = more.pop("login", "camille.roche@medecins.example")
+    return await signing.credentials.check(login, password, now, place, **more)
+
+
+@pytest.fixture
+def hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Counts the argon2 verifications."""
+    seen: list[str] = []
+    real = module._is_right
+
+    def counted(password_hash: str, password: bytes) -> bool:
+        seen.append(password_hash)
+        return real(password_hash, password)
+
+    monkeypatch.setattr(module, "_is_right", counted)
+    return seen
+
+
+async def test_right_password(signing: Any) -> None:
+    who = await check(signing)
+    assert isinstance(who, SignedIn)
+    assert (who.box_id, who.actor, who.kind) == (signing.roche.id, "Dr Camille Roche", BoxKind.PER)
+    assert who.address == "camille.roche@medecins.example"
+    assert who.credential_id == signing.roche_login
+    assert not who.totp
+    assert await check(signing, login=" CAMILLE.ROCHE@medecins.example ") == who
+    assert "Roche" not in repr(who)
+
+
+@pytest.mark.parametrize("password", ["", "correct  horse", "Correct horse", PASSWORD + " ", "x" * 10_000, "\ud800"])
+async def test_wrong_password(signing: Any, password: str) -> None:
+    assert await check(signing, password) == WrongPassword(throttle.FIRST_WAIT)
+
+
+async def test_a_long_password_is_not_its_beginning(signing: Any) -> None:
+    long_hash = hash_password("p" * module.LONGEST)
+    await signing.db.write(signing.credentials.set_password, signing.roche_login, long_hash)
+    assert isinstance(await check(signing, "p" * (module.LONGEST + 1)), WrongPassword)
+
+
+async def test_unknown_login_takes_the_same_way(signing: Any, hashes: list[str]) -> None:
+    assert await check(signing, login="nobody@medecins.example") == WrongPassword(throttle.FIRST_WAIT)
+    assert hashes == [module._NOBODY]
+    assert module._NOBODY.split("$")[:4] == HASH.split("$")[:4]  # same algorithm and cost
+    assert "m=19456,t=2,p=1" in HASH
+    assert await check(signing, login="\ud800" * 300, place=ELSEWHERE) == WrongPassword(throttle.FIRST_WAIT)
+
+
+async def test_members_of_a_team_have_logins_of_their_own(signing: Any) -> None:
+    ward = await signing.box("cardiologie@chu.example", BoxKind.ORG)
+    for login, actor in (("nadia", "Dr Nadia Benali"), ("thomas", "Thomas Girard, infirmier")):
+        await signing.db.write(signing.credentials.add, NewCredential(ward.id, login, actor, HASH), NOW)
+    one, two = await check(signing, login="nadia"), await check(signing, login="thomas")
+    assert one.box_id == two.box_id == ward.id
+    assert (one.actor, two.actor) == ("Dr Nadia Benali", "Thomas Girard, infirmier")
+    members = await signing.db.read(signing.credentials.members, ward.id)
+    assert [(member.login, member.active) for member in members] == [("nadia", True), ("thomas", True)]
+    await signing.db.write(signing.credentials.revoke, members[1].credential_id)
+    assert isinstance(await check(signing, login="thomas"), WrongPassword)
+    assert isinstance(await check(signing, login="nadia"), SignedIn)
+    with pytest.raises(LoginTaken):
+        await signing.db.write(signing.credentials.add, NewCredential(ward.id, "NADIA", "x", HASH), NOW)
+
+
+async def test_scopes(signing: Any) -> None:
+    only_mail = NewCredential(signing.roche.id, "robot", "Logiciel", HASH, frozenset({MAIL}))
+    await signing.db.write(signing.credentials.add, only_mail, NOW)
+    assert isinstance(await check(signing, login="robot", scope=MAIL), SignedIn)
+    assert isinstance(
+        await check(signing, login="robot", scope=WEB), WrongPassword
+    )  # the remembered proof is no way round
+
+
+async def test_verified_is_remembered_for_five_minutes(signing: Any, hashes: list[str]) -> None:
+    for later in (0, 1, module.VERIFIED_FOR - 1):
+        assert isinstance(await check(signing, now=NOW + later), SignedIn)
+    assert len(hashes) == 1
+    assert isinstance(await check(signing, now=NOW + module.VERIFIED_FOR), SignedIn)
+    assert len(hashes) == 2
+    assert isinstance(await check(signing, "wrong"), WrongPassword)
+
+
+async def test_many_connections_at_once_hash_little(signing: Any, hashes: list[str]) -> None:
+    answers = await asyncio.gather(*(check(signing) for _ in range(20)))
+    assert all(isinstance(answer, SignedIn) for answer in answers)
+    assert len(hashes) <= module.AT_ONCE
+
+
+async def test_changes_are_obeyed_at_once(signing: Any) -> None:
+    assert isinstance(await check(signing), SignedIn)
+    await signing.db.write(signing.credentials.set_password, signing.roche_login, hash_password("new"))
+    await asyncio.sleep(0)
+    assert isinstance(await check(signing), WrongPassword)
+    assert isinstance(await check(signing, "new", NOW + MINUTE), SignedIn)
+    await signing.db.write(signing.boxes.set_state, signing.roche.id, BoxState.CLOSED, NOW)
+    await asyncio.sleep(0)
+    assert isinstance(await check(signing, "new", NOW + 2 * MINUTE), WrongPassword)
+
+
+async def test_a_suspended_mailbox_is_still_read(signing: Any) -> None:
+    await signing.db.write(signing.boxes.set_state, signing.roche.id, BoxState.SUSPENDED, NOW)
+    assert isinstance(await check(signing), SignedIn)
+
+
+async def test_waits_grow_to_a_ceiling_and_fade(signing: Any) -> None:
+    now, waits = NOW, []
+    for _ in range(12):
+        answer = await check(signing, "wrong", now)
+        waits.append(answer.wait_ms)
+        now += answer.wait_ms
+    assert waits[:4] == [250, 500, 1_000, 2_000]
+    assert waits[-1] == max(waits) == 30_000
+    assert isinstance(await check(signing, now=now), SignedIn)  # after the wait, the right password comes in
+    assert (await check(signing, "wrong", now + 1)).wait_ms == 250  # and its failures are forgotten
+
+
+async def test_failures_fade_with_time(signing: Any) -> None:
+    for step in range(4):
+        await check(signing, "wrong", NOW + step * MINUTE)
+    assert (await check(signing, "wrong", NOW + DAY)).wait_ms == 250
+
+
+async def test_while_waiting_nothing_is_looked_at(signing: Any, hashes: list[str]) -> None:
+    await check(signing, "wrong")
+    await check(signing, "wrong", NOW + 250)
+    count = len(hashes)
+    answer = await check(signing, now=NOW + 251)  # the right password, too early
+    assert answer == WrongPassword(499)
+    assert len(hashes) == count
+    assert isinstance(await check(signing, now=NOW + 750), SignedIn)
+
+
+async def test_parallel_guesses_do_not_all_get_through(signing: Any, hashes: list[str]) -> None:
+    answers = await asyncio.gather(*(check(signing, f"guess {n}") for n in range(50)))
+    assert all(isinstance(answer, WrongPassword) for answer in answers)
+    assert len(hashes) <= module.AT_ONCE
+
+
+async def test_guesses_elsewhere_never_stop_the_person_at_home(signing: Any) -> None:
+    assert isinstance(await check(signing), SignedIn)
+    other = Credentials(signing.db, signing.keys, signing.boxes)  # a process that remembers nothing
+    asked = throttle.subjects(signing.keys, "camille.roche@medecins.example", ELSEWHERE)
+    for _ in range(80):
+        await signing.db.write(throttle.failed, asked, NOW)
+    there = await other.check("camille.roche@medecins.example", PASSWORD, NOW, ELSEWHERE)
+    assert isinstance(there, WrongPassword)
+    new_place = await other.check("camille.roche@medecins.example", PASSWORD, NOW, "203.0.113.5")
+    assert new_place == WrongPassword(10_000)  # a new place waits at most ten seconds
+    assert isinstance(await other.check("camille.roche@medecins.example", PASSWORD, NOW, HOME), SignedIn)
+    late = await other.check("camille.roche@medecins.example", PASSWORD, NOW + 10_000, "203.0.113.5")
+    assert isinstance(late, SignedIn)
+
+
+async def test_one_place_trying_many_logins_waits(signing: Any) -> None:
+    for n in range(21):
+        asked = throttle.subjects(signing.keys, f"login{n}", ELSEWHERE)
+        await signing.db.write(throttle.failed, asked, NOW)
+    assert await check(signing, place=ELSEWHERE) == WrongPassword(250)
+    assert isinstance(await check(signing, place=HOME), SignedIn)
+
+
+async def test_two_processes_share_the_count(signing: Any) -> None:
+    other_db = Database(signing.url)
+    try:
+        other = Credentials(other_db, signing.keys, Mailboxes(signing.keys))
+        await check(signing, "wrong")
+        answer = await other.check("camille.roche@medecins.example", "wrong", NOW + 250, HOME)
+        assert answer == WrongPassword(500)
+    finally:
+        await asyncio.to_thread(other_db.close_now)
+
+
+async def test_a_repeated_success_writes_nothing(signing: Any) -> None:
+    asked = throttle.subjects(signing.keys, "camille.roche@medecins.example", HOME)
+    assert await signing.db.read(throttle.worth_recording, asked, NOW)
+    await check(signing)
+    assert not await signing.db.read(throttle.worth_recording, asked, NOW + 1)
+    assert await signing.db.read(throttle.worth_recording, asked, NOW + DAY + 1)
+
+
+async def test_old_guesses_are_swept(signing: Any) -> None:
+    for n in range(5):
+        await signing.db.write(throttle.failed, throttle.subjects(signing.keys, f"l{n}", f"192.0.2.{n}"), NOW)
+    await signing.db.write(throttle.failed, throttle.subjects(signing.keys, "l", HOME), NOW + throttle.KEPT + 1)
+    count = await signing.db.read(lambda conn: conn.execute(select(func.count()).select_from(guesses)).scalar_one())
+    assert count == 3
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "same"),
+    [
+        ("2001:db8::1", "2001:db8::ffff", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("", "garbage", True),
+    ],
+)
+def test_places(one: str, two: str, same: bool) -> None:
+    assert (throttle._place(one) == throttle._place(two)) is same
+
+
+async def test_rows_hold_nothing_personal_in_the_clear(signing: Any) -> None:
+    await check(signing, "wrong")
+    rows = await signing.db.read(
+        lambda conn: [list(row) for table in (credentials, guesses) for row in conn.execute(select(table))]
+    )
+    text = b"|".join(value if isinstance(value, bytes) else str(value).encode() for row in rows for value in row)
+    for secret in (b"roche", b"Roche", b"argon2", HOME.encode()):
+        assert secret not in text

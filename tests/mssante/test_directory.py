@@ -1,0 +1,157 @@
+"""The directory: pharmacies by sector, search without accents, red list; operators and the facts built from all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mssante import directory, facts
+from mssante.address import Address, parse_address
+from mssante.directory import Entry
+from mssante.identity import demo_ins
+from mssante.kinds import BoxKind, BoxState, Party, ProfileState
+from mssante.operators import Operator, Route, parse_route
+from mssante.rules import RecipientFacts, SenderFacts
+
+MARCHE = Entry(
+    "officine@pharmacie.example",
+    BoxKind.ORG,
+    "Pharmacie du Marché",
+    "",
+    "Villefleur",
+    "99100",
+    "SA33",
+    hours="9 h à 19 h",
+)
+ETOILE = Entry("etoile@pharmacie.example", BoxKind.ORG, "Officine de l'Étoile", "", "Saint-Œuf", "99200", "SA38")
+FALSE = Entry("conseil@social.example", BoxKind.ORG, "Conseil en pharmacie", "", "Villefleur", "99100", "SA25")
+OWNER = Entry("ines.caron@pharmacie.example", BoxKind.PER, "Inès Caron", "Pharmacienne", "Villefleur", "99100", "SA33")
+ALPHA = Operator("mail.alpha.example", frozenset({"medecins.example", "patient.example"}), "patient.example")
+
+
+@pytest.fixture
+async def filled(space: Any) -> Any:
+    for entry in (MARCHE, ETOILE, FALSE, OWNER):
+        assert await space.db.write(directory.add, space.keys, entry)
+    return space
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", [ETOILE, MARCHE]),  # by town
+        ("marche", [MARCHE]),
+        ("MARCHÉ ville", [MARCHE]),
+        ("etoile", [ETOILE]),
+        ("saint-oeuf", [ETOILE]),
+        ("992", [ETOILE]),
+        ("arche", []),  # words are found by their beginning
+        ("marché %", [MARCHE]),
+        ("_", [ETOILE, MARCHE]),
+        ("conseil", []),  # the word « pharmacie » does not make one
+        ("caron", []),  # nor does a pharmacist's own mailbox
+        ("x " * 10_000, []),
+    ],
+)
+async def test_search_pharmacies(filled: Any, text: str, found: list[Entry]) -> None:
+    assert await filled.db.read(directory.search_pharmacies, text) == found
+
+
+async def test_search_all_and_limit(filled: Any) -> None:
+    assert await filled.db.read(directory.search, "pharmacienne") == [OWNER]
+    assert len(await filled.db.read(directory.search, "", 2)) == 2
+
+
+async def test_get_replace_remove(filled: Any) -> None:
+    address = parse_address("OFFICINE@pharmacie.example")
+    assert isinstance(address, Address)
+    assert await filled.db.read(directory.get, address) == MARCHE
+    moved = Entry("Officine@pharmacie.example", BoxKind.ORG, "Pharmacie du Parc", sector="SA33")
+    assert await filled.db.write(directory.add, filled.keys, moved)
+    assert (await filled.db.read(directory.get, address)).display_name == "Pharmacie du Parc"
+    assert await filled.db.read(directory.search_pharmacies, "marche") == []
+    await filled.db.write(directory.remove, address)
+    assert await filled.db.read(directory.get, address) is None
+    with pytest.raises(ValueError):
+        await filled.db.write(directory.add, filled.keys, Entry("nonsense", BoxKind.ORG, "x"))
+
+
+async def test_red_list_is_never_published(filled: Any) -> None:
+    hidden = await filled.box("hidden@pharmacie.example", BoxKind.ORG, red_list=True, sector="SA33")
+    entry = Entry("hidden@pharmacie.example", BoxKind.ORG, "Cachée", sector="SA33")
+    assert not await filled.db.write(directory.add, filled.keys, entry)
+    assert await filled.db.read(directory.search, "cachee") == []
+    await filled.db.write(filled.boxes.set_red_list, hidden.id, False)
+    assert await filled.db.write(directory.add, filled.keys, entry)
+    await filled.db.write(filled.boxes.set_red_list, hidden.id, True)
+    assert await filled.db.read(directory.search, "cachee") == []
+
+
+async def test_a_closed_mailbox_leaves_the_directory(filled: Any) -> None:
+    box = await filled.box("officine@pharmacie.example", BoxKind.ORG)
+    await filled.db.write(filled.boxes.set_state, box.id, BoxState.CLOSED, 1)
+    assert await filled.db.read(directory.search_pharmacies, "marche") == []
+
+
+def test_is_pharmacy() -> None:
+    assert [entry.is_pharmacy for entry in (MARCHE, ETOILE, FALSE, OWNER)] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "route"),
+    [
+        ("mx.beta.example", Route("mx.beta.example", 25)),
+        ("127.0.0.1:8126", Route("127.0.0.1", 8126)),
+        ("[::1]:2525", Route("::1", 2525)),
+        ("[::1]", Route("::1", 25)),
+    ],
+)
+def test_routes(text: str, route: Route) -> None:
+    assert parse_route(text) == route
+
+
+@pytest.mark.parametrize("text", ["", ":25", "h:", "h:x", "h:0", "h:70000"])
+def test_wrong_routes(text: str) -> None:
+    with pytest.raises(ValueError):
+        parse_route(text)
+
+
+def address(text: str) -> Address:
+    parsed = parse_address(text)
+    assert isinstance(parsed, Address)
+    return parsed
+
+
+def test_facts_of_another_operators_mailbox() -> None:
+    trusted = {"pharmacie.example"}.__contains__
+    there = address("officine@pharmacie.example")
+    assert facts.recipient_facts(there, None, ALPHA, trusted, MARCHE) == RecipientFacts(
+        Party.PROFESSIONAL, BoxKind.ORG, ours=False, sector="SA33", domain="pharmacie.example"
+    )
+    assert facts.sender_facts(there, None, ALPHA, trusted) == SenderFacts(
+        Party.PROFESSIONAL, ours=False, domain="pharmacie.example"
+    )
+    outside = facts.recipient_facts(address("a@courrier.example"), None, ALPHA, trusted)
+    assert not outside.domain_trusted
+
+
+async def test_facts_of_our_mailboxes(space: Any) -> None:
+    def nothing(domain: str) -> bool:
+        return False
+
+    citizen = await space.citizen(1, ProfileState.NOT_ACTIVATED)
+    seen = facts.recipient_facts(citizen.address, citizen, ALPHA, nothing)
+    assert (seen.party, seen.profile, seen.known, seen.ins_key_right) == (
+        Party.CITIZEN, ProfileState.NOT_ACTIVATED, True, True,
+    )  # fmt: skip
+    unknown = facts.recipient_facts(address(f"{demo_ins(9).value}@patient.example"), None, ALPHA, nothing)
+    assert (unknown.known, unknown.ins_key_right, unknown.domain_trusted) == (False, True, True)
+    wrong = facts.recipient_facts(address("279035121518988@patient.example"), None, ALPHA, nothing)
+    assert not wrong.ins_key_right
+    robot = facts.recipient_facts(address("reponse.automatique-test@patient.example"), None, ALPHA, nothing)
+    assert robot.ins_key_right
+    await space.db.write(space.boxes.set_state, citizen.id, BoxState.CLOSED, 7)
+    closed = await space.db.read(space.boxes.get, citizen.id)
+    assert facts.recipient_facts(closed.address, closed, ALPHA, nothing).closed_at == 7
+    assert facts.sender_facts(closed.address, closed, ALPHA, nothing).state is BoxState.CLOSED
