@@ -62,6 +62,7 @@ class ImapProtocol(Protocol):
         self._task: asyncio.Task[None] | None = None
         self._resumed: asyncio.Future[None] | None = None
         self._reading = True
+        self._lost = False
         self.transport.setTcpNoDelay(True)
         if not self.door.admit(self):
             self.transport.write(bytes(Bye("too many connections")))
@@ -91,6 +92,8 @@ class ImapProtocol(Protocol):
             self._close()
 
     def _close(self) -> None:
+        if self._lost:
+            return  # Twisted's transport has taken itself apart
         self.transport.unregisterProducer()
         self.transport.loseConnection()
         self._deadline.allow(self.door.limits.farewell)
@@ -115,6 +118,7 @@ class ImapProtocol(Protocol):
             self.transport.resumeProducing()
 
     def connectionLost(self, reason: Any = None) -> None:
+        self._lost = True
         self._deadline.cancel()
         self.door.release(self)
         if self._task is not None:

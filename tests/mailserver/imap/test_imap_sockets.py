@@ -1,0 +1,352 @@
+"""The Twisted transport over real sockets, with clients nobody here wrote: imaplib, IMAPClient, mbsync, curl."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import imaplib
+import json
+import shutil
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from imapclient import IMAPClient
+
+from certs.contexts import Identity, server_context
+from mailserver.imap.context import Settings
+from mailserver.imap.factory import ImapFactory
+from mailserver.imap.session import ImapSession
+from tests.mailserver.imap.player import new_store, sign_in
+
+PASSWORD = "sésame"
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    folder: Path
+    imap: int
+    imaps: int
+    process: subprocess.Popen[str]
+
+    @property
+    def tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.folder / "cert.pem"))
+
+    def client(self) -> IMAPClient:
+        client = IMAPClient("localhost", self.imaps, ssl_context=self.tls)
+        # LOGIN of imaplib is ASCII only; PLAIN takes the accent.
+        client.plain_login("bob", PASSWORD)
+        return client
+
+    def raw(self) -> ssl.SSLSocket:
+        return self.tls.wrap_socket(socket.create_connection(("127.0.0.1", self.imaps)), server_hostname="localhost")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("imap")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.mailserver.imap.serve", str(folder)],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=(folder / "errors").open("w"), text=True,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    ports = json.loads(process.stdout.readline())
+    yield Server(folder, ports["imap"], ports["imaps"], process)
+    process.stdin.close()
+    assert process.wait(10) == 0
+    errors = (folder / "errors").read_text()
+    assert "Traceback" not in errors, errors
+    assert "Error" not in errors, errors
+
+
+def read_until(connection: ssl.SSLSocket | socket.socket, end: bytes) -> bytes:
+    said = b""
+    connection.settimeout(20)
+    while end not in said:
+        piece = connection.recv(65536)
+        if not piece:
+            break
+        said += piece
+    return said
+
+
+PLAIN = b"a AUTHENTICATE PLAIN " + base64.b64encode(f"\0bob\0{PASSWORD}".encode()) + b"\r\n"
+
+
+def test_imapclient_daily_use(server: Server) -> None:
+    with server.client() as client:
+        assert {b"IDLE", b"UIDPLUS", b"MOVE", b"CONDSTORE", b"SPECIAL-USE"} <= set(client.capabilities())
+        assert client.namespace().personal == (("", "/"),)
+        assert client.find_special_folder(b"\\Sent") == "Envoyés"
+        client.create_folder("Essais été")
+        assert "Essais été" in [name for _, _, name in client.list_folders()]
+        client.append("Essais été", b"Subject: un\r\n\r\ncorps\r\n", flags=(b"\\Seen",))
+        assert client.folder_status("Essais été", ["MESSAGES"])[b"MESSAGES"] == 1
+        client.select_folder("Essais été")
+        (uid,) = client.search(["SUBJECT", "un"])
+        found = client.fetch([uid], ["FLAGS", "ENVELOPE", "BODYSTRUCTURE", "BODY[]", "RFC822.SIZE"])[uid]
+        assert found[b"ENVELOPE"].subject == b"un"
+        assert found[b"BODY[]"] == b"Subject: un\r\n\r\ncorps\r\n"
+        assert found[b"FLAGS"] == (b"\\Seen",)
+        client.add_flags([uid], [b"\\Flagged"])
+        client.move([uid], "Corbeille")
+        assert client.search() == []
+        client.unselect_folder()
+        client.delete_folder("Essais été")
+
+
+def test_imaplib_over_starttls(server: Server) -> None:
+    client = imaplib.IMAP4("127.0.0.1", server.imap)
+    client.host = "localhost"
+    with pytest.raises(imaplib.IMAP4.error, match="STARTTLS"):
+        client.login("bob", "x")
+    assert client.starttls(server.tls)[0] == "OK"
+    assert "AUTH=PLAIN" in client.capabilities
+    assert client.authenticate("PLAIN", lambda _: f"\0bob\0{PASSWORD}".encode())[0] == "OK"
+    assert client.select("INBOX", readonly=True) == ("OK", [b"3"])
+    assert client.search(None, "UNSEEN")[0] == "OK"
+    kind, lines = client.fetch("1", "(RFC822)")
+    assert kind == "OK"
+    assert lines[0][1].startswith(b"From: Alice")
+    client.logout()
+
+
+def test_idle_hears_another_connection(server: Server) -> None:
+    with server.client() as listener, server.client() as writer:
+        listener.create_folder("Attente")
+        listener.select_folder("Attente")
+        listener.idle()
+        writer.append("Attente", b"Subject: x\r\n\r\n")
+        assert (1, b"EXISTS") in listener.idle_check(timeout=5)
+        listener.idle_done()
+        assert listener.search() == [1]
+
+
+def test_a_large_message_goes_in_and_out_whole(server: Server) -> None:
+    octets = b"Subject: grand\r\n\r\n" + b"0123456789abcdef" * 600_000
+    with server.client() as client:
+        client.create_folder("Grand")
+        client.append("Grand", octets)
+        client.select_folder("Grand")
+        assert client.fetch([1], ["BODY[]"])[1][b"BODY[]"] == octets
+        assert client.fetch([1], ["BODY.PEEK[TEXT]<5000000.16>"])[1][b"BODY[TEXT]<5000000>"] == octets[5000018:5000034]
+
+
+def test_a_message_too_large_is_refused_and_the_connection_lives(server: Server) -> None:
+    with server.raw() as raw:
+        raw.sendall(PLAIN + b"b APPEND INBOX {20000001+}\r\n")
+        for _ in range(200):
+            raw.sendall(b"x" * 100_000)
+        raw.sendall(b"x\r\nc NOOP\r\n")
+        said = read_until(raw, b"c OK")
+    assert b"b NO [TOOBIG]" in said
+    assert b"c OK" in said
+
+
+def test_who_does_not_read_does_not_fill_our_memory(server: Server) -> None:
+    """200 FETCHes of 9.6 MB are asked for and not read: the server stops making them, and serves others meanwhile."""
+    with server.client() as client:
+        client.create_folder("Lent")
+        client.append("Lent", b"Subject: lent\r\n\r\n" + b"x" * 9_600_000)
+    before = resident(server.process.pid)
+    with server.raw() as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.sendall(PLAIN + b"b SELECT Lent\r\n" + b"".join(b"c%d FETCH 1 BODY.PEEK[]\r\n" % i for i in range(200)))
+        time.sleep(1)
+        with server.client() as other:
+            other.noop()
+        assert resident(server.process.pid) - before < 8_000_000
+
+
+def resident(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
+
+
+def test_a_flood_of_commands_is_left_in_the_kernel(server: Server) -> None:
+    """Who asks 40 MB of commands and reads no answer is not read either, once the kernel's buffers are full."""
+    with server.raw() as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.sendall(PLAIN)
+        raw.settimeout(2)
+        with pytest.raises(TimeoutError):
+            raw.sendall(b"n NOOP\r\n" * 5_000_000)
+
+
+def test_many_commands_at_once_are_all_answered(server: Server) -> None:
+    with server.raw() as raw:
+        raw.sendall(PLAIN)
+        read_until(raw, b"a OK")
+        flood = b"".join(b"n%d NOOP\r\n" % i for i in range(30_000))
+        sender = threading.Thread(target=raw.sendall, args=(flood,))
+        sender.start()
+        said = read_until(raw, b"n29999 OK")
+        sender.join()
+    assert said.count(b" OK NOOP") == 30_000
+
+
+def test_silence_before_sign_in_ends(server: Server) -> None:
+    """Limit of this server: 2 seconds in all, whatever trickles in."""
+    with socket.create_connection(("127.0.0.1", server.imap)) as raw:
+        raw.settimeout(10)
+        began = time.monotonic()
+        said = b""
+        while True:
+            piece = raw.recv(1000)
+            if not piece:
+                break
+            said += piece
+            raw.send(b"x")
+            time.sleep(0.1)
+        assert time.monotonic() - began < 8
+    assert b"* BYE" in said
+
+
+def test_too_many_connections_from_one_address(server: Server) -> None:
+    opened = [socket.create_connection(("127.0.0.1", server.imap)) for _ in range(21)]
+    try:
+        greetings = [read_until(connection, b"\r\n") for connection in opened]
+    finally:
+        for connection in opened:
+            connection.close()
+    assert sum(b"* OK" in greeting for greeting in greetings) <= 20
+    assert any(b"* BYE too many connections" in greeting for greeting in greetings)
+
+
+def test_what_comes_in_clear_behind_starttls_is_not_believed(server: Server) -> None:
+    raw = socket.create_connection(("127.0.0.1", server.imap))
+    read_until(raw, b"\r\n")
+    raw.sendall(b"a STARTTLS\r\nb CAPABILITY\r\n")
+    assert read_until(raw, b"a OK begin TLS now\r\n") == b"a OK begin TLS now\r\n"
+    with server.tls.wrap_socket(raw, server_hostname="localhost") as secure:
+        secure.sendall(b"c NOOP\r\n")
+        assert read_until(secure, b"c OK") == b"c OK NOOP completed\r\n"
+
+
+def test_connections_cut_at_any_moment_leave_no_trace(server: Server) -> None:
+    """The fixture checks that the server wrote no traceback."""
+    for last in (b"", b"b SELECT INBOX\r\n", b"b SELECT INBOX\r\nc IDLE\r\n", b"b APPEND INBOX {100}\r\nxyz"):
+        raw = server.raw()
+        raw.sendall(PLAIN + last)
+        read_until(raw, b"a OK")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not a farewell
+        raw.close()
+        plain = socket.create_connection(("127.0.0.1", server.imap))
+        read_until(plain, b"\r\n")
+        plain.sendall(b"a STARTTLS\r\n")
+        read_until(plain, b"a OK")
+        secure = server.tls.wrap_socket(plain, server_hostname="localhost")
+        secure.sendall(b"c NOOP\r\n")
+        read_until(secure, b"c OK")
+        secure.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        secure.close()
+    with server.client() as client:
+        assert client.noop()
+
+
+class Recorder:
+    """A transport that only notes what is asked of it."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, tuple[object, ...]]] = []
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        return lambda *arguments: self.asked.append((name, arguments))
+
+    def getPeer(self) -> SimpleNamespace:
+        return SimpleNamespace(host="192.0.2.1")
+
+
+async def test_nagle_is_off_before_anything_is_written() -> None:
+    transport = Recorder()
+    store = await new_store()
+    factory = ImapFactory(lambda address: ImapSession(store, sign_in, Settings(), address, True))
+    protocol = factory.buildProtocol(None)
+    protocol.makeConnection(transport)
+    await asyncio.sleep(0.01)
+    assert transport.asked[0] == ("setTcpNoDelay", (True,))
+    assert transport.asked[-1][0] == "write"
+    protocol.connectionLost()
+    await asyncio.sleep(0)
+    assert len(factory) == 0
+
+
+def test_idle_connections_give_their_tls_buffers_back(server: Server) -> None:
+    from OpenSSL import SSL
+
+    context = server_context(Identity(server.folder / "cert.pem", server.folder / "key.pem"))
+    assert context.set_mode(0) & SSL.MODE_RELEASE_BUFFERS
+
+
+@pytest.mark.skipif(shutil.which("mbsync") is None, reason="isync is not installed")
+def test_mbsync_both_ways(server: Server, tmp_path: Path) -> None:
+    with server.client() as client:
+        client.create_folder("Sync")
+        for number in range(5):
+            client.append("Sync", f"Subject: {number}\r\nMessage-ID: <{number}@x>\r\n\r\n{number}\r\n".encode())
+    maildir = tmp_path / "mail"
+    maildir.mkdir()
+    (tmp_path / "rc").write_text(
+        f"""IMAPAccount a
+Host localhost
+Port {server.imaps}
+User bob
+Pass {PASSWORD}
+SSLType IMAPS
+AuthMechs PLAIN
+CertificateFile {server.folder}/cert.pem
+
+IMAPStore far
+Account a
+
+MaildirStore near
+Path {maildir}/
+Inbox {maildir}/INBOX
+
+Channel c
+Far :far:
+Near :near:
+Patterns Sync
+Create Both
+Expunge Both
+SyncState *
+"""
+    )
+
+    def sync() -> None:
+        done = subprocess.run(["mbsync", "-c", tmp_path / "rc", "-a"], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+
+    sync()
+    box = maildir / "Sync"
+    got = [path for folder in ("new", "cur") for path in (box / folder).iterdir()]
+    assert len(got) == 5
+    (box / "new" / "1.own.host").write_text("Subject: local\n\nfrom here\n")
+    got[0].unlink()
+    sync()
+    with server.client() as client:
+        client.select_folder("Sync")
+        assert len(client.search()) == 5
+        assert len(client.search(["SUBJECT", "local"])) == 1
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_curl_lists_and_reads(server: Server) -> None:
+    base = ["curl", "-s", "--cacert", f"{server.folder}/cert.pem", "--login-options", "AUTH=PLAIN",
+            "-u", f"bob:{PASSWORD}"]  # fmt: skip
+    url = f"imaps://localhost:{server.imaps}"
+    listed = subprocess.run([*base, f"{url}/"], capture_output=True, text=True, timeout=20)
+    assert '"INBOX"' in listed.stdout
+    read = subprocess.run([*base, f"{url}/INBOX;MAILINDEX=2"], capture_output=True, text=True, timeout=20)
+    assert "Subject: message 2" in read.stdout
