@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, case, func, select
 
+from foundation.blobs import Blobs
 from foundation.keys import Key
 from mailserver.mime.message import Message, scan
 from mailserver.store.api import Card, Flag
-from mailserver.store.reading import some_cards
+from mailserver.store.reading import content, some_cards
 from mailserver.store.tables import folders, messages
 
 PAGE = 25
@@ -158,12 +159,18 @@ def thread(conn: Connection, where: Folders, thread_id: int) -> list[Place]:
     return _places(conn, where, messages.c.thread_id == thread_id)
 
 
-def of_exchange(conn: Connection, where: Folders, exchange: int) -> list[Place]:
-    return _places(conn, where, messages.c.exchange_id == exchange)
+def everything(conn: Connection, where: Folders) -> dict[int, dict[int, int]]:
+    """Folder -> UID -> thread, for a search."""
+    query = select(messages.c.folder_id, messages.c.uid, messages.c.thread_id).where(_in(where))
+    found: dict[int, dict[int, int]] = {}
+    for folder, uid, thread_id in conn.execute(query):
+        found.setdefault(folder, {})[uid] = thread_id
+    return found
 
 
-def cards_of(conn: Connection, key: Key, places: Sequence[Place]) -> dict[tuple[int, int], Card]:
-    return _cards(conn, key, places)
+def contents(conn: Connection, key: Key, blobs: Blobs, places: Sequence[Place]) -> list[bytes]:
+    """The octets of each message, in the order asked."""
+    return [content(conn, key, blobs, place.folder, place.uid, 0, None) or b"" for place in places]
 
 
 def delivered(conn: Connection, place: Place) -> tuple[bool, bool]:

@@ -6,6 +6,7 @@ U+00A0 everywhere, never the narrow U+202F: our font lacks it and a fallback gly
 from __future__ import annotations
 
 import re
+from datetime import date as Date
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -32,7 +33,10 @@ def moment(at: int) -> datetime:
 
 def date(at: int) -> str:
     """« 12 novembre 2026 »; the first of a month is « 1er »."""
-    day = moment(at)
+    return calendar_date(moment(at).date())
+
+
+def calendar_date(day: Date) -> str:
     text = format_date(day, "d MMMM y", locale="fr")
     return ("1er" + text[1:] if day.day == 1 else text).replace(" ", NBSP)
 

@@ -44,6 +44,7 @@ def environment(folders: Mapping[str, Path]) -> Environment:
     )
     env.filters.update(
         date=french.date,
+        calendar_date=french.calendar_date,
         date_and_hour=french.date_and_hour,
         near_date=french.near_date,
         size=french.size,

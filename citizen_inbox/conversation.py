@@ -1,0 +1,203 @@
+"""One conversation: messages oldest first, quotations folded, attachments, what became of mine, and the reply form or the reason
+why there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+from starlette.responses import Response
+
+from citizen_inbox import contacts, conversations, sending, wording
+from citizen_inbox.contacts import Closed, Professional
+from citizen_inbox.conversations import Place
+from citizen_inbox.deps import Deps
+from citizen_inbox.inbox import PATH
+from citizen_inbox.wording import Piece
+from foundation.web import errors, french
+from foundation.web.forms import Fault
+from foundation.web.kit import Link, Visit
+from mailserver.delivery.api import Fate, Verdict
+from mailserver.mime.message import Attachment, Message, scan
+from mailserver.store.api import Flag, FlagOp, Flags
+from mssante import reasons
+from mssante.closing import HEADER_NO_REPLY
+from mssante.exchanges import Contact, Exchange
+
+BACK = Link(PATH, "Retour à la messagerie")
+LONG = 3_000  # characters: longer texts are folded, but for the newest message
+BANNERS = {"envoye": "Votre message est envoyé."}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One message as the page shows it."""
+
+    place: Place
+    message: Message
+    author: str
+    pieces: list[Piece]
+    attachments: list[Attachment]
+    has_html: bool
+    no_reply: bool
+    delivered: bool  # of mine: lies in the recipient's mailbox here
+    folded: bool
+
+    @property
+    def at(self) -> int:
+        return self.place.at
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    thread: int
+    subject: str
+    shown: list[Shown]
+    older: int  # messages not shown
+    professional: Professional
+    exchange: Exchange | None
+    unseen: dict[int, list[int]]  # folder -> UIDs to mark as read
+
+    @property
+    def answered(self) -> Shown | None:
+        """The newest message that a reply would answer."""
+        received = [one for one in self.shown if not one.place.mine and not one.no_reply]
+        return received[-1] if received else None
+
+
+async def page(visit: Visit, deps: Deps) -> Response:
+    """GET and POST /messagerie/{conversation}."""
+    view = await deps.db.read(load, deps, visit.box, visit.number("conversation"), bool(visit.query("tout")))
+    closed = await _closed(visit, deps, view)
+    if visit.request.method == "GET":
+        await _mark_read(deps, view)
+        kept = await visit.kept_form()
+        return _page(visit, deps, view, closed, kept.get("texte", ""))
+    text = visit.form.values.get("texte", "")
+    if closed is not None:
+        fault = Fault("", french.typeset(f"Rien n'a été envoyé. {closed.sentence}"))
+        return _page(visit, deps, view, closed, text, [fault])
+    if faults := sending.faults_of(visit.form, deps):
+        return _page(visit, deps, view, closed, text, faults)
+    result = await sending.send(visit, deps, _reply(visit, view))
+    if isinstance(result, Verdict):
+        return _page(visit, deps, view, closed, text, [sending.refused(result)])
+    return visit.redirect(f"{PATH}/{result.thread or view.thread}", "envoye")
+
+
+def load(conn: Connection, deps: Deps, box: int, thread: int, everything: bool = False) -> View:
+    """The conversation of this box, or « page introuvable », the same for a neighbour's and for none."""
+    where = conversations.folders_of(conn, box)
+    places = conversations.thread(conn, where, thread)
+    if not places:
+        raise errors.not_found()
+    chosen = places if everything else places[-conversations.SHOWN :]
+    key = deps.mailboxes.key(conn, box)
+    contents = conversations.contents(conn, key, deps.blobs, chosen)
+    shown = [_shown(conn, place, content, place is chosen[-1]) for place, content in zip(chosen, contents, strict=True)]
+    exchange = _exchange(conn, deps, box, places)
+    unseen: dict[int, list[int]] = {}
+    for place in places:
+        if not place.seen and not place.mine:
+            unseen.setdefault(place.folder, []).append(place.uid)
+    return View(
+        thread,
+        wording.subject(shown[0].message.subject),
+        shown,
+        len(places) - len(chosen),
+        _professional(conn, shown, exchange),
+        exchange,
+        unseen,
+    )
+
+
+def find_message(conn: Connection, deps: Deps, box: int, thread: int, name: str) -> tuple[Place, Message]:
+    """One message of a conversation by its name in addresses (`Place.name`); « page introuvable » otherwise."""
+    where = conversations.folders_of(conn, box)
+    for place in conversations.thread(conn, where, thread):
+        if place.name == name:
+            content = conversations.contents(conn, deps.mailboxes.key(conn, box), deps.blobs, [place])[0]
+            return place, scan(content)
+    raise errors.not_found()
+
+
+def _shown(conn: Connection, place: Place, content: bytes, newest: bool) -> Shown:
+    message = scan(content)
+    text = message.text()
+    senders = message.addresses("From")
+    return Shown(
+        place,
+        message,
+        wording.name_of(senders[0] if senders else None),
+        wording.pieces(text),
+        [piece for piece in message.attachments() if not (piece.inline and piece.content_id)],
+        message.html() is not None,
+        (message.header("X-MSS-MES") or "").strip().upper() == HEADER_NO_REPLY,
+        place.mine and conversations.delivered(conn, place)[0],
+        len(text) > LONG and not newest,
+    )
+
+
+def _exchange(conn: Connection, deps: Deps, box: int, places: Sequence[Place]) -> Exchange | None:
+    for place in reversed(places):
+        if place.exchange is not None:
+            return deps.exchanges.by_id(conn, box, place.exchange)
+    return None
+
+
+def _professional(conn: Connection, shown: list[Shown], exchange: Exchange | None) -> Professional:
+    """The exchange's contact (a Reply-To may have named it); without exchange, who wrote, or whom I wrote to."""
+    if exchange is not None:
+        return contacts.described(conn, exchange.contact)
+    received = [one for one in shown if not one.place.mine]
+    source = received[-1] if received else shown[-1]
+    found = source.message.addresses("From" if received else "To")
+    address = found[0] if found else None
+    return contacts.described(conn, Contact(str(address or ""), wording.name_of(address)))
+
+
+async def _closed(visit: Visit, deps: Deps, view: View) -> Closed | None:
+    received = any(not one.place.mine for one in view.shown)
+    if received and view.answered is None:
+        verdict = Verdict(view.professional.address, Fate.REFUSED, reasons.NO_REPLY_MESSAGE)
+        return contacts.closed_notice(verdict, view.professional, view.exchange)
+    return await contacts.may_write(visit, deps, view.professional, view.exchange)
+
+
+async def _mark_read(deps: Deps, view: View) -> None:
+    for folder, uids in view.unseen.items():
+        await deps.store.store_flags(folder, uids, FlagOp.ADD, Flags(Flag.SEEN))
+
+
+def _reply(visit: Visit, view: View) -> sending.Draft:
+    answered = view.answered or view.shown[-1]
+    own = "\n".join(piece.text for piece in answered.pieces if not piece.quoted)
+    previous = sending.Previous(
+        answered.message.message_id, tuple(answered.message.references), answered.author, answered.at, own
+    )
+    subject = view.subject if view.subject == wording.NO_SUBJECT else f"Re: {view.subject}"
+    return sending.Draft(
+        view.professional,
+        subject,
+        visit.form.get("texte"),
+        tuple(visit.form.uploads("pieces")),
+        previous,
+    )
+
+
+def _page(
+    visit: Visit, deps: Deps, view: View, closed: Closed | None, text: str, faults: list[Fault] | None = None
+) -> Response:
+    return visit.render(
+        "citizen_inbox/conversation/page.html",
+        view.subject,
+        view=view,
+        closed=closed,
+        text=text,
+        limit=french.size(deps.settings.max_files),
+        back=BACK,
+        banner=BANNERS.get(visit.query("fait"), ""),
+        errors=faults or [],
+    )
