@@ -1,0 +1,100 @@
+"""The one door in (ARCHITECTURE.md, principle 2): every message, from any door, is judged and stored here.
+
+`judge` says before DATA what can be said then. `accept` reads the message once (`letter`), then in one transaction meets the rules
+again (`mssante.rules`), decides for each recipient and writes all that follows (`settle`): rows, exchanges, jobs, audit. It returns
+after the commit is on disk. Refusals are values, one final verdict per recipient; only a fault of ours raises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from sqlalchemy import Connection
+
+from foundation.blobs import PreparedBlob
+from mailserver.delivery import headers, letter
+from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Recipient, Sender, Verdict
+from mailserver.delivery.decide import exchange_of
+from mailserver.delivery.letter import Letter, Version
+from mailserver.delivery.settle import Settlement
+from mailserver.delivery.space import NOTICE_DOORS, Space, addressee_of, author_of
+from mssante import reasons
+from mssante.address import parse_address
+from mssante.identity import Invalid
+from mssante.kinds import Party
+from mssante.rules import MessageFacts, Refused, decide
+
+HEAVY = 256 * 1024  # octets: above, reading leaves the loop
+
+
+class Delivery:
+    """Implements `delivery.api.Acceptor`."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+
+    async def judge(self, sender: Sender, reverse_path: str, recipient: Recipient) -> Verdict:
+        refused = await self._space.db.read(self._judge, sender, reverse_path, recipient)
+        if refused is None:
+            return Verdict(recipient.address, Fate.DELIVERED)
+        return Verdict(recipient.address, Fate.REFUSED, refused.reason, refused.detail)
+
+    def _judge(self, conn: Connection, sender: Sender, reverse_path: str, recipient: Recipient) -> Refused | None:
+        space = self._space
+        author = author_of(conn, space, sender, reverse_path)
+        if isinstance(author, Refused):
+            return author
+        to = addressee_of(conn, space, sender, recipient)
+        if isinstance(to, Refused):
+            return to
+        exchange = exchange_of(conn, space, author, to)
+        message = MessageFacts(notice=author.notice)
+        verdict = decide(author.facts, to.facts, exchange.facts if exchange else None, message, space.clock())
+        if isinstance(verdict, Refused):
+            return verdict
+        if to.box is not None:
+            used, limit = space.mailboxes.quota(conn, to.box.id)
+            if used >= limit:
+                return Refused(reasons.BOX_FULL)
+        return None
+
+    async def accept(self, envelope: Envelope, content: PreparedBlob) -> Outcome:
+        heavy = content.ref.size > HEAVY
+        message = await asyncio.to_thread(self._read, envelope, content) if heavy else self._read(envelope, content)
+        settlement = Settlement(self._space, envelope, message, content.ref.name[:16])
+        try:
+            outcome, used = await self._space.db.write(settlement.run)
+        except Exception:  # not when cancelled: the commit may be under way
+            _discard({content, *message.made}, frozenset())
+            raise
+        _discard({content, *message.made}, used)
+        return outcome
+
+    def _read(self, envelope: Envelope, content: PreparedBlob) -> Letter:
+        space, door = self._space, envelope.sender.door
+        private = b"" if door is Door.WEB else headers.return_path(envelope.reverse_path)
+        public = b""
+        if door not in NOTICE_DOORS or door is Door.SYSTEM:
+            public = headers.product_number(content.plaintext(), space.product_number)
+        return letter.read(space.keys, space.blobs, content, (private, public), self._versions(envelope))
+
+    def _versions(self, envelope: Envelope) -> set[Version]:
+        """Which copies the recipients may need; known from the domains alone."""
+        operator, wanted = self._space.operator, set()
+        for recipient in envelope.recipients:
+            address = parse_address(recipient.address)
+            if isinstance(address, Invalid):
+                continue
+            if not operator.serves(address.domain):
+                wanted.add(Version.RELAY)
+            elif operator.party_of(address) is Party.CITIZEN:
+                wanted.add(Version.CITIZEN)
+            else:
+                wanted.add(Version.OURS)
+        return wanted
+
+
+def _discard(blobs: set[PreparedBlob], used: frozenset[str]) -> None:
+    for blob in blobs:
+        if blob.ref.name not in used:
+            blob.discard()

@@ -1,0 +1,94 @@
+"""What becomes of each recipient of a message: facts read from the database, judged by the pure rules. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from mailserver.delivery.api import Door, Envelope, Recipient
+from mailserver.delivery.letter import Letter
+from mailserver.delivery.space import Addressee, Author, Space, addressee_of, author_of, from_header_fault
+from mailserver.store.insert import answers_no_reply
+from mssante import facts, reasons
+from mssante.address import Address
+from mssante.exchanges import Exchange
+from mssante.kinds import Party
+from mssante.rules import Allowed, MessageFacts, Refused, decide
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`to` is None when the address could not even be read."""
+
+    recipient: Recipient
+    to: Addressee | None
+    ruling: Allowed | Refused
+    exchange: Exchange | None = None  # the citizen's who writes, with this professional, as it stood
+
+
+def decisions(
+    conn: Connection, space: Space, envelope: Envelope, letter: Letter, now: int
+) -> tuple[Author, list[Decision]]:
+    """One decision per recipient, in the envelope's order."""
+    author = author_of(conn, space, envelope.sender, envelope.reverse_path, _written_by(letter.senders))
+    if isinstance(author, Refused):
+        return Author(facts.SYSTEM), [Decision(recipient, None, author) for recipient in envelope.recipients]
+    fault = from_header_fault(space, envelope.sender, author.address, letter.senders) or _sender_full(
+        conn, space, envelope, author, letter
+    )
+    if fault is not None:
+        return author, [Decision(recipient, None, fault) for recipient in envelope.recipients]
+    message = _message_facts(conn, envelope, letter, author)
+    return author, [
+        _decide(conn, space, envelope, author, recipient, message, now) for recipient in envelope.recipients
+    ]
+
+
+def _decide(
+    conn: Connection,
+    space: Space,
+    envelope: Envelope,
+    author: Author,
+    recipient: Recipient,
+    message: MessageFacts,
+    now: int,
+) -> Decision:
+    to = addressee_of(conn, space, envelope.sender, recipient)
+    if isinstance(to, Refused):
+        return Decision(recipient, None, to)
+    exchange = exchange_of(conn, space, author, to)
+    ruling = decide(author.facts, to.facts, exchange.facts if exchange else None, message, now)
+    return Decision(recipient, to, ruling, exchange)
+
+
+def exchange_of(conn: Connection, space: Space, author: Author, to: Addressee) -> Exchange | None:
+    """The exchange that lets a citizen of ours write to this professional."""
+    if author.box is None or author.facts.party is not Party.CITIZEN or to.facts.party is not Party.PROFESSIONAL:
+        return None
+    return space.exchanges.get(conn, author.box.id, to.address)
+
+
+def _message_facts(conn: Connection, envelope: Envelope, letter: Letter, author: Author) -> MessageFacts:
+    copy = next(iter(letter.copies.values()), None)
+    by_citizen = author.box is not None and author.facts.party is Party.CITIZEN
+    return MessageFacts(
+        notice=author.notice,
+        carries_prescription=envelope.prescription and envelope.sender.door is Door.WEB,
+        no_reply=letter.closing.no_reply,
+        answers_no_reply=bool(by_citizen and copy and author.box and answers_no_reply(conn, author.box.id, copy.kept)),
+    )
+
+
+def _sender_full(conn: Connection, space: Space, envelope: Envelope, author: Author, letter: Letter) -> Refused | None:
+    """The web page keeps a copy of what it sends: a full mailbox can neither receive nor send (docs/rules.md section 2)."""
+    if envelope.sender.door is not Door.WEB or author.box is None:
+        return None
+    size = max((copy.kept.size for copy in letter.copies.values()), default=0)
+    used, limit = space.mailboxes.quota(conn, author.box.id)
+    return Refused(reasons.SENDER_BOX_FULL) if used + size > limit else None
+
+
+def _written_by(senders: Sequence[Address | None]) -> Address | None:
+    return senders[0] if senders else None

@@ -1,0 +1,135 @@
+"""A message as delivery needs it: one MIME pass, read before the transaction, in a thread when it is large.
+
+`copies` are the octets to be kept, already encrypted: most messages have one. A message for a mailbox of ours and for another
+operator has two (Return-Path belongs to the first only), a `[FIN]` with content one more (the citizen's, subject rewritten).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import Enum
+
+from foundation.blobs import Blobs, PreparedBlob
+from foundation.keys import KeyRing
+from mailserver.delivery import headers
+from mailserver.mime.html import html_to_text
+from mailserver.mime.message import Message, scan
+from mailserver.store.digest import Digest, digest_message
+from mailserver.store.insert import Kept, keep
+from mssante.address import Address, parse_address
+from mssante.closing import Act, Closing, closing_of, is_empty
+from mssante.identity import Invalid
+from mssante.kinds import ClosedMeans
+
+FROM_ADDRESSES = 10  # RFC 5322 allows several; more is an attack on our patience
+
+
+class Version(Enum):
+    OURS = "ours"
+    CITIZEN = "citizen"  # subject without `[FIN]`; the same as OURS when there is none
+    RELAY = "relay"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    blob: PreparedBlob
+    kept: Kept
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """`senders`: addresses of From; None stands for one that is not an address of the space."""
+
+    digest: Digest
+    senders: tuple[Address | None, ...]
+    sender_name: str
+    reply_to: Address | None
+    reply_to_name: str
+    has_attachments: bool
+    closing: Closing
+    x_mss: dict[str, str]  # for the indicators: values without personal data
+    copies: dict[Version, Copy]
+    made: tuple[PreparedBlob, ...]  # to be discarded when nothing points to them
+
+
+def read(
+    keys: KeyRing, blobs: Blobs, content: PreparedBlob, added: tuple[bytes, bytes], wanted: Collection[Version]
+) -> Letter:
+    """`added`: (lines for our mailboxes only, lines for everybody), put in front. Blocks when large: call it in a thread then."""
+    private, public = added
+    plain = content.plaintext()
+    relayed = public + plain
+    ours = private + relayed
+    message = scan(ours)
+    closing = _closing(message)
+    digest = digest_message(message)
+    made: list[PreparedBlob] = []
+
+    def copy(octets: bytes, of: Digest) -> Copy:
+        blob = content if octets == plain else blobs.prepare(octets)
+        made.append(blob)
+        return Copy(blob, keep(keys, of, blob.ref))
+
+    copies: dict[Version, Copy] = {}
+    if Version.OURS in wanted:
+        copies[Version.OURS] = copy(ours, digest)
+    if Version.RELAY in wanted:
+        same = copies.get(Version.OURS) if not private else None
+        copies[Version.RELAY] = same or copy(relayed, digest)
+    if Version.CITIZEN in wanted:
+        if closing.act is Act.DELIVER_THEN_CLOSE and closing.means is ClosedMeans.SUBJECT:
+            shown = headers.with_subject(ours, closing.subject)
+            copies[Version.CITIZEN] = copy(shown, digest_message(scan(shown)))
+        else:
+            copies[Version.CITIZEN] = copies.get(Version.OURS) or copy(ours, digest)
+    return _letter(message, digest, closing, copies, made)
+
+
+def _letter(
+    message: Message, digest: Digest, closing: Closing, copies: dict[Version, Copy], made: list[PreparedBlob]
+) -> Letter:
+    senders = message.addresses("From")[:FROM_ADDRESSES]
+    answers = message.addresses("Reply-To")[:1]
+    return Letter(
+        digest=digest,
+        senders=tuple(_address(str(sender)) for sender in senders),
+        sender_name=senders[0].display if senders else "",
+        reply_to=_address(str(answers[0])) if answers else None,
+        reply_to_name=answers[0].display if answers else "",
+        has_attachments=bool(message.attachments()),
+        closing=closing,
+        x_mss=_indicators(message),
+        copies=copies,
+        made=tuple(made),
+    )
+
+
+def _closing(message: Message) -> Closing:
+    """Every text of the message is judged, so that an empty plain text never hides an HTML one."""
+    subject, wish = message.subject, message.header("X-MSS-MES")
+    if "[" not in subject and not wish:
+        return Closing(Act.NONE, subject)
+    html = message.html() or ""
+    texts = (message.text(), html_to_text(html))
+    body = next((text for text in texts if not is_empty(text)), "")
+    picture = bool(message.attachments()) or "data:" in html
+    return closing_of(subject, body, picture, wish)
+
+
+def _indicators(message: Message) -> dict[str, str]:
+    """X-MSS headers for the monthly figures (docs/rules.md section 6); only values of their closed lists."""
+    found = {}
+    for name, allowed in (("X-MSS-INS", ("O", "N")), ("X-MSS-MES", ("FIN", "NOREPLY"))):
+        value = (message.header(name) or "").strip().upper()
+        if value:
+            found[name] = value if value in allowed else "?"
+    for name in ("X-MSS-CODECDA", "X-MSS-NIL"):
+        if message.raw_headers(name):
+            found[name] = "present"
+    return found
+
+
+def _address(text: str) -> Address | None:
+    parsed = parse_address(text)
+    return None if isinstance(parsed, Invalid) else parsed

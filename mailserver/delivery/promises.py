@@ -1,0 +1,111 @@
+"""What we owe after the commit, as job rows in the same transaction (ARCHITECTURE.md, principle 3). Payloads are sealed.
+
+`relay`   {blob, reverse_path, recipients: [{address, notify, orcpt}], domain, envid, ret, created_at}: one per domain
+`file`    {box_id, folder_id, uid}: attachments of a citizen's message go to the dossier
+`notify`  {box_id, kind: "message"}: the citizen learns that something came
+`bounce`  {blob, reverse_path, recipients: [{address, orcpt, action, reason, detail}], envid, ret, created_at}: `action` is
+          "failed" (with the reason's name) or "delivered" (a success notice was asked for, RFC 3461)
+`confirm` {to, what: "command" | "subject" | "near_miss", citizens: [address], subject, created_at}: what became of a `[FIN]`
+`blob` is [name, key in hex, size].
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from foundation.blobs import BlobRef
+from foundation.database import Transaction
+from mailserver.delivery.api import Door, Envelope, Fate, Recipient, Verdict
+from mailserver.delivery.space import Space
+from mailserver.store.sweep import loosen
+
+NOTICES_BY_MAIL = frozenset({Door.MX, Door.SUBMISSION, Door.BENCH})  # the web page shows its verdicts itself
+
+
+@dataclass(slots=True)
+class Promises:
+    """Collected while the recipients are served, written once at the end."""
+
+    space: Space
+    envelope: Envelope
+    now: int
+    relays: defaultdict[str, list[Recipient]] = field(default_factory=lambda: defaultdict(list))
+    citizens: list[tuple[int, int, int]] = field(default_factory=list)  # box, folder, UID
+    closed: defaultdict[str, list[str]] = field(
+        default_factory=lambda: defaultdict(list)
+    )  # what -> citizens' addresses
+
+    def write(
+        self,
+        tx: Transaction,
+        verdicts: tuple[Verdict, ...],
+        blob: tuple[int, BlobRef] | None,
+        relay_blob: tuple[int, BlobRef] | None,
+        has_attachments: bool,
+        subject: str,
+    ) -> None:
+        for domain, recipients in self.relays.items():
+            assert relay_blob is not None  # inserted with the first relayed recipient
+            self._relay(tx, domain, recipients, relay_blob)
+        for box_id, folder_id, uid in self.citizens:
+            if has_attachments:
+                self._owe(tx, "file", {"box_id": box_id, "folder_id": folder_id, "uid": uid})
+            self._owe(tx, "notify", {"box_id": box_id, "kind": "message"})
+        if self.envelope.sender.door not in NOTICES_BY_MAIL or not self.envelope.reverse_path:
+            return  # a notice never answers a notice (RFC 5321 6.1)
+        self._bounce(tx, verdicts, blob)
+        for what, citizens in self.closed.items():
+            payload = {"to": self.envelope.reverse_path, "what": what, "citizens": citizens, "subject": subject}
+            self._owe(tx, "confirm", payload | {"created_at": self.now})
+
+    def _relay(self, tx: Transaction, domain: str, recipients: list[Recipient], blob: tuple[int, BlobRef]) -> None:
+        payload = self._envelope(blob[1]) | {
+            "domain": domain,
+            "recipients": [
+                {"address": one.address, "notify": sorted(one.notify), "orcpt": one.orcpt} for one in recipients
+            ],
+        }
+        self._owe(tx, "relay", payload)
+        loosen(tx, blob[0], self.now)
+
+    def _bounce(self, tx: Transaction, verdicts: tuple[Verdict, ...], blob: tuple[int, BlobRef] | None) -> None:
+        """Refusals are bounced only when the door answers 250 for somebody: otherwise the client has its answer."""
+        if blob is None:
+            return
+        told = [
+            {
+                "address": recipient.address,
+                "orcpt": recipient.orcpt,
+                "action": action,
+                "reason": verdict.reason.name if verdict.reason else None,
+                "detail": verdict.detail or {},
+            }
+            for recipient, verdict in zip(self.envelope.recipients, verdicts, strict=True)
+            if (action := _told(recipient, verdict)) is not None
+        ]
+        if told:
+            self._owe(tx, "bounce", self._envelope(blob[1]) | {"recipients": told})
+            loosen(tx, blob[0], self.now)
+
+    def _envelope(self, ref: BlobRef) -> dict[str, Any]:
+        return {
+            "blob": [ref.name, ref.key.hex(), ref.size],
+            "reverse_path": self.envelope.reverse_path,
+            "envid": self.envelope.envid,
+            "ret": self.envelope.ret,
+            "created_at": self.now,
+        }
+
+    def _owe(self, tx: Transaction, kind: str, payload: dict[str, Any]) -> None:
+        self.space.jobs.enqueue(tx, kind, payload)
+
+
+def _told(recipient: Recipient, verdict: Verdict) -> str | None:
+    """RFC 3461 4.1: failures unless NOTIFY says otherwise, successes only when it asks."""
+    if verdict.fate is Fate.REFUSED and (not recipient.notify or "FAILURE" in recipient.notify):
+        return "failed"
+    if verdict.fate is Fate.DELIVERED and "SUCCESS" in recipient.notify:
+        return "delivered"
+    return None

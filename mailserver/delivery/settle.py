@@ -1,0 +1,238 @@
+"""One message in its one transaction: the decisions (`decide`), then all that follows from them.
+
+Runs in the writer's thread and may run again after a conflict: touches nothing but the database. Recipients of ours are served
+in the order of their boxes, so that two processes never lock the same rows in two orders.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from foundation.blobs import BlobRef
+from foundation.database import Transaction
+from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Verdict
+from mailserver.delivery.decide import Decision, decisions
+from mailserver.delivery.letter import Letter, Version
+from mailserver.delivery.promises import Promises
+from mailserver.delivery.space import Addressee, Author, Space
+from mailserver.store.api import Flag, Flags
+from mailserver.store.insert import thread_of
+from mailserver.store.sql import counterpart
+from mssante import reasons
+from mssante.address import Address
+from mssante.closing import Act, may_close
+from mssante.exchanges import Contact, Exchange, reply_contact
+from mssante.kinds import ClosedMeans, Party
+from mssante.rules import Allowed, Refused
+
+NO_REPLY = "$NoReply"  # keyword of a message that cannot be answered: the citizen's page says so
+ACTOR_CHARACTERS = 32  # of the audit's column
+
+
+class Settlement:
+    """One message on its way; `run` is what the database writes."""
+
+    def __init__(self, space: Space, envelope: Envelope, letter: Letter, reference: str) -> None:
+        self._space = space
+        self._envelope = envelope
+        self._letter = letter
+        self._reference = reference  # names the message in the 250 reply; nothing of its content
+
+    def run(self, tx: Transaction) -> tuple[Outcome, frozenset[str]]:
+        """The outcome, and the names of the blobs that the database now points to."""
+        return _Run(self._space, self._envelope, self._letter, tx).settle(self._reference)
+
+
+class _Run:
+    """One try of one message: what was inserted so far."""
+
+    def __init__(self, space: Space, envelope: Envelope, letter: Letter, tx: Transaction) -> None:
+        self.space = space
+        self.envelope = envelope
+        self.letter = letter
+        self.tx = tx
+        self.now = space.clock()
+        self.promises = Promises(space, envelope, self.now)
+        self.inserted: dict[Version, tuple[int, BlobRef]] = {}
+        self.served: dict[int, Verdict] = {}  # box -> verdict: one mailbox named twice gets one message
+        self.exchanges: dict[str, int] = {}  # recipient's address -> exchange
+
+    def settle(self, reference: str) -> tuple[Outcome, frozenset[str]]:
+        author, decided = decisions(self.tx.conn, self.space, self.envelope, self.letter, self.now)
+        order = sorted(range(len(decided)), key=lambda index: _box_id(decided[index]))
+        found = {index: self._serve(author, decided[index]) for index in order}
+        verdicts = tuple(found[index] for index in range(len(decided)))
+        blob = next(iter(self.inserted.values()), None)
+        if blob is not None and author.box is not None:
+            self._remember(author, blob[0])
+        self.promises.write(
+            self.tx,
+            verdicts,
+            blob,
+            self.inserted.get(Version.RELAY),
+            self.letter.has_attachments,
+            self.letter.closing.subject,
+        )
+        self._trace(author, verdicts)
+        return Outcome(verdicts, reference), frozenset(ref.name for _, ref in self.inserted.values())
+
+    # ---------------------------------------------------------------- one recipient
+    def _serve(self, author: Author, decision: Decision) -> Verdict:
+        ruling, to = decision.ruling, decision.to
+        if isinstance(ruling, Refused):
+            return _refused(decision, ruling)
+        assert to is not None  # only readable addresses are allowed
+        if to.box is None:
+            self._insert(Version.RELAY)
+            self.promises.relays[to.address.domain].append(decision.recipient)
+            return Verdict(decision.recipient.address, Fate.RELAYED)
+        if to.box.id not in self.served:
+            self.served[to.box.id] = self._serve_box(author, decision, ruling, to, to.box.id)
+        first = self.served[to.box.id]
+        return Verdict(decision.recipient.address, first.fate, first.reason, first.detail)
+
+    def _serve_box(self, author: Author, decision: Decision, ruling: Allowed, to: Addressee, box_id: int) -> Verdict:
+        act = self.letter.closing.act if may_close(author.facts.party, to.facts.party) else Act.NONE
+        if act is Act.COMMAND:
+            self._close(author, to, box_id)
+            return Verdict(decision.recipient.address, Fate.CLOSED)
+        citizen = to.facts.party is Party.CITIZEN
+        version = Version.CITIZEN if citizen else Version.OURS
+        kept = self.letter.copies[version].kept
+        if not self.space.mailboxes.charge(self.tx, box_id, kept.size):
+            return _refused(decision, Refused(reasons.BOX_FULL))
+        exchange = self._exchange(author, decision, ruling, to, box_id)
+        other = exchange.contact.address if citizen and exchange else _key(author.address)
+        blob_id = self._insert(version)
+        thread = thread_of(
+            self.tx,
+            box_id,
+            counterpart(self.space.keys, other.lower()),
+            kept,
+            blob_id,
+            exchange.id if exchange else None,
+            no_reply=ruling.no_reply,
+        )
+        flags = Flags(Flag(0), frozenset({NO_REPLY})) if ruling.no_reply and citizen else Flags()
+        folder_id, uid = self.space.store.deliver_in(self.tx, box_id, kept, blob_id, thread, flags, self.now // 1000)
+        if act is Act.DELIVER_THEN_CLOSE:
+            self._close(author, to, box_id)
+        elif citizen and self.letter.closing.near_miss:
+            self.promises.closed["near_miss"].append(to.address.text)
+        if citizen:
+            self.promises.citizens.append((box_id, folder_id, uid))
+        return Verdict(decision.recipient.address, Fate.DELIVERED)
+
+    # ---------------------------------------------------------------- exchanges
+    def _exchange(
+        self, author: Author, decision: Decision, ruling: Allowed, to: Addressee, box_id: int
+    ) -> Exchange | None:
+        """The exchange this message belongs to, opened, reopened or marked as used."""
+        if author.facts.party is Party.PROFESSIONAL and to.facts.party is Party.CITIZEN and author.address:
+            found = self._from_professional(author, author.address, ruling, box_id)
+        elif author.facts.party is Party.CITIZEN and author.box is not None:
+            found = self._from_citizen(author.box.id, decision, ruling, to)
+        else:
+            found = None
+        if found is not None:
+            self.exchanges[to.address.key] = found.id
+        return found
+
+    def _from_professional(
+        self, author: Author, address: Address, ruling: Allowed, citizen_box_id: int
+    ) -> Exchange | None:
+        exchanges = self.space.exchanges
+        target = reply_contact(address, self.letter.reply_to, self._is_trusted_professional)
+        if not ruling.opens_exchange:
+            exchanges.touch(self.tx, citizen_box_id, target, self.now)
+            return exchanges.get(self.tx.conn, citizen_box_id, target)
+        if target.key == address.key:
+            contact, sender = self._contact(author, address), None
+        else:
+            contact, sender = Contact(target.text, self.letter.reply_to_name), address
+        return exchanges.open_or_reopen(self.tx, citizen_box_id, contact, self.now, sender)
+
+    def _from_citizen(self, citizen_box_id: int, decision: Decision, ruling: Allowed, to: Addressee) -> Exchange | None:
+        exchanges = self.space.exchanges
+        if ruling.opens_exchange:
+            holder = to.box.holder if to.box else None
+            name = holder.display_name if holder else to.entry.display_name if to.entry else ""
+            profession = holder.profession if holder else to.entry.profession if to.entry else ""
+            contact = Contact(to.address.text, name, profession)
+            return exchanges.open_or_reopen(self.tx, citizen_box_id, contact, self.now)
+        if decision.exchange is not None:
+            exchanges.touch(self.tx, citizen_box_id, to.address, self.now)
+        return decision.exchange
+
+    def _contact(self, author: Author, address: Address) -> Contact:
+        """Our own record of a holder is surer than what a mail program writes in From."""
+        box = self.space.mailboxes.resolve(self.tx.conn, address)
+        if box is not None and box.holder.display_name:
+            return Contact(address.text, box.holder.display_name, box.holder.profession)
+        return Contact(address.text, self.letter.sender_name)
+
+    def _is_trusted_professional(self, address: Address) -> bool:
+        operator = self.space.operator
+        if operator.party_of(address) is not Party.PROFESSIONAL:
+            return False
+        if operator.serves(address.domain):
+            return self.space.mailboxes.resolve(self.tx.conn, address) is not None
+        return self.space.trusted(address.domain)
+
+    def _close(self, author: Author, to: Addressee, citizen_box_id: int) -> None:
+        means = self.letter.closing.means
+        assert means is not None  # closing_of gives one with each act
+        assert author.address is not None  # a professional has one
+        by = self._contact(author, author.address)
+        self.space.exchanges.close(self.tx, citizen_box_id, author.address, means, by.name or by.address, self.now)
+        if means is not ClosedMeans.HEADER:  # the header is a program's clear word: nothing to confirm
+            self.promises.closed[means.value].append(to.address.text)
+
+    # ---------------------------------------------------------------- the sender's side
+    def _remember(self, author: Author, blob_id: int) -> None:
+        """The web page's copy in « Envoyés »; for a mail client, which stores its own, only the thread it will belong to."""
+        assert author.box is not None
+        copy = next(self.letter.copies[version] for version in self.inserted)
+        other = self.letter.digest.counterpart(_key(author.address))
+        exchange_id = self.exchanges.get(other)
+        thread = thread_of(self.tx, author.box.id, counterpart(self.space.keys, other), copy.kept, blob_id, exchange_id)
+        if self.envelope.sender.door is Door.WEB:
+            self.space.mailboxes.charge(self.tx, author.box.id, copy.kept.size)
+            self.space.store.sent_copy_in(self.tx, author.box.id, copy.kept, blob_id, thread, self.now // 1000)
+
+    # ---------------------------------------------------------------- rows
+    def _insert(self, version: Version) -> int:
+        """Id of the blob of this version; versions with the same octets share one."""
+        if version not in self.inserted:
+            blob = self.letter.copies[version].blob
+            same = next((known for known in self.inserted.values() if known[1].name == blob.ref.name), None)
+            self.inserted[version] = same or (self.space.blobs.insert(self.tx, blob), blob.ref)
+        return self.inserted[version][0]
+
+    def _trace(self, author: Author, verdicts: Iterable[Verdict]) -> None:
+        """Who, what, answered how; no address, no name (docs/rules.md section 6: X-MSS headers are counted from here)."""
+        sender = self.envelope.sender
+        actor = f"box {sender.box_id}" if sender.box_id is not None else sender.door.value
+        if sender.box_id is None and author.address is not None:
+            actor = f"peer {author.address.domain}"[:ACTOR_CHARACTERS]
+        details = {
+            "door": sender.door.value,
+            "fates": Counter(verdict.fate.value for verdict in verdicts),
+            "reasons": sorted({verdict.reason.name for verdict in verdicts if verdict.reason}),
+            "boxes": sorted(self.served),
+            "x_mss": self.letter.x_mss,
+        }
+        self.space.audit.record(self.tx, "message:mailbox:deliver", actor, details)
+
+
+def _refused(decision: Decision, ruling: Refused) -> Verdict:
+    return Verdict(decision.recipient.address, Fate.REFUSED, ruling.reason, dict(ruling.detail))
+
+
+def _box_id(decision: Decision) -> int:
+    return decision.to.box.id if decision.to is not None and decision.to.box is not None else 0
+
+
+def _key(address: Address | None) -> str:
+    return "" if address is None else address.key

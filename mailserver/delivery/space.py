@@ -1,0 +1,126 @@
+"""All that delivery works with, wired by runtime; and who stands behind a door, as the rules see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from foundation.audit import Audit
+from foundation.blobs import Blobs
+from foundation.clock import Clock, system_clock
+from foundation.database import Database
+from foundation.jobs import Jobs
+from foundation.keys import KeyRing
+from mailserver.delivery.api import Door, Recipient, Sender
+from mailserver.store.sql import SqlMailStore
+from mssante import directory, facts, reasons
+from mssante.address import Address, parse_address
+from mssante.exchanges import Exchanges
+from mssante.identity import Invalid
+from mssante.mailboxes import Mailbox, Mailboxes
+from mssante.operators import Operator
+from mssante.rules import RecipientFacts, Refused, SenderFacts
+
+NOTICE_DOORS = frozenset({Door.MX, Door.BENCH, Door.SYSTEM})  # where a null reverse path means a notice
+INWARD_DOORS = frozenset({Door.MX, Door.BENCH})  # nothing that comes in here goes out again
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """`trusted(domain)`: is it in the trust list in force; `product_number`: X-MSS-NIL of this product."""
+
+    db: Database
+    keys: KeyRing
+    blobs: Blobs
+    store: SqlMailStore
+    mailboxes: Mailboxes
+    exchanges: Exchanges
+    operator: Operator
+    trusted: Callable[[str], bool]
+    jobs: Jobs
+    audit: Audit
+    clock: Clock = field(default=system_clock)
+    product_number: str = ""
+    refuses_when_suspended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who writes; `address` is None behind a null reverse path."""
+
+    facts: SenderFacts
+    address: Address | None = None
+    box: Mailbox | None = None
+    notice: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """Whom for; `entry` is the directory's, looked up for other operators' mailboxes only."""
+
+    facts: RecipientFacts
+    address: Address
+    box: Mailbox | None
+    entry: directory.Entry | None
+
+
+def author_of(
+    conn: Connection, space: Space, sender: Sender, reverse_path: str, written_by: Address | None = None
+) -> Author | Refused:
+    """`written_by`: the From address, once the message is read; it is who the recipient sees, so it is who is judged."""
+    if sender.door in NOTICE_DOORS and not reverse_path:
+        return Author(facts.SYSTEM, notice=True)
+    if sender.door is Door.SYSTEM:
+        return Author(facts.SYSTEM)
+    box = None if sender.box_id is None else space.mailboxes.get(conn, sender.box_id)
+    if sender.door in INWARD_DOORS:
+        address = written_by or parse_address(reverse_path)
+        if isinstance(address, Invalid):
+            return Refused(reasons.BAD_ADDRESS)
+        return Author(facts.sender_facts(address, None, space.operator, space.trusted), address)
+    if box is None:
+        return Refused(reasons.SENDER_BOX_INACTIVE)
+    if reverse_path and not _same(reverse_path, box.address):
+        return Refused(reasons.FROM_NOT_SENDER)
+    return Author(facts.sender_facts(box.address, box, space.operator, space.trusted), box.address, box)
+
+
+def addressee_of(conn: Connection, space: Space, sender: Sender, recipient: Recipient) -> Addressee | Refused:
+    address = parse_address(recipient.address)
+    if isinstance(address, Invalid):
+        return Refused(reasons.BAD_ADDRESS)
+    ours = space.operator.serves(address.domain)
+    if not ours and sender.door in INWARD_DOORS:
+        return Refused(reasons.RELAY_DENIED)
+    box = space.mailboxes.resolve(conn, address) if ours else None
+    entry = None if ours else directory.get(conn, address)
+    found = facts.recipient_facts(
+        address, box, space.operator, space.trusted, entry, refuses_when_suspended=space.refuses_when_suspended
+    )
+    return Addressee(found, address, box, entry)
+
+
+def from_header_fault(
+    space: Space, sender: Sender, author: Address | None, senders: tuple[Address | None, ...]
+) -> Refused | None:
+    """Docs/rules.md section 1: at submission the writer's own address, at the border a domain that the peer serves."""
+    if sender.door is Door.SYSTEM:
+        return None
+    known = [address for address in senders if address is not None]
+    if not known or len(known) != len(senders):
+        return Refused(reasons.MESSAGE_MALFORMED, {"fault": "son en-tête From ne porte pas d'adresse valable"})
+    for address in known:
+        if sender.door in INWARD_DOORS:
+            served = sender.peer_domains
+            if not (space.trusted(address.domain) if served is None else address.domain in served):
+                return Refused(reasons.FROM_DOMAIN_NOT_SERVED, {"domain": address.domain})
+        elif author is None or address.key != author.key:
+            return Refused(reasons.FROM_NOT_SENDER)
+    return None
+
+
+def _same(text: str, address: Address) -> bool:
+    parsed = parse_address(text)
+    return not isinstance(parsed, Invalid) and parsed.key == address.key
