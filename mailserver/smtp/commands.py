@@ -1,0 +1,220 @@
+"""The SMTP commands: one table, name -> what it asks for and what runs. Handlers know the conversation, never bytes or sockets.
+
+Four commands take over the connection (an `Action`): the engine does them. An extension is a row here and a keyword in
+`hello_lines`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+
+from mailserver.delivery.api import Door, Fate, Sender
+from mailserver.smtp import border, replies
+from mailserver.smtp.conversation import Conversation, Transaction
+from mailserver.smtp.grammar import parse_mail, parse_rcpt
+from mailserver.smtp.limits import AUTH_OCTETS, COMMAND_OCTETS
+from mailserver.smtp.ports import Tls
+from mailserver.smtp.replies import Reply, reply
+
+Handler = Callable[[Conversation, str], Awaitable[Reply]]
+
+
+class Action(Enum):
+    DATA = "DATA"
+    STARTTLS = "STARTTLS"
+    AUTH = "AUTH"
+    QUIT = "QUIT"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    run: Handler | Action
+    octets: int = COMMAND_OCTETS  # longest line with its CR LF
+    argument: bool = True  # False: must have none
+    guarded: bool = False  # needs what the door demands: TLS, sign-in
+    hello: bool = False  # needs HELO or EHLO before
+    idle: bool = False  # moves no mail: only so many between two messages
+
+
+def split_command(line: bytes) -> tuple[str, str] | None:
+    """Verb in upper case and argument; None for what cannot be a command line (control characters, not UTF-8)."""
+    try:
+        text = line.decode("utf-8").rstrip(" \t")
+    except UnicodeDecodeError:
+        return None
+    if not text or _CONTROL.search(text):
+        return None
+    verb, _, argument = text.partition(" ")
+    return verb.upper(), argument
+
+
+def gate(command: Command, argument: str, talk: Conversation) -> Reply | None:
+    """What stands before a command, in this order: form, TLS, sign-in, greeting."""
+    if argument and not command.argument:
+        return replies.BAD_ARGUMENT
+    if command.guarded:
+        if talk.rules.tls is not Tls.NONE and not talk.secure:
+            return replies.TLS_REQUIRED
+        if talk.rules.sign_in and talk.signed_in is None and command.run is not Action.AUTH:
+            return replies.SIGN_IN_REQUIRED
+    if command.hello and not talk.hello:
+        return replies.HELLO_FIRST
+    if command.run is Action.STARTTLS:
+        return _starttls_gate(talk)
+    if command.run is Action.AUTH:
+        return _auth_gate(talk)
+    if command.run is Action.DATA:
+        return _data_gate(talk)
+    return None
+
+
+def _starttls_gate(talk: Conversation) -> Reply | None:
+    if talk.rules.tls is not Tls.STARTTLS:
+        return replies.NOT_OFFERED
+    return replies.NOT_NOW if talk.secure else None
+
+
+def _auth_gate(talk: Conversation) -> Reply | None:
+    if not talk.rules.sign_in or not talk.extended:
+        return replies.NOT_OFFERED
+    if talk.signed_in is not None:
+        return replies.SIGNED_IN_ALREADY  # RFC 4954 4
+    return replies.NOT_NOW if talk.transaction else None
+
+
+def _data_gate(talk: Conversation) -> Reply | None:
+    if talk.transaction is None:
+        return replies.MAIL_FIRST
+    return None if talk.transaction.recipients else replies.RECIPIENT_FIRST
+
+
+# ---------------------------------------------------------------- greeting
+async def ehlo(talk: Conversation, name: str) -> Reply:
+    if not _HELLO_NAME.fullmatch(name):
+        return replies.BAD_ARGUMENT
+    talk.hello, talk.extended, talk.transaction = name, True, None
+    return Reply(250, "", hello_lines(talk))
+
+
+async def helo(talk: Conversation, name: str) -> Reply:
+    if not _HELLO_NAME.fullmatch(name):
+        return replies.BAD_ARGUMENT
+    talk.hello, talk.extended, talk.transaction = name, False, None
+    return reply(250, "", talk.house.hostname)
+
+
+def hello_lines(talk: Conversation) -> tuple[str, ...]:
+    """What this door offers now (RFC 5321 4.1.1.1): STARTTLS only in the clear, AUTH only when it may be used."""
+    lines = [
+        talk.house.hostname,
+        "PIPELINING",  # RFC 2920
+        f"SIZE {talk.house.limits.message_octets}",  # RFC 1870
+        "8BITMIME",  # RFC 6152
+        "SMTPUTF8",  # RFC 6531
+        "ENHANCEDSTATUSCODES",  # RFC 2034
+        "DSN",  # RFC 3461
+    ]
+    if talk.rules.tls is Tls.STARTTLS and not talk.secure:
+        lines.append("STARTTLS")
+    if talk.rules.sign_in and talk.secure and talk.signed_in is None:
+        lines.append("AUTH PLAIN LOGIN")
+    return tuple(lines)
+
+
+# ---------------------------------------------------------------- the message
+async def mail(talk: Conversation, argument: str) -> Reply:
+    if talk.transaction is not None:
+        return replies.MAIL_TWICE
+    command = parse_mail(argument, talk.odd_path)
+    if isinstance(command, Reply):
+        return command
+    if command.size > talk.house.limits.message_octets:
+        return replies.TOO_LARGE
+    sender = _sender(talk, command.reverse_path)
+    if isinstance(sender, Reply):
+        return sender
+    talk.transaction = Transaction(sender, command.reverse_path, command.smtp_utf8, command.ret, command.envid)
+    return replies.SENDER_OK
+
+
+def _sender(talk: Conversation, reverse_path: str) -> Sender | Reply:
+    """Judged at each MAIL: the trust list may have changed since the handshake."""
+    match talk.rules.door:
+        case Door.MX if talk.peer is not None and talk.house.trust is not None:
+            return border.judge_peer(talk.peer, talk.house.trust(), reverse_path, talk.client_ip)
+        case Door.SUBMISSION if talk.signed_in is not None:
+            return border.judge_author(talk.signed_in, reverse_path, talk.client_ip)
+        case Door.BENCH:
+            return border.bench_sender(reverse_path, talk.client_ip)
+    return replies.FAULT
+
+
+async def rcpt(talk: Conversation, argument: str) -> Reply:
+    transaction, limits = talk.transaction, talk.house.limits
+    if transaction is None:
+        return replies.MAIL_FIRST
+    if len(transaction.recipients) >= limits.recipients or talk.refused >= limits.refused_recipients:
+        return replies.TOO_MANY_RECIPIENTS  # first: the ten thousandth recipient must cost nothing
+    recipient = parse_rcpt(argument, transaction.smtp_utf8, talk.odd_path)
+    if isinstance(recipient, Reply):
+        return recipient
+    verdict = await talk.house.acceptor.judge(transaction.sender, transaction.reverse_path, recipient)
+    if verdict.fate is Fate.REFUSED:
+        talk.refused += 1
+    else:
+        transaction.recipients.append(recipient)
+    return replies.reply_of(verdict)
+
+
+async def rset(talk: Conversation, _: str) -> Reply:
+    talk.transaction = None
+    return replies.OK
+
+
+# ---------------------------------------------------------------- the rest
+async def noop(_: Conversation, __: str) -> Reply:
+    return replies.OK
+
+
+async def vrfy(_: Conversation, __: str) -> Reply:
+    return replies.CANNOT_VERIFY  # never says who has a mailbox (RFC 5321 7.3)
+
+
+async def not_offered(_: Conversation, __: str) -> Reply:
+    return replies.NOT_OFFERED
+
+
+async def help_(_: Conversation, __: str) -> Reply:
+    return reply(214, "2.0.0", "Commands: " + " ".join(sorted(COMMANDS)), "RFC 5321")
+
+
+COMMANDS: Mapping[str, Command] = MappingProxyType(
+    {
+        "EHLO": Command(ehlo, idle=True),
+        "HELO": Command(helo, idle=True),
+        "STARTTLS": Command(Action.STARTTLS, argument=False, hello=True),
+        "AUTH": Command(Action.AUTH, octets=AUTH_OCTETS, guarded=True, hello=True),
+        # 512, then SIZE 26, SMTPUTF8 10, BODY 17, AUTH 500 (RFC 4954 3), RET and ENVID (RFC 3461 4.3, 4.4)
+        "MAIL": Command(mail, octets=1_200, guarded=True, hello=True),
+        # 512, then NOTIFY 28 and ORCPT 500 (RFC 3461 4.1, 4.2)
+        "RCPT": Command(rcpt, octets=1_100, guarded=True, hello=True),
+        "DATA": Command(Action.DATA, argument=False, guarded=True, hello=True),
+        "RSET": Command(rset, argument=False, idle=True),
+        "NOOP": Command(noop, idle=True),
+        "VRFY": Command(vrfy, guarded=True, idle=True),
+        "EXPN": Command(not_offered, idle=True),
+        "HELP": Command(help_, idle=True),
+        "QUIT": Command(Action.QUIT, argument=False),
+    }
+)
+# What browsers and proxies say: another protocol is talking through somebody's machine, it must not be answered twice.
+FOREIGN = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "HOST:", "USER-AGENT:", "CONTENT-LENGTH:"})
+# Replies that count towards `Limits.errors`: the client does not speak the protocol, or guesses passwords.
+ERROR_CODES = frozenset({500, 501, 502, 503, 504, 530, 535, 555})
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_HELLO_NAME = re.compile(r"[A-Za-z0-9._-]{1,255}|\[[A-Za-z0-9.:-]{2,80}\]")

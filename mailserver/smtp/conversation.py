@@ -1,0 +1,61 @@
+"""The state of one SMTP session, without bytes or transport: what was proven, said and begun (RFC 5321 4.1.4, RFC 3207 4.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mailserver.delivery.api import Envelope, Recipient, Sender
+from mailserver.smtp.grammar import OddPath
+from mailserver.smtp.ports import ChainVerdict, DoorRules, House, SignedIn
+
+
+@dataclass(slots=True)
+class Transaction:
+    """From MAIL to the end of DATA."""
+
+    sender: Sender
+    reverse_path: str
+    smtp_utf8: bool
+    ret: str | None
+    envid: str | None
+    recipients: list[Recipient] = field(default_factory=list)
+
+    def envelope(self) -> Envelope:
+        return Envelope(
+            sender=self.sender,
+            reverse_path=self.reverse_path,
+            recipients=tuple(self.recipients),
+            ret=self.ret,
+            envid=self.envid,
+            smtp_utf8=self.smtp_utf8,
+        )
+
+
+@dataclass(slots=True)
+class Conversation:
+    house: House
+    rules: DoorRules
+    client_ip: str
+    odd_path: OddPath
+    secure: bool = False
+    peer: ChainVerdict | None = None  # at the MX, once secure
+    hello: str = ""  # name given in HELO or EHLO; "" before
+    extended: bool = False
+    signed_in: SignedIn | None = None
+    transaction: Transaction | None = None
+    errors: int = 0
+    idle: int = 0  # idle commands since the last message
+    refused: int = 0  # recipients
+
+    def begin_tls(self, peer: ChainVerdict | None) -> None:
+        """RFC 3207 4.2: all that was learnt in the clear is forgotten."""
+        self.secure, self.peer = True, peer
+        self.hello, self.extended, self.transaction = "", False, None
+
+    def count_idle(self) -> None:
+        self.idle += 1
+        if self.idle > self.house.limits.idle_commands:
+            self.errors += 1
+
+    def count_delivery(self) -> None:
+        self.errors = self.idle = self.refused = 0

@@ -1,0 +1,92 @@
+"""The DATA reader, pure: octets of the wire in, octets of the message out (RFC 5321 4.1.1.4, 4.5.2, 2.3.8).
+
+Only CR LF "." CR LF ends a message, and a CR or an LF alone anywhere is a fault: the two halves of the answer to SMTP smuggling.
+Lines are un-dotted once. Works on chunks of any size, each octet looked at a fixed number of times, no list of lines; it never
+reads a socket and never keeps the message.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from mailserver.smtp.limits import TEXT_LINE_OCTETS
+
+_END = b"\r\n.\r\n"
+
+
+class DataFault(Enum):
+    BARE_LINE_END = "bare line end"
+    LINE_TOO_LONG = "line too long"
+    TOO_LARGE = "too large"
+    NOT_STORED = "not stored"  # ours: set by the reader's user, so that the end is looked for all the same
+
+
+class DataScanner:
+    """`feed` until `finished`; then `rest` is what the client sent after the message.
+
+    After a `fault` nothing more comes out and only the end is looked for, so that the session can go on (after
+    `BARE_LINE_END` it must not: what follows may have been smuggled in).
+    """
+
+    __slots__ = ("_first", "_held", "_limit", "_line", "fault", "finished", "rest", "size")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit  # octets of the message, dots of transparency not counted (RFC 1870 5)
+        self.size = 0  # octets so far; those thrown away after a fault too
+        self.fault: DataFault | None = None
+        self.finished = False
+        self.rest = b""
+        self._held = b"\r\n"  # line end of the DATA command: a first line "." ends an empty message
+        self._first = True  # that line end is still to be taken off
+        self._line = 0  # octets so far in the unfinished line
+
+    def feed(self, data: bytes) -> bytes:
+        """The octets of the message that `data` completes; empty once there is a fault."""
+        block = self._held + data
+        end = block.find(_END)
+        if end >= 0:
+            self.finished, self.rest, self._held = True, block[end + len(_END) :], b""
+            block = block[: end + 2]
+        elif kept := _started_end(block):
+            block, self._held = block[:-kept], block[-kept:]
+        else:
+            self._held = b""
+        if self.fault is None:
+            return self._message(block)
+        self.size += len(block)
+        return b""
+
+    def _message(self, block: bytes) -> bytes:
+        line_ends = block.count(b"\r\n")
+        if block.count(b"\r") != line_ends or block.count(b"\n") != line_ends:
+            self.fault = DataFault.BARE_LINE_END
+            return b""
+        clean = block.replace(b"\r\n.", b"\r\n")
+        if self._first and clean:
+            clean, self._first = clean[2:], False
+        self.size += len(clean)
+        if self.size > self._limit:
+            self.fault = DataFault.TOO_LARGE
+        elif not self._lines_fit(clean):
+            self.fault = DataFault.LINE_TOO_LONG
+        return b"" if self.fault else clean
+
+    def _lines_fit(self, clean: bytes) -> bool:
+        """Jumps from line end to line end, as far as lawful lines may reach: about one jump per 1,000 octets."""
+        at, room = 0, TEXT_LINE_OCTETS - self._line
+        while len(clean) - at >= room:
+            found = clean.rfind(b"\n", at, at + room)
+            if found < 0:
+                return False
+            at, room = found + 1, TEXT_LINE_OCTETS
+        last = clean.rfind(b"\n", at) + 1 or at
+        self._line = len(clean) - last if last else self._line + len(clean)
+        return True
+
+
+def _started_end(block: bytes) -> int:
+    """Length of the longest end of `block` that may be the beginning of the end mark."""
+    for length in (4, 3, 2, 1):
+        if block.endswith(_END[:length]):
+            return length
+    return 0

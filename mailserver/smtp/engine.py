@@ -1,0 +1,167 @@
+"""One SMTP session: reads lines, obeys commands, says replies (RFC 5321). The commands are in `commands`, bytes and time in `link`.
+
+What aiosmtpd would do line by line and by reflection is done here from tables and in blocks (measured: four times the mails a
+second); its session class, its address reading and its life of a connection are kept. PROXY and LMTP do not exist here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from math import inf
+
+from mailserver.smtp import replies
+from mailserver.smtp.commands import COMMANDS, ERROR_CODES, FOREIGN, Action, gate, split_command
+from mailserver.smtp.intake import Lost, take_message
+from mailserver.smtp.link import Link, log
+from mailserver.smtp.ports import Tls, WrongPassword
+from mailserver.smtp.reader import LineFault
+from mailserver.smtp.replies import Reply
+from mailserver.smtp.sign_in import read_credentials
+
+BREATHER = 64  # commands answered in one go before the other sessions get their turn
+# After these the connection goes: what follows may be the rest of a message, or commands smuggled into one.
+LAST_WORDS = (
+    replies.BARE_LINE_END,
+    replies.MUCH_TOO_LARGE,
+    replies.FAULT_IN_DATA,
+    replies.TOO_MANY_ERRORS,
+    replies.NOT_SMTP,
+)
+
+
+class SmtpSession(Link):
+    _data_end = inf  # loop time
+
+    async def _handle_client(self) -> None:
+        try:
+            await self._converse()
+            await self._flush()
+        except (Lost, ConnectionError):
+            pass
+        finally:
+            self._over = True
+            self._handler_coroutine = None
+            self._wire.close()
+
+    async def _converse(self) -> None:
+        if self.rules.tls is Tls.IMPLICIT and not await self._begin_tls():
+            return
+        self._say(Reply(220, "", (f"{self.house.hostname} ESMTP",)))
+        answered = 0
+        while not self._over and (line := await self._next_line()) is not None:
+            answer = await self._answer(line)
+            if answer is not None:
+                self._say(answer)
+                if answer in LAST_WORDS:
+                    await self._linger()
+            answered += 1
+            if answered % BREATHER == 0:
+                await self._flush()
+                await asyncio.sleep(0)
+
+    async def _next_line(self) -> bytes | LineFault | None:
+        """None at the end of the connection. A line has one deadline, however small its pieces."""
+        line = self._input.take_line()
+        if line is not None:
+            return line
+        deadline = self.loop.time() + self.house.limits.command_s
+        while (line := self._input.take_line()) is None:
+            if self._input.ended:
+                return None
+            await self._more(deadline)
+        return line
+
+    async def _answer(self, line: bytes | LineFault) -> Reply | None:
+        """The reply to one line, its errors counted; None when there is nothing left to say."""
+        if line is LineFault.BARE_LINE_END:
+            return replies.BARE_LINE_END
+        answer = replies.COMMAND_TOO_LONG if isinstance(line, LineFault) else await self._obey(line)
+        if answer is not None and answer.code in ERROR_CODES:
+            self.talk.errors += 1
+        return replies.TOO_MANY_ERRORS if self.talk.errors > self.house.limits.errors else answer
+
+    async def _obey(self, line: bytes) -> Reply | None:
+        split = split_command(line)
+        if split is None:
+            return replies.BAD_SYNTAX
+        verb, argument = split
+        command = COMMANDS.get(verb)
+        if command is None:
+            return replies.NOT_SMTP if verb in FOREIGN else replies.UNKNOWN_COMMAND
+        if len(line) + 2 > command.octets:
+            return replies.COMMAND_TOO_LONG
+        if (stop := gate(command, argument, self.talk)) is not None:
+            return stop
+        if command.idle:
+            self.talk.count_idle()
+        try:
+            run = command.run
+            return await (self._act(run, argument) if isinstance(run, Action) else run(self.talk, argument))
+        except (Lost, ConnectionError):
+            raise
+        except Exception as fault:
+            _log_fault(verb, fault)
+            return replies.FAULT_IN_DATA if command.run is Action.DATA else replies.FAULT
+
+    async def _act(self, action: Action, argument: str) -> Reply | None:
+        match action:
+            case Action.DATA:
+                return await self._data()
+            case Action.AUTH:
+                return await self._auth(argument)
+            case Action.STARTTLS:
+                return await self._starttls()
+            case Action.QUIT:
+                self._over = True
+                return replies.BYE
+
+    async def _starttls(self) -> Reply | None:
+        self._say(replies.TLS_READY)
+        await self._flush()
+        if not await self._begin_tls():
+            self._over = True
+        return None
+
+    # ------------------------------------------------------------ sign-in
+    async def _auth(self, argument: str) -> Reply:
+        assert self.house.sign_in is not None
+        credentials = await read_credentials(argument, self._ask)
+        if isinstance(credentials, Reply):
+            return credentials
+        result = await self.house.sign_in(credentials.login, credentials.password, self.talk.client_ip)
+        if isinstance(result, WrongPassword):
+            await asyncio.sleep(min(result.wait_ms / 1000, self.house.limits.password_wait_s))
+            return replies.WRONG_PASSWORD
+        self.talk.signed_in = result
+        return replies.SIGNED_IN
+
+    async def _ask(self, challenge: str) -> bytes | Reply:
+        self._say(Reply(334, "", (challenge,)))
+        line = await self._next_line()
+        if line is None:
+            raise Lost
+        if isinstance(line, bytes):
+            return line
+        return replies.BARE_LINE_END if line is LineFault.BARE_LINE_END else replies.COMMAND_TOO_LONG
+
+    # ------------------------------------------------------------ DATA: this session is an `intake.Source`
+    async def _data(self) -> Reply:
+        self._data_end = self.loop.time() + self.house.limits.data_total_s
+        self._say(replies.GO_AHEAD)
+        return await take_message(self.talk, self)
+
+    async def block(self) -> bytes:
+        deadline = min(self.loop.time() + self.house.limits.data_block_s, self._data_end)
+        while not (block := self._input.take_block()) and not self._input.ended:
+            await self._more(deadline)
+        return block
+
+    def put_back(self, rest: bytes) -> None:
+        self._input.put_back(rest)
+
+
+def _log_fault(verb: str, fault: Exception) -> None:
+    """Kind and place only: the text of an exception may hold what the client sent."""
+    place = traceback.extract_tb(fault.__traceback__)[-1]
+    log.error("smtp_fault", verb=verb, kind=type(fault).__name__, at=f"{place.filename}:{place.lineno}")

@@ -1,0 +1,176 @@
+"""Arguments of MAIL and RCPT: text in, values or the reply to send out (RFC 5321 4.1.2, 1870, 6152, 6531, 3461, 4954 5).
+
+An address of the ordinary kind takes one regular expression; any other goes to aiosmtpd's own reading (source routes, quoted
+local parts); `mssante.address` checks both. Pure: no session, no look-up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from mailserver.delivery.api import Recipient
+from mailserver.smtp import replies
+from mailserver.smtp.replies import Reply
+from mssante.address import parse_address
+from mssante.identity import Invalid
+
+OddPath = Callable[[str], tuple[str | None, str | None]]  # aiosmtpd's _getaddr: (address, what follows)
+
+
+@dataclass(frozen=True, slots=True)
+class MailCommand:
+    reverse_path: str  # "" is the null reverse path
+    size: int = 0  # octets announced (RFC 1870 4), 0 when not
+    smtp_utf8: bool = False
+    ret: str | None = None
+    envid: str | None = None
+
+
+def parse_mail(argument: str, odd_path: OddPath) -> MailCommand | Reply:
+    """`argument` follows "MAIL " and is `FROM:<path> parameters`."""
+    split = _split(argument, "FROM:", odd_path)
+    if isinstance(split, Reply):
+        return split
+    path, rest = split
+    values = _parameters(rest, MAIL_PARAMETERS)
+    if isinstance(values, Reply):
+        return values
+    utf8 = "SMTPUTF8" in values
+    if path and (fault := _address_fault(path, utf8)):
+        return fault
+    return MailCommand(
+        reverse_path=path,
+        size=int(values.get("SIZE", "0")),
+        smtp_utf8=utf8,
+        ret=values.get("RET"),
+        envid=values.get("ENVID"),
+    )
+
+
+def parse_rcpt(argument: str, smtp_utf8: bool, odd_path: OddPath) -> Recipient | Reply:
+    """`argument` follows "RCPT " and is `TO:<path> parameters`."""
+    split = _split(argument, "TO:", odd_path)
+    if isinstance(split, Reply):
+        return split
+    path, rest = split
+    values = _parameters(rest, RCPT_PARAMETERS)
+    if isinstance(values, Reply):
+        return values
+    if not path:
+        return replies.BAD_ADDRESS
+    if fault := _address_fault(path, smtp_utf8):
+        return fault
+    notify = values.get("NOTIFY")
+    return Recipient(path, frozenset(notify.split(",")) if notify else frozenset(), values.get("ORCPT"))
+
+
+_PLAIN_PATH = re.compile(r" ?<([A-Za-z0-9_+=.-]*@[A-Za-z0-9.-]+|)>(?: (.*))?\Z", re.DOTALL)
+
+
+def _split(argument: str, keyword: str, odd_path: OddPath) -> tuple[str, str] | Reply:
+    """Path without its brackets, and the parameters' text."""
+    if argument[: len(keyword)].upper() != keyword:
+        return replies.BAD_ARGUMENT
+    text = argument[len(keyword) :]
+    if plain := _PLAIN_PATH.match(text):
+        return plain[1], plain[2] or ""
+    text = text.lstrip(" ")
+    if not text.startswith("<"):
+        return replies.BAD_ARGUMENT
+    path, rest = odd_path(text)
+    if (
+        path is None or rest is None or f"{path}>" not in text
+    ):  # the library repairs what RFC 5321 refuses: "<a b@c>", no ">"
+        return replies.BAD_ADDRESS
+    return path, rest.strip(" ")
+
+
+def _address_fault(path: str, smtp_utf8: bool) -> Reply | None:
+    if not path.isascii() and not smtp_utf8:
+        return replies.NEEDS_SMTPUTF8
+    return replies.BAD_ADDRESS if isinstance(parse_address(path), Invalid) else None
+
+
+# ---------------------------------------------------------------- parameters
+Reader = Callable[[str | None], str | None]  # the value to keep, or None when it is not well formed
+
+
+def _parameters(text: str, known: Mapping[str, Reader]) -> dict[str, str] | Reply:
+    """`KEY=value` pairs (RFC 5321 4.1.2 Mail-parameters), each key once."""
+    values: dict[str, str] = {}
+    for piece in text.split(" ") if text else ():
+        if not piece:
+            continue
+        key, equals, value = piece.partition("=")
+        key = key.upper()
+        read = known.get(key)
+        if read is None:
+            return replies.UNKNOWN_PARAMETER
+        kept = read(value if equals else None)
+        if kept is None or key in values:
+            return replies.BAD_ARGUMENT
+        values[key] = kept
+    return values
+
+
+def _one_of(*words: str) -> Reader:
+    return lambda value: value.upper() if value and value.upper() in words else None
+
+
+def _size(value: str | None) -> str | None:
+    return value if value and re.fullmatch("[0-9]{1,20}", value) else None  # RFC 1870 3
+
+
+def _flag(value: str | None) -> str | None:
+    return "" if value is None else None
+
+
+def _notify(value: str | None) -> str | None:
+    """RFC 3461 4.1: NEVER alone, or a list of the others."""
+    words = value.upper().split(",") if value else []
+    lawful = words == ["NEVER"] or (words and set(words) <= {"SUCCESS", "FAILURE", "DELAY"})
+    return ",".join(words) if lawful else None
+
+
+def _orcpt(value: str | None) -> str | None:
+    """RFC 3461 4.2: `type;xtext`, kept decoded; at most 500 characters."""
+    kind, semicolon, coded = (value or "").partition(";")
+    address = _xtext(coded, 500)
+    return f"{kind};{address}" if semicolon and re.fullmatch("[A-Za-z0-9-]+", kind) and address else None
+
+
+def _envid(value: str | None) -> str | None:
+    return _xtext(value or "", 100) or None  # RFC 3461 4.4
+
+
+def _auth(value: str | None) -> str | None:
+    """RFC 4954 5: read and not used; we vouch only for whom we saw sign in."""
+    return "" if value and _xtext(value, 500) else None
+
+
+_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
+_HEX = re.compile(r"\+([0-9A-F]{2})")
+
+
+def _xtext(coded: str, longest: int) -> str | None:
+    """RFC 3461 4, decoded; None when malformed, too long, or hiding a control character (it would end a line of the DSN)."""
+    if len(coded) > longest or not _XTEXT.fullmatch(coded):
+        return None
+    text = _HEX.sub(lambda pair: chr(int(pair[1], 16)), coded)
+    return text if all(" " <= character <= "~" for character in text) else None
+
+
+MAIL_PARAMETERS: Mapping[str, Reader] = MappingProxyType(
+    {
+        "SIZE": _size,
+        "BODY": _one_of("7BIT", "8BITMIME"),
+        "SMTPUTF8": _flag,
+        "RET": _one_of("FULL", "HDRS"),
+        "ENVID": _envid,
+        "AUTH": _auth,
+    }
+)
+RCPT_PARAMETERS: Mapping[str, Reader] = MappingProxyType({"NOTIFY": _notify, "ORCPT": _orcpt})

@@ -1,0 +1,100 @@
+"""What a door is and what it needs from outside: everything the engine does not know is an argument here (principle 6).
+
+`DoorRules` are the four doors as data; `House` is filled by the composition (runtime) and by tests. TLS is injected because the MX
+must let every client certificate through the handshake and judge it afterwards (docs/rules.md section 1): Python's `ssl` cannot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from certs import chain
+from foundation.blobs import BlobWriter
+from foundation.clock import Clock, system_clock
+from foundation.dn import DistinguishedName
+from mailserver.delivery.api import Acceptor, Door
+from mailserver.smtp.limits import Limits
+
+
+class Tls(Enum):
+    NONE = "none"
+    STARTTLS = "starttls"  # RFC 3207
+    IMPLICIT = "implicit"  # RFC 8314 3.3
+
+
+@dataclass(frozen=True, slots=True)
+class DoorRules:
+    """What one door demands before MAIL."""
+
+    door: Door
+    tls: Tls
+    sign_in: bool = False
+    peer_certificate: bool = False
+
+
+MX = DoorRules(Door.MX, Tls.STARTTLS, peer_certificate=True)
+SUBMISSION = DoorRules(Door.SUBMISSION, Tls.STARTTLS, sign_in=True)
+SUBMISSIONS = DoorRules(Door.SUBMISSION, Tls.IMPLICIT, sign_in=True)
+BENCH = DoorRules(Door.BENCH, Tls.NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A login accepted: `address` is the mailbox it may send from, `actor` the person, when several share the box."""
+
+    box_id: int
+    address: str
+    actor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WrongPassword:
+    """`wait_ms` before we answer: it grows with the failures and never becomes a lock."""
+
+    wait_ms: int = 0
+
+
+class SignIn(Protocol):
+    async def __call__(self, login: str, password: str, client_ip: str) -> SignedIn | WrongPassword: ...
+
+
+class TrustedDomains(Protocol):
+    """The part of `mssante.trust_list.TrustList` that the border reads; `generated_at` in ms."""
+
+    @property
+    def generated_at(self) -> int: ...
+    def has(self, domain: str) -> bool: ...
+    def domains_of(self, dn: DistinguishedName) -> frozenset[str]: ...
+
+
+ChainVerdict = chain.Trusted | chain.Refused
+
+# Turns the connection to TLS and returns the transport to use from then on; raises when the handshake fails or lasts too long.
+StartTls = Callable[[asyncio.AbstractEventLoop, asyncio.Transport, asyncio.Protocol], Awaitable[asyncio.Transport]]
+# Reads the certificates that a client sent on that transport, and judges them.
+JudgePeer = Callable[[asyncio.Transport], ChainVerdict]
+
+
+def new_id() -> str:
+    return secrets.token_hex(8)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """`start_tls` for doors with TLS, `sign_in` for submission, `judge_peer` and `trust` (the list in force) for the MX."""
+
+    hostname: str
+    acceptor: Acceptor
+    new_writer: Callable[[], BlobWriter]
+    start_tls: StartTls | None = None
+    sign_in: SignIn | None = None
+    judge_peer: JudgePeer | None = None
+    trust: Callable[[], TrustedDomains] | None = None
+    limits: Limits = field(default_factory=Limits)
+    clock: Clock = system_clock
+    new_id: Callable[[], str] = new_id

@@ -1,0 +1,197 @@
+"""Arguments of MAIL and RCPT, replies and the border as tables: text in, value or code out."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from certs.chain import Fault, Refused
+from mailserver.delivery.api import Door, Fate, Outcome, Sender, Verdict
+from mailserver.smtp import border, replies
+from mailserver.smtp.commands import split_command
+from mailserver.smtp.doors import SmtpSession
+from mailserver.smtp.grammar import MailCommand, parse_mail, parse_rcpt
+from mailserver.smtp.guard import network_of
+from mailserver.smtp.ports import SignedIn
+from mailserver.smtp.replies import Reply, ascii_text, reply_after_data, reply_of
+from mssante import reasons
+from tests.mailserver.smtp.smtp_house import BETA_DN, PEERS, List
+
+odd_path = SmtpSession.__new__(SmtpSession)._getaddr
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        ("FROM:<a.b@c.example>", MailCommand("a.b@c.example")),
+        ("from: <a.b@c.example>", MailCommand("a.b@c.example")),
+        ("FROM:<>", MailCommand("")),
+        ("FROM:<> RET=FULL", MailCommand("", ret="FULL")),
+        ("FROM:<a@c.example> size=12 ret=hdrs", MailCommand("a@c.example", size=12, ret="HDRS")),
+        ("FROM:<a@c.example> ENVID=a+2Bb+3Dc", MailCommand("a@c.example", envid="a+b=c")),
+        ("FROM:<a@c.example>  BODY=8bitmime", MailCommand("a@c.example")),
+        ("FROM:<@r.example:a@c.example>", MailCommand("a@c.example")),
+        ('FROM:<"a b"@c.example>', MailCommand('"a b"@c.example')),
+        ("FROM:<é@c.example> SMTPUTF8", MailCommand("é@c.example", smtp_utf8=True)),
+        ("FROM:<é@c.example>", 553),
+        ("FROM:<a@c.example> ENVID=a+0D", 501),
+        ("FROM:<a@c.example> ENVID=a=b", 501),
+        ("FROM:<a@c.example> ENVID=" + "x" * 101, 501),
+        ("FROM:<a@c.example> ENVID", 501),
+        ("FROM:<a@c.example> SIZE=", 501),
+        ("FROM:<a@c.example> SIZE=-1", 501),
+        ("FROM:<a@c.example> RET=ALL", 501),
+        ("FROM:<a@c.example> FOO", 555),
+        ("FROM:<a@c.example>FOO", 555),
+        ("FROM:a@c.example", 501),
+        ("FROM:", 501),
+        ("TO:<a@c.example>", 501),
+        ("FROM:<a@c.example", 553),
+        ("FROM:<a b@c.example>", 553),
+        ("FROM:<" + "x" * 65 + "@c.example>", 553),
+        ("FROM:<a@" + "d" * 300 + ".example>", 553),
+        ("FROM:<a@-c.example>", 553),
+        ("FROM:<.a@c.example>", 553),
+    ],
+)
+def test_mail(argument: str, expected: MailCommand | int) -> None:
+    found = parse_mail(argument, odd_path)
+    assert (found.code if isinstance(found, Reply) else found) == expected
+
+
+@pytest.mark.parametrize(
+    ("argument", "notify", "orcpt"),
+    [
+        ("TO:<a@c.example>", set(), None),
+        ("TO:<a@c.example> NOTIFY=never", {"NEVER"}, None),
+        ("TO:<a@c.example> NOTIFY=SUCCESS,failure", {"SUCCESS", "FAILURE"}, None),
+        ("TO:<a@c.example> ORCPT=rfc822;a+40b@c.example", set(), "rfc822;a@b@c.example"),
+        ("TO:<a@c.example> NOTIFY=", 501, None),
+        ("TO:<a@c.example> NOTIFY=NEVER,DELAY", 501, None),
+        ("TO:<a@c.example> NOTIFY=SOON", 501, None),
+        ("TO:<a@c.example> ORCPT=a@c.example", 501, None),
+        ("TO:<a@c.example> ORCPT=rfc822;" + "x" * 501, 501, None),
+        ("TO:<>", 553, None),
+        ("TO:<é@c.example>", 553, None),
+    ],
+)
+def test_rcpt(argument: str, notify: set[str] | int, orcpt: str | None) -> None:
+    found = parse_rcpt(argument, False, odd_path)
+    if isinstance(found, Reply):
+        assert found.code == notify
+    else:
+        assert (found.address, found.notify, found.orcpt) == ("a@c.example", notify, orcpt)
+
+
+@given(st.text(max_size=80))
+def test_no_argument_makes_the_grammar_fail(text: str) -> None:
+    for argument in (text, f"FROM:{text}", f"FROM:<{text}>", f"FROM:<a@c.example> {text}"):
+        found = parse_mail(argument, odd_path)
+        assert isinstance(found, Reply | MailCommand)
+        if isinstance(found, MailCommand):
+            assert not any(c in found.reverse_path for c in "\r\n\0<>") or '"' in found.reverse_path
+
+
+@given(st.binary(max_size=60))
+def test_a_command_line_has_no_control_character(line: bytes) -> None:
+    split = split_command(line)
+    assert split is None or all(c >= " " and c != "\x7f" for part in split for c in part)
+
+
+# ---------------------------------------------------------------- replies
+def test_a_reply_is_ascii_in_two_languages_whatever_the_detail() -> None:
+    detail = {"dn": "CN=évil\r\n250 OK,O=" + "é" * 900, "domain": "x\ny"}
+    answer = bytes(reply_of(Verdict("a@b.example", Fate.REFUSED, reasons.CERTIFICATE_NOT_FOR_DOMAIN, detail)))
+    lines = answer.split(b"\r\n")
+    assert answer.isascii()
+    assert lines.pop() == b""
+    assert len(lines) > 2
+    assert all(len(line) <= 510 for line in lines)
+    assert all(line.startswith(b"550-5.7.1 ") for line in lines[:-1])
+    assert lines[-1].startswith(b"550 5.7.1 ")
+
+
+def test_every_reason_makes_a_reply_of_its_own_code() -> None:
+    known = [value for value in vars(reasons).values() if isinstance(value, reasons.Reason)]
+    assert len(known) > 20
+    for reason in known:
+        wire = bytes(replies.of_reason(reason))
+        assert wire.isascii()
+        assert b"?" not in wire.replace(b" ?", b""), wire  # nothing left that we could not spell
+        assert wire.startswith(f"{reason.code}-{reason.enhanced} ".encode())
+
+
+def test_french_is_spelt_without_accents() -> None:
+    assert ascii_text("« Cœur » : l’œuvre déjà vue…\u00a0! – 5 €") == '" Coeur " : l\'oeuvre deja vue... ! - 5 EUR'
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "code"),
+    [
+        ([None, reasons.BOX_FULL], 250),
+        ([reasons.BOX_CLOSED, reasons.BOX_FULL], 452),
+        ([reasons.BOX_CLOSED, reasons.EXCHANGE_CLOSED], 550),
+        ([None, None], 250),
+    ],
+)
+def test_one_reply_after_data(verdicts: list[reasons.Reason | None], code: int) -> None:
+    made = tuple(Verdict("x", Fate.REFUSED if reason else Fate.RELAYED, reason) for reason in verdicts)
+    assert reply_after_data(Outcome(made, "m")).code == code
+
+
+def test_a_command_obeyed_is_a_success() -> None:
+    assert reply_after_data(Outcome((Verdict("x", Fate.CLOSED),), "m")).code == 250
+
+
+# ---------------------------------------------------------------- border
+@pytest.mark.parametrize(
+    ("peer", "reverse_path", "expected"),
+    [
+        ("beta", "a@beta.example", frozenset({"beta.example"})),
+        ("beta", "a@BETA.Example", frozenset({"beta.example"})),
+        ("beta", "", frozenset({"beta.example"})),
+        ("beta", "a@gamma.example", "550 gamma.example"),
+        ("beta", "a@nowhere.example", "550 nowhere.example"),
+        ("stranger", "a@beta.example", "550 CN=mail.stranger.example"),
+        ("stranger", "", "550 null"),
+        ("missing", "a@beta.example", "550 no operator certificate"),
+        ("untrusted", "a@beta.example", "550 authority"),
+        ("expired", "a@beta.example", "550 expired"),
+        ("not_yet_valid", "a@beta.example", "550 not valid yet"),
+        ("revoked", "a@beta.example", "550 revoked"),
+        ("wrong_usage", "a@beta.example", "550 usage"),
+        ("weak", "a@beta.example", "550 weak"),
+        ("unreadable", "", "550 malformed"),
+        ("crl_missing", "a@beta.example", "450 cannot check"),
+        ("crl_too_old", "a@beta.example", "450 cannot check"),
+    ],
+)
+def test_peer(peer: str, reverse_path: str, expected: frozenset[str] | str) -> None:
+    found = border.judge_peer(PEERS[peer], List(), reverse_path, "192.0.2.7")
+    if isinstance(expected, str):
+        assert isinstance(found, Reply)
+        code, _, words = expected.partition(" ")
+        assert found.code == int(code)
+        assert words in " ".join(found.lines)
+    else:
+        assert found == Sender(Door.MX, peer_domains=expected, client_ip="192.0.2.7")
+
+
+def test_every_fault_has_its_reply() -> None:
+    for fault in Fault:
+        assert isinstance(border.allowed_domains(Refused(fault, BETA_DN), List()), Reply)
+
+
+@pytest.mark.parametrize(
+    ("reverse_path", "allowed"),
+    [("camille@alpha.example", True), ("Camille@ALPHA.example", True), ("", True), ("x@alpha.example", False)],
+)
+def test_author(reverse_path: str, allowed: bool) -> None:
+    found = border.judge_author(SignedIn(7, "camille@alpha.example", "C"), reverse_path, "")
+    assert isinstance(found, Sender) == allowed
+
+
+def test_an_ipv6_client_is_its_network() -> None:
+    assert network_of("2001:db8:1:2:3::4") == network_of("2001:db8:1:2::9") != network_of("2001:db8:1:3::9")
+    assert network_of("::ffff:192.0.2.1") == "192.0.2.1" == network_of("192.0.2.1")
