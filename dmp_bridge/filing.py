@@ -34,10 +34,26 @@ from health_space.dossier.refusals import NewRefusal
 from mailserver.delivery.api import Acceptor, Door, Envelope, Recipient, Sender
 from mailserver.mime import scan
 from mailserver.store.api import MailStore
+from mssante.kinds import BoxKind, BoxState, ProfileState
+from mssante.mailboxes import Mailboxes
 
 BATCH = 10  # attachments per transaction: bounds what is held in memory, and the time until the first is seen
 
+FILED_FOR = frozenset({ProfileState.ACTIVATED, ProfileState.NOT_ACTIVATED})
+
 CitizenAddress = Callable[[Connection, int], str | None]  # None: not a citizen's box, or one that is closed
+
+
+def citizen_address(mailboxes: Mailboxes) -> CitizenAddress:
+    """Profiles activated or not are filed for; opposed and closed ones are not."""
+
+    def of_box(conn: Connection, box_id: int) -> str | None:
+        box = mailboxes.get(conn, box_id)
+        if box is None or box.kind is not BoxKind.CIT or box.state is BoxState.CLOSED or box.profile not in FILED_FOR:
+            return None
+        return box.address.text
+
+    return of_box
 
 
 @dataclass(frozen=True, slots=True)

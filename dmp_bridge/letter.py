@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from hashlib import sha256
 
+from health_space.dossier.operations import message_name
 from mailserver.mime import Address, Message
 
 EARLIEST = date(1900, 1, 1)
@@ -19,7 +19,7 @@ _XDM_SUBJECT = re.compile(r"^\s*XDM/1\.0/DDM\+?", re.IGNORECASE)  # rules.md sec
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """`name` identifies the message for good: its Message-ID, or a hash of its octets when it has none."""
+    """`name` identifies the message for good (`message_name`)."""
 
     name: str
     subject: str
@@ -35,7 +35,7 @@ def read_letter(message: Message, received_at: int) -> Letter:
     author = next(iter(message.addresses("from")), None)
     address = _spec(author)
     return Letter(
-        name=message.message_id or sha256(message.content).hexdigest(),
+        name=message_name(message.message_id, message.content),
         subject=_XDM_SUBJECT.sub("", message.subject).strip(),
         author_name=(author.display or address) if author else "",
         author_address=address,

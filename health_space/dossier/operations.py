@@ -179,9 +179,14 @@ def read(conn: Connection, blobs: Blobs, document: Document, offset: int = 0, le
     return blobs.read(conn, document.blob, offset, length)
 
 
-def message_key(dossier: Dossier, message_id: str) -> bytes:
-    """How the ledger names a message: a keyed hash of its Message-ID (or of its content when it has none)."""
-    return _keyed(dossier, b"message", message_id.encode())
+def message_name(message_id: str | None, content: bytes) -> str:
+    """What identifies a message for good: its Message-ID, or a hash of its octets when it has none."""
+    return message_id or sha256(content).hexdigest()
+
+
+def message_key(dossier: Dossier, name: str) -> bytes:
+    """How the ledger names a message: a keyed hash of its `message_name`."""
+    return _keyed(dossier, b"message", name.encode("utf-8", "replace"))
 
 
 def documents_of_message(conn: Connection, dossier: Dossier, key: bytes) -> dict[str, Document]:

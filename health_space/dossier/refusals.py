@@ -73,12 +73,12 @@ def refusals(conn: Connection, dossier: Dossier, key: bytes | None = None, limit
     return [_refusal(dossier, row) for row in conn.execute(query).all()]
 
 
-def refusals_of(conn: Connection, keys: KeyRing, box_id: int, message_id: str | None = None) -> list[Refusal]:
-    """For pages that know a box and perhaps a message: what could not be filed, newest first."""
+def refusals_of(conn: Connection, keys: KeyRing, box_id: int, message: str | None = None) -> list[Refusal]:
+    """For pages that know a box and perhaps a message (its `message_name`): what could not be filed, newest first."""
     dossier = dossier_of(conn, keys, box_id)
     if dossier is None:
         return []
-    return refusals(conn, dossier, None if message_id is None else message_key(dossier, message_id))
+    return refusals(conn, dossier, None if message is None else message_key(dossier, message))
 
 
 def mark_told(tx: Transaction, dossier: Dossier, key: bytes, now: int) -> None:

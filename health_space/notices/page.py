@@ -18,7 +18,7 @@ from health_space.notices.rules import WORDINGS, Kind
 
 PER_PAGE = 30
 MAILS = {
-    "sent": "Un e-mail vous a prévenu.",
+    "sent": "Un e-mail vous a été envoyé.",
     "no_address": "Aucun e-mail envoyé : nous n’avons pas d’adresse e-mail pour ce profil.",
     "failed": "L’e-mail n’a pas pu être remis à votre adresse.",
 }

@@ -364,7 +364,7 @@ async def test_notifications_are_read_and_lead_on(site: Site, origin: str) -> No
     page = await visitor.get("/notifications")
     assert "3 notifications non lues" in page.words
     assert "« Compte rendu du 3 mai », de Dr Camille Roche" in page.words
-    assert "Un e-mail vous a prévenu." in page.words
+    assert "Un e-mail vous a été envoyé." in page.words
     assert "nous n'avons pas d'adresse e-mail" in page.words
     assert "Ce document n'est plus dans vos documents." in page.words
     [entry] = [

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
-
 from sqlalchemy import Connection
 
 from foundation.keys import KeyRing
-from foundation.web import errors, french
+from foundation.web import errors
 from foundation.web.kit import Visit
 from health_space.deps import Deps
 from health_space.dossier import operations as ops
@@ -34,9 +32,3 @@ def _find(conn: Connection, keys: KeyRing, box_id: int, document_id: int) -> tup
     dossier = ops.dossier_of(conn, keys, box_id)
     document = None if dossier is None else ops.find(conn, dossier, document_id)
     return None if dossier is None or document is None else (dossier, document)
-
-
-def day(value: date) -> str:
-    """« 3 mai 2026 »: a calendar day has no hour and no zone; noon keeps it the same day in Paris."""
-    noon = datetime(value.year, value.month, value.day, 12, tzinfo=UTC)
-    return french.date((noon - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1))

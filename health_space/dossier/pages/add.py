@@ -70,12 +70,12 @@ async def _receive(visit: Visit, deps: Deps) -> Response:
     faults = field_faults(typed, act_date, today)
     accepted: Accepted | None = None
     if not uploads:
-        faults.insert(0, Fault("fichier", "Choisissez un fichier."))
+        faults.append(Fault("fichier", "Choisissez un fichier."))
     else:
         answer = await deps.readers.accept(uploads[0].content)
         if isinstance(answer, Refused):
             words = sentence(answer.reason.name, len(uploads[0].content), MAX_BYTES)
-            faults.insert(0, Fault("fichier", words))
+            faults.append(Fault("fichier", words))
         else:
             accepted = answer
     if faults or accepted is None or act_date is None:

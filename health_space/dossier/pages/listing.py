@@ -9,12 +9,13 @@ from starlette.responses import Response
 
 from foundation.clock import DAY
 from foundation.keys import KeyRing
+from foundation.web.french import calendar_date
 from foundation.web.kit import Visit
 from health_space.deps import Deps
 from health_space.dossier import operations as ops
 from health_space.dossier.categories import LABELS
 from health_space.dossier.operations import Document, Sort
-from health_space.dossier.pages.access import KINDS, day
+from health_space.dossier.pages.access import KINDS
 from health_space.dossier.refusals import Refusal, refusals
 
 PER_PAGE = 25
@@ -51,7 +52,7 @@ async def page(visit: Visit, deps: Deps) -> Response:
         labels=LABELS,
         sorts={sort.value: label for sort, label in SORTS.items()},
         kinds=KINDS,
-        day=day,
+        day=calendar_date,
         page=number,
         pages=pages,
         href=f"/documents?categorie={category}&tri={sort.value}&page=",

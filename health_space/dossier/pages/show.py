@@ -5,13 +5,14 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from foundation.web import errors
+from foundation.web.french import calendar_date
 from foundation.web.kit import Link, Visit
 from health_space.deps import Deps
 from health_space.dossier import operations as ops
 from health_space.dossier.categories import LABELS, PRESCRIPTIONS
 from health_space.dossier.formats import Refused
 from health_space.dossier.operations import Document, Dossier, Origin
-from health_space.dossier.pages.access import KINDS, day, document_of
+from health_space.dossier.pages.access import KINDS, document_of
 
 PAGES_SHOWN = 4  # images per page: what a telephone can carry
 BANNERS = {
@@ -37,6 +38,7 @@ async def page(visit: Visit, deps: Deps) -> Response:
         document.title,
         document=document,
         rows=_details(document),
+        day=calendar_date(document.act_date),
         text="" if isinstance(text, Refused) else text,
         unreadable=isinstance(text, Refused) and document.pages == 0,
         shown=shown,
@@ -64,7 +66,7 @@ def _details(document: Document) -> list[tuple[str, str]]:
     origin = "Reçu par message" if document.origin is Origin.MESSAGE else "Ajouté depuis cet espace"
     return [
         ("Catégorie", LABELS[document.category]),
-        ("Date du document", day(document.act_date)),
+        ("Date du document", calendar_date(document.act_date)),
         ("Auteur" if document.origin is Origin.MESSAGE else "Ajouté par", author),
         ("Arrivée", origin),
         ("Nom du fichier", document.file_name),
