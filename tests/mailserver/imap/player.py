@@ -24,8 +24,12 @@ from mailserver.imap.session import ImapSession, StartTls
 from mailserver.imap.sign_in import Refused, SignedIn
 from mailserver.store.api import Flag, Flags, NewMessage
 from mailserver.store.memory import MemoryMailStore
+from mailserver.store.sql import SqlMailStore
 
-BOX = 7
+Store = MemoryMailStore | SqlMailStore
+MakeStore = Callable[[], Awaitable[Store]]
+
+BOX = 1
 DAY = 1_750_000_000  # 15-Jun-2025 15:06:40 +0000
 
 
@@ -44,29 +48,29 @@ MIXED = (
 )
 
 
-async def _three(store: MemoryMailStore) -> None:
+async def _three(store: Store) -> None:
     inbox = await inbox_of(store)
     flags = (Flags(), Flags(Flag.SEEN), Flags(Flag.SEEN | Flag.FLAGGED, frozenset(("$Forwarded",))))
     for number, flag in enumerate(flags, 1):
         await store.append(inbox, [NewMessage(mail(number), flag, DAY + number * 86400)])
 
 
-async def _mixed(store: MemoryMailStore) -> None:
+async def _mixed(store: Store) -> None:
     extra, body = MIXED
     await store.append(await inbox_of(store), [NewMessage(mail(1, "mixed", body, extra), Flags(), DAY)])
 
 
-async def _french(store: MemoryMailStore) -> None:
+async def _french(store: Store) -> None:
     texts = (("=?utf-8?q?R=C3=A9sultats?=", "Glycémie élevée\r\n"), ("autre", "rien\r\n"))
     for number, (subject, body) in enumerate(texts, 1):
         extra = "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"
         await store.append(await inbox_of(store), [NewMessage(mail(number, subject, body, extra), Flags(), DAY)])
 
 
-async def _nothing(store: MemoryMailStore) -> None: ...
+async def _nothing(store: Store) -> None: ...
 
 
-STARTS: dict[str, Callable[[MemoryMailStore], Awaitable[None]]] = {
+STARTS: dict[str, Callable[[Store], Awaitable[None]]] = {
     "nothing": _nothing,
     "three messages": _three,
     "a multipart message": _mixed,
@@ -74,7 +78,7 @@ STARTS: dict[str, Callable[[MemoryMailStore], Awaitable[None]]] = {
 }
 
 
-async def inbox_of(store: MemoryMailStore) -> int:
+async def inbox_of(store: Store) -> int:
     return next(folder.id for folder in await store.folders(BOX) if folder.name == "INBOX")
 
 
@@ -85,7 +89,7 @@ async def sign_in(login: str, password: str, client_ip: str) -> SignedIn | Refus
 class Connection:
     """One session, driven by hand. `slept` collects the waits the session asked for."""
 
-    def __init__(self, store: MemoryMailStore, tls: bool = True, settings: Settings | None = None) -> None:
+    def __init__(self, store: Store, tls: bool = True, settings: Settings | None = None) -> None:
         self.slept: list[float] = []
         self.session = ImapSession(store, sign_in, settings or SETTINGS, "192.0.2.1", tls, self._sleep)
         self.output = b""
@@ -109,8 +113,8 @@ class Connection:
 
     async def settle(self) -> None:
         """Until the session waits for more input, or has ended."""
-        for _ in range(100_000):
-            await asyncio.sleep(0)
+        for turn in range(5000):
+            await asyncio.sleep(0 if turn < 50 else 0.001)  # a store on disk answers from its threads
             if self.closed or self.session.context.inbox.waiting:
                 if self.closed:
                     self._task.result()
@@ -138,14 +142,18 @@ class Connection:
 SETTINGS = Settings(append_limit=2000, server_name="house", max_bad_commands=10)
 
 
-async def new_store(start: str = "nothing") -> MemoryMailStore:
-    store = MemoryMailStore(clock=lambda: DAY)
+async def in_memory() -> Store:
+    return MemoryMailStore(clock=lambda: DAY)
+
+
+async def new_store(start: str = "nothing", make: MakeStore = in_memory) -> Store:
+    store = await make()
     await store.open_box(BOX)
     await STARTS[start](store)
     return store
 
 
-async def connect(store: MemoryMailStore, begin: str = "fresh", tls: bool = True) -> Connection:
+async def connect(store: Store, begin: str = "fresh", tls: bool = True) -> Connection:
     connection = Connection(store, tls)
     await connection.settle()
     if begin != "fresh":
@@ -157,8 +165,9 @@ async def connect(store: MemoryMailStore, begin: str = "fresh", tls: bool = True
 
 
 class Player:
-    def __init__(self, path: Path, byte_by_byte: bool) -> None:
+    def __init__(self, path: Path, byte_by_byte: bool, make: MakeStore = in_memory) -> None:
         self._path = path
+        self._make = make
         self._byte_by_byte = byte_by_byte
         self._values: dict[str, str] = {}
         self._connections: dict[str, Connection] = {}
@@ -175,7 +184,7 @@ class Player:
             if word in self._head:
                 self._head[word] = text
                 continue
-            store = store or await new_store(self._head["with"])
+            store = store or await new_store(self._head["with"], self._make)
             connection = await self._connection(word[1:] or "1", store)
             if word[0] == "C":
                 ahead = self._head["pipelined"] == "yes"
@@ -189,7 +198,7 @@ class Player:
             assert connection.output == b"", f"{self._path.name}: unexpected at the end: {connection.output!r}"
             await connection.close()
 
-    async def _connection(self, key: str, store: MemoryMailStore) -> Connection:
+    async def _connection(self, key: str, store: Store) -> Connection:
         if key not in self._connections:
             self._connections[key] = await connect(store, self._head["begin"], self._head["tls"] == "yes")
         return self._connections[key]
@@ -198,6 +207,10 @@ class Player:
         if text == "(closed)":
             assert connection.closed, f"{where}\nstill open"
             return
+        for _ in range(200):  # IDLE: another connection's command is still on its way to the disk
+            if connection.output or connection.closed:
+                break
+            await asyncio.sleep(0.005)
         line, end, connection.output = connection.output.partition(b"\r\n")
         said = line.decode("utf-8", "replace")
         assert end, f"{where}\nnothing was said"
