@@ -15,13 +15,13 @@ from enum import Enum
 from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from certs.crl import RevocationList
-from certs.names import DistinguishedName, DnError, of_name
+from certs.names import UNREADABLE, DistinguishedName, of_name
 from certs.times import to_ms
 from foundation.clock import DAY, SECOND
 
@@ -127,7 +127,7 @@ def judge_chain(
         subject = dn.text
         fault = _best_path(leaf, intermediates[:MAX_SENT], anchors, crls, now, purpose, checks)
         return Refused(fault, subject) if fault else Trusted(dn, to_ms(leaf.not_valid_after_utc))
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion, DnError):
+    except UNREADABLE:
         return Refused(Fault.UNREADABLE, subject)
 
 
@@ -173,7 +173,7 @@ def _issued(certificate: x509.Certificate, issuer: x509.Certificate, budget: lis
     budget[0] -= 1
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+    except (InvalidSignature, *UNREADABLE):
         return False
     return True
 

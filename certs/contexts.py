@@ -16,6 +16,8 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL, crypto
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from zope.interface import implementer
 
 from certs.chain import Fault
 
@@ -68,14 +70,15 @@ def server_context(identity: Identity) -> SSL.Context:
     return context
 
 
+@implementer(IOpenSSLServerConnectionCreator)
 class TwistedContextFactory:
-    """What Twisted's `startTLS` and `TLSMemoryBIOFactory` call for each connection; `current` is a `Rotating`'s."""
+    """For Twisted's `startTLS`, `listenSSL` and TLS endpoints; `current` (a `Rotating.get`) is asked for each connection."""
 
     def __init__(self, current: Callable[[], SSL.Context]) -> None:
         self._current = current
 
-    def getContext(self) -> SSL.Context:
-        return self._current()
+    def serverConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:
+        return SSL.Connection(self._current(), None)
 
 
 def web_context(identity: Identity) -> ssl.SSLContext:

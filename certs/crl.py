@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterable
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtensionOID
 
+from certs.names import UNREADABLE
 from certs.times import to_ms
 
 _PEM = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----\s*", re.DOTALL)
@@ -69,7 +70,7 @@ class RevocationList:
             return False
         try:
             return self._crl.is_signature_valid(key)
-        except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        except (InvalidSignature, *UNREADABLE):
             return False
 
 
@@ -82,7 +83,7 @@ def load(data: bytes) -> tuple[RevocationList, ...]:
         return from_x509([x509.load_der_x509_crl(data)])
     except CrlError:
         raise
-    except ValueError as error:
+    except UNREADABLE as error:
         raise CrlError("not a revocation list") from error
 
 

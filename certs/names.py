@@ -7,10 +7,21 @@ value.
 from __future__ import annotations
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from foundation.dn import DistinguishedName, DnError, from_pairs, parse, prepare
 
-__all__ = ["DistinguishedName", "DnError", "of_name", "parse", "prepare", "to_name"]
+# What cryptography raises on certificates and lists that it cannot read; some are not ValueErrors. DnError is one.
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+
+__all__ = ["UNREADABLE", "DistinguishedName", "DnError", "of_name", "parse", "prepare", "to_name"]
 
 
 def of_name(name: x509.Name) -> DistinguishedName:

@@ -17,6 +17,9 @@ from OpenSSL import SSL
 from certs.tls_session import TlsError, TlsSession
 
 HANDSHAKE_SECONDS = 30.0
+MAX_UNREAD = (
+    1_000_000  # bytes; answers to key updates pile up when a hostile peer reads nothing, and no application is asked
+)
 CLOSE_SECONDS = 30.0  # a peer that reads nothing cannot keep a closed connection for longer
 
 
@@ -264,8 +267,8 @@ class _Wire(asyncio.Protocol):
             if data == b"" or self._eof:  # close_notify, or the socket's end: lines cut short end the same way
                 self._end_of_input()
             break
-        if not self.closing:
-            self._flush()  # answers to key updates and alerts
+        if not self.closing and self._flush() and self.raw.get_write_buffer_size() > MAX_UNREAD:
+            self._fail(TlsError("too many key updates and nothing read"))
 
     def _end_of_input(self) -> None:
         if self._eof_told:
@@ -301,10 +304,12 @@ class _Wire(asyncio.Protocol):
             return
         self._flush()
 
-    def _flush(self) -> None:
+    def _flush(self) -> bool:
+        """Sends what TLS has to say; True when there was something."""
         data = self.session.outgoing()
         if data and not self.raw.is_closing():
             self.raw.write(data)
+        return bool(data)
 
     def close(self) -> None:
         """Says close_notify and closes once everything is sent; does not wait for the peer's (RFC 8446 6.1)."""

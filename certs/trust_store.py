@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 
 from certs import crl
 from certs.chain import DEFAULT_CHECKS, MAX_SENT, Checks, Fault, Purpose, Refused, Trusted, judge_chain
 from certs.contexts import peer_certificates
+from certs.names import UNREADABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class TrustStore:
             return Refused(Fault.MISSING)
         try:
             certificate = x509.load_der_x509_certificate(leaf)
-        except (ValueError, TypeError, UnsupportedAlgorithm):
+        except UNREADABLE:
             return Refused(Fault.UNREADABLE)
         return self.judge_certificate(certificate, _readable(sent[:MAX_SENT]), now, purpose)
 
@@ -81,6 +81,6 @@ def _readable(sent: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
     for der in sent:
         try:
             found.append(x509.load_der_x509_certificate(der))
-        except (ValueError, TypeError, UnsupportedAlgorithm):
+        except UNREADABLE:
             continue
     return tuple(found)

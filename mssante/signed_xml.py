@@ -26,6 +26,14 @@ EXCLUSIVE_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
 ENVELOPED = DS + "enveloped-signature"
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
+_UNREADABLE = (  # what cryptography raises on certificates that it cannot read; some are not ValueErrors
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 MAX_SIZE = 64_000_000  # bytes; the real list has 5 million
 
 
@@ -156,7 +164,7 @@ def _certificates(key_info: etree._Element) -> tuple[x509.Certificate, tuple[x50
     try:
         found = [x509.load_der_x509_certificate(_decode(one)) for one in key_info.iter(_ds("X509Certificate"))]
         signer = next(one for one in found if not _is_authority(one))
-    except (ValueError, TypeError, UnsupportedAlgorithm, StopIteration) as error:
+    except (*_UNREADABLE, StopIteration) as error:
         raise XmlRefused(XmlFault.SHAPE) from error
     return signer, tuple(one for one in found if one is not signer)
 
@@ -174,7 +182,9 @@ def _check(signer: x509.Certificate, value: bytes, signed: bytes) -> None:
         if not isinstance(key, rsa.RSAPublicKey) or key.key_size < 2048:
             raise XmlRefused(XmlFault.SHAPE)
         key.verify(value, signed, padding.PKCS1v15(), hashes.SHA256())
-    except (InvalidSignature, UnsupportedAlgorithm, TypeError) as error:
+    except XmlRefused:
+        raise
+    except (InvalidSignature, *_UNREADABLE) as error:
         raise XmlRefused(XmlFault.SIGNATURE) from error
 
 

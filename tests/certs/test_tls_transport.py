@@ -16,13 +16,20 @@ from typing import cast
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from certs.authority import Issued
 from certs.chain import Fault, Trusted
 from certs.contexts import mx_context
+from certs.profiles import operator_subject
+from certs.times import to_datetime
 from certs.tls_session import TlsError, TlsSession
 from certs.tls_transport import TlsTransport, start_tls_server, tls_server_factory
-from foundation.clock import system_clock
+from foundation.clock import DAY, system_clock
+
+NOW = system_clock()
+SUBJECT = operator_subject("mx.un.example", "344368557300034", "OPÉRATEUR UN", "Bouches-du-Rhône (13)")
 
 
 class Door(asyncio.Protocol):
@@ -207,6 +214,22 @@ async def test_every_certificate_gets_a_reply(
         assert got[1].endswith(text)
         await server.until(lambda: server.doors[0].lost != [])
         assert server.doors[0].lost == [None], "connection_lost exactly once"
+
+
+@pytest.mark.parametrize("tls12", [False, True])
+async def test_a_weak_key_gets_a_reply_too(world: object, tmp_path: Path, tls12: bool) -> None:
+    """OpenSSL's security level would drop the handshake."""
+    key = rsa.generate_private_key(65537, 1024)
+    authority: Issued = world.ours.intermediate  # type: ignore[attr-defined]
+    builder = x509.CertificateBuilder(authority.certificate.subject, SUBJECT, key.public_key(), 77)
+    start, end = to_datetime(NOW - DAY), to_datetime(NOW + DAY)
+    weak = builder.not_valid_before(start).not_valid_after(end).sign(authority.key, hashes.SHA256())
+    async with serving(world, tmp_path) as server:
+        context = client_context(world, tmp_path, tls12=tls12)
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+        context.load_cert_chain(*Issued(weak, key, (authority.certificate,)).write(tmp_path, "weak"))
+        got = await asyncio.to_thread(mail, server.port, context)
+        assert got == (550, f"5.7.1 {Fault.WEAK.en}")
 
 
 async def test_what_the_peer_sent_can_be_read(world: object, tmp_path: Path) -> None:
@@ -405,7 +428,7 @@ async def test_a_bad_handshake_closes_and_says_why(world: object, tmp_path: Path
         door = server.doors[0]
         await server.until(lambda: door.lost != [] and door.error is not None)
         assert len(door.lost) == 1
-        assert door.error is not None
+        assert str(door.error) == reason
 
 
 async def test_a_silent_client_is_dropped_after_the_handshake_time(world: object, tmp_path: Path) -> None:
@@ -450,6 +473,75 @@ async def test_cancelling_the_switch_closes_the_connection(world: object, tmp_pa
         for task in server.doors[0].tasks:
             task.cancel()
         assert await asyncio.wait_for(client, 5) == b""
+
+
+async def test_key_updates_are_answered(world: object, tmp_path: Path) -> None:
+    """`K` makes s_client ask for new keys both ways (RFC 8446 4.6.3)."""
+    async with serving(world, tmp_path) as server:
+        process = await asyncio.create_subprocess_exec(
+            "openssl", "s_client", "-starttls", "smtp", "-connect", f"127.0.0.1:{server.port}", "-crlf", "-tls1_3",
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdin is not None
+        for line in (b"NOOP\n", b"K\n", b"NOOP\n", b"K\n", b"quit\n"):  # Q alone at the start would be for s_client
+            await asyncio.sleep(0.15)
+            process.stdin.write(line)
+        out, err = await asyncio.wait_for(process.communicate(), 10)
+    assert b"KEYUPDATE" in err
+    assert out.count(b"250 ok") == 2
+    assert b"221 bye" in out
+
+
+async def test_a_flood_of_key_updates_is_cut(world: object, tmp_path: Path) -> None:
+    """The peer reads nothing: answers must not fill our memory."""
+
+    class Raw(asyncio.Transport):
+        waiting, closed = 0, False
+
+        def write(self, data: bytes | bytearray | memoryview) -> None:
+            self.waiting += len(data)
+
+        def get_write_buffer_size(self) -> int:
+            return self.waiting
+
+        def is_closing(self) -> bool:
+            return self.closed
+
+        def is_reading(self) -> bool:
+            return True
+
+        def close(self) -> None:
+            self.closed = True
+
+        def abort(self) -> None:
+            self.closed = True
+
+    class Updating(TlsSession):
+        def __init__(self) -> None:
+            """No TLS: each byte received is a key update to answer."""
+
+        def receive(self, data: bytes) -> None: ...
+
+        def read(self, limit: int = 0) -> None:
+            return None
+
+        def outgoing(self) -> bytes:
+            return bytes(1000)
+
+        def close(self) -> None: ...
+
+    raw = Raw()
+    context = mx_context(world.identity(tmp_path))  # type: ignore[attr-defined]
+    factory = tls_server_factory(asyncio.get_running_loop(), asyncio.Protocol, lambda: context)
+    wire = factory()
+    wire.connection_made(raw)
+    wire._shaken = wire._ready = True  # type: ignore[attr-defined]
+    wire.session = Updating()  # type: ignore[attr-defined]
+    for _ in range(2000):
+        wire.data_received(b"key update")
+    assert raw.closed
+    assert raw.waiting < 1_100_000
+    wire.connection_lost(None)
 
 
 def test_corrupted_record_fails_the_session(world: object, tmp_path: Path) -> None:

@@ -325,6 +325,17 @@ def test_an_elliptic_key_is_not_the_accepted_shape(agency: Agency) -> None:
     assert refused(agency.read(changed)) is XmlFault.SHAPE
 
 
+def test_a_damaged_certificate_is_refused_in_words(agency: Agency) -> None:
+    """Each 7th byte of the embedded certificate spoiled: always a refusal, never another error."""
+    data = agency.list()
+    stated = re.search(rb"<X509Certificate>(.*?)<", data)
+    assert stated is not None
+    der = b64decode(stated[1])
+    for place in range(0, len(der), 7):
+        damaged = der[:place] + bytes([der[place] ^ 0x41]) + der[place + 1 :]
+        assert isinstance(agency.read(data.replace(stated[1], b64encode(damaged))), ListRefused), place
+
+
 def test_no_pinned_name_means_no_signer(agency: Agency) -> None:
     rule = Signer(agency.rule().judge, ())
     assert refused(read_list(agency.list(), rule, NOW)) is ListFault.SIGNER_NAME

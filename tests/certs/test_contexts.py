@@ -1,0 +1,350 @@
+"""Contexts of the relay, the web and Twisted over real sockets; rotation without a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from OpenSSL import SSL
+
+from certs import trust_store
+from certs.authority import Authority, Issued, load_issued
+from certs.chain import Checks, Fault, Refused, Trusted
+from certs.contexts import (
+    Identity,
+    TwistedContextFactory,
+    handshake_fault,
+    load_identity,
+    mx_context,
+    peer_certificates,
+    relay_context,
+    server_context,
+    web_context,
+)
+from certs.profiles import OPERATOR, ORGANISATION, operator_subject
+from certs.rotating import Rotating
+from foundation.clock import DAY, SECOND, system_clock
+from foundation.dn import CN
+
+NOW = system_clock()
+OTHER = operator_subject("mx.deux.example", "1750048886", "OPÉRATEUR DEUX", "Paris (75)")
+
+
+@asynccontextmanager
+async def tls_server(context: ssl.SSLContext) -> AsyncIterator[int]:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        certificate = writer.get_extra_info("ssl_object").getpeercert(True)
+        writer.write(b"with" if certificate else b"without")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+def peer_context(folder: Path, issued: Issued, authority: Authority) -> ssl.SSLContext:
+    """Another operator's server, by the standard library: wants our certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*issued.write(folder, "peer"))
+    (folder / "peer_anchors.pem").write_bytes(authority.root.certificate_pem())
+    context.load_verify_locations(folder / "peer_anchors.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+async def relay(port: int, context: ssl.SSLContext) -> tuple[bytes, ssl.SSLObject]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    said = await reader.read()
+    found: ssl.SSLObject = writer.get_extra_info("ssl_object")
+    writer.close()
+    return said, found
+
+
+async def test_relay_shows_our_certificate_and_reads_theirs(world, tmp_path: Path) -> None:
+    peer = world.ours.issue(OPERATOR, OTHER, NOW)
+    context = relay_context(world.identity(tmp_path), [world.ours.root.certificate])
+    async with tls_server(peer_context(tmp_path, peer, world.ours)) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+        connection = writer.get_extra_info("ssl_object")
+        assert peer_certificates(connection) == (
+            peer.certificate.public_bytes(Encoding.DER),
+            (ssl.PEM_cert_to_DER_cert(world.ours.intermediate.certificate_pem().decode()),),
+        )
+        found = world.store().judge_peer(connection, NOW)
+        assert isinstance(found, Trusted)
+        assert found.dn.values(CN) == ("mx.deux.example",)
+        assert await reader.read() == b"with"
+        writer.close()
+
+
+async def test_relay_over_starttls_with_an_ordinary_client(world, tmp_path: Path) -> None:
+    """The chain can also be read from a blocking socket (SSLSocket)."""
+    peer = world.ours.issue(OPERATOR, OTHER, NOW)
+    context = relay_context(world.identity(tmp_path), [world.ours.root.certificate])
+
+    def connect(port: int) -> object:
+        with context.wrap_socket(socket.create_connection(("127.0.0.1", port), 5)) as secured:
+            return world.store().judge_peer(secured, NOW)
+
+    async with tls_server(peer_context(tmp_path, peer, world.ours)) as port:
+        assert isinstance(await asyncio.to_thread(connect, port), Trusted)
+
+
+async def test_peers_that_the_judge_refuses_after_the_handshake(world, tmp_path: Path) -> None:
+    revoked = world.ours.issue(OPERATOR, OTHER, NOW)
+    world.ours.revoke(revoked.certificate, NOW)
+    context = relay_context(world.identity(tmp_path), [world.ours.root.certificate])
+    good = world.ours.issue(OPERATOR, OTHER, NOW)
+    late = NOW + 30 * DAY
+    for issued, at, fault in ((revoked, NOW, Fault.REVOKED), (good, late, Fault.CRL_TOO_OLD)):
+        async with tls_server(peer_context(tmp_path, issued, world.ours)) as port:
+            _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+            found = world.store().judge_peer(writer.get_extra_info("ssl_object"), at)
+            assert isinstance(found, Refused)
+            assert found.fault is fault
+            writer.close()
+
+
+async def test_peers_refused_by_the_handshake_itself(world, tmp_path: Path) -> None:
+    context = relay_context(world.identity(tmp_path), [world.ours.root.certificate])
+    cases = (
+        (world.expired, Fault.EXPIRED),
+        (world.future, Fault.NOT_YET_VALID),
+        (world.stranger, Fault.UNTRUSTED),
+        (world.ours.issue(ORGANISATION, OTHER, NOW), Fault.WRONG_USAGE),
+    )
+    for issued, fault in cases:
+        async with tls_server(peer_context(tmp_path, issued, world.ours)) as port:
+            with pytest.raises(ssl.SSLCertVerificationError) as caught:
+                await relay(port, context)
+            assert handshake_fault(caught.value) is fault
+
+
+async def test_a_peer_that_forgets_its_intermediate(world, tmp_path: Path) -> None:
+    good = world.ours.issue(OPERATOR, OTHER, NOW)
+    alone = Issued(good.certificate, good.key)
+    authorities = [world.ours.root.certificate, world.ours.intermediate.certificate]
+    async with tls_server(peer_context(tmp_path, alone, world.ours)) as port:
+        said, _ = await relay(port, relay_context(world.identity(tmp_path), authorities))
+        assert said == b"with"
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await relay(port, relay_context(world.identity(tmp_path), authorities[:1]))
+
+
+def test_loading_a_store_from_files(world, tmp_path: Path) -> None:
+    world.ours.save(tmp_path, NOW)
+    store = trust_store.load(
+        tmp_path / "root.pem", tmp_path / "crl.pem", tmp_path / "intermediate.pem", Checks(crl_grace=0)
+    )
+    leaf = ssl.PEM_cert_to_DER_cert(Issued(world.good.certificate, world.good.key).certificate_pem().decode())
+    assert isinstance(store.judge(leaf, (), NOW), Trusted)
+    with pytest.raises(OSError):
+        trust_store.load(tmp_path / "none.pem")
+    (tmp_path / "empty.pem").write_bytes(b"")
+    with pytest.raises(ValueError):
+        trust_store.load(tmp_path / "empty.pem")
+
+
+# -- our servers ------------------------------------------------------------------------------------------------------
+
+
+def handshake(context: SSL.Context, *, tls12: bool = False, suites: str = "DEFAULT") -> tuple[str, str] | None:
+    """(version, suite) agreed with an ordinary client in memory; None when they cannot agree."""
+    server = SSL.Connection(context, None)
+    server.set_accept_state()
+    ordinary = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    ordinary.check_hostname, ordinary.verify_mode = False, ssl.CERT_NONE
+    ordinary.set_ciphers(suites)
+    if tls12:
+        ordinary.maximum_version = ssl.TLSVersion.TLSv1_2
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = ordinary.wrap_bio(incoming, outgoing)
+    for _ in range(10):
+        try:
+            client.do_handshake()
+            agreed = client.cipher()
+            assert agreed is not None
+            return agreed[1], agreed[0]
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError:
+            return None
+        server.bio_write(outgoing.read())
+        try:
+            server.do_handshake()
+        except SSL.WantReadError:
+            pass
+        except SSL.Error:
+            return None
+        try:
+            incoming.write(server.bio_read(65536))
+        except SSL.WantReadError:
+            return None
+    return None
+
+
+SUITES = [
+    (False, "DEFAULT", ("TLSv1.3", "TLS_AES_256_GCM_SHA384")),
+    (True, "DEFAULT", ("TLSv1.2", "ECDHE-ECDSA-AES256-GCM-SHA384")),
+    (True, "ECDHE-ECDSA-AES128-GCM-SHA256", ("TLSv1.2", "ECDHE-ECDSA-AES128-GCM-SHA256")),
+    (True, "ECDHE-ECDSA-AES128-SHA256", None),  # CBC
+    (True, "AES256-GCM-SHA384", None),  # no forward secrecy
+]
+
+
+@pytest.mark.parametrize("make", [server_context, mx_context])
+@pytest.mark.parametrize(("tls12", "suites", "agreed"), SUITES)
+def test_suites(world, tmp_path: Path, make, tls12: bool, suites: str, agreed: tuple[str, str] | None) -> None:
+    assert handshake(make(world.identity(tmp_path)), tls12=tls12, suites=suites) == agreed
+
+
+def test_idle_connections_give_their_buffers_back(world, tmp_path: Path) -> None:
+    for make in (server_context, mx_context):
+        assert make(world.identity(tmp_path)).set_mode(0) & SSL.MODE_RELEASE_BUFFERS
+
+
+def test_faults_of_files_are_errors_in_words(world, tmp_path: Path) -> None:
+    identity = world.identity(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        server_context(Identity(tmp_path / "none.pem", identity.key))
+    other = world.identity(tmp_path, world.stranger, "other")
+    with pytest.raises(SSL.Error):
+        server_context(Identity(identity.certificate, other.key))
+
+
+def served_name(context: SSL.Context) -> str:
+    server = SSL.Connection(context, None)
+    certificate = server.get_certificate(as_cryptography=True)
+    assert certificate is not None
+    return str(certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value)
+
+
+def test_rotation_without_restart(world, tmp_path: Path) -> None:
+    now = NOW
+    identity = world.identity(tmp_path)
+    rotating = Rotating(identity.files, lambda: server_context(identity), lambda: now)
+    factory = TwistedContextFactory(rotating.get)
+    first = rotating.get()
+    assert served_name(first) == "mx.un.example"
+
+    renewed = world.ours.issue(OPERATOR, OTHER, NOW)
+    renewed.write(tmp_path, "server")
+    assert rotating.get() is first, "the files are not looked at for every connection"
+    now += 5 * SECOND
+    assert served_name(factory.serverConnectionForTLS(None).get_context()) == "mx.deux.example"
+    assert (rotating.loaded_at, rotating.fault) == (now, None)
+
+    (tmp_path / "server.key").write_bytes(b"half a k")
+    now += 5 * SECOND
+    kept = rotating.get()
+    assert served_name(kept) == "mx.deux.example", "the last good pair stays"
+    assert rotating.fault is not None
+    (tmp_path / "server.pem").unlink()
+    now += 5 * SECOND
+    assert rotating.get() is kept
+
+    world.good.write(tmp_path, "server")
+    now += 5 * SECOND
+    assert served_name(factory.serverConnectionForTLS(None).get_context()) == "mx.un.example"
+    assert rotating.fault is None
+
+
+def test_rotation_needs_a_first_good_value(world, tmp_path: Path) -> None:
+    identity = Identity(tmp_path / "none.pem", tmp_path / "none.key")
+    with pytest.raises(OSError):
+        Rotating(identity.files, lambda: server_context(identity), system_clock)
+
+
+async def test_web_context_is_renewed_in_place(world, tmp_path: Path) -> None:
+    identity = world.identity(tmp_path)
+    context = web_context(identity)
+    client = relay_context(identity, [world.ours.root.certificate])
+
+    async def seen(port: int) -> object:
+        said, connection = await relay(port, client)
+        assert said == b"without"
+        found = world.store().judge_peer(connection, NOW)
+        assert isinstance(found, Trusted)
+        return found.dn.values(CN)
+
+    async with tls_server(context) as port:
+        assert await seen(port) == ("mx.un.example",)
+        world.ours.issue(OPERATOR, OTHER, NOW).write(tmp_path, "server")
+        load_identity(context, identity)
+        assert await seen(port) == ("mx.deux.example",)
+        (tmp_path / "server.key").write_bytes(b"junk")
+        with pytest.raises(ssl.SSLError):
+            load_identity(context, identity)
+        assert await seen(port) == ("mx.deux.example",)
+
+
+async def test_twisted_takes_the_factory(world, tmp_path: Path) -> None:
+    """In memory: Twisted's TLS protocol over our context, an ordinary client; no reactor."""
+    from twisted.internet.protocol import Factory, Protocol
+    from twisted.internet.task import Clock
+    from twisted.internet.testing import StringTransport
+    from twisted.protocols.tls import TLSMemoryBIOFactory
+
+    class Echo(Protocol):
+        def dataReceived(self, data: bytes) -> None:
+            assert self.transport is not None
+            self.transport.write(data.upper())
+
+    identity = world.identity(tmp_path)
+    clock = Clock()  # not the reactor: Twisted puts small writes off by a zero delay
+    factory = TLSMemoryBIOFactory(
+        TwistedContextFactory(lambda: server_context(identity)), False, Factory.forProtocol(Echo), clock
+    )
+    protocol = factory.buildProtocol(None)
+    transport = StringTransport()
+    protocol.makeConnection(transport)
+    ordinary = ssl.create_default_context(cafile=str(world.anchors(tmp_path)))
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = ordinary.wrap_bio(incoming, outgoing, server_hostname="mx.un.example")
+    said = b""
+    for step in range(10):
+        try:
+            if step < 5:
+                client.do_handshake()
+                client.write(b"hello")
+            said = client.read()
+            break
+        except ssl.SSLWantReadError:
+            pass
+        if data := outgoing.read():
+            protocol.dataReceived(data)
+        clock.advance(0)
+        incoming.write(transport.value())
+        transport.clear()
+    assert said.startswith(b"HELLO")
+
+
+def test_the_authority_on_disk(world, tmp_path: Path) -> None:
+    folder = tmp_path / "pki"
+    authority = Authority.create(NOW)
+    gone = authority.issue(OPERATOR, OTHER, NOW)
+    authority.revoke(gone.certificate, NOW)
+    authority.save(folder, NOW)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "crl.pem", "intermediate.key", "intermediate.pem", "revoked.json", "root.key", "root.pem",
+    ]  # fmt: skip
+    assert {path.stat().st_mode & 0o777 for path in folder.glob("*.key")} == {0o600}
+    again = Authority.load(folder)
+    assert again.root.certificate == authority.root.certificate
+    assert again.revoked == authority.revoked
+    fresh = again.issue(OPERATOR, OTHER, NOW)
+    fresh.write(folder, "mx")
+    assert load_issued(folder, "mx").chain == (authority.intermediate.certificate,)
+    store = trust_store.load(folder / "root.pem", folder / "crl.pem", folder / "intermediate.pem")
+    for issued, kind in ((fresh, Trusted), (gone, Refused)):
+        der = ssl.PEM_cert_to_DER_cert(Issued(issued.certificate, issued.key).certificate_pem().decode())
+        assert isinstance(store.judge(der, (), NOW), kind)
+    with pytest.raises(OSError):
+        Authority.load(tmp_path / "none")
