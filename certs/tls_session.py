@@ -22,16 +22,18 @@ class TlsError(ConnectionError):
 class TlsSession:
     """Feed with `receive`, then ask `handshake` or `read`; after each call send what `outgoing` returns."""
 
-    __slots__ = ("_failure", "_ssl")
+    __slots__ = ("_failure", "_ssl", "dry")
 
     def __init__(self, context: SSL.Context) -> None:
         self._ssl = SSL.Connection(context, None)
         self._ssl.set_accept_state()
         self._failure: TlsError | None = None
+        self.dry = True  # nothing more to read until something is received
 
     def receive(self, data: bytes) -> None:
         """Bytes from the network, in pieces of any size."""
         if data:
+            self.dry = False
             self._ssl.bio_write(data)
 
     def handshake(self) -> bool:
@@ -58,6 +60,7 @@ class TlsSession:
             try:
                 piece = self._ssl.recv(RECORD)
             except SSL.WantReadError:
+                self.dry = True
                 break
             except SSL.ZeroReturnError:
                 ended = True

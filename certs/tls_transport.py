@@ -263,6 +263,8 @@ class _Wire(asyncio.Protocol):
                 return
             if data:
                 self.app.data_received(data)
+                if self.session.dry and not self._eof:
+                    break
                 continue
             if data == b"" or self._eof:  # close_notify, or the socket's end: lines cut short end the same way
                 self._end_of_input()

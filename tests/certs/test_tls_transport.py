@@ -518,7 +518,7 @@ async def test_a_flood_of_key_updates_is_cut(world: object, tmp_path: Path) -> N
 
     class Updating(TlsSession):
         def __init__(self) -> None:
-            """No TLS: each byte received is a key update to answer."""
+            """No TLS: all that is received is key updates to answer."""
 
         def receive(self, data: bytes) -> None: ...
 
