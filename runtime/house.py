@@ -1,4 +1,4 @@
-"""One process's parts, each made once from the settings and handed to those who need it. Knows every concrete class, decides nothing."""
+"""One process's parts, each made once from the settings and handed to those who need it; decides nothing."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from foundation.clock import Clock, system_clock
 from foundation.database import Database
 from foundation.jobs import Jobs
 from foundation.keys import KeyRing
+from mailserver.delivery.space import Space
 from mailserver.store.sql import SqlMailStore
 from mssante.credentials import Credentials
+from mssante.exchanges import Exchanges
 from mssante.mailboxes import Mailboxes
 from mssante.operators import Operator, parse_route
 from mssante.trust_holder import TrustListHolder
@@ -40,7 +42,25 @@ class House:
         self.operator = operator_of(settings)
         self.mailboxes = Mailboxes(self.keys)
         self.credentials = Credentials(self.db, self.keys, self.mailboxes, self.pool)
+        self.exchanges = Exchanges(self.keys, self.mailboxes)
         self.store = SqlMailStore(self.db, self.keys, self.blobs, self.mailboxes, clock=clock)
+
+    def space(self, trust: Trust) -> Space:
+        """What delivery works with."""
+        return Space(
+            db=self.db,
+            keys=self.keys,
+            blobs=self.blobs,
+            store=self.store,
+            mailboxes=self.mailboxes,
+            exchanges=self.exchanges,
+            operator=self.operator,
+            trusted=lambda domain: trust.trust_list().has(domain),
+            jobs=self.jobs,
+            audit=self.audit,
+            clock=self.clock,
+            product_number=self.settings.operator.product_number,
+        )
 
     async def start(self) -> None:
         await self.db.start()

@@ -14,7 +14,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
-import foundation.tables  # noqa: F401  (imported for their tables, all of them)
+import foundation.tables
 import foundation.web.tables
 import health_space.dossier.tables
 import health_space.notices.tables

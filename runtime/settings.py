@@ -109,6 +109,7 @@ class Outbox(Section):
     folder: InFolder | None = Path("outbox")
     relay: Door = ""
     sender: str = "ne-pas-repondre@notices.example"
+    codes: InFolder | None = None  # demo only: one-time codes are also written to files in this folder
 
 
 class Limits(Section):

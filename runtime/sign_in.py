@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from foundation.clock import Clock
-from foundation.database import Database, Transaction
+from foundation.database import Database
 from foundation.keys import KeyRing
 from health_space.accounts import port as web
 from mailserver.imap import sign_in as imap
@@ -51,8 +51,9 @@ class WebSignIn:
             return web.Wrong()
         return web.Known(answer.credential_id, box.id, box.holder.private_email or None, answer.totp)
 
-    async def totp(self, credential: int, code: str) -> bool:
-        return await self._db.write(self._totp, credential, code)
+    async def expect_code(self, credential: int, code: str) -> None:
+        await self._db.write(one_time.expect_code, self._keys, credential, code, self._clock())
 
-    def _totp(self, tx: Transaction, credential: int, code: str) -> bool:
-        return isinstance(one_time.check_code(tx, self._keys, credential, code, self._clock()), one_time.RightCode)
+    async def code(self, credential: int, code: str) -> web.Wrong | None:
+        answer = await self._db.write(one_time.check_code, self._keys, credential, code, self._clock())
+        return web.Wrong(answer.wait_ms) if isinstance(answer, one_time.WrongCode) else None

@@ -164,7 +164,7 @@ ALPHA = Operator(
             "2016-01-20",
             "",
             ProfileState.ACTIVATED,
-            "sarah@courrier.example",
+            "",
         ),
         Citizen(
             "hugo",
@@ -173,7 +173,7 @@ ALPHA = Operator(
             "2019-11-08",
             "",
             ProfileState.ACTIVATED,
-            "sarah@courrier.example",
+            "",
         ),
         Citizen(
             "paul",

@@ -57,6 +57,7 @@ class Pki:
     def dkim_key(self, path: Path) -> None:
         """An RSA key for DKIM (RFC 8301: at least 2048 bits)."""
         if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
             form = serialization.PrivateFormat.TraditionalOpenSSL
             pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())

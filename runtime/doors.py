@@ -1,0 +1,155 @@
+"""Opens the doors of one process on its listening sockets, and closes them without losing mail."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import uvicorn
+from OpenSSL import SSL
+from starlette.applications import Starlette
+
+from certs.contexts import Identity, TwistedContextFactory, mx_context, server_context, web_context
+from certs.rotating import Rotating
+from foundation.clock import Clock
+from mailserver.delivery.api import Acceptor
+from mailserver.imap.context import Settings as ImapSettings
+from mailserver.imap.factory import ImapFactory, over_tls
+from mailserver.imap.session import ImapSession
+from mailserver.smtp import doors as smtp
+from mailserver.smtp.limits import Limits as SmtpLimits
+from mailserver.smtp.ports import BENCH, MX, SUBMISSION, SUBMISSIONS, DoorRules, StartTls
+from mailserver.smtp.ports import House as SmtpHouse
+from runtime.house import House, Trust
+from runtime.settings import Role, Settings
+from runtime.sign_in import MailSignIn
+
+Close = Callable[[], Awaitable[None]]
+
+# door -> role that plays it
+ROLE_OF: dict[str, Role] = {
+    "mx": "mx",
+    "bench": "mx",
+    "submission": "submission",
+    "submissions": "submission",
+    "imap": "imap",
+    "imaps": "imap",
+    "web": "web",
+}
+
+
+def doors_of(settings: Settings) -> dict[str, str]:
+    """name -> host:port of the doors that this process opens."""
+    wanted: dict[str, str] = settings.doors.model_dump()
+    return {name: door for name, door in wanted.items() if door and ROLE_OF[name] in settings.roles}
+
+
+class Certificates:
+    """Our own certificate for each kind of door; all follow the files without a restart."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        identity = Identity(settings.tls.certificate, settings.tls.key)
+        self.mx: Rotating[SSL.Context] = Rotating(identity.files, lambda: mx_context(identity), clock)
+        self.imap: Rotating[SSL.Context] = Rotating(identity.files, lambda: server_context(identity), clock)
+        self.submission: Rotating[ssl.SSLContext] = Rotating(identity.files, lambda: web_context(identity), clock)
+
+
+async def open_smtp(
+    house: House, trust: Trust, certificates: Certificates, acceptor: Acceptor, sockets: dict[str, socket.socket]
+) -> list[Close]:
+    settings = house.settings
+
+    def smtp_house(start_tls: StartTls | None) -> SmtpHouse:
+        limits = settings.limits
+        return SmtpHouse(
+            hostname=settings.operator.host,
+            acceptor=acceptor,
+            new_writer=house.blobs.writer,
+            start_tls=start_tls,
+            sign_in=MailSignIn(house.credentials, house.clock).submission,
+            judge_peer=smtp.by_certificate(trust.store.get, house.clock),
+            trust=trust.trust_list,
+            limits=SmtpLimits(
+                message_octets=limits.message_bytes,
+                recipients=limits.recipients,
+                connections_per_address=limits.connections_per_address,
+            ),
+            clock=house.clock,
+        )
+
+    table: dict[str, tuple[DoorRules, StartTls | None]] = {
+        "mx": (MX, smtp.tls_by_openssl(certificates.mx.get)),
+        "submission": (SUBMISSION, smtp.tls_by_ssl(certificates.submission.get)),
+        "submissions": (SUBMISSIONS, smtp.tls_by_ssl(certificates.submission.get)),
+        "bench": (BENCH, None),
+    }
+    return [
+        (await smtp.open_door(rules, smtp_house(start_tls), sockets[name])).close
+        for name, (rules, start_tls) in table.items()
+        if name in sockets
+    ]
+
+
+def open_imap(house: House, certificates: Certificates, sockets: dict[str, socket.socket]) -> list[Close]:
+    from twisted.internet import reactor as installed  # the loop put ours there (runtime.loop)
+
+    reactor: Any = installed
+    sign_in = MailSignIn(house.credentials, house.clock).imap
+    settings = ImapSettings(append_limit=house.settings.limits.message_bytes, server_name=house.settings.operator.name)
+    tls = TwistedContextFactory(certificates.imap.get)
+    closers: list[Close] = []
+    for name in ("imap", "imaps"):
+        if name not in sockets:
+            continue
+        implicit = name == "imaps"
+
+        def session(client_ip: str, implicit: bool = implicit) -> ImapSession:
+            return ImapSession(house.store, sign_in, settings, client_ip, implicit)
+
+        factory = ImapFactory(session, tls)
+        outer = over_tls(factory, tls) if implicit else factory
+        sock = sockets[name]
+        port = reactor.adoptStreamPort(sock.fileno(), sock.family, outer)
+        sock.close()  # Twisted has its own duplicate
+        closers.append(_closing_imap(port, factory))
+    return closers
+
+
+def _closing_imap(port: Any, factory: ImapFactory) -> Close:
+    async def close() -> None:
+        stopped = port.stopListening()
+        if stopped is not None:
+            await stopped.asFuture(asyncio.get_running_loop())
+        await factory.shut_down()
+
+    return close
+
+
+async def open_web(settings: Settings, app: Starlette, sock: socket.socket) -> Close:
+    web = settings.web
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,  # addresses of pages are nobody's business
+        server_header=False,
+        date_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=5,
+        ssl_certfile=str(web.certificate) if web.certificate else None,
+        ssl_keyfile=str(web.key) if web.key else None,
+    )
+    server = uvicorn.Server(config)
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # one owner: runtime.loop
+    task = asyncio.create_task(server.serve(sockets=[sock]))
+    while not server.started and not task.done():  # noqa: ASYNC110  uvicorn has a flag, no event
+        await asyncio.sleep(0.005)
+
+    async def close() -> None:
+        server.should_exit = True
+        await task
+
+    return close

@@ -1,0 +1,88 @@
+"""`mssante serve`: one process of the server, from its listening sockets to the last job, and its clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import structlog
+
+from dmp_bridge.filing import Filer
+from foundation.clock import Clock, system_clock
+from health_space.dossier.readers import Readers
+from health_space.notices.handler import Notifier
+from mailserver.delivery.accept import Delivery
+from runtime.doors import Certificates, Close, open_imap, open_smtp, open_web
+from runtime.house import House, Trust
+from runtime.notify import notify
+from runtime.outgoing import addressees, citizen_address, identity_of, outbox_of, register_outgoing
+from runtime.pages import site
+from runtime.settings import Settings
+
+log = structlog.get_logger()
+
+FOLLOW_EVERY = 30.0  # seconds between looks at the trust list's file
+
+
+async def serve(
+    settings: Settings,
+    sockets: dict[str, socket.socket],
+    stop: asyncio.Event,
+    first: bool = True,
+    clock: Clock = system_clock,
+) -> None:
+    """Plays the settings' roles on `sockets` until `stop`; the `first` of several processes tidies up after a crash."""
+    house = House(settings, clock)
+    if first:
+        house.files.sweep_incoming()
+    trust = Trust(settings, clock)
+    acceptor = Delivery(house.space(trust))
+    certificates = Certificates(settings, clock)
+    outbox = outbox_of(settings)
+    readers = Readers()
+    await house.start()
+    register_outgoing(house, trust, acceptor)
+    house.jobs.handle("notify", Notifier(house.db, house.keys, addressees(house), outbox.send))
+    house.jobs.handle(
+        "file",
+        Filer(
+            house.db,
+            house.keys,
+            house.blobs,
+            house.jobs,
+            house.audit,
+            house.store,
+            acceptor,
+            readers,
+            citizen_address(house),
+            identity_of(settings),
+            clock,
+        ),
+    )
+    closers: list[Close] = await open_smtp(house, trust, certificates, acceptor, sockets)
+    closers += open_imap(house, certificates, sockets)
+    if "web" in sockets:
+        closers.append(await open_web(settings, site(house, acceptor, readers, outbox.send), sockets["web"]))
+    tasks = [asyncio.create_task(_follow(trust, stop))]
+    if "jobs" in settings.roles:
+        tasks.append(asyncio.create_task(house.jobs.work(stop)))
+    log.info("ready", roles=settings.roles, doors=sorted(sockets))
+    notify("READY=1")
+    await stop.wait()
+    notify("STOPPING=1")
+    log.info("stopping")
+    await asyncio.gather(*(close() for close in closers))
+    await asyncio.gather(*tasks)
+    await readers.close()
+    await house.close()
+    log.info("stopped")
+
+
+async def _follow(trust: Trust, stop: asyncio.Event) -> None:
+    """Takes up a trust list that another process (or the operator) put in place."""
+    while not stop.is_set():
+        try:
+            await asyncio.wait_for(stop.wait(), FOLLOW_EVERY)
+        except TimeoutError:
+            if await asyncio.to_thread(trust.holder.follow):
+                log.info("trust list changed")

@@ -1,0 +1,146 @@
+"""What the operator's commands do: read the settings, say every fault in words, then act."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from foundation.clock import system_clock
+from foundation.keys import KeyRing
+from foundation.settings import BadSettings
+from runtime import logs, workers
+from runtime.doctor import Finding, examine
+from runtime.doors import doors_of
+from runtime.loop import run
+from runtime.schema import upgrade
+from runtime.settings import Settings, read
+from runtime.sockets import DoorsBusy, open_doors, split_door
+
+log = structlog.get_logger()
+
+OK, FAILED, WRONG = 0, 1, 2
+
+FIRST_SETTINGS = """# Settings of one operator's server; docs/settings.md explains them all.
+[operator]
+name = "Opérateur Exemple"
+host = "mail.exemple.example"
+domains = ["medecins.exemple.example"]
+# citizen_domain = "patient.exemple.example"
+
+[doors]
+mx = "0.0.0.0:8025"
+submission = "0.0.0.0:8087"
+submissions = "0.0.0.0:8065"
+imap = "0.0.0.0:8043"
+imaps = "0.0.0.0:8093"
+web = "127.0.0.1:8080"
+
+[tls]
+certificate = "tls/server.pem"
+key = "tls/server.key"
+anchors = "tls/anchors.pem"
+crl = "tls/crl.pem"
+
+[trust_list]
+file = "trust-list.xml"
+"""
+
+
+def serve(config: Path, count: int | None, worker: int | None) -> int:
+    settings = _settings(config)
+    if settings is None:
+        return WRONG
+    if worker is None and _stopped_by(examine(settings, system_clock())):
+        return WRONG
+    logs.configure()
+    upgrade(settings.storage.database)
+    processes = settings.workers if count is None else count
+    if worker is None and processes > 1:
+        return workers.supervise(["serve", "--config", str(config)], processes)
+    return _play(settings, first=worker in (None, 0))
+
+
+def _play(settings: Settings, first: bool) -> int:
+    try:
+        sockets = open_doors(doors_of(settings))
+    except DoorsBusy as busy:
+        print("\n".join(busy.faults), file=sys.stderr)
+        return FAILED
+
+    def main(stop: asyncio.Event) -> Coroutine[Any, Any, None]:
+        from runtime.serve import serve as play  # brings Twisted's reactor users in: after the loop is set
+
+        return play(settings, sockets, stop, first=first)
+
+    run(main)
+    return OK
+
+
+def init(config: Path) -> int:
+    if not config.exists():
+        config.parent.mkdir(parents=True, exist_ok=True)
+        config.write_text(FIRST_SETTINGS, encoding="utf-8")
+        print(f"{config}: written; put your names, doors and certificates there")
+    settings = _settings(config)
+    if settings is None:
+        return WRONG
+    prepare(settings)
+    print(
+        f"{settings.storage.master_key}: the master key. Without it nothing stored can be read: back it up, apart from the data."
+    )
+    print(f"{settings.storage.database}: the database is ready")
+    return OK
+
+
+def prepare(settings: Settings) -> None:
+    """Master key and database, made when they are missing; a database is never left without its key."""
+    if not settings.storage.master_key.exists():
+        KeyRing.create(settings.storage.master_key)
+    settings.storage.blobs.mkdir(parents=True, exist_ok=True, mode=0o700)
+    upgrade(settings.storage.database)
+
+
+def doctor(config: Path, ports: bool) -> int:
+    settings = _settings(config)
+    if settings is None:
+        return WRONG
+    findings = examine(settings, system_clock(), ports=ports)
+    for finding in findings:
+        print(finding)
+    if not findings:
+        print("Everything is in order.")
+    return FAILED if any(finding.fatal for finding in findings) else OK
+
+
+def health(config: Path) -> int:
+    settings = _settings(config)
+    if settings is None:
+        return WRONG
+    host, port = split_door(settings.doors.web or "127.0.0.1:8080")
+    kind = http.client.HTTPSConnection if settings.web.certificate else http.client.HTTPConnection
+    try:
+        connection = kind(host if host != "0.0.0.0" else "127.0.0.1", port, timeout=4)  # noqa: S104
+        connection.request("GET", "/livez")
+        return OK if connection.getresponse().status == 200 else FAILED
+    except OSError:
+        return FAILED
+
+
+def _settings(config: Path) -> Settings | None:
+    try:
+        return read(config.absolute())
+    except BadSettings as bad:
+        print("\n".join(bad.faults), file=sys.stderr)
+        return None
+
+
+def _stopped_by(findings: list[Finding]) -> bool:
+    for finding in findings:
+        print(finding, file=sys.stderr)
+    return any(finding.fatal for finding in findings)
