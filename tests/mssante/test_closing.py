@@ -75,6 +75,7 @@ NOT_EMPTY = {
     "text between quotes": "> Puis-je venir ?\nOui.\n> Merci",
     "text under a quote under a signature": "-- \nDr Diallo\n> Bonjour\nVenez demain.",
     "confidential but addressed to nobody": "Ce message est confidentiel : votre résultat est négatif.",
+    "addressed but not confidential": "Ce message annonce au destinataire de la greffe qu'un rein est disponible.",
     "notice glued to text": "Venez demain.\nCe message est confidentiel, réservé à son destinataire.",
     "a sentence that looks like an attribution": "Le 12 novembre votre cardiologue vous a écrit : rappelez-le.",
     "dashes in a sentence": "-- prenez le traitement",

@@ -103,6 +103,13 @@ async def test_block_and_unblock(space: Any, citizen: int) -> None:
     )  # the doctor closed: not the citizen's to undo
 
 
+async def test_a_block_concerns_the_contact_alone(space: Any, citizen: int) -> None:
+    await open_(space, citizen)
+    await open_(space, citizen, WARD, sender=ROCHE.address)
+    assert [exchange.contact for exchange in await close(space, citizen, means=ClosedMeans.CITIZEN)] == [ROCHE]
+    assert (await get(space, citizen, WARD.address)).state is ExchangeState.OPEN
+
+
 async def test_citizens_do_not_see_each_others(space: Any, citizen: int) -> None:
     neighbour = (await space.citizen(2)).id
     mine = await open_(space, citizen)
