@@ -83,6 +83,7 @@ class TrustListHolder:
             return offered
         if offered.generated_at > now + SKEW:
             return ListRefused(ListFault.FUTURE, _when(offered.generated_at))
+        self.follow()  # another process may have stored a newer one
         current = self.current
         if current is not None and offered == current:
             self._confirm(now)

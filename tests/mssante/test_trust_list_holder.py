@@ -139,7 +139,12 @@ def test_other_processes_follow(fixed: Fixed, holder: TrustListHolder, tmp_path:
     assert other.follow()
     assert other.current == holder.current
     assert other.confirmed_at == NOW
-    accepted(holder.offer(fixed.list(NOW, un=B), NOW + MINUTE))
+    accepted(other.offer(fixed.list(NOW + MINUTE, un=A), NOW))
+    late = holder.offer(fixed.list(NOW + MINUTE // 2, un=B), NOW)
+    assert isinstance(late, ListRefused), "newer than its own, older than the file's"
+    assert late.fault is ListFault.NOT_NEWER
+    assert holder.current == other.current
+    accepted(holder.offer(fixed.list(NOW + MINUTE, un=A), NOW + MINUTE))
     assert not other.follow()
     assert other.confirmed_at == NOW + MINUTE
     old = TrustListHolder(tmp_path / "old.xml", fixed.rule)
