@@ -167,7 +167,7 @@ class _Run:
 
     def _contact(self, author: Author, address: Address) -> Contact:
         """Our own record of a holder is surer than what a mail program writes in From."""
-        box = self.space.mailboxes.resolve(self.tx.conn, address)
+        box = self.space.mailboxes.resolve(self.tx.conn, address) if author.facts.ours else None
         if box is not None and box.holder.display_name:
             return Contact(address.text, box.holder.display_name, box.holder.profession)
         return Contact(address.text, self.letter.sender_name)

@@ -101,14 +101,17 @@ def thread_of(
     blob_id: int,
     exchange_id: int | None = None,
     no_reply: bool = False,
+    own_copy: bool = False,
 ) -> Thread:
-    """The message's thread in this box, remembered for the answers to come. A message already known by its Message-ID (a
-    client's own copy of what it submitted) joins itself."""
-    names = [name for name in (kept.message_key, *kept.reference_keys) if name is not None]
-    if not names:
-        return Thread(blob_id, exchange_id)
-    rows = tx.execute(_THREADS, {"box": box_id, "names": names, "other": counterpart})
-    known = {bytes(row.message_key): Thread(row.thread_id, row.exchange_id) for row in rows}
+    """The message's thread in this box, remembered for the answers to come.
+
+    `own_copy`: it may be a client's copy of what it submitted, already known by its Message-ID; it joins itself.
+    """
+    own = (kept.message_key,) if own_copy and kept.message_key is not None else ()
+    names, known = (*own, *kept.reference_keys), {}
+    if names:
+        rows = tx.execute(_THREADS, {"box": box_id, "names": names, "other": counterpart})
+        known = {bytes(row.message_key): Thread(row.thread_id, row.exchange_id) for row in rows}
     found = next((known[name] for name in names if name in known), Thread(blob_id, None))
     thread = Thread(found.id, exchange_id if exchange_id is not None else found.exchange_id)
     if kept.message_key is not None and kept.message_key not in known:

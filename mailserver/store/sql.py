@@ -207,7 +207,9 @@ class SqlMailStore:
         own, uids = self._boxes.address(tx.conn, box_id), []
         for message, blob, kept, digest in ready:
             blob_id = self._blobs.insert(tx, blob)
-            thread = thread_of(tx, box_id, counterpart(self._keys, digest.counterpart(own)), kept, blob_id)
+            thread = thread_of(
+                tx, box_id, counterpart(self._keys, digest.counterpart(own)), kept, blob_id, own_copy=True
+            )
             date = message.internal_date or self._clock() // 1000
             uids.append(put(tx, place, kept, blob_id, thread, message.flags, date))
         return uids

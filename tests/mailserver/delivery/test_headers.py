@@ -1,0 +1,56 @@
+"""The few header fields that delivery adds or rewrites; everything else stays octet for octet."""
+
+from __future__ import annotations
+
+from email import message_from_bytes, policy
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailserver.delivery.headers import ORIGINAL_SUBJECT, product_number, return_path, with_subject
+
+
+@pytest.mark.parametrize("address", ["", "a@b.example", "é@b.example"])
+def test_return_path(address: str) -> None:
+    assert return_path(address) == f"Return-Path: <{address}>\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "added"),
+    [
+        (b"Subject: a\r\n\r\nb", b"X-MSS-NIL: 42\r\n"),
+        (b"Subject: a\r\nx-mss-nil: 7\r\n\r\nb", b""),
+        (b"X-MSS-NIL : 7\n\nb", b""),
+        (b"Subject: a\r\n\r\nX-MSS-NIL: 7\r\n", b"X-MSS-NIL: 42\r\n"),
+        (b"", b"X-MSS-NIL: 42\r\n"),
+    ],
+)
+def test_product_number_unless_set(content: bytes, added: bytes) -> None:
+    assert product_number(content, "42") == added
+    assert product_number(content, "") == b""
+
+
+def test_only_the_first_subject_of_the_header_is_rewritten() -> None:
+    content = b"From: a\r\nSUBJECT: [FIN]\r\n  plus long\r\nTo: b\r\nSubject: two\r\n\r\nSubject: [FIN]\r\n"
+    assert with_subject(content, "court") == (
+        b"From: a\r\nSubject: court\r\nX-MSS-Original-Subject: [FIN]\r\n  plus long\r\n"
+        b"To: b\r\nSubject: two\r\n\r\nSubject: [FIN]\r\n"
+    )
+    bare = b"To: b\nSubject: [FIN] x\n\nbody"
+    assert with_subject(bare, "x") == b"To: b\nSubject: x\nX-MSS-Original-Subject: [FIN] x\n\nbody"
+    for without in (b"To: b\r\n\r\nSubject: [FIN]\r\n", b"", b"\r\n"):
+        assert with_subject(without, "x") == without
+
+
+@given(st.text(st.characters(blacklist_categories=("C", "Zl", "Zp")), max_size=300))
+def test_any_subject_survives_and_adds_no_field(subject: str) -> None:
+    subject = " ".join(subject.split())
+    rewritten = with_subject(b"To: b\r\nSubject: [FIN]\r\n\r\nbody\r\n", subject)
+    parsed = message_from_bytes(rewritten, policy=policy.default)
+    assert parsed.keys() == ["To", "Subject", ORIGINAL_SUBJECT]
+    assert rewritten.endswith(b"\r\n\r\nbody\r\n")
+    assert rewritten.partition(b"\r\n\r\n")[0].isascii()
+    from mailserver.mime.message import scan
+
+    assert scan(rewritten).subject.split() == subject.split()
