@@ -40,7 +40,9 @@ async def show(visit: Visit, deps: Deps) -> Response:
         read = await deps.readers.text(opened.content, opened.media_type)
         text = "" if isinstance(read, Refused) else read
     elif isinstance(opened, Refused):
-        why = french.typeset(opened.reason.in_french({"size": french.size(len(found.content)), "limit": french.size(MAX_BYTES)}))
+        why = french.typeset(
+            opened.reason.in_french({"size": french.size(len(found.content)), "limit": french.size(MAX_BYTES)})
+        )
     return visit.render(
         "citizen_inbox/attachment/page.html",
         found.piece.filename,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
+from citizen_inbox import wording
 from citizen_inbox.deps import Deps
 from foundation.web import french
 from foundation.web.kit import Visit
@@ -37,7 +38,7 @@ class Professional:
     @property
     def described(self) -> str:
         """« médecin généraliste, Lyon »."""
-        return ", ".join(part for part in (self.profession, self.town) if part)
+        return ", ".join(part for part in (wording.profession(self.profession), self.town) if part)
 
 
 @dataclass(frozen=True, slots=True)

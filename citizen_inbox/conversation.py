@@ -23,7 +23,6 @@ from mailserver.delivery.api import Fate, Verdict
 from mailserver.mime.message import Attachment, Message, scan
 from mailserver.store.api import Flag, FlagOp, Flags
 from mssante import reasons
-from mssante.closing import HEADER_NO_REPLY
 from mssante.exchanges import Contact, Exchange
 
 BACK = Link(PATH, "Retour à la messagerie")
@@ -41,7 +40,6 @@ class Shown:
     pieces: list[Piece]
     attachments: list[Attachment]
     has_html: bool
-    no_reply: bool
     delivered: bool  # of mine: lies in the recipient's mailbox here
     folded: bool
 
@@ -63,7 +61,7 @@ class View:
     @property
     def answered(self) -> Shown | None:
         """The newest message that a reply would answer."""
-        received = [one for one in self.shown if not one.place.mine and not one.no_reply]
+        received = [one for one in self.shown if not one.place.mine and not one.place.no_reply]
         return received[-1] if received else None
 
 
@@ -134,7 +132,6 @@ def _shown(conn: Connection, place: Place, content: bytes, newest: bool) -> Show
         wording.pieces(text),
         [piece for piece in message.attachments() if not (piece.inline and piece.content_id)],
         message.html() is not None,
-        (message.header("X-MSS-MES") or "").strip().upper() == HEADER_NO_REPLY,
         place.mine and conversations.delivered(conn, place)[0],
         len(text) > LONG and not newest,
     )

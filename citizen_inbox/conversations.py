@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from foundation.blobs import Blobs
 from foundation.keys import Key
+from mailserver.delivery.settle import NO_REPLY
 from mailserver.mime.message import Message, scan
 from mailserver.store.api import Card, Flag
 from mailserver.store.reading import content, some_cards
@@ -46,6 +47,7 @@ class Place:
     exchange: int | None
     seen: bool
     mine: bool
+    no_reply: bool  # delivery marked it: it cannot be answered
 
     @property
     def name(self) -> str:
@@ -195,7 +197,7 @@ def has_attachment(card: Card) -> bool:
 def _places(conn: Connection, where: Folders, condition: ColumnElement[bool]) -> list[Place]:
     m = messages.c
     query = (
-        select(m.thread_id, m.folder_id, m.uid, m.internal_date, m.size, m.blob_id, m.exchange_id, m.flags)
+        select(m.thread_id, m.folder_id, m.uid, m.internal_date, m.size, m.blob_id, m.exchange_id, m.flags, m.keywords)
         .where(_in(where), condition)
         .order_by(m.internal_date, m.blob_id, m.folder_id, m.uid)
     )
@@ -215,6 +217,7 @@ def _places(conn: Connection, where: Folders, condition: ColumnElement[bool]) ->
                 row.exchange_id,
                 bool(row.flags & Flag.SEEN),
                 row.folder_id == where.sent,
+                NO_REPLY in row.keywords.split(),
             )
         )
     return places

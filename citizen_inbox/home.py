@@ -17,11 +17,6 @@ log = structlog.get_logger()
 SHOWN = 5
 
 
-async def root(visit: Visit, deps: Deps) -> Response:
-    """GET /."""
-    return visit.redirect(visit.web.settings.home)
-
-
 async def show(visit: Visit, deps: Deps) -> Response:
     """GET /accueil."""
     messages, unread = await deps.db.read(_messages, deps, visit.box)

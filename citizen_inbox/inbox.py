@@ -92,7 +92,7 @@ def _line(item: Item, exchange: Exchange | None) -> Line:
     return Line(
         href=f"{PATH}/{item.thread}",
         who=_who(item, exchange),
-        profession=exchange.contact.profession if exchange else "",
+        profession=wording.profession(exchange.contact.profession) if exchange else "",
         subject=wording.subject(item.head.subject),
         preview=item.preview,
         at=item.at,

@@ -9,7 +9,6 @@ FORM = "GET POST"
 FILES = 20_000_000  # octets read of a form with files; the limit told to the reader is lower (InboxSettings.max_files)
 
 TABLE = (
-    Page("/", home.root),
     Page("/accueil", home.show),
     Page("/messagerie", inbox.show),
     Page("/messagerie/recherche", inbox.search, "POST"),

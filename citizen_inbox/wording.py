@@ -40,6 +40,11 @@ def name_of(address: Address | None) -> str:
     return " ".join(address.display.split()) or str(address)
 
 
+def profession(text: str) -> str:
+    """As inside a sentence: « médecin généraliste », but « ORL »."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
 def pieces(text: str) -> list[Piece]:
     """The text in order, cut where quotation starts and ends; text after a quotation stays visible."""
     runs: list[tuple[bool, list[str]]] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -185,7 +186,7 @@ async def test_a_form_of_another_site_is_refused(world: World, visitor: Visitor,
 async def test_a_token_is_bound_to_the_profile(world: World, visitor: Visitor) -> None:
     opened = await world.sign_in(visitor)
     token = await visitor.token("/ecrire")
-    await world.db.write(sessions.save, world.keys, sessions.replace(opened, profile=LOUISE))
+    await world.db.write(sessions.save, world.keys, replace(opened, profile=LOUISE))
     answer = await visitor.post("/ecrire", {"texte": "pour Claire"}, token=token)
     assert answer.status == 403
     assert "Rien n'a été envoyé" in answer.words
@@ -193,7 +194,7 @@ async def test_a_token_is_bound_to_the_profile(world: World, visitor: Visitor) -
 
 async def test_a_profile_whose_right_was_withdrawn_is_left_at_once(world: World, visitor: Visitor) -> None:
     opened = await world.sign_in(visitor)
-    await world.db.write(sessions.save, world.keys, sessions.replace(opened, profile=LOUISE))
+    await world.db.write(sessions.save, world.keys, replace(opened, profile=LOUISE))
     assert "Profil : Louise" in (await visitor.get("/ecrire")).words
     world.children[CLAIRE] = (CLAIRE,)
     assert "Profil : Claire" in (await visitor.get("/ecrire")).words
