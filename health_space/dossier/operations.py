@@ -23,6 +23,7 @@ from foundation.database import Transaction
 from foundation.keys import Key, KeyRing
 from health_space.dossier.categories import LABELS, PRESCRIPTIONS, fold
 from health_space.dossier.tables import documents, dossiers, filings
+from mssante.upsert import upsert
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +99,14 @@ def open_dossier(tx: Transaction, keys: KeyRing, box_id: int, now: int) -> Dossi
     found = dossier_of(tx.conn, keys, box_id)
     if found is not None:
         return found
-    key, wrapped = keys.new_key(_context(box_id))
-    dossier_id = tx.insert(dossiers, {"box_id": box_id, "wrapped_key": wrapped, "created_at": now})
-    return Dossier(dossier_id, box_id, key)
+    _, wrapped = keys.new_key(_context(box_id))
+    row = {"box_id": box_id, "wrapped_key": wrapped, "created_at": now}
+    upsert(
+        tx, dossiers, row, key=("box_id",), change=()
+    )  # another process may open it at the same instant: one key wins
+    opened = dossier_of(tx.conn, keys, box_id)
+    assert opened is not None
+    return opened
 
 
 # ---------------------------------------------------------------- filing

@@ -32,10 +32,13 @@ class Fault(Exception):
 
 
 def check_pdf(data: bytes, _: dict[str, Any]) -> Answer:
-    """Opens the document and loads its first page."""
+    """Opens the document, draws its first page small and reads its text: what a reader of the page will cost, paid once here."""
     document = _open_pdf(data)
     try:
-        document[0].get_size()
+        _render(document, 0, 100)
+        document[0].get_textpage().get_text_bounded()
+    except MemoryError:
+        raise
     except Exception as cause:
         raise Fault("broken") from cause
     return {"pages": len(document)}, b""

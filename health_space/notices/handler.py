@@ -7,6 +7,7 @@ dies between the relay's answer and ours. Addresses never appear in a log or a r
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection
@@ -40,14 +41,17 @@ class Notifier:
         if people is None:
             return Done()
         targets = payload.get("targets", [])
-        await self._db.write(operations.ring, self._keys, box_id, kind, targets, job.id, job.created_at)
+        cause = _cause(job, box_id, kind, targets)
+        await self._db.write(operations.ring, self._keys, box_id, kind, targets, cause, job.created_at)
         if not people:
             # A letter is owed when no address is known: the row says so, the operator's print run will read it.
-            await self._db.write(operations.note_mail, job.id, "no_address")
+            await self._db.write(operations.note_mail, cause, "no_address")
             return Done()
-        return await self._write_to(people, kind, payload, job)
+        return await self._write_to(people, kind, payload, job, cause)
 
-    async def _write_to(self, people: list[Addressee], kind: Kind, payload: dict[str, Any], job: Job) -> Answer:
+    async def _write_to(
+        self, people: list[Addressee], kind: Kind, payload: dict[str, Any], job: Job, cause: bytes
+    ) -> Answer:
         done: list[str] = payload.get("done", [])
         for person in people:
             if person.email in done:
@@ -56,13 +60,19 @@ class Notifier:
             try:
                 await self._send(person.email, words.subject, words.text)
             except Exception as error:
-                return await self._later(type(error).__name__, {**payload, "done": done}, job)
+                return await self._later(type(error).__name__, {**payload, "done": done}, job, cause)
             done = [*done, person.email]
-        await self._db.write(operations.note_mail, job.id, "sent")
+        await self._db.write(operations.note_mail, cause, "sent")
         return Done()
 
-    async def _later(self, reason: str, payload: dict[str, Any], job: Job) -> Answer:
+    async def _later(self, reason: str, payload: dict[str, Any], job: Job, cause: bytes) -> Answer:
         if job.attempts >= TRIES:
-            await self._db.write(operations.note_mail, job.id, "failed")
+            await self._db.write(operations.note_mail, cause, "failed")
             return GiveUp(reason)
         return Retry(BACKOFF[min(job.attempts, len(BACKOFF)) - 1], reason, payload)
+
+
+def _cause(job: Job, box_id: int, kind: Kind, targets: list[str]) -> bytes:
+    """Names the job for good. Its id alone does not: SQLite gives the id of a job that is done and deleted to the next one."""
+    text = f"{job.id} {job.created_at} {box_id} {kind.value} {targets}"
+    return sha256(text.encode()).digest()[:16]

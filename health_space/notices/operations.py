@@ -28,10 +28,10 @@ class Notice:
 
 
 def ring(
-    tx: Transaction, keys: KeyRing, box_id: int, kind: Kind, targets: Sequence[str], job_id: int, now: int
+    tx: Transaction, keys: KeyRing, box_id: int, kind: Kind, targets: Sequence[str], cause: bytes, now: int
 ) -> None:
-    """One entry per target, or one without; a second call for the same job adds nothing."""
-    if tx.conn.execute(select(notices.c.id).where(notices.c.job_id == job_id).limit(1)).first() is not None:
+    """One entry per target, or one without; a second call for the same cause adds nothing."""
+    if tx.conn.execute(select(notices.c.id).where(notices.c.cause == cause).limit(1)).first() is not None:
         return
     for number, target in enumerate(targets or [""]):
         sealed = keys.registry.seal(target.encode(), _context(box_id)) if target else None
@@ -39,7 +39,7 @@ def ring(
             "box_id": box_id,
             "kind": kind.value,
             "at": now,
-            "job_id": job_id,
+            "cause": cause,
             "number": number,
             "sealed_target": sealed,
         }
@@ -47,8 +47,8 @@ def ring(
     tx.signal(TOPIC, box_id)
 
 
-def note_mail(tx: Transaction, job_id: int, outcome: str) -> None:
-    tx.execute(update(notices).where(notices.c.job_id == job_id).values(mail=outcome))
+def note_mail(tx: Transaction, cause: bytes, outcome: str) -> None:
+    tx.execute(update(notices).where(notices.c.cause == cause).values(mail=outcome))
 
 
 def notices_of(

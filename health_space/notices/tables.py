@@ -16,9 +16,9 @@ notices = Table(
     Column("at", BigInteger, nullable=False),
     Column("read_at", BigInteger),
     Column("mail", String(12)),  # sent | no_address | not_wanted | failed; NULL: under way
-    Column("job_id", BigInteger, nullable=False),  # with `number`: a job that runs twice rings once
+    Column("cause", LargeBinary, nullable=False),  # names the job; with `number`: a job that runs twice rings once
     Column("number", Integer, nullable=False),
     Column("sealed_target", LargeBinary),
-    UniqueConstraint("job_id", "number"),
+    UniqueConstraint("cause", "number"),
     Index("notices_box", "box_id", "at"),
 )

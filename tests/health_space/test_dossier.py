@@ -1,4 +1,4 @@
-"""The dossier's operations on a real SQLite file: filing, folding, listing, the neighbour's ids, and what a stolen disk says."""
+"""The dossier's operations on SQLite and on a real PostgreSQL: filing, folding, listing, the neighbour's ids, a stolen disk."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from health_space.dossier import operations as ops
 from health_space.dossier import refusals
 from health_space.dossier.categories import LABELS, OTHER, PATIENT_TYPES, guess, types
 from health_space.profiles import operations as profiles
+from tests.support.postgres import postgres_server, postgres_url
+
+__all__ = ["postgres_server", "postgres_url"]
 
 JACQUELINE, NEIGHBOUR = 80, 81
 
@@ -24,9 +27,9 @@ JACQUELINE, NEIGHBOUR = 80, 81
 class Home:
     """A database, a blob folder and keys in one temporary folder."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, url: str = "") -> None:
         self.root = root
-        self.db = Database(f"sqlite:///{root}/db.sqlite")
+        self.db = Database(url or f"sqlite:///{root}/db.sqlite")
         metadata.create_all(self.db.engine)
         self.blobs = Blobs(FolderFiles(root / "blobs"))
         self.keys = KeyRing(os.urandom(32))
@@ -62,8 +65,16 @@ class Home:
         return found
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def home(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Home]:
+    made = Home(tmp_path, request.getfixturevalue("postgres_url") if request.param == "postgresql" else "")
+    yield made
+    made.db.close_now()
+
+
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
+def lone_home(tmp_path: Path) -> Iterator[Home]:
+    """On SQLite only: for what is read on the disk itself."""
     made = Home(tmp_path)
     yield made
     made.db.close_now()
@@ -156,7 +167,8 @@ def test_ledger_of_a_message(home: Home) -> None:
     assert home.db.read_now(refusals.refusals_of, home.keys, NEIGHBOUR) == []
 
 
-def test_a_stolen_disk_says_nothing(home: Home) -> None:
+def test_a_stolen_disk_says_nothing(lone_home: Home) -> None:
+    home = lone_home
     words = [b"Ordonnance", b"Diallo", b"cabinet.example", b"ordo.pdf", b"scanner-secret", b"coeur regulier"]
     home.file(JACQUELINE, b"coeur regulier" * 20_000)
     home.file(JACQUELINE, b"coeur regulier")

@@ -280,6 +280,15 @@ async def test_text_documents_are_shown_as_text_only(site: Site, origin: str) ->
     assert file.headers["content-type"] == "text/plain; charset=utf-8"
 
 
+async def test_a_very_long_text_is_cut_on_the_page_only(site: Site, origin: str) -> None:
+    number = await site.put(JACQUELINE, b"mot " * 500_000, "text/plain", pages=0)
+    visitor = await site.visitor(origin, JACQUELINE)
+    shown = await visitor.get(f"/documents/{number}")
+    assert "La suite du texte est dans le fichier à télécharger." in shown.words
+    assert len(shown.body) < 100_000
+    assert len((await visitor.get(f"/documents/{number}/telecharger")).body) == 2_000_000
+
+
 async def test_the_neighbours_numbers_are_like_unknown_numbers(site: Site, origin: str) -> None:
     theirs = await site.put(JACQUELINE, files.pdf())
     childs = await site.put(LOUISE, files.pdf())
@@ -348,8 +357,8 @@ async def test_refused_attachments_are_named_for_a_month(site: Site, origin: str
 # ---------------------------------------------------------------- notifications
 async def ring(site: Site, box: int, kind: Kind, targets: list[str], job_id: int, outcome: str = "sent") -> None:
     def write(tx: Transaction) -> None:
-        bell.ring(tx, site.keys, box, kind, targets, job_id, site.now)
-        bell.note_mail(tx, job_id, outcome)
+        bell.ring(tx, site.keys, box, kind, targets, b"%d" % job_id, site.now)
+        bell.note_mail(tx, b"%d" % job_id, outcome)
 
     await site.db.write(write)
 

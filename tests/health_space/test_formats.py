@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -167,6 +168,34 @@ async def test_a_reader_that_hangs_is_killed_and_the_next_file_is_served() -> No
         assert isinstance(await pool.accept(files.pdf()), Accepted)
     finally:
         await pool.close()
+
+
+def pdf_bomb(megabytes: int = 150) -> bytes:
+    """A page whose content stream swells a thousandfold, and says it is text."""
+    stream = zlib.compress(b"(" + b" " * 1_000_000 * megabytes + b") Tj", 9)
+    head = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+    sheet = b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R>>endobj\n"
+    body = b"4 0 obj<</Filter/FlateDecode/Length %d>>stream\n" % len(stream) + stream + b"\nendstream endobj\n"
+    return head + sheet + body + b"trailer<</Root 1 0 R/Size 9>>\n%%EOF\n"
+
+
+async def test_a_pdf_that_swells_costs_a_worker_at_most() -> None:
+    pool = Readers(workers=1, seconds=1.5)
+    bomb = pdf_bomb()
+    assert len(bomb) < 1_000_000
+    try:
+        assert await pool.accept(bomb) == Refused(reasons.TOO_SLOW)
+        assert isinstance(await pool.page(files.pdf(), "application/pdf", 0), Page)
+    finally:
+        await pool.close()
+
+
+@pytest.mark.parametrize("box", ["0 0 1 9000000", "0 0 9000000 1", "0 0 0 0", "5 5 1 1", "0 0 1e30 1e30"])
+async def test_pages_of_absurd_shapes(readers: Readers, box: str) -> None:
+    answer = await readers.page(files.pdf().replace(b"0 0 595 842", box.encode()), "application/pdf", 0)
+    assert isinstance(answer, Page | Refused)
+    if isinstance(answer, Page):
+        assert answer.width * answer.height <= 30_000_000
 
 
 async def test_pages_and_text(readers: Readers) -> None:

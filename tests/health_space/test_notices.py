@@ -118,11 +118,20 @@ async def test_no_address_and_opposed(db: Database, keys: KeyRing) -> None:
     assert (entry.box_id, entry.mail) == (NOBODY, "no_address")
 
 
+async def test_a_job_number_given_again_is_another_job(db: Database, keys: KeyRing) -> None:
+    notifier = Notifier(db, keys, addressees, Outbox().send)
+    payload = {"box_id": JACQUELINE, "kind": "message"}
+    await notifier(payload, Job(7, "notify", 1, 1_000, 1_000))
+    await notifier(payload, Job(7, "notify", 1, 1_001, 1_001))
+    await notifier({**payload, "kind": "document"}, Job(7, "notify", 1, 1_001, 1_001))
+    assert await db.read(ops.unread, [JACQUELINE]) == 3
+
+
 async def test_reading_and_the_neighbour(db: Database, keys: KeyRing) -> None:
     def write(tx: Transaction) -> None:
-        ops.ring(tx, keys, JACQUELINE, Kind.MESSAGE, [], 1, 10)
-        ops.ring(tx, keys, JACQUELINE, Kind.DOCUMENT, ["/documents/4"], 2, 20)
-        ops.ring(tx, keys, NEIGHBOUR, Kind.MESSAGE, [], 3, 30)
+        ops.ring(tx, keys, JACQUELINE, Kind.MESSAGE, [], b"1", 10)
+        ops.ring(tx, keys, JACQUELINE, Kind.DOCUMENT, ["/documents/4"], b"2", 20)
+        ops.ring(tx, keys, NEIGHBOUR, Kind.MESSAGE, [], b"3", 30)
 
     await db.write(write)
     [theirs] = await db.read(ops.notices_of, keys, [NEIGHBOUR])

@@ -15,6 +15,7 @@ from health_space.dossier.operations import Document, Dossier, Origin
 from health_space.dossier.pages.access import KINDS, document_of
 
 PAGES_SHOWN = 4  # images per page: what a telephone can carry
+TEXT_SHOWN = 60_000  # characters: thirty pages of text; the rest is in the file
 BANNERS = {
     "ajoute": "Le document est ajouté à vos documents.",
     "deja": "Ce document était déjà dans vos documents. Rien n’a été ajouté.",
@@ -39,7 +40,8 @@ async def page(visit: Visit, deps: Deps) -> Response:
         document=document,
         rows=_details(document),
         day=calendar_date(document.act_date),
-        text="" if isinstance(text, Refused) else text,
+        text="" if isinstance(text, Refused) else text[:TEXT_SHOWN],
+        cut=not isinstance(text, Refused) and len(text) > TEXT_SHOWN,
         unreadable=isinstance(text, Refused) and document.pages == 0,
         shown=shown,
         page=number,
