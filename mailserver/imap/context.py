@@ -114,7 +114,11 @@ class Context:
         # Watching begins before the look: a change in between is seen twice rather than never.
         self._unwatch = self.store.watch(folder.id, self.inbox.wake)
         self.inbox.woken = False
-        status, rows = await self.store.rows(folder.id)
+        try:
+            status, rows = await self.store.rows(folder.id)
+        except BaseException:
+            self.deselect()
+            raise
         self.view = FolderView(folder, read_only, status, rows)
         return self.view
 

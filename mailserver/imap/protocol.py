@@ -132,7 +132,8 @@ class ImapProtocol(Protocol):
 
     def leave(self, text: str) -> None:
         """Ends the connection, telling the client why."""
-        self.transport.write(bytes(Bye(text)))
+        if self.session.at_rest:  # elsewhere the words would land inside an answer
+            self.transport.write(bytes(Bye(text)))
         if self._task is not None:
             self._task.cancel()
 

@@ -70,6 +70,11 @@ class ImapSession:
         """Octets received that no command has taken yet."""
         return self.context.inbox.framer.backlog
 
+    @property
+    def at_rest(self) -> bool:
+        """Everything is said and the client's turn has come (IDLE included)."""
+        return self.context.inbox.waiting
+
     def tls_started(self) -> None:
         self.context.inbox.framer.clear()
         self.context.tls, self.context.start_tls = True, False

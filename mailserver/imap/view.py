@@ -58,9 +58,6 @@ class FolderView:
         texts = {system: flag_text(system, NO_KEYWORDS) for system in set(self.system)}
         return [texts[self.system[i]] for i in indices]
 
-    def is_gone(self, index: int) -> bool:
-        return self.uids[index] in self._gone
-
     def first_unseen(self) -> int | None:
         """The message number for SELECT's UNSEEN."""
         return next((i + 1 for i, system in enumerate(self.system) if not system & Flag.SEEN), None)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mailserver.imap.grammar import Cursor
 from mailserver.imap.sequences import SequenceSet
+from mailserver.imap.wire import astring
 
 ITEMS = frozenset(
     (b"UID", b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE", b"MODSEQ", b"ENVELOPE", b"BODY", b"BODYSTRUCTURE")
@@ -149,6 +150,6 @@ def _odd_field_name(name: bytes) -> bool:
 def _label(section: Section) -> bytes:
     text = section.text.encode("ascii")
     if section.fields:
-        text += b" (" + b" ".join(section.fields) + b")"
+        text += b" (" + b" ".join(map(astring, section.fields)) + b")"
     dot = b"." if section.part and text else b""
     return b"BODY[" + section.part.encode("ascii") + dot + text + b"]"

@@ -1,0 +1,277 @@
+"""What transcripts cannot say well: sizes, waits, our own faults, lost signals, and answers checked against slow references."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailserver.imap import search as searching
+from mailserver.imap.commands.search import (
+    All,
+    And,
+    Arrived,
+    Body,
+    HasFlag,
+    HasKeyword,
+    Header,
+    Key,
+    ModSeq,
+    Not,
+    Or,
+    SizeIn,
+    Text,
+)
+from mailserver.imap.session import WRITE
+from mailserver.imap.view import FolderView
+from mailserver.mime import scan
+from mailserver.store.api import Flag, Flags, Folder, FolderStatus, NewMessage, Row
+from mailserver.store.memory import MemoryMailStore
+from tests.mailserver.imap.player import BOX, DAY, MIXED, Connection, connect, inbox_of, mail, new_store
+
+
+# ---------------------------------------------------------------- sign-in
+async def test_a_wrong_password_is_answered_after_the_wait_that_the_check_asked_for() -> None:
+    connection = await connect(await new_store())
+    assert b"[AUTHENTICATIONFAILED]" in await connection.ask(b"a LOGIN bob wrong")
+    assert connection.slept == [2.0]
+    await connection.close()
+
+
+# ---------------------------------------------------------------- our own faults
+class Broken(MemoryMailStore):
+    async def status(self, folder_id: int) -> FolderStatus:
+        raise RuntimeError("Jacqueline Durand, 2 55 07 75 056 001 05")
+
+
+async def test_our_fault_answers_one_sentence_and_logs_nothing_personal(caplog: pytest.LogCaptureFixture) -> None:
+    store = Broken()
+    await store.open_box(BOX)
+    connection = await connect(store, "signed in")
+    said = await connection.ask(b"a STATUS INBOX (MESSAGES)")
+    assert said == b"a NO [SERVERBUG] internal error\r\n"
+    assert "RuntimeError" in caplog.text
+    assert "Jacqueline" not in caplog.text
+    assert await connection.ask(b"b NOOP") == b"b OK NOOP completed\r\n"
+    await connection.close()
+
+
+async def test_a_line_too_long_is_bad_and_the_session_goes_on() -> None:
+    connection = await connect(await new_store(), "signed in")
+    said = await connection.ask(b"a LIST " + b"x" * 200_000)
+    assert said == b"a BAD line too long\r\n"
+    assert await connection.ask(b"b NOOP") == b"b OK NOOP completed\r\n"
+    await connection.close()
+
+
+async def test_a_full_mailbox_is_said_before_the_octets_come() -> None:
+    store = MemoryMailStore(limit=300_000)
+    await store.open_box(BOX)
+    connection = Connection(store)
+    connection.session.context.settings = connection.session.context.settings.__class__()
+    await connection.ask(b"x LOGIN bob {7+}\r\n" + "sésame".encode())
+    assert await connection.ask(b"a APPEND INBOX {300001}") == b"a NO [OVERQUOTA] the mailbox is full\r\n"
+    assert b"+ OK" in await connection.ask(b"b APPEND INBOX {299000}")
+    assert b"b OK" in await connection.ask(b"x" * 299_000)
+    assert b"c NO [OVERQUOTA]" in await connection.ask(b"c APPEND INBOX {2000+}\r\n" + b"x" * 2000)
+    await connection.close()
+
+
+# ---------------------------------------------------------------- news without signal
+class Deaf(MemoryMailStore):
+    """Its signals are lost."""
+
+    def watch(self, folder_id: int, wake: Callable[[], None]) -> Callable[[], None]:
+        return lambda: None
+
+
+@pytest.mark.parametrize("command", [b"a NOOP", b"a IDLE"])
+async def test_a_lost_signal_costs_one_poll_not_the_news(command: bytes) -> None:
+    """Dovecot's hibernating connections lost EXISTS under load (chatmail): the table is the truth."""
+    store = Deaf()
+    await store.open_box(BOX)
+    connection = await connect(store, "selected")
+    await store.append(await inbox_of(store), [NewMessage(mail(1))])
+    assert b"* 1 EXISTS" in await connection.ask(command)
+    await connection.close()
+
+
+async def test_a_session_that_ends_watches_nothing_any_more() -> None:
+    store = await new_store()
+    assert isinstance(store, MemoryMailStore)
+    inbox = await inbox_of(store)
+    connection = await connect(store, "selected")
+    assert len(store._watchers[inbox]) == 1
+    await connection.ask(b"a SELECT Archives")
+    assert store._watchers[inbox] == []
+    await connection.close()
+    assert all(not watchers for watchers in store._watchers.values())
+
+
+# ---------------------------------------------------------------- bulk
+async def test_a_large_answer_comes_in_writes_of_64_kilobytes() -> None:
+    """gromox 214: UID FETCH 1:59029 blew the memory up."""
+    store = await new_store()
+    await store.append(await inbox_of(store), [NewMessage(mail(1), Flags(), DAY)] * 5000)
+    connection = await connect(store, "selected")
+    connection.pieces.clear()
+    said = await connection.ask(b"a UID FETCH 1:* (UID FLAGS INTERNALDATE ENVELOPE)")
+    assert len(said) > 20 * WRITE
+    assert max(map(len, connection.pieces)) == WRITE
+    assert len(re.findall(rb"\* \d+ FETCH \(UID", said)) == 5000
+    assert said.endswith(b"a OK FETCH completed\r\n")
+    await connection.close()
+
+
+@pytest.mark.parametrize("size", [10, 65_536, 65_537, 1_000_000])
+async def test_slices_of_a_body_are_the_slices_of_the_message(size: int) -> None:
+    """iOS reads parts 10,024 octets at a time (james-project 2740)."""
+    content = b"Subject: x\r\n\r\n" + bytes(33 + i % 90 for i in range(size))
+    store = await new_store()
+    await store.append(await inbox_of(store), [NewMessage(content)])
+    connection = await connect(store, "selected")
+    assert content in await connection.ask(b"a FETCH 1 BODY.PEEK[]")
+    for offset in (0, 1, 10_024, size - 5, size + 14, size + 99):
+        said = await connection.ask(b"a FETCH 1 (BODY.PEEK[]<%d.10024> UID)" % max(offset, 0))
+        wanted = content[max(offset, 0) :][:10024]
+        assert b"BODY[]<%d> {%d}\r\n%b" % (max(offset, 0), len(wanted), wanted) in said
+        assert said.endswith(b")\r\na OK FETCH completed\r\n")
+    await connection.close()
+
+
+async def test_every_section_that_the_card_names_is_answered_with_its_octets() -> None:
+    extra, body = MIXED
+    content = mail(1, "mixed", body, extra)
+    store = await new_store()
+    await store.append(await inbox_of(store), [NewMessage(content)])
+    connection = await connect(store, "selected")
+    for section, offsets in scan(content).card().parts.items():
+        said = await connection.ask(f"a FETCH 1 BODY.PEEK[{section}]".encode())
+        wanted = content[offsets.body : offsets.end]
+        assert b"BODY[%b] {%d}\r\n%b" % (section.encode(), len(wanted), wanted) in said
+    await connection.close()
+
+
+class Vanishing(MemoryMailStore):
+    """Its messages go away after `pieces` reads."""
+
+    pieces = 0
+
+    async def content(self, folder_id: int, uid: int, offset: int = 0, length: int | None = None) -> bytes | None:
+        self.pieces -= 1
+        return None if self.pieces < 0 else await super().content(folder_id, uid, offset, length)
+
+
+@pytest.mark.parametrize(("pieces", "closed"), [(0, False), (1, True)])
+async def test_a_message_that_goes_away_while_it_is_read(pieces: int, closed: bool) -> None:
+    """Before its literal began it is left out; inside, only closing the connection is honest."""
+    store = Vanishing()
+    await store.open_box(BOX)
+    await store.append(await inbox_of(store), [NewMessage(b"Subject: x\r\n\r\n" + b"y" * 600_000)])
+    connection = await connect(store, "selected")
+    store.pieces = pieces
+    said = await connection.ask(b"a FETCH 1 BODY.PEEK[]")
+    assert connection.closed is closed
+    assert (said == b"a OK [EXPUNGEISSUED] FETCH completed\r\n") is not closed
+    await connection.close()
+
+
+# ---------------------------------------------------------------- SEARCH against a slow reference
+KEYWORDS = ("junk", "vu")
+LEAVES: st.SearchStrategy[Key] = st.one_of(
+    st.just(All()),
+    st.sampled_from([HasFlag(Flag.SEEN), HasFlag(Flag.DELETED), HasKeyword("vu"), ModSeq(3), SizeIn(above=2)]),
+    st.builds(Arrived, st.one_of(st.none(), st.integers(0, 5)), st.one_of(st.none(), st.integers(0, 5))),
+    st.builds(Text, st.sampled_from("abc")),
+    st.builds(Body, st.sampled_from("abc")),
+    st.builds(Header, st.just("subject"), st.sampled_from(["", "a", "b"])),
+)
+KEYS = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.builds(Not, inner),
+        st.builds(And, st.lists(inner, max_size=3).map(tuple)),
+        st.builds(Or, st.lists(inner, min_size=2, max_size=2).map(tuple)),
+    ),
+    max_leaves=8,
+)
+MESSAGE = st.tuples(
+    st.integers(0, 31), st.booleans(), st.integers(1, 5), st.text("abc", max_size=3), st.text("abc", max_size=3)
+)
+
+
+def holds(key: Key, row: Row, header: str, body: str) -> bool:
+    match key:
+        case All():
+            return True
+        case HasFlag(flag):
+            return flag in row.flags.system
+        case HasKeyword(keyword):
+            return keyword in row.flags.keywords
+        case ModSeq(value):
+            return row.modseq >= value
+        case SizeIn(above, _):
+            return above is not None and row.size > above
+        case Arrived(start, end):
+            return (start is None or start <= row.internal_date) and (end is None or row.internal_date < end)
+        case Text(needle):
+            return needle in header or needle in body
+        case Body(needle):
+            return needle in body
+        case Header(_, needle):
+            return needle in header.removeprefix("subject:")
+        case Not(inner):
+            return not holds(inner, row, header, body)
+        case And(keys):
+            return all(holds(inner, row, header, body) for inner in keys)
+        case Or(keys):
+            return any(holds(inner, row, header, body) for inner in keys)
+    raise AssertionError(key)
+
+
+class Texts(MemoryMailStore):
+    def __init__(self, texts: dict[int, tuple[str, str]]) -> None:
+        super().__init__()
+        self._by_uid = texts
+
+    async def texts(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, str, str]]:
+        for uid in uids:
+            yield uid, *self._by_uid[uid]
+
+
+@settings(max_examples=300)
+@given(KEYS, st.lists(MESSAGE, max_size=6))
+async def test_search_finds_what_the_words_mean(key: Key, messages: list[tuple[int, bool, int, str, str]]) -> None:
+    rows, texts = [], {}
+    for uid, (system, keyword, number, subject, body) in enumerate(messages, 1):
+        flags = Flags(Flag(system), frozenset(("vu",)) if keyword else frozenset())
+        rows.append(Row(uid, number, flags, number, number))
+        texts[uid] = (f"subject:{subject}", body)
+    view = FolderView(Folder(1, 1, "INBOX", 1), False, FolderStatus(len(rows), 0, 0, 99, 1, 9, 0), rows)
+    found = await searching.search(Texts(texts), view, key)
+    assert found == [i for i, row in enumerate(rows) if holds(key, row, *texts[row.uid])]
+
+
+async def test_texts_are_not_read_when_columns_decide() -> None:
+    class Unread(Texts):
+        async def texts(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, str, str]]:
+            raise AssertionError("read")
+            yield 0, "", ""
+
+    row = Row(1, 1, Flags(Flag.SEEN), 0, 1)
+    view = FolderView(Folder(1, 1, "INBOX", 1), False, FolderStatus(1, 0, 0, 2, 1, 1, 0), [row])
+    assert await searching.search(Unread({}), view, And((Text("x"), Not(HasFlag(Flag.SEEN))))) == []
+    assert await searching.search(Unread({}), view, Or((Text("x"), HasFlag(Flag.SEEN)))) == [0]
+
+
+@pytest.mark.parametrize(
+    ("date", "day"),
+    [("Mon, 1 Jun 2026 23:30:00 -0500", 1), ("1 Jun 2026 00:10:00 +0200", 1), ("nonsense", None), ("", None)],
+)
+def test_the_sent_date_is_the_senders_day(date: str, day: int | None) -> None:
+    wanted = None if day is None else int(datetime(2026, 6, day, tzinfo=UTC).timestamp())
+    assert searching._sent_day(f"subject: x\ndate: {date.casefold()}\n") == wanted
