@@ -1,4 +1,4 @@
-"""sd_notify(3): tells whoever started us that the doors are open, or that we are closing them. systemd listens; so does the demo."""
+"""sd_notify(3): tells who started us that the doors are open, or closing. systemd listens; so does the demo."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
+import citizen_inbox.tables
 import foundation.tables
 import foundation.web.tables
 import health_space.dossier.tables

@@ -222,6 +222,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("folder_id", "uid"),
     )
     op.create_table(
+        "sent_prescriptions",
+        sa.Column("id", sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"), nullable=False),
+        sa.Column("box_id", sa.BigInteger(), nullable=False),
+        sa.Column("document_id", sa.BigInteger(), nullable=False),
+        sa.Column("thread_id", sa.BigInteger(), nullable=True),
+        sa.Column("relayed", sa.Boolean(), nullable=False),
+        sa.Column("sent_at", sa.BigInteger(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("sent_prescriptions", schema=None) as batch_op:
+        batch_op.create_index("sent_prescriptions_box", ["box_id", "sent_at"], unique=False)
+
+    op.create_table(
         "web_kept_forms",
         sa.Column("person", sa.BigInteger(), nullable=False),
         sa.Column("path_hash", sa.LargeBinary(length=16), nullable=False),
@@ -375,6 +389,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_web_kept_forms_kept_at"))
 
     op.drop_table("web_kept_forms")
+    with op.batch_alter_table("sent_prescriptions", schema=None) as batch_op:
+        batch_op.drop_index("sent_prescriptions_box")
+
+    op.drop_table("sent_prescriptions")
     op.drop_table("search_texts")
     with op.batch_alter_table("notices", schema=None) as batch_op:
         batch_op.drop_index("notices_box")

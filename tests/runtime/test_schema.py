@@ -1,0 +1,49 @@
+"""The migrations lead exactly to the tables that the packages declare."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, make_url, text
+
+from runtime import schema
+from tests.support.postgres import postgres_server  # noqa: F401  a fixture
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def difference(url: str) -> list[object]:
+    schema.upgrade(url)
+    schema.upgrade(url)  # a second start changes nothing
+    engine = create_engine(url)
+    with engine.connect() as conn:
+        found = compare_metadata(MigrationContext.configure(conn), schema.METADATA)
+    engine.dispose()
+    return [one for one in found if "test_" not in str(one)]  # tables that tests declare for themselves
+
+
+def test_a_migrated_sqlite_database_is_the_declared_one(tmp_path: Path) -> None:
+    assert difference(f"sqlite:///{tmp_path}/t.db") == []
+
+
+def test_a_migrated_postgresql_database_is_the_declared_one(postgres_server: str) -> None:  # noqa: F811
+    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as conn:
+        conn.execute(text("DROP DATABASE IF EXISTS migrated"))
+        conn.execute(text("CREATE DATABASE migrated"))
+    admin.dispose()
+    url = make_url(postgres_server).set(database="migrated")
+    assert difference(url.render_as_string(hide_password=False)) == []
+
+
+def test_every_table_module_is_known_to_the_schema() -> None:
+    declared = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in ROOT.glob("*/**/tables.py")
+        if path.relative_to(ROOT).parts[0] not in (".venv", "tests")
+    }
+    assert declared
+    assert declared <= set(sys.modules)
