@@ -1,0 +1,101 @@
+"""What delivery promised to tell the sender: handlers of the jobs `bounce` and `confirm` (payloads: `promises`).
+
+A notice is one more message through the one door, behind the null reverse path: to a mailbox of ours it is stored, to another
+operator's it is relayed. A handler may run twice; its Message-ID is made from the job, so both are the same message.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from foundation.blobs import BlobRef
+from foundation.clock import HOUR
+from foundation.jobs import Answer, Done, GiveUp, Job, Retry
+from mailserver.delivery.api import Acceptor, Door, Envelope, Fate, Recipient, Sender
+from mailserver.delivery.space import Space
+from mailserver.outbound.compose import Office, confirmation
+from mailserver.outbound.report import MAX_HEADER_RETURNED, Action, Told, report
+from mssante.reasons import NO_RULE, REASONS, Reason
+
+TRY_AGAIN = HOUR
+TRIES = 72  # the sender's own mailbox is full: as long as we would try a message
+
+
+class Notices:
+    """Register `bounce` and `confirm` with `foundation.jobs`."""
+
+    def __init__(self, space: Space, office: Office, acceptor: Acceptor) -> None:
+        self._space = space
+        self._office = office
+        self._acceptor = acceptor
+
+    def register(self) -> None:
+        self._space.jobs.handle("bounce", self.bounce)
+        self._space.jobs.handle("confirm", self.confirm)
+
+    async def bounce(self, payload: dict[str, Any], job: Job) -> Answer:
+        name, key, size = payload["blob"]
+        original = await self._space.db.read(self._header, BlobRef(name, bytes.fromhex(key), size))
+        content = report(
+            self._office,
+            payload["reverse_path"],
+            [_told(one) for one in payload["recipients"]],
+            original,
+            token=f"bounce-{job.id}",
+            now=job.now,
+            arrived_at=payload["created_at"],
+            envid=payload["envid"],
+        )
+        return await self._send(payload["reverse_path"], content, job)
+
+    async def confirm(self, payload: dict[str, Any], job: Job) -> Answer:
+        content = confirmation(
+            self._office,
+            payload["to"],
+            payload["what"],
+            payload["citizens"],
+            payload["subject"],
+            token=f"confirm-{job.id}",
+            now=job.now,
+        )
+        return await self._send(payload["to"], content, job)
+
+    def _header(self, conn: Connection, ref: BlobRef) -> bytes:
+        try:
+            return self._space.blobs.read(conn, ref, 0, MAX_HEADER_RETURNED)
+        except KeyError:  # swept: the notice is still owed
+            return b""
+
+    async def _send(self, to: str, content: bytes, job: Job) -> Answer:
+        envelope = Envelope(Sender(Door.SYSTEM), "", (Recipient(to, frozenset({"NEVER"})),))
+        outcome = await self._acceptor.accept(envelope, self._space.blobs.prepare(content))
+        verdict = outcome.verdicts[0]
+        if verdict.fate is not Fate.REFUSED:
+            return Done()
+        reason = verdict.reason or NO_RULE
+        if reason.permanent or job.attempts >= TRIES:
+            return GiveUp(reason.name)
+        return Retry(TRY_AGAIN, reason.name)
+
+
+def _told(one: dict[str, Any]) -> Told:
+    if one["action"] == "delivered":
+        return Told(one["address"], Action.DELIVERED, "2.0.0", orcpt=one["orcpt"])
+    reason, detail = REASONS.get(one["reason"], NO_RULE), one["detail"]
+    french, english = reason.in_french(detail), reason.in_english(detail)
+    if not reason.permanent:
+        french = f"{_first_sentence(french)} Envoyez-lui ce message de nouveau plus tard."
+        english = f"{_first_sentence(english)} Send them this message again later."
+    return Told(one["address"], Action.FAILED, _final_status(reason), french, english, one["orcpt"])
+
+
+def _final_status(reason: Reason) -> str:
+    """A report of failure is final: 4.2.2 at the door becomes 5.2.2 here (RFC 3464 2.3.4)."""
+    return "5" + reason.enhanced[1:]
+
+
+def _first_sentence(text: str) -> str:
+    """The door promises another try; nobody tries again for one recipient among several."""
+    return text.partition(". ")[0].rstrip(".") + "."

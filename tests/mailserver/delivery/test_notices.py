@@ -1,0 +1,125 @@
+"""Promises kept: bounces and confirmations arrive, once, readable, and without answering each other."""
+
+from __future__ import annotations
+
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any, cast
+
+import pytest
+
+from foundation.clock import HOUR
+from foundation.jobs import counts
+from mailserver.delivery.api import Recipient
+from mailserver.delivery.notices import Notices
+from mailserver.outbound.compose import Office
+from tests.mailserver.delivery.conftest import CITIZEN, DOCTOR, PEER, SERVICE, World, mail
+
+OFFICE = Office("mail.cabinet.example", "postmaster@cabinet.example", product_number="PRODUIT-42")
+
+
+@pytest.fixture(autouse=True)
+async def _handlers(world: World) -> None:
+    Notices(world.space, OFFICE, world.delivery).register()
+
+
+def read(content: bytes) -> EmailMessage:
+    return cast(EmailMessage, message_from_bytes(content, policy=policy.default))
+
+
+def words(message: EmailMessage) -> str:
+    body = message.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
+
+
+async def states(world: World) -> dict[Any, int]:
+    return await world.space.db.read(counts)
+
+
+async def test_a_bounce_reaches_its_sender_with_reason_and_machine_part(world: World) -> None:
+    lost = Recipient("nobody@cabinet.example", orcpt="rfc822;nobody@old.example")
+    await world.send(DOCTOR, [SERVICE, lost], mail(DOCTOR, SERVICE, subject="Avis"), envid="env-7")
+    assert await world.space.jobs.drain() == 1
+    stored = await world.last(DOCTOR)
+    assert stored.startswith(b"Return-Path: <>\r\n")
+    assert stored.count(b"X-MSS-NIL:") == 2, "ours once, and once in the header given back"
+    bounce = read(stored)
+    assert bounce.get_content_type() == "multipart/report"
+    assert "n'existe pas" in words(bounce)
+    assert "Avis" in words(bounce)
+    _, machine, returned = bounce.iter_parts()
+    fields = machine.as_string()
+    for line in (
+        "Original-Envelope-Id: env-7",
+        "Original-Recipient: rfc822;nobody@old.example",
+        "Final-Recipient: rfc822; nobody@cabinet.example",
+        "Action: failed",
+        "Status: 5.1.1",
+    ):
+        assert line in fields
+    assert "Subject: Avis" in returned.as_string()
+    assert "Texte" not in returned.as_string(), "the header only"
+    assert await states(world) == {}, "told once, nothing left"
+
+
+async def test_a_full_mailbox_is_final_for_one_among_several(world: World) -> None:
+    await world.space.db.write(world.space.mailboxes.set_quota, world.ids[SERVICE], 10)
+    await world.send(DOCTOR, [SERVICE, CITIZEN], mail(DOCTOR, SERVICE))
+    world.space.jobs.handle("notify", _done)
+    await world.space.jobs.drain()
+    bounce = read(await world.last(DOCTOR))
+    assert "est pleine. Envoyez-lui ce message de nouveau plus tard." in words(bounce)
+    assert "Status: 5.2.2" in bounce.as_string()
+
+
+async def test_success_when_asked(world: World) -> None:
+    await world.send(DOCTOR, [Recipient(SERVICE, frozenset({"SUCCESS"}))], mail(DOCTOR, SERVICE))
+    await world.space.jobs.drain()
+    assert "Action: delivered" in (await world.last(DOCTOR)).decode()
+
+
+async def test_the_confirmation_of_a_command_crosses_to_the_other_operator(world: World) -> None:
+    await world.send(PEER, CITIZEN, mail(PEER, CITIZEN, "[FIN]", ""))
+    assert [kind for kind, _ in await world.jobs()] == ["confirm"]
+    await world.space.jobs.drain()
+    [(kind, payload)] = await world.jobs()
+    assert (kind, payload["reverse_path"], payload["domain"]) == ("relay", "", "hopital.example")
+    assert payload["recipients"] == [{"address": PEER, "notify": ["NEVER"], "orcpt": None}]
+
+
+async def test_the_confirmation_shows_the_header_for_next_time(world: World) -> None:
+    world.space.jobs.handle("notify", _done)
+    await world.send(DOCTOR, CITIZEN, mail(DOCTOR, CITIZEN, "[FIN] Bilan", "Contenu"))
+    await world.space.jobs.drain()
+    notice = read(await world.last(DOCTOR))
+    assert "X-MSS-MES: FIN" in words(notice)
+    assert "sans la mention [FIN]" in words(notice)
+    assert notice["Auto-Submitted"] == "auto-replied"
+    assert len(await world.rows(DOCTOR)) == 1
+
+
+async def test_a_notice_that_cannot_be_delivered(world: World) -> None:
+    """Full: again later. Gone: given up, visible to the operator. Never a notice about the notice."""
+    await world.send(DOCTOR, [SERVICE, "nobody@cabinet.example"], mail(DOCTOR, SERVICE))
+    await world.space.db.write(world.space.mailboxes.set_quota, world.ids[DOCTOR], 0)
+    await world.space.jobs.drain()
+    assert await states(world) == {("bounce", "waiting"): 1}
+    await world.space.db.write(world.space.mailboxes.set_quota, world.ids[DOCTOR], 1 << 20)
+    world.now += HOUR
+    await world.space.jobs.drain()
+    assert await states(world) == {}
+    assert len(await world.rows(DOCTOR)) == 1
+
+    await world.send("gone@hopital.example", [SERVICE, "nobody@cabinet.example"], mail(PEER, SERVICE))
+    await world.jobs()
+    untrusting = {"hopital.example"}
+    object.__setattr__(world.space, "trusted", lambda domain: domain not in untrusting)
+    await world.space.jobs.drain()
+    assert await states(world) == {("bounce", "failed"): 1}
+
+
+async def _done(payload: dict[str, Any], job: Any) -> Any:
+    from foundation.jobs import Done
+
+    return Done()
