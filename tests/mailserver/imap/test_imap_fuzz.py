@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mailserver.imap.context import Settings
 from mailserver.imap.table import COMMANDS
-from tests.mailserver.imap.player import Connection, connect, new_store
+from tests.mailserver.imap.player import Connection, connect, inbox_of, new_store
 
 WORDS = st.sampled_from(
     'INBOX Archives "" * % 1 1:* 2,1 9:* * 0 4294967295 99999999999 FLAGS (FLAGS) +FLAGS -FLAGS.SILENT (\\Seen) (\\Deleted) '
@@ -77,6 +77,46 @@ async def test_half_sense(lines: list[tuple[bytes, list[str]]]) -> None:
     assert list(view.uids) == [row.uid for row in rows]
     assert [(view.system[i], view.modseqs[i]) for i in range(len(view))] == [(r.flags.system, r.modseq) for r in rows]
     await connection.close()
+
+
+class Client:
+    """Believes what it is told, as RFC 3501 7.4.1 has it, and nothing else."""
+
+    def __init__(self, connection: Connection, count: int) -> None:
+        self.connection = connection
+        self.uids: list[int | None] = [None] * count
+
+    async def ask(self, line: bytes) -> None:
+        said = await self.connection.ask(b"t " + line)
+        for number, what, uid in re.findall(rb"(?m)^\* (\d+) (EXISTS|EXPUNGE|FETCH)(?: \((?:UID (\d+))?)?", said):
+            place = int(number) - 1
+            if what == b"EXISTS":
+                assert int(number) >= len(self.uids), said
+                self.uids += [None] * (int(number) - len(self.uids))
+            elif what == b"EXPUNGE":
+                assert line.split()[0] not in (b"FETCH", b"STORE", b"SEARCH"), said
+                del self.uids[place]
+            else:
+                assert place < len(self.uids), said
+                assert not uid or self.uids[place] in (None, int(uid)), said
+                self.uids[place] = int(uid) if uid else self.uids[place]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), VALID), max_size=25))
+async def test_two_clients_never_lose_count(steps: list[tuple[bool, tuple[bytes, list[str]]]]) -> None:
+    store = await new_store("three messages")
+    clients = [Client(await connect(store, "selected"), 3) for _ in range(2)]
+    elsewhere = (b"SELECT", b"EXAMINE", b"CLOSE", b"UNSELECT", b"RENAME")
+    for which, (line, _) in steps:
+        if not line.startswith(elsewhere):
+            await clients[which].ask(line)
+    _, rows = await store.rows(await inbox_of(store))
+    for client in clients:
+        await client.ask(b"NOOP")
+        await client.ask(b"FETCH 1:* (UID)")
+        assert client.uids == [row.uid for row in rows]
+        await client.connection.close()
 
 
 @settings(max_examples=150, deadline=None)
