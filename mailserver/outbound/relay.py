@@ -1,0 +1,162 @@
+"""The handler of `relay` jobs: hands a message to the operator of its recipients, tries again, and tells the sender the verdicts.
+
+Each run does one thing whose outcome is then on disk: either a conversation with the peer, or a report to the sender. So a process
+that dies in between repeats one step only, and a recipient with a final verdict is never tried or reported again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import structlog
+
+from foundation.blobs import Blobs, PreparedBlob
+from foundation.clock import MINUTE, Clock, system_clock
+from foundation.database import Database
+from foundation.jobs import Answer, Done, GiveUp, Job, Retry
+from foundation.keys import Tampered
+from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Recipient, Sender
+from mailserver.mime import scan
+from mailserver.outbound import errand as words
+from mailserver.outbound import peer
+from mailserver.outbound.compose import Office
+from mailserver.outbound.courier import Accepted, Parcel, Result
+from mailserver.outbound.dkim import Signer, Unsignable
+from mailserver.outbound.errand import Errand
+from mailserver.outbound.peer import Problem
+from mailserver.outbound.report import report
+from mailserver.outbound.routes import NoRoute, Resolver
+from mailserver.outbound.schedule import Patience
+from mssante.operators import Route
+
+log = structlog.get_logger()
+
+HEADER = 64 * 1024  # octets read for a report: the header of the message
+REPORT_WAIT = 15 * MINUTE  # when the sender's mailbox is full or suspended
+
+Accept = Callable[[Envelope, PreparedBlob], Awaitable[Outcome]]
+
+
+class Carrier(Protocol):
+    async def deliver(self, routes: list[Route], parcel: Parcel) -> dict[str, Result]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """A `foundation.jobs` handler: `jobs.handle("relay", Relay(...))`. `signers`: by the sender's domain."""
+
+    db: Database
+    blobs: Blobs
+    resolve: Resolver
+    courier: Carrier
+    accept: Accept
+    office: Office
+    signers: Mapping[str, Signer] = field(default_factory=dict)
+    patience: Patience = field(default_factory=Patience)
+    clock: Clock = system_clock
+
+    async def __call__(self, payload: dict[str, Any], job: Job) -> Answer:
+        errand = Errand.read(payload)
+        if errand.reports:
+            return await self._report(errand, job)
+        try:
+            content = await self.db.read(self.blobs.read, errand.blob)
+        except (KeyError, Tampered):
+            return GiveUp("message_lost")
+        results = await self._carry(errand, content)
+        return self._conclude(replace(errand, tries=errand.tries + 1, urgent=_urgent(content)), results)
+
+    # ---------------------------------------------------------------- to the peer
+    async def _carry(self, errand: Errand, content: bytes) -> dict[str, Result]:
+        routes = await self.resolve(errand.domain)
+        if isinstance(routes, NoRoute):
+            problem = peer.NO_SUCH_DOMAIN if routes.permanent else peer.NO_ROUTE
+            return {one.address: problem for one in errand.recipients}
+        signed = await self._sign(errand, content)
+        parcel = Parcel(errand.reverse_path, errand.recipients, errand.domain, signed, errand.envid, errand.ret)
+        return await self.courier.deliver(routes, parcel)
+
+    async def _sign(self, errand: Errand, content: bytes) -> bytes:
+        """A message that cannot be signed is sent without: the trust space rests on certificates, not on DKIM."""
+        signer = self.signers.get((errand.reverse_path or self.office.address).rpartition("@")[2].lower())
+        if signer is not None:
+            with contextlib.suppress(Unsignable):
+                return await signer.sign(content)
+        return content
+
+    # ---------------------------------------------------------------- verdicts
+    def _conclude(self, errand: Errand, results: dict[str, Result]) -> Answer:
+        """What the results mean for each recipient, and what to do next."""
+        now, until = self.clock(), self.patience.until(errand.created_at, errand.urgent)
+        late = now >= errand.created_at + self.patience.notice and not errand.told
+        reports, waiting, problems, lost = [], [], list[Problem](), False
+        for one in errand.recipients:
+            result = results[one.address]
+            if isinstance(result, Accepted):
+                if not result.reports and words.wants(one, "SUCCESS"):
+                    reports.append(words.relayed(one, result.host))
+                continue
+            problems.append(result)
+            if result.permanent or now >= until:
+                lost = True
+                if words.wants(one, "FAILURE"):
+                    reports.append(words.failed(one, result))
+                continue
+            waiting.append(one)
+            if late and words.wants(one, "DELAY"):
+                reports.append(words.delayed(one, result, until))
+        log.info("relay", waiting=len(waiting), failed=lost, problems=sorted({one.name for one in problems}))
+        after = self.patience.wait(errand.tries, errand.created_at, now, errand.urgent, errand.told or late)
+        left = replace(errand, recipients=tuple(waiting), told=errand.told or late, due_at=now + after)
+        if reports and errand.reverse_path:  # a notice is never answered by a notice (RFC 5321 6.1)
+            return Retry(0, "report", replace(left, reports=tuple(reports)).payload())
+        if waiting:
+            return Retry(after, words.worst(problems), left.payload())
+        return GiveUp(words.worst(problems)) if lost and not errand.reverse_path else Done()
+
+    # ---------------------------------------------------------------- to the sender
+    async def _report(self, errand: Errand, job: Job) -> Answer:
+        """One report for all that is to be told now; its Message-ID is the same when this step runs twice."""
+        now = self.clock()
+        header = await self._header(errand)
+        content = report(
+            self.office,
+            errand.reverse_path,
+            errand.reports,
+            header,
+            token=f"relay-{job.id}-{errand.letters}",
+            now=now,
+            arrived_at=errand.created_at,
+            envid=errand.envid,
+        )
+        envelope = Envelope(Sender(Door.SYSTEM), "", (Recipient(errand.reverse_path),))
+        verdict = (await self.accept(envelope, self.blobs.prepare(content))).verdicts[0]
+        if verdict.fate is Fate.REFUSED:
+            later = verdict.reason is not None and not verdict.reason.permanent
+            if later and now < errand.created_at + 2 * self.patience.limit:
+                return Retry(REPORT_WAIT, "report_deferred", errand.payload())
+            if not errand.recipients:
+                return GiveUp("report_refused")
+        if not errand.recipients:
+            return Done()
+        rest = replace(errand, reports=(), letters=errand.letters + 1)
+        return Retry(max(0, errand.due_at - now), "waiting", rest.payload())
+
+    async def _header(self, errand: Errand) -> bytes:
+        """The beginning of the message; a report goes out even when the message itself is gone."""
+        try:
+            start = await self.db.read(self.blobs.read, errand.blob, 0, HEADER)
+        except (KeyError, Tampered):
+            return b""
+        return start[: scan(start).root.body]
+
+
+def _urgent(content: bytes) -> bool:
+    """Flagged urgent by its writer: told sooner when it fails (rules.md section 7)."""
+    message = scan(content)
+    values = (message.header("Priority"), message.header("Importance"), message.header("X-Priority"))
+    priority, importance, level = ((value or "").strip().lower() for value in values)
+    return priority == "urgent" or importance == "high" or level.startswith("1")

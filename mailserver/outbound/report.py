@@ -1,0 +1,186 @@
+"""Delivery reports: multipart/report of RFC 3464 (asked for as in RFC 3461), readable first.
+
+Part 1 says in French, then in English, what happened to which recipient and what to do; part 2 is for programs; part 3 gives back
+the header of the message only, whatever RET asks: a report must not make one more copy of a letter about someone's health.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage, Message
+from email.policy import SMTP
+from email.utils import format_datetime
+from enum import Enum
+
+from mailserver.mime import scan
+from mailserver.outbound.compose import NBSP, RULER, Office, notice, paragraphs
+from mssante.reasons import english_moment, french_moment
+
+MAX_HEADER_RETURNED = 16 * 1024  # octets of the returned header: enough for any real one
+
+
+class Action(Enum):
+    """RFC 3464 2.3.3."""
+
+    FAILED = "failed"
+    DELAYED = "delayed"
+    DELIVERED = "delivered"
+    RELAYED = "relayed"  # handed to an operator whose server sends no success report
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is said of one recipient; `status` as in RFC 3463, sentences without line ends, times in milliseconds."""
+
+    address: str
+    action: Action
+    status: str
+    fr: str = ""
+    en: str = ""
+    orcpt: str | None = None
+    remote_host: str | None = None
+    diagnostic: str | None = None  # the peer's reply, as it said it
+    retry_until: int | None = None
+
+
+# action -> (subject, French, English) ; {one}: one recipient or several
+_WORDS = {
+    Action.FAILED: (
+        "Non remis",
+        "Votre message n’a pas pu être remis. Voici à qui, et pourquoi\u00a0:",
+        "Your message could not be delivered. To whom, and why:",
+    ),
+    Action.DELAYED: (
+        "Retardé",
+        "Votre message n’est pas encore remis. Vous n’avez rien à faire\u00a0: nous continuons d’essayer.",
+        "Your message is not delivered yet. There is nothing to do: we keep trying.",
+    ),
+    Action.DELIVERED: ("Remis", "Votre message a été remis\u00a0:", "Your message was delivered:"),
+    Action.RELAYED: (
+        "Transmis",
+        "Votre message a été accepté par l’opérateur du destinataire, qui n’envoie pas d’avis de remise\u00a0:",
+        "Your message was accepted by the recipient’s operator, which sends no delivery report:",
+    ),
+}
+
+
+def report(
+    office: Office,
+    to: str,
+    told: Sequence[Told],
+    original: bytes,
+    *,
+    token: str,
+    now: int,
+    arrived_at: int,
+    envid: str | None = None,
+) -> bytes:
+    """One report to the sender `to` about recipients of one `original` message (its header is enough).
+
+    `told` is not empty; the first one's action gives the subject, failures first. See `compose.notice` for `token`.
+    """
+    ordered = sorted(told, key=lambda one: list(Action).index(one.action))
+    source = scan(original)
+    title = _WORDS[ordered[0].action][0]
+    subject = f"{title}{NBSP}: {source.subject}" if source.subject.strip() else f"{title}{NBSP}: votre message"
+    text = _text(ordered, source.subject.strip(), arrived_at)
+    message = notice(office, to, subject, text, token=token, now=now, answers=source.message_id)
+    message.make_mixed()
+    message.attach(_machine(office, ordered, arrived_at, envid))
+    message.attach(_returned(original[: source.root.body]))
+    message.set_type("multipart/report")
+    message.set_param("report-type", "delivery-status")
+    return message.as_bytes()
+
+
+# ---------------------------------------------------------------- for people
+def _text(told: Sequence[Told], subject: str, arrived_at: int) -> str:
+    named = f" «\u00a0{subject}\u00a0»" if subject else ""
+    groups = [(action, [one for one in told if one.action is action]) for action in Action]
+    french = [f"{_WORDS[action][1]}\n\n{_french(group)}" for action, group in groups if group]
+    english = [f"{_WORDS[action][2]}\n\n{_english(group)}" for action, group in groups if group]
+    return paragraphs(
+        "Bonjour,",
+        f"Au sujet de votre message{named} du {french_moment(arrived_at)}\u00a0:",
+        *french,
+        RULER,
+        f"About your message of {english_moment(arrived_at)}:",
+        *english,
+    )
+
+
+def _french(group: Sequence[Told]) -> str:
+    lines = []
+    for one in group:
+        lines.append(f"- {one.address}{f'{NBSP}: {one.fr}' if one.fr else ''}")
+        if one.retry_until is not None:
+            lines.append(f"  Nous essayons jusqu’au {french_moment(one.retry_until)}, puis nous vous préviendrons.")
+        if one.diagnostic:
+            lines.append(
+                f"  Réponse du serveur{f' {one.remote_host}' if one.remote_host else ''}{NBSP}: {one.diagnostic}"
+            )
+    return "\n".join(lines)
+
+
+def _english(group: Sequence[Told]) -> str:
+    lines = []
+    for one in group:
+        lines.append(f"- {one.address}{f': {one.en}' if one.en else ''}")
+        if one.retry_until is not None:
+            lines.append(f"  We keep trying until {english_moment(one.retry_until)}, then we will tell you.")
+    return "\n".join(lines)
+
+
+# ---------------------------------------------------------------- for programs
+def _machine(office: Office, told: Sequence[Told], arrived_at: int, envid: str | None) -> EmailMessage:
+    """message/delivery-status: a block for the message, one for each recipient (RFC 3464 2.2 and 2.3)."""
+    part = EmailMessage(policy=SMTP)
+    part["Content-Type"] = "message/delivery-status"
+    first = {"Original-Envelope-Id": envid, "Reporting-MTA": f"dns; {office.host}", "Arrival-Date": _date(arrived_at)}
+    part.set_payload([_block(first), *(_block(_fields(one)) for one in told)])
+    return part
+
+
+def _fields(one: Told) -> dict[str, str | None]:
+    return {
+        "Original-Recipient": one.orcpt,
+        "Final-Recipient": _typed(one.address),
+        "Action": one.action.value,
+        "Status": one.status,
+        "Remote-MTA": f"dns; {one.remote_host}" if one.remote_host else None,
+        "Diagnostic-Code": f"smtp; {one.diagnostic}" if one.diagnostic else None,
+        "Will-Retry-Until": None if one.retry_until is None else _date(one.retry_until),
+    }
+
+
+def _typed(address: str) -> str:
+    """RFC 6533 section 3: an address that is not ASCII is written with `\\x{…}` in its ASCII form."""
+    if address.isascii():
+        return f"rfc822; {address}"
+    return "utf-8; " + "".join(sign if sign.isascii() else f"\\x{{{ord(sign):X}}}" for sign in address)
+
+
+def _block(fields: dict[str, str | None]) -> Message:
+    block = Message(policy=SMTP)
+    for name, value in fields.items():
+        if value:
+            block[name] = " ".join(value.encode("ascii", "replace").decode().split())
+    return block
+
+
+def _date(at: int) -> str:
+    return format_datetime(datetime.fromtimestamp(at / 1000, UTC))
+
+
+def _returned(header: bytes) -> EmailMessage:
+    """text/rfc822-headers; raw octets above ASCII survive as 8bit."""
+    part = EmailMessage(policy=SMTP)
+    part["Content-Type"] = "text/rfc822-headers"
+    if len(header) > MAX_HEADER_RETURNED:
+        header = header[: header.rfind(b"\n", 0, MAX_HEADER_RETURNED) + 1]
+    if not header.isascii():
+        part["Content-Transfer-Encoding"] = "8bit"
+    part.set_payload(header.decode("ascii", "surrogateescape"))
+    return part

@@ -1,0 +1,28 @@
+"""When to try again, when to tell the sender of a delay, when to stop: pure arithmetic on milliseconds (rules.md section 7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from foundation.clock import HOUR, MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """`waits` after the 1st, 2nd, ... try, the last one for ever; `limit` from the arrival; `urgent_limit` for urgent mail."""
+
+    waits: tuple[int, ...] = (1 * MINUTE, 5 * MINUTE, 15 * MINUTE, 60 * MINUTE, 60 * MINUTE)
+    notice: int = 15 * MINUTE
+    limit: int = 72 * HOUR
+    urgent_limit: int = 1 * HOUR
+
+    def until(self, created_at: int, urgent: bool) -> int:
+        return created_at + (self.urgent_limit if urgent else self.limit)
+
+    def wait(self, tries: int, created_at: int, now: int, urgent: bool, told: bool) -> int:
+        """Milliseconds to the next try after `tries` failed ones: in time for the delay notice, and once more at the limit."""
+        after = self.waits[min(tries, len(self.waits)) - 1]
+        marks = [self.until(created_at, urgent)]
+        if not told:
+            marks.append(created_at + self.notice)
+        return min([after, *(mark - now for mark in marks if mark > now)])
