@@ -85,8 +85,10 @@ _NEXT_FR = (
     "La prochaine fois, le plus sûr est d’ajouter à votre dernier message l’en-tête « X-MSS-MES: FIN » (votre logiciel le"
     " propose parfois sous le nom « clore l’échange » ou « ne pas répondre »)\u00a0: il est remis, puis l’échange est clos."
 )
-_NEXT_EN = "Next time, the surest way is the header “X-MSS-MES: FIN” on your last message: it is delivered, then the exchange"
+_NEXT_EN = (
+    "Next time, the surest way is the header “X-MSS-MES: FIN” on your last message: it is delivered, then the exchange"
     " is closed."
+)
 
 
 def confirmation(
