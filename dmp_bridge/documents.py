@@ -23,7 +23,6 @@ NOT_DOCUMENTS = frozenset(
         "application/x-pkcs7-signature",
         "application/pgp-signature",
         "application/pgp-keys",
-        "application/ms-tnef",
         "text/vcard",
         "text/x-vcard",
         "text/calendar",

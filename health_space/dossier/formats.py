@@ -62,11 +62,11 @@ class Refused:
     reason: Reason
 
 
-def recognise(data: bytes) -> Recognised | Refused:
-    """The file's format, or why it is not taken."""
+def recognise(data: bytes, limit: int = MAX_BYTES) -> Recognised | Refused:
+    """The file's format, or why it is not taken; `limit` in octets."""
     if not data:
         return Refused(reasons.EMPTY)
-    if len(data) > MAX_BYTES:
+    if len(data) > limit:
         return Refused(reasons.TOO_LARGE)
     if data.startswith(ARCHIVES):
         return Refused(reasons.ARCHIVE)

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from health_space.dossier import reasons
-from health_space.dossier.formats import Format, Recognised, Refused, decode, recognise
+from health_space.dossier.formats import MAX_BYTES, Format, Recognised, Refused, decode, recognise
 
 SECONDS = 10.0  # per task; a page takes 25 ms, a photo 100 ms
 WORKERS = 2
 TASKS_PER_WORKER = 300
+BIG = 65_536  # octets: looking through more than this leaves the event loop
 PAGE_WIDTH = 1000  # pixels: an A4 page at 120 dpi, sharp on a phone
 FAULTS = {
     "locked": reasons.LOCKED,
@@ -58,13 +59,12 @@ class Readers:
         for worker in self._all:
             self._free.put_nowait(worker)
 
-    async def accept(self, data: bytes) -> Accepted | Refused:
-        """The whole examination of a file that wants to enter a dossier: recognised, opened, made ready to be stored."""
-        kind = (
-            await asyncio.get_running_loop().run_in_executor(None, recognise, data)
-            if len(data) > 65_536
-            else recognise(data)
-        )
+    async def accept(self, data: bytes, limit: int = MAX_BYTES) -> Accepted | Refused:
+        """The whole examination of a file that wants to enter a dossier: recognised, opened, made ready to be stored.
+
+        A page that only shows a file (an attachment in its message) may give a larger `limit`, in octets.
+        """
+        kind = await asyncio.to_thread(recognise, data, limit) if len(data) > BIG else recognise(data, limit)
         match kind:
             case Refused():
                 return kind

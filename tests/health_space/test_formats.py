@@ -198,6 +198,12 @@ async def test_pages_of_absurd_shapes(readers: Readers, box: str) -> None:
         assert answer.width * answer.height <= 30_000_000
 
 
+async def test_a_page_that_only_shows_may_look_at_more(readers: Readers) -> None:
+    big = files.pdf() + b"%" * MAX_BYTES
+    assert await readers.accept(big) == Refused(reasons.TOO_LARGE)
+    assert isinstance(await readers.accept(big, limit=20_000_000), Accepted)
+
+
 async def test_pages_and_text(readers: Readers) -> None:
     content = files.pdf("Doliprane", pages=2)
     page = await readers.page(content, "application/pdf", 1)
