@@ -149,6 +149,7 @@ class SmtpSession(Link):
     async def _data(self) -> Reply:
         self._data_end = self.loop.time() + self.house.limits.data_total_s
         self._say(replies.GO_AHEAD)
+        await self._flush()
         return await take_message(self.talk, self)
 
     async def block(self) -> bytes:

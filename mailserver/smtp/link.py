@@ -1,8 +1,8 @@
 """Bytes, time and TLS of one SMTP connection, on aiosmtpd's class; what is said on it is in `engine`.
 
 One timer a connection, re-armed only when it fires; replies gathered until somebody waits (RFC 2920), then one write; one task,
-never cancelled by the client's leaving: a message being stored is stored. The implicit door begins TLS like STARTTLS does, so that both
-rotate certificates and time out alike. Nothing from the wire is logged.
+never cancelled by the client's leaving: a message being stored is stored. The implicit door begins TLS like STARTTLS does, so that
+both rotate certificates and time out alike. Nothing from the wire is logged.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from mailserver.smtp.conversation import Conversation
 from mailserver.smtp.guard import Guard
 from mailserver.smtp.ports import DoorRules, House, Tls
 from mailserver.smtp.reader import ByteReader
+from mailserver.smtp.replay import hand_over
 from mailserver.smtp.replies import Reply
 
 log = structlog.get_logger("mailserver.smtp")
@@ -72,8 +73,6 @@ class Link(SMTP):
             self._turn_away()
             return
         self.live.add(self)
-        if self.rules.tls is Tls.IMPLICIT:
-            self._wire.pause_reading()  # the first octets are for TLS
         self._timeout_handle = self.loop.call_later(self._beat, self._timeout_cb)
         self._handler_coroutine = self.loop.create_task(self._handle_client())
 
@@ -174,12 +173,18 @@ class Link(SMTP):
             return
 
     async def _begin_tls(self) -> bool:
-        """What came in the clear after STARTTLS is dropped (RFC 3207 4.2): it may be somebody else's."""
+        """What came in the clear after STARTTLS is dropped (RFC 3207 4.2): it may be somebody else's. On the implicit door, it is
+        the client's hello.
+        """
         assert self.house.start_tls is not None
-        self._input.discard()
+        upgrade = self.house.start_tls(self.loop, self._wire, self)
         try:
             async with asyncio.timeout(self.house.limits.handshake_s):
-                wire = await self.house.start_tls(self.loop, self._wire, self)
+                if self.rules.tls is Tls.IMPLICIT:
+                    wire = await hand_over(upgrade, self._wire, self._input.take_block)
+                else:
+                    self._input.discard()
+                    wire = await upgrade
         except OSError as fault:  # TlsError, ssl.SSLError and TimeoutError are kinds of it
             log.info("smtp_handshake_failed", door=self.rules.door.value, kind=type(fault).__name__)
             self._wire.abort()

@@ -1,4 +1,4 @@
-"""A house for the doors under test: an acceptor that remembers, passwords, a peer of our choice; a wire in memory; a player of transcripts."""
+"""A house for the doors under test: an acceptor that remembers, a peer of our choice; a wire in memory; a player of transcripts."""
 
 from __future__ import annotations
 
@@ -230,9 +230,8 @@ async def play(transcript: Transcript, house: House, step: int = 0) -> None:
         said = await (connection.send(sent, step) if sent else connection.rest())
         lines = said.decode("ascii").split("\r\n")[:-1]
         wanted = [line for line in expected if line not in ("-", "closed")]
-        assert len(lines) == len(wanted) and all(map(fnmatchcase, lines, map(_pattern, wanted))), (
-            f"{transcript.name}: after {sent!r}\n said   {lines}\n wanted {wanted}"
-        )
+        matches = len(lines) == len(wanted) and all(map(fnmatchcase, lines, map(_pattern, wanted)))
+        assert matches, f"{transcript.name}: after {sent!r}\n said   {lines}\n wanted {wanted}"
         if "closed" in expected:
             await asyncio.sleep(0.1)
         assert connection.closed == ("closed" in expected), f"{transcript.name}: after {sent!r}"

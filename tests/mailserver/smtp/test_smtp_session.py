@@ -125,6 +125,7 @@ async def test_dsn_and_utf8_reach_the_envelope(tmp_path: Path) -> None:
 async def test_submission_hides_where_the_user_is(tmp_path: Path) -> None:
     acceptor = Memory()
     connection = wire(ports.SUBMISSIONS, house(tmp_path, acceptor), "198.51.100.9")
+    assert (await connection.rest()).startswith(b"220 ")
     await connection.send(b"EHLO home-of-camille\r\nAUTH PLAIN AGNhbWlsbGUAY2Fmw6ktYXUtbGFpdA==\r\n")
     await connection.send(BEGIN.replace(b"a@beta", b"camille.roche@alpha"))
     await connection.send(b"x\r\n.\r\n")
