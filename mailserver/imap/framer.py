@@ -70,10 +70,6 @@ class Framer:
     def receive(self, data: bytes) -> None:
         self._buffer += data
 
-    def clear(self) -> None:
-        """Forgets all input: what was sent in the clear after STARTTLS must not be believed (RFC 3501 6.2.1)."""
-        self.__init__()  # type: ignore[misc]
-
     def accept(self) -> None:
         """The literal on offer is wanted."""
         assert self._offer is not None

@@ -30,6 +30,10 @@ class Inbox:
         self.framer.receive(data)
         self._ring()
 
+    def forget(self) -> None:
+        """Drops all input: what was sent in the clear behind STARTTLS must not be believed (RFC 3501 6.2.1)."""
+        self.framer = Framer()
+
     def wake(self) -> None:
         self.woken = True
         self._ring()

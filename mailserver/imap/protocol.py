@@ -30,9 +30,9 @@ BACKLOG = 131072  # octets of commands waiting: more are left in the kernel
 class Limits:
     """Seconds and connections. A hospital sits behind one address: the limit per address is wide."""
 
-    before_sign_in: int = 60  # in all, not between two bytes
-    idle: int = 30 * 60  # RFC 3501 5.4: at least 30 minutes
-    farewell: int = 10  # for a client that no longer reads
+    before_sign_in: float = 60  # in all, not between two bytes
+    idle: float = 30 * 60  # RFC 3501 5.4: at least 30 minutes
+    farewell: float = 10  # for a client that no longer reads
     connections: int = 20_000
     per_address: int = 1_000
 

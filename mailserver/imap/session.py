@@ -76,7 +76,7 @@ class ImapSession:
         return self.context.inbox.waiting
 
     def tls_started(self) -> None:
-        self.context.inbox.framer.clear()
+        self.context.inbox.forget()
         self.context.tls, self.context.start_tls = True, False
 
     async def run(self) -> AsyncGenerator[bytes | StartTls]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mailserver.imap.grammar import Cursor
 
@@ -17,7 +17,7 @@ class Authenticate:
     """RFC 3501 6.2.2; `initial` is the base64 first answer of RFC 4959, `=` standing for an empty one."""
 
     mechanism: bytes
-    initial: bytes | None
+    initial: bytes | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Login:
     """RFC 3501 6.2.3."""
 
     login: str
-    password: str
+    password: str = field(repr=False)
 
 
 def parse_authenticate(at: Cursor) -> Authenticate:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
+from typing import ClassVar
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailserver.imap import search as searching
+from mailserver.imap.commands.nonauth import Authenticate, Login
 from mailserver.imap.commands.search import (
     All,
     And,
@@ -29,7 +31,7 @@ from mailserver.imap.commands.search import (
 from mailserver.imap.session import WRITE
 from mailserver.imap.view import FolderView
 from mailserver.mime import scan
-from mailserver.store.api import Flag, Flags, Folder, FolderStatus, NewMessage, Row
+from mailserver.store.api import CopyResult, Flag, Flags, Folder, FolderStatus, NewMessage, Row
 from mailserver.store.memory import MemoryMailStore
 from tests.mailserver.imap.player import BOX, DAY, MIXED, Connection, connect, inbox_of, mail, new_store
 
@@ -39,6 +41,30 @@ async def test_a_wrong_password_is_answered_after_the_wait_that_the_check_asked_
     connection = await connect(await new_store())
     assert b"[AUTHENTICATIONFAILED]" in await connection.ask(b"a LOGIN bob wrong")
     assert connection.slept == [2.0]
+    await connection.close()
+
+
+def test_a_password_is_not_in_any_text_of_a_command() -> None:
+    assert "secret" not in repr(Login("bob", "secret"))
+    assert "secret" not in repr(Authenticate(b"PLAIN", b"secret"))
+
+
+class Moves(MemoryMailStore):
+    actors: ClassVar[list[str]] = []
+
+    async def move(self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "") -> CopyResult:
+        self.actors.append(actor)
+        return await super().move(folder_id, uids, target_folder_id)
+
+
+async def test_move_says_who_moves() -> None:
+    """A move to « Conversations closes » ends the exchange in that person's name (docs/rules.md section 4)."""
+    store = Moves()
+    await store.open_box(BOX, professional=True)
+    await store.append(await inbox_of(store), [NewMessage(mail(1))])
+    connection = await connect(store, "selected")
+    assert b"* 1 EXPUNGE" in await connection.ask(b'a UID MOVE 1 "Conversations closes"')
+    assert store.actors == ["bob"]
     await connection.close()
 
 

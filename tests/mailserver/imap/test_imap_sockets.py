@@ -25,8 +25,9 @@ from imapclient import IMAPClient
 from certs.contexts import Identity, server_context
 from mailserver.imap.context import Settings
 from mailserver.imap.factory import ImapFactory
+from mailserver.imap.protocol import ImapProtocol, Limits
 from mailserver.imap.session import ImapSession
-from tests.mailserver.imap.player import new_store, sign_in
+from tests.mailserver.imap.player import Store, new_store, sign_in
 
 PASSWORD = "sésame"
 ROOT = Path(__file__).parents[3]
@@ -264,22 +265,52 @@ class Recorder:
     def __getattr__(self, name: str) -> Callable[..., object]:
         return lambda *arguments: self.asked.append((name, arguments))
 
+    def names(self) -> list[str]:
+        return [name for name, _ in self.asked]
+
     def getPeer(self) -> SimpleNamespace:
         return SimpleNamespace(host="192.0.2.1")
 
 
-async def test_nagle_is_off_before_anything_is_written() -> None:
-    transport = Recorder()
-    store = await new_store()
-    factory = ImapFactory(lambda address: ImapSession(store, sign_in, Settings(), address, True))
-    protocol = factory.buildProtocol(None)
+def attached(limits: Limits, store: Store) -> tuple[Recorder, ImapProtocol, ImapFactory]:
+    factory = ImapFactory(lambda address: ImapSession(store, sign_in, Settings(), address, True), None, limits)
+    transport, protocol = Recorder(), factory.buildProtocol(None)
     protocol.makeConnection(transport)
+    return transport, protocol, factory
+
+
+async def test_nagle_is_off_before_anything_is_written() -> None:
+    transport, protocol, factory = attached(Limits(), await new_store())
     await asyncio.sleep(0.01)
     assert transport.asked[0] == ("setTcpNoDelay", (True,))
     assert transport.asked[-1][0] == "write"
     protocol.connectionLost()
     await asyncio.sleep(0)
     assert len(factory) == 0
+
+
+async def test_a_signed_in_client_may_be_silent_for_its_time_and_no_longer() -> None:
+    transport, protocol, _ = attached(Limits(before_sign_in=0.2, idle=0.4, farewell=0.1), await new_store())
+    protocol.dataReceived(PLAIN)
+    await asyncio.sleep(0.3)
+    assert "loseConnection" not in transport.names()
+    protocol.dataReceived(b"b NOOP\r\n")
+    await asyncio.sleep(0.3)
+    assert "loseConnection" not in transport.names()
+    await asyncio.sleep(0.15)
+    assert ("write", (b"* BYE idle for too long\r\n",)) in transport.asked
+    assert "loseConnection" in transport.names()
+    await asyncio.sleep(0.15)
+    assert transport.names()[-1] == "abortConnection"  # it does not even take the farewell
+    protocol.connectionLost()
+
+
+async def test_shutting_down_says_so() -> None:
+    transport, protocol, factory = attached(Limits(), await new_store())
+    await asyncio.sleep(0.01)
+    await factory.shut_down(patience=0.05)
+    assert ("write", (b"* BYE the server is going down\r\n",)) in transport.asked
+    protocol.connectionLost()
 
 
 def test_idle_connections_give_their_tls_buffers_back(server: Server) -> None:
