@@ -21,9 +21,9 @@ from dmp_bridge.documents import File, Unopened, candidates, opened
 from dmp_bridge.letter import Letter, read_letter
 from foundation.audit import Audit
 from foundation.blobs import Blobs, PreparedBlob
-from foundation.clock import Clock, system_clock
+from foundation.clock import HOUR, Clock, system_clock
 from foundation.database import Database, Transaction
-from foundation.jobs import Answer, Done, Job, Jobs
+from foundation.jobs import Answer, Done, Job, Jobs, Retry
 from foundation.keys import KeyRing
 from health_space.dossier import operations as dossiers
 from health_space.dossier import refusals
@@ -31,15 +31,14 @@ from health_space.dossier.formats import Refused
 from health_space.dossier.operations import Dossier, NewDocument, Origin
 from health_space.dossier.readers import Readers
 from health_space.dossier.refusals import NewRefusal
-from mailserver.delivery.api import Acceptor, Door, Envelope, Recipient, Sender
+from health_space.notices.addressees import receives
+from mailserver.delivery.api import Acceptor, Door, Envelope, Fate, Recipient, Sender
 from mailserver.mime import scan
 from mailserver.store.api import MailStore
-from mssante.kinds import BoxKind, BoxState, ProfileState
 from mssante.mailboxes import Mailboxes
 
+TELL_TRIES = 72  # hourly, three days (rules.md section 7)
 BATCH = 10  # attachments per transaction: bounds what is held in memory, and the time until the first is seen
-
-FILED_FOR = frozenset({ProfileState.ACTIVATED, ProfileState.NOT_ACTIVATED})
 
 CitizenAddress = Callable[[Connection, int], str | None]  # None: not a citizen's box, or one that is closed
 
@@ -49,9 +48,7 @@ def citizen_address(mailboxes: Mailboxes) -> CitizenAddress:
 
     def of_box(conn: Connection, box_id: int) -> str | None:
         box = mailboxes.get(conn, box_id)
-        if box is None or box.kind is not BoxKind.CIT or box.state is BoxState.CLOSED or box.profile not in FILED_FOR:
-            return None
-        return box.address.text
+        return box.address.text if box is not None and receives(box) else None
 
     return of_box
 
@@ -105,8 +102,7 @@ class Filer:
         waiting = (file for file in files if file.part not in settled)
         while batch := list(islice(waiting, BATCH)):
             await self._file(dossier, key, letter, batch)
-        await self._tell(dossier, key, letter, patient)
-        return Done()
+        return await self._tell(dossier, key, letter, patient, job)
 
     # ---------------------------------------------------------------- one batch
     async def _file(self, dossier: Dossier, key: bytes, letter: Letter, batch: Sequence[File | Unopened]) -> None:
@@ -181,16 +177,20 @@ class Filer:
         return folded
 
     # ---------------------------------------------------------------- the sender
-    async def _tell(self, dossier: Dossier, key: bytes, letter: Letter, patient: str) -> None:
+    async def _tell(self, dossier: Dossier, key: bytes, letter: Letter, patient: str, job: Job) -> Answer:
         """Once per message, whatever the number of attachments refused; nobody is told of a message without a way back."""
         refused = [item for item in await self._db.read(refusals.refusals, dossier, key) if item.told_at is None]
         if not refused or not letter.answer_to:
-            return
+            return Done()
         notice = refusal_notice(self._identity, letter, patient, refused, self._clock())
         content = await asyncio.to_thread(self._blobs.prepare, notice)
         envelope = Envelope(Sender(Door.SYSTEM), "", (Recipient(letter.answer_to),))
-        await self._acceptor.accept(envelope, content)  # a refusal of our own notice has nobody left to be told to
-        await self._db.write(refusals.mark_told, dossier, key, self._clock())
+        [verdict] = (await self._acceptor.accept(envelope, content)).verdicts
+        if verdict.fate is not Fate.REFUSED:
+            await self._db.write(refusals.mark_told, dossier, key, self._clock())
+        elif verdict.reason is not None and verdict.reason.code < 500 and job.attempts < TELL_TRIES:  # a full mailbox
+            return Retry(HOUR, verdict.reason.name)
+        return Done()  # refused for good: nobody is left to be told, and the citizen's page does not say otherwise
 
 
 def _refusal(part: str, name: str, size: int, reason: str, letter: Letter) -> NewRefusal:

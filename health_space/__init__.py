@@ -1,0 +1,4 @@
+"""The lighter services beside the mail: accounts, profiles, dossier, notices.
+
+Each keeps one order: records, rules, operations, pages.
+"""

@@ -22,13 +22,13 @@ def addressees(mailboxes: Mailboxes) -> Callable[[Connection, int], list[Address
 
     def of_box(conn: Connection, box_id: int) -> list[Addressee] | None:
         box = mailboxes.get(conn, box_id)
-        if box is None or not _wants(box):
+        if box is None or not receives(box):
             return None
         parents = [mailboxes.get(conn, guardian) for guardian in guardians_of(conn, box_id, Kind.PARENT)]
         found = {
             parent.holder.private_email: _addressee(parent, own=False)
             for parent in parents
-            if parent is not None and _wants(parent) and parent.holder.private_email
+            if parent is not None and receives(parent) and parent.holder.private_email
         }
         if not found and box.holder.private_email:
             return [_addressee(box, own=True)]
@@ -37,7 +37,8 @@ def addressees(mailboxes: Mailboxes) -> Callable[[Connection, int], list[Address
     return of_box
 
 
-def _wants(box: Mailbox) -> bool:
+def receives(box: Mailbox) -> bool:
+    """A citizen's profile that things are filed and announced for."""
     return box.kind is BoxKind.CIT and box.state is not BoxState.CLOSED and box.profile in WRITTEN_TO
 
 

@@ -16,8 +16,9 @@ from dmp_bridge.answers import Identity
 from dmp_bridge.filing import Filer
 from foundation.audit import Audit, verify
 from foundation.blobs import Blobs, FolderFiles, PreparedBlob
+from foundation.clock import HOUR
 from foundation.database import Database, metadata
-from foundation.jobs import Done, Job, Jobs
+from foundation.jobs import Done, Job, Jobs, Retry
 from foundation.keys import KeyRing
 from foundation.tables import audit as audit_table
 from health_space.dossier import operations as dossiers
@@ -27,6 +28,7 @@ from health_space.dossier.readers import Readers
 from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Verdict
 from mailserver.store.api import NewMessage
 from mailserver.store.memory import MemoryMailStore
+from mssante.reasons import Reason
 from tests.support import files
 
 JACQUELINE, CLOSED = 80, 81
@@ -40,6 +42,7 @@ class Door0:
     def __init__(self) -> None:
         self.accepted: list[tuple[Envelope, bytes]] = []
         self.failing = False
+        self.refusing: Reason | None = None
 
     async def judge(self, *_: object) -> Verdict:
         raise AssertionError("a notice of ours is not announced")
@@ -47,6 +50,8 @@ class Door0:
     async def accept(self, envelope: Envelope, content: PreparedBlob) -> Outcome:
         if self.failing:
             raise ConnectionError("no door")
+        if self.refusing is not None:
+            return Outcome((Verdict(envelope.recipients[0].address, Fate.REFUSED, self.refusing),), "id")
         self.accepted.append((envelope, content.plaintext()))
         return Outcome((Verdict(envelope.recipients[0].address, Fate.DELIVERED),), "id")
 
@@ -252,6 +257,27 @@ async def test_the_notice_is_owed_until_it_is_accepted(bridge: Bridge) -> None:
     [refusal] = await bridge.refused()
     assert refusal.told_at == RECEIVED
     assert len(bridge.door.accepted) == 1
+
+
+FULL = Reason("full", "rules 2", 452, "4.2.2", "Boîte pleine.", "Mailbox full.")
+GONE = Reason("gone", "rules 3.1", 550, "5.1.1", "Boîte inconnue.", "No such mailbox.")
+
+
+async def test_a_full_mailbox_is_told_later_and_a_closed_one_never(bridge: Bridge) -> None:
+    message = letter()
+    attach(message, files.archive(), "a.zip")
+    payload = await bridge.deliver(message)
+    bridge.door.refusing = FULL
+    assert await bridge.filer(payload, Job(1, "file", 1, RECEIVED, RECEIVED)) == Retry(HOUR, "full")
+    assert await bridge.filer(payload, Job(1, "file", 72, RECEIVED, RECEIVED)) == Done()
+    bridge.door.refusing = GONE
+    assert await bridge.filer(payload, Job(1, "file", 2, RECEIVED, RECEIVED)) == Done()
+    [refusal] = await bridge.refused()
+    assert refusal.told_at is None  # the page must not say that the sender knows
+    bridge.door.refusing = None
+    await bridge.again(payload)
+    [refusal] = await bridge.refused()
+    assert refusal.told_at == RECEIVED
 
 
 async def test_a_message_without_a_way_back_is_refused_in_silence(bridge: Bridge) -> None:

@@ -334,6 +334,8 @@ async def test_sorting_elsewhere(site: Site, origin: str) -> None:
     assert "Le document a changé de catégorie." in shown.words
     assert "Envoyer à une pharmacie" in shown.words
     assert (await visitor.post(f"/documents/{number}", {"categorie": "NOPE"})).status == 400
+    [row] = await site.db.read(lambda conn: conn.execute(select(audit_table)).all())
+    assert (row.event, row.actor) == ("citizen:document:sort", f"box {JACQUELINE}")
 
 
 async def test_refused_attachments_are_named_for_a_month(site: Site, origin: str) -> None:

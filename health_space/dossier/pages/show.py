@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from foundation.database import Transaction
 from foundation.web import errors
 from foundation.web.french import calendar_date
 from foundation.web.kit import Link, Visit
@@ -57,8 +58,14 @@ async def _sort_elsewhere(visit: Visit, deps: Deps, dossier: Dossier, document: 
     category = visit.form.get("categorie")
     if category not in LABELS:
         raise errors.bad_form()
-    await deps.db.write(ops.set_category, dossier, document.id, category)
+    await deps.db.write(_sort, deps, dossier, document.id, category, visit.person)
     return visit.redirect(f"/documents/{document.id}", "range")
+
+
+def _sort(tx: Transaction, deps: Deps, dossier: Dossier, document_id: int, category: str, person: int) -> None:
+    ops.set_category(tx, dossier, document_id, category)
+    details = {"box": dossier.box_id, "document": document_id, "category": category}
+    deps.audit.record(tx, "citizen:document:sort", f"box {person}", details)
 
 
 def _details(document: Document) -> list[tuple[str, str]]:
