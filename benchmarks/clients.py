@@ -22,14 +22,15 @@ def message(number: int, sender: str, to: str, size: int = 4096) -> bytes:
         f"Date: {formatdate(1.7e9 + number * 60)}\r\nFrom: {sender}\r\nTo: {to}\r\nSubject: {words(6)}\r\n"
         f"Message-ID: <{number}.{pick.getrandbits(64):x}@bench.example>\r\nMIME-Version: 1.0\r\n"
     )
-    lines = "\r\n".join(words(10) for _ in range(max(1, (size - len(head)) // 75)))
+    rows = [words(10) for _ in range(max(2, (size - len(head)) // 75))]
+    lines, half = "\r\n".join(rows), len(rows) // 2
     if number % 3:
         return f"{head}Content-Type: text/plain; charset=utf-8\r\n\r\n{lines}\r\n".encode()
-    half = len(lines) // 2
+    first, second = "\r\n".join(rows[:half]), "\r\n".join(rows[half:])
     return (
         f'{head}Content-Type: multipart/alternative; boundary="b{number}"\r\n\r\n--b{number}\r\n'
-        f"Content-Type: text/plain; charset=utf-8\r\n\r\n{lines[:half]}\r\n--b{number}\r\n"
-        f"Content-Type: text/html; charset=utf-8\r\n\r\n<p>{lines[half:]}</p>\r\n--b{number}--\r\n"
+        f"Content-Type: text/plain; charset=utf-8\r\n\r\n{first}\r\n--b{number}\r\n"
+        f"Content-Type: text/html; charset=utf-8\r\n\r\n<p>{second}</p>\r\n--b{number}--\r\n"
     ).encode()
 
 

@@ -19,37 +19,31 @@ from foundation.tables import audit
 
 
 class Audit:
-    """Writes one chain. Rows are written by the writer thread only, one transaction after the other."""
+    """Writes one chain. The rows of one commit are linked and written together, by the writer thread only."""
 
     def __init__(self, clock: Clock = system_clock) -> None:
         self._clock = clock
         self._chain = os.urandom(8).hex()
+        self._head = (0, self._chain.encode())  # next number, digest of the row before
+        self._written = self._head
 
     def record(self, tx: Transaction, event: str, actor: str, details: dict[str, Any] | None = None) -> None:
         """`event` is subject:object:action; `details` is JSON without personal data."""
-        seq, previous = self._head(tx)
-        row = {
-            "chain": self._chain,
-            "seq": seq,
-            "at": self._clock(),
-            "event": event,
-            "actor": actor,
-            "details": json.dumps(details or {}, sort_keys=True, separators=(",", ":")),
-            "severity": 0,
-        }
-        row["digest"] = digest(previous, row)
-        tx.execute(insert(audit), row)
+        text = json.dumps(details or {}, sort_keys=True, separators=(",", ":"))
+        tx.collect(self, {"at": self._clock(), "event": event, "actor": actor, "details": text})
 
-    def _head(self, tx: Transaction) -> tuple[int, bytes]:
-        """From the database, not from memory: a savepoint undone takes its rows with it."""
-        query = (
-            select(audit.c.seq, audit.c.digest)
-            .where(audit.c.chain == self._chain)
-            .order_by(audit.c.seq.desc())
-            .limit(1)
-        )
-        row = tx.execute(query).first()
-        return (0, self._chain.encode()) if row is None else (row.seq + 1, row.digest)
+    def write(self, conn: Connection, items: list[dict[str, Any]]) -> None:
+        first, previous = self._head
+        rows = []
+        for seq, item in enumerate(items, first):
+            row = {"chain": self._chain, "seq": seq, "severity": 0, **item}
+            row["digest"] = previous = digest(previous, row)
+            rows.append(row)
+        conn.execute(insert(audit), rows)
+        self._written = (first + len(rows), previous)
+
+    def committed(self) -> None:
+        self._head = self._written
 
 
 def digest(previous: bytes, row: dict[str, Any]) -> bytes:

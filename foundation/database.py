@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import (
     Connection,
@@ -48,14 +48,28 @@ BATCH = 200  # functions per commit: bounds the wait of the first one
 CONFLICT_TRIES = 5  # PostgreSQL deadlock or serialisation failure: each function again, alone
 
 
+class Collector(Protocol):
+    """Takes rows that many functions of one commit have for one table, and writes them together before it (`audit`)."""
+
+    def write(self, conn: Connection, items: list[Any]) -> None: ...
+    def committed(self) -> None:
+        """What `write` wrote is on disk; without this call it was undone."""
+        ...
+
+
 class Transaction:
     """What a writing function receives: the connection, and the signals to announce once it is committed."""
 
-    __slots__ = ("conn", "signals")
+    __slots__ = ("collected", "conn", "signals")
 
     def __init__(self, conn: Connection) -> None:
         self.conn = conn
         self.signals: list[Signal] = []
+        self.collected: list[tuple[Collector, Any]] = []
+
+    def collect(self, collector: Collector, item: Any) -> None:
+        """`item` is written before the commit, with those of the other functions; undone with this function."""
+        self.collected.append((collector, item))
 
     def execute(
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
@@ -184,6 +198,7 @@ class Database:
     def _run_together(self, batch: list[_Work]) -> tuple[list[tuple[_Work, Any, BaseException | None]], list[Signal]]:
         done: list[tuple[_Work, Any, BaseException | None]] = []
         signals: list[Signal] = []
+        collected: dict[Collector, list[Any]] = {}
         with self._turn(), self.engine.connect() as conn, conn.begin():
             for work in batch:
                 tx = Transaction(conn)
@@ -202,6 +217,12 @@ class Database:
                 else:
                     done.append((work, result, None))
                     signals += tx.signals
+                    for collector, item in tx.collected:
+                        collected.setdefault(collector, []).append(item)
+            for collector, items in collected.items():
+                collector.write(conn, items)
+        for collector in collected:
+            collector.committed()
         return done, signals
 
     def _retry_alone(self, work: _Work, error: Exception) -> None:
