@@ -277,6 +277,7 @@ def _body_parts(part: Part, prefer: bytes) -> list[Part]:
 
 
 def _default_name(part: Part) -> str:
-    if part.type == b"message" or part.nested is not None:
+    if part.nested is not None:
         return f"message-{part.section}.eml"
-    return f"piece-jointe-{part.section}{mimetypes.guess_extension(part.media_type) or '.bin'}"
+    other = ".txt" if part.type in (b"text", b"message") else ".bin"
+    return f"piece-jointe-{part.section}{mimetypes.guess_extension(part.media_type) or other}"

@@ -1,7 +1,8 @@
 """Octets to text: charsets and encoded words (RFC 2047).
 
 Charset policy, deterministic, no guessing: the declared one, then UTF-8, then Windows-1252 (legacy French mail is one of these).
-Only codecs known to run in linear time are used: a sender cannot choose `idna` or `punycode`.
+Only codecs known to run in linear time and to give valid text are used: a sender cannot choose `idna`, `punycode` or `utf-7`
+(which makes lone surrogates, and hides markup).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 from functools import lru_cache
 
 _SAFE_CODEC = re.compile(
-    r"utf-|ascii$|iso8859-|iso2022_|cp\d+$|koi8|mac-|gb|big5|euc_|shift_jis|hz$|johab$|tis-620$|ptcp154$|kz1048$"
+    r"utf-(?:8|16|32)|ascii$|iso8859-|iso2022_|cp\d+$|koi8|mac-|gb|big5|euc_|shift_jis|hz$|johab$|tis-620$|ptcp154$|kz1048$"
 )
 _WORD = re.compile(rb"=\?([^?*\s]++)(?:\*[^?\s]*+)?\?([bBqQ])\?([^?]*+)\?=")
 _CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127))

@@ -6,6 +6,7 @@ null reverse path, so that no notice ever answers a notice. Delivery reports are
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 NBSP = "\u00a0"
+_BREAKS = re.compile(r"[\x00-\x20\x7f\x85\u2028\u2029]+")  # all that would end a header line (a no-break space stays)
 RULER = "-" * 60
 
 
@@ -40,7 +42,7 @@ def notice(
     local, _, domain = office.address.rpartition("@")
     message["From"] = Address(office.name, local, domain)
     message["To"] = _mailbox(to)
-    message["Subject"] = " ".join(subject.split())
+    message["Subject"] = _BREAKS.sub(" ", subject)
     message["Date"] = format_datetime(datetime.fromtimestamp(now / 1000, UTC))
     message["Message-ID"] = f"<{token}@{office.host}>"
     message["MIME-Version"] = "1.0"

@@ -132,7 +132,7 @@ class Relay:
             arrived_at=errand.created_at,
             envid=errand.envid,
         )
-        envelope = Envelope(Sender(Door.SYSTEM), "", (Recipient(errand.reverse_path),))
+        envelope = Envelope(Sender(Door.SYSTEM), "", (Recipient(errand.reverse_path, frozenset({"NEVER"})),))
         verdict = (await self.accept(envelope, self.blobs.prepare(content))).verdicts[0]
         if verdict.fate is Fate.REFUSED:
             later = verdict.reason is not None and not verdict.reason.permanent

@@ -99,6 +99,7 @@ def test_addresses(value: bytes, expected: list[tuple[str, str, str]]) -> None:
         (b"=?x-unknown?q?=C3=A9?=", "é"),
         (b"=?iso-8859-1?q?=80?=", "€"),
         (b"=?idna?q?xn--a?=", "xn--a"),
+        (b"=?utf-7?q?+2AA-?=", "+2AA-"),  # would be a lone surrogate
         (b"=?utf-8?b?!!!?=", ""),
         (b"=?broken", "=?broken"),
         (b"a\r\n\tb\r\n  c", "a\tb  c"),

@@ -1,0 +1,319 @@
+"""The relay job over time: tries, delay notice, failure, and exactly one final verdict per recipient."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, select
+
+from foundation.blobs import Blobs, FolderFiles, PreparedBlob
+from foundation.clock import HOUR, MINUTE
+from foundation.database import Database, metadata
+from foundation.jobs import Jobs
+from foundation.keys import KeyRing
+from foundation.tables import blobs as blob_rows
+from foundation.tables import jobs as job_rows
+from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Verdict
+from mailserver.outbound.compose import Office
+from mailserver.outbound.courier import Accepted, Courier, Parcel, Result
+from mailserver.outbound.peer import UNREACHABLE, Problem, answered
+from mailserver.outbound.relay import Relay
+from mailserver.outbound.routes import NoRoute
+from mssante import reasons
+from mssante.operators import Route
+from tests.mailserver.outbound.conftest import DOMAIN, Space, Start
+
+START = 1_800_000_000_000
+SENDER = "dr@cabinet.example"
+A, B, C = (f"{name}@{DOMAIN}" for name in "abc")
+LETTER = "From: dr@cabinet.example\r\nSubject: Résultat\r\nMessage-ID: <m1@cabinet.example>\r\n\r\nSecret.\r\n".encode()
+OK = Accepted("mx", reports=False)
+GONE = answered(550, "5.1.1 no such box", "mx.hopital.example")
+
+Script = Callable[[str, int], Result]  # (address, n-th conversation) -> result
+
+
+@dataclass
+class World:
+    db: Database
+    jobs: Jobs
+    blobs: Blobs
+    now: int = START
+    script: Script = lambda address, run: OK
+    conversations: list[list[str]] = field(default_factory=list)  # addresses of each
+    contents: list[bytes] = field(default_factory=list)
+    told: list[tuple[Envelope, email.message.EmailMessage]] = field(default_factory=list)
+    verdict: Verdict = field(default_factory=lambda: Verdict(SENDER, Fate.DELIVERED))
+    routes: list[Route] | NoRoute = field(default_factory=lambda: [Route("mx", 25)])
+    dies: int = 0  # times the process dies right after telling the sender
+
+    # what the handler calls
+    async def resolve(self, domain: str) -> list[Route] | NoRoute:
+        return self.routes
+
+    async def deliver(self, routes: list[Route], parcel: Parcel) -> dict[str, Result]:
+        self.conversations.append([one.address for one in parcel.recipients])
+        self.contents.append(parcel.content)
+        return {one.address: self.script(one.address, len(self.conversations)) for one in parcel.recipients}
+
+    async def accept(self, envelope: Envelope, content: PreparedBlob) -> Outcome:
+        message = email.message_from_bytes(content.plaintext(), policy=email.policy.default)
+        assert isinstance(message, email.message.EmailMessage)
+        self.told.append((envelope, message))
+        if self.dies:
+            self.dies -= 1
+            raise RuntimeError("killed")
+        return Outcome((self.verdict,), "id")
+
+    # what the tests do
+    async def send(
+        self, *recipients: str | dict[str, Any], reverse_path: str = SENDER, content: bytes = LETTER
+    ) -> None:
+        blob = self.blobs.prepare(content)
+        entries = [
+            one if isinstance(one, dict) else {"address": one, "notify": [], "orcpt": None} for one in recipients
+        ]
+        payload = {
+            "blob": [blob.ref.name, blob.ref.key.hex(), blob.ref.size], "reverse_path": reverse_path, "recipients": entries,
+            "domain": DOMAIN, "envid": "env-1", "ret": None, "created_at": self.now,
+        }  # fmt: skip
+
+        def store(tx: Any) -> None:
+            self.blobs.insert(tx, blob)
+            self.jobs.enqueue(tx, "relay", payload)
+
+        await self.db.write(store)
+
+    async def run(self, until: int = 0) -> None:
+        """Works what is due, moving the clock from due time to due time up to `until` after the start."""
+        while True:
+            await self.jobs.drain()
+            due = [state.due_at for state in await self.states() if state.state == "waiting"]
+            if not due or min(due) > START + until:
+                return
+            self.now = max(self.now, min(due))
+
+    async def states(self) -> list[Any]:
+        query = select(job_rows.c.state, job_rows.c.due_at, job_rows.c.last_reason)
+        return await self.db.read(lambda conn: list(conn.execute(query)))
+
+    def actions(self) -> list[tuple[str, str, str]]:
+        """(recipient, action, status) of all reports, in order."""
+        found = []
+        for _, message in self.told:
+            machine = next(part for part in message.walk() if part.get_content_type() == "message/delivery-status")
+            for block in machine.get_payload()[1:]:  # type: ignore[index]
+                found.append((block["Final-Recipient"].split("; ")[1], block["Action"], block["Status"]))
+        return found
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    db = Database(f"sqlite:///{tmp_path}/db.sqlite")
+    metadata.create_all(db.engine)
+    found = World(db, None, Blobs(FolderFiles(tmp_path / "blobs")))  # type: ignore[arg-type]
+    found.jobs = Jobs(db, KeyRing(b"k" * 32), lambda: found.now)
+    relay = Relay(
+        db, found.blobs, found.resolve, found, found.accept, Office("mx.cabinet.example", "postmaster@cabinet.example"),
+        clock=lambda: found.now,
+    )  # fmt: skip
+    found.jobs.handle("relay", relay)
+    yield found
+    await db.close()
+
+
+# ---------------------------------------------------------------- the usual cases
+async def test_accepted_by_all_is_done_in_silence(world: World) -> None:
+    await world.send(A, B)
+    await world.run()
+    assert world.conversations == [[A, B]]
+    assert world.contents == [LETTER]
+    assert (await world.states(), world.told) == ([], [])
+
+
+async def test_a_refusal_comes_back_at_once_and_once(world: World) -> None:
+    world.script = lambda address, run: GONE if address == A else OK
+    await world.send({"address": A, "notify": [], "orcpt": "rfc822;old@x.example"}, B)
+    await world.run(100 * HOUR)
+    assert world.conversations == [[A, B]]
+    assert world.actions() == [(A, "failed", "5.1.1")]
+    assert await world.states() == []
+    envelope, message = world.told[0]
+    assert (envelope.sender.door, envelope.reverse_path) == (Door.SYSTEM, "")
+    assert [one.address for one in envelope.recipients] == [SENDER]
+    assert message["Subject"] == "Non remis\u00a0: Résultat"
+    assert message["Auto-Submitted"] == "auto-replied"
+    assert message["References"] == "<m1@cabinet.example>"
+    text = message.get_body().get_content()  # type: ignore[union-attr]
+    assert "L’opérateur du destinataire a refusé ce message." in text
+    assert "Réponse du serveur mx.hopital.example\u00a0: 550 5.1.1 no such box" in text
+    assert "Original-Envelope-Id: env-1" in message.as_string()
+    assert "Original-Recipient: rfc822;old@x.example" in message.as_string()
+    assert "Secret" not in message.as_string()
+
+
+async def test_tries_follow_the_schedule_and_the_delay_is_told_once(world: World) -> None:
+    times: list[int] = []
+
+    def script(address: str, run: int) -> Result:
+        times.append((world.now - START) // MINUTE)
+        return UNREACHABLE
+
+    world.script = script
+    await world.send(A)
+    await world.run(5 * HOUR)
+    assert times == [0, 1, 6, 15, 75, 135, 195, 255]
+    assert world.actions() == [(A, "delayed", "4.4.1")]
+    text = world.told[0][1].get_body().get_content()  # type: ignore[union-attr]
+    assert "Vous n’avez rien à faire" in text
+    [state] = await world.states()
+    assert state.last_reason == "unreachable"
+
+
+async def test_after_72_hours_it_fails_once(world: World) -> None:
+    world.script = lambda address, run: UNREACHABLE
+    await world.send(A, B)
+    await world.run(200 * HOUR)
+    assert world.actions() == [
+        (A, "delayed", "4.4.1"),
+        (B, "delayed", "4.4.1"),
+        (A, "failed", "5.4.1"),
+        (B, "failed", "5.4.1"),
+    ]
+    assert world.now == START + 72 * HOUR
+    assert await world.states() == []
+
+
+async def test_urgent_mail_fails_after_an_hour(world: World) -> None:
+    world.script = lambda address, run: UNREACHABLE
+    await world.send(A, content=b"Priority: urgent\r\n" + LETTER)
+    await world.run(200 * HOUR)
+    assert [action for _, action, _ in world.actions()] == ["delayed", "failed"]
+    assert world.now == START + HOUR
+
+
+async def test_only_those_without_verdict_are_tried_again(world: World) -> None:
+    def script(address: str, run: int) -> Result:
+        return {A: OK, B: GONE, C: UNREACHABLE if run < 3 else OK}[address]
+
+    world.script = script
+    await world.send(A, B, C)
+    await world.run(100 * HOUR)
+    assert world.conversations == [[A, B, C], [C], [C]]
+    assert world.actions() == [(B, "failed", "5.1.1")]
+    assert await world.states() == []
+
+
+# ---------------------------------------------------------------- wishes (RFC 3461)
+@pytest.mark.parametrize(
+    ("notify", "result", "expected"),
+    [
+        ([], OK, []),
+        (["SUCCESS"], OK, ["relayed"]),
+        (["SUCCESS"], Accepted("mx", reports=True), []),
+        (["SUCCESS"], GONE, []),
+        (["NEVER"], GONE, []),
+        (["FAILURE"], GONE, ["failed"]),
+        (["FAILURE"], UNREACHABLE, ["failed"]),
+        (["DELAY"], UNREACHABLE, ["delayed"]),
+        (["NEVER"], UNREACHABLE, []),
+        ([], UNREACHABLE, ["delayed", "failed"]),
+    ],
+)
+async def test_notices_as_wished(world: World, notify: list[str], result: Result, expected: list[str]) -> None:
+    world.script = lambda address, run: result
+    await world.send({"address": A, "notify": notify, "orcpt": None})
+    await world.run(100 * HOUR)
+    assert [action for _, action, _ in world.actions()] == expected
+    assert await world.states() == []
+
+
+async def test_a_notice_is_never_answered(world: World) -> None:
+    world.script = lambda address, run: GONE
+    await world.send(A, reverse_path="")
+    await world.run(100 * HOUR)
+    assert world.told == []
+    [state] = await world.states()
+    assert (state.state, state.last_reason) == ("failed", "answered_550")  # visible to the operator
+
+
+# ---------------------------------------------------------------- things that go wrong here
+async def test_killed_while_telling_repeats_the_report_only(world: World) -> None:
+    world.script, world.dies = (lambda address, run: GONE), 1
+    await world.send(A)
+    await world.run(100 * HOUR)
+    assert len(world.conversations) == 1
+    assert len(world.told) == 2
+    assert len({message["Message-ID"] for _, message in world.told}) == 1  # one and the same message
+    assert await world.states() == []
+
+
+async def test_a_sender_whose_mailbox_is_full_is_told_later(world: World) -> None:
+    world.script = lambda address, run: GONE
+    world.verdict = Verdict(SENDER, Fate.REFUSED, reasons.BOX_FULL)
+    await world.send(A)
+    await world.jobs.drain()
+    assert [state.last_reason for state in await world.states()] == ["report_deferred"]
+    world.verdict = Verdict(SENDER, Fate.DELIVERED)
+    world.now += 15 * MINUTE
+    await world.jobs.drain()
+    assert await world.states() == []
+    assert len(world.conversations) == 1
+
+
+async def test_a_sender_who_is_gone_leaves_a_trace(world: World) -> None:
+    world.script = lambda address, run: GONE
+    world.verdict = Verdict(SENDER, Fate.REFUSED, reasons.BOX_CLOSED)
+    await world.send(A)
+    await world.run(100 * HOUR)
+    assert [(state.state, state.last_reason) for state in await world.states()] == [("failed", "report_refused")]
+
+
+@pytest.mark.parametrize(("permanent", "actions"), [(True, ["failed"]), (False, ["delayed"])])
+async def test_a_domain_without_route(world: World, permanent: bool, actions: list[str]) -> None:
+    world.routes = NoRoute("x", permanent)
+    await world.send(A)
+    await world.run(HOUR)
+    assert [action for _, action, _ in world.actions()] == actions
+    assert world.conversations == []
+
+
+async def test_a_lost_message_is_shown_to_the_operator(world: World) -> None:
+    await world.send(A)
+    await world.db.write(lambda tx: tx.execute(delete(blob_rows)))
+    await world.run()
+    assert [(state.state, state.last_reason) for state in await world.states()] == [("failed", "message_lost")]
+
+
+# ---------------------------------------------------------------- all together
+async def test_to_a_real_peer(world: World, space: Space, start: Start) -> None:
+    peer = await start(replies={A: "550-5.1.1 unknown\r\n550 5.1.1 inconnu", C: "451 4.7.1 later"})
+    courier: Courier = space.courier()
+
+    async def deliver(routes: list[Route], parcel: Parcel) -> dict[str, Result]:
+        return await courier.deliver([peer.route], parcel)
+
+    world.deliver = deliver  # type: ignore[method-assign]
+    await world.send(A, B, C)
+    await world.jobs.drain()
+    assert [envelope.original_content for envelope in peer.got] == [LETTER]
+    assert peer.reached == [B]
+    assert world.actions() == [(A, "failed", "5.1.1")]
+    peer.replies.clear()
+    world.now += MINUTE
+    await world.jobs.drain()
+    assert peer.reached == [B, C]
+    assert await world.states() == []
+    await courier.close()
+
+
+def test_problems_carry_no_address() -> None:
+    for problem in (UNREACHABLE, GONE):
+        assert isinstance(problem, Problem)
+        assert "@" not in problem.name + problem.fr + problem.en
