@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 # Thunderbird and Apple Mail write sets of thousands of UIDs; Dovecot's imap_max_line_length is 64 KB too.
 MAX_LINE = 65536
+HEAD = 256  # octets of a command that are enough to know its tag and its name
 
 _LITERAL = re.compile(rb"\{(\d{1,18})(\+?)\}\Z")
 
@@ -29,7 +30,7 @@ class Frame:
 class LiteralOffer:
     """The client announces `size` octets; answer with `Framer.accept` or `Framer.refuse`.
 
-    `line` is what stands before it; `total` counts the octets of the command's literals with these; `sync` says that the
+    `line` is the command's beginning; `total` counts the octets of the command's literals with these; `sync` says that the
     client waits for our `+`.
     """
 
@@ -59,8 +60,9 @@ class Framer:
         self._discarding = False  # inside a refused command: until its last line ends
         self._offer: LiteralOffer | None = None
         self._wanted: int | None = None  # octets of the literal being collected
-        self._line = b""
+        self._line = bytearray()  # the command so far, its literals as `{n}` CRLF
         self._literals: list[bytes] = []
+        self._total = 0  # octets of its literals, the one on offer included
 
     @property
     def backlog(self) -> int:
@@ -81,7 +83,8 @@ class Framer:
         if not self._offer.sync:
             # A client that does not wait sends the octets and the rest of the command anyway (RFC 7888 4).
             self._skip, self._discarding = self._offer.size, True
-        self._offer, self._line, self._literals = None, b"", []
+        self._offer = None
+        self._restart()
 
     def next_event(self) -> Event | None:
         if self._offer is not None:
@@ -128,11 +131,12 @@ class Framer:
     def _too_long(self) -> TooLong | None:
         if len(self._line) + len(self._buffer) <= MAX_LINE:
             return None
-        head = self._line + bytes(self._buffer[:256])
+        head = bytes((self._line + self._buffer[:HEAD])[:HEAD])
         quiet = self._discarding
         self._buffer.clear()
-        self._scanned, self._discarding, self._line, self._literals = 0, True, b"", []
-        return None if quiet else TooLong(head[:256])
+        self._scanned, self._discarding = 0, True
+        self._restart()
+        return None if quiet else TooLong(head)
 
     def _event(self, line: bytes) -> Event | None:
         match = _LITERAL.search(line)
@@ -142,16 +146,25 @@ class Framer:
             else:
                 self._discarding = False
             return None
-        whole = self._line + line
-        if len(whole) > MAX_LINE:
-            self._line, self._literals = b"", []
-            return TooLong(whole[:256])
+        if len(self._line) + len(line) > MAX_LINE:
+            return self._overlong(line, match)
+        self._line += line
         if match is None:
-            frame = Frame(whole, tuple(self._literals))
-            self._line, self._literals = b"", []
+            frame = Frame(bytes(self._line), tuple(self._literals))
+            self._restart()
             return frame
         size = int(match[1])
-        self._line = whole + b"\r\n"
-        total = size + sum(map(len, self._literals))
-        self._offer = LiteralOffer(whole[: len(whole) - len(match[0])], size, total, sync=not match[2])
+        self._total += size
+        self._offer = LiteralOffer(bytes(self._line[:HEAD]), size, self._total, sync=not match[2])
+        self._line += b"\r\n"
         return self._offer
+
+    def _overlong(self, line: bytes, match: re.Match[bytes] | None) -> TooLong:
+        head = bytes((self._line + line)[:HEAD])
+        self._restart()
+        if match and match[2]:
+            self._skip, self._discarding = int(match[1]), True
+        return TooLong(head)
+
+    def _restart(self) -> None:
+        self._line, self._literals, self._total = bytearray(), [], 0
