@@ -12,6 +12,7 @@ from foundation.clock import Clock, system_clock
 from foundation.database import Database
 from foundation.jobs import Jobs
 from foundation.keys import KeyRing
+from mailserver.delivery.closing_by_folder import closing_hook
 from mailserver.delivery.space import Space
 from mailserver.store.sql import SqlMailStore
 from mssante.credentials import Credentials
@@ -43,7 +44,8 @@ class House:
         self.mailboxes = Mailboxes(self.keys)
         self.credentials = Credentials(self.db, self.keys, self.mailboxes, self.pool)
         self.exchanges = Exchanges(self.keys, self.mailboxes)
-        self.store = SqlMailStore(self.db, self.keys, self.blobs, self.mailboxes, clock=clock)
+        closing = closing_hook(self.mailboxes, self.exchanges, self.audit, clock)
+        self.store = SqlMailStore(self.db, self.keys, self.blobs, self.mailboxes, on_closed=closing, clock=clock)
 
     def space(self, trust: Trust) -> Space:
         """What delivery works with."""

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 from sqlalchemy import Connection
 
+from certs.contexts import Identity as TlsIdentity
+from certs.contexts import relay_context
+from certs.rotating import Rotating
 from dmp_bridge.answers import Identity
+from foundation.clock import Clock
 from health_space.notices.rules import Addressee
 from health_space.profiles.operations import guardians_of
+from mailserver.delivery.accept import Delivery
+from mailserver.delivery.notices import Notices
+from mailserver.outbound.compose import Office
+from mailserver.outbound.courier import Courier
+from mailserver.outbound.dkim import Signer
+from mailserver.outbound.mail_out import FolderOutbox, Letterhead, Outbox, SmtpOutbox
+from mailserver.outbound.mail_out import Relay as PrivateRelay
+from mailserver.outbound.peer import peer_judge
+from mailserver.outbound.relay import Relay
+from mailserver.outbound.routes import TableOrDns
 from mssante.kinds import BoxKind, BoxState, ProfileState
 from mssante.mailboxes import Mailbox
-from runtime.house import House
+from runtime.house import House, Trust, operator_of
 from runtime.settings import Settings
+from runtime.sockets import split_door
 
 RECEIVING = frozenset({ProfileState.ACTIVATED, ProfileState.NOT_ACTIVATED})  # docs/rules.md section 9
 
@@ -59,24 +76,64 @@ def _receiving(house: House, conn: Connection, box_id: int) -> Mailbox | None:
     return box if box.profile in RECEIVING else None
 
 
-class _TmpOutbox:
-    def __init__(self, settings):
-        self.s = settings
+# -------------------------------------------------------------------- to private addresses
+class CodesToFiles:
+    """The demo's wrapper: a one-time code is also written to a file named after the recipient, where a script can read it."""
 
-    async def send(self, to, subject, text):
-        import re
-        import time
+    def __init__(self, outbox: Outbox, folder: Path) -> None:
+        self._outbox, self._folder = outbox, folder
 
-        self.s.outbox.folder.mkdir(parents=True, exist_ok=True)
-        (self.s.outbox.folder / f"{time.time_ns()}.eml").write_text(f"To: {to}\nSubject: {subject}\n\n{text}")
-        if self.s.outbox.codes and (m := re.search(r"\b\d{6}\b", text)):
-            self.s.outbox.codes.mkdir(parents=True, exist_ok=True)
-            (self.s.outbox.codes / (to.split("@")[0] + ".txt")).write_text(m[0] + "\n")
-
-
-def outbox_of(settings):
-    return _TmpOutbox(settings)
+    async def send(self, to: str, subject: str, text: str) -> None:
+        await self._outbox.send(to, subject, text)
+        if code := re.search(r"\b\d{6}\b", text):
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (self._folder / f"{to.partition('@')[0]}.txt").write_text(code[0] + "\n")
 
 
-def register_outgoing(house, trust, acceptor):
-    pass
+def outbox_of(settings: Settings, clock: Clock) -> Outbox:
+    """The configured relay, else the folder of .eml files (the doctor saw that there is one)."""
+    letterhead = Letterhead(settings.outbox.sender, clock=clock)
+    outbox: Outbox
+    if settings.outbox.relay:
+        host, port = split_door(settings.outbox.relay)
+        outbox = SmtpOutbox(PrivateRelay(host, port), letterhead)
+    else:
+        assert settings.outbox.folder is not None
+        outbox = FolderOutbox(settings.outbox.folder, letterhead)
+    return CodesToFiles(outbox, settings.outbox.codes) if settings.outbox.codes else outbox
+
+
+# -------------------------------------------------------------------- to other operators, and to senders
+def office_of(settings: Settings) -> Office:
+    who = identity_of(settings)
+    return Office(settings.operator.host, who.address, who.name, who.product)
+
+
+def register_outgoing(house: House, trust: Trust, acceptor: Delivery) -> Courier:
+    """The handlers of `relay`, `bounce` and `confirm`; the courier returned is closed at the end."""
+    settings, office = house.settings, office_of(house.settings)
+    identity = TlsIdentity(settings.tls.certificate, settings.tls.key)
+    files = (*identity.files, settings.tls.anchors)
+    context = Rotating(files, lambda: relay_context(identity, trust.store.get().anchors), house.clock)
+    judge = peer_judge(trust.store.get, trust.trust_list, house.clock)
+    courier = Courier(settings.operator.host, context.get, judge)
+    relay = Relay(
+        db=house.db,
+        blobs=house.blobs,
+        resolve=TableOrDns(house.operator.route),
+        courier=courier,
+        accept=acceptor.accept,
+        office=office,
+        signers=_signers(settings),
+        clock=house.clock,
+    )
+    house.jobs.handle("relay", relay)
+    Notices(house.space(trust), office, acceptor).register()
+    return courier
+
+
+def _signers(settings: Settings) -> dict[str, Signer]:
+    if settings.dkim.key is None:
+        return {}
+    pem = settings.dkim.key.read_bytes()
+    return {domain: Signer(domain, settings.dkim.selector, pem) for domain in operator_of(settings).domains}

@@ -38,10 +38,10 @@ async def serve(
     trust = Trust(settings, clock)
     acceptor = Delivery(house.space(trust))
     certificates = Certificates(settings, clock)
-    outbox = outbox_of(settings)
+    outbox = outbox_of(settings, clock)
     readers = Readers()
     await house.start()
-    register_outgoing(house, trust, acceptor)
+    courier = register_outgoing(house, trust, acceptor)
     house.jobs.handle("notify", Notifier(house.db, house.keys, addressees(house), outbox.send))
     house.jobs.handle(
         "file",
@@ -74,6 +74,7 @@ async def serve(
     await asyncio.gather(*(close() for close in closers))
     await asyncio.gather(*tasks)
     await readers.close()
+    await courier.close()
     await house.close()
     log.info("stopped")
 

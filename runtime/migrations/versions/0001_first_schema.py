@@ -205,11 +205,11 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("read_at", sa.BigInteger(), nullable=True),
         sa.Column("mail", sa.String(length=12), nullable=True),
-        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("cause", sa.LargeBinary(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("sealed_target", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("job_id", "number"),
+        sa.UniqueConstraint("cause", "number"),
     )
     with op.batch_alter_table("notices", schema=None) as batch_op:
         batch_op.create_index("notices_box", ["box_id", "at"], unique=False)
