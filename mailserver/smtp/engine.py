@@ -39,6 +39,8 @@ class SmtpSession(Link):
             await self._flush()
         except (Lost, ConnectionError):
             pass
+        except Exception as fault:
+            _log_fault("", fault)
         finally:
             self._over = True
             self._handler_coroutine = None
@@ -53,7 +55,7 @@ class SmtpSession(Link):
             answer = await self._answer(line)
             if answer is not None:
                 self._say(answer)
-                if answer in LAST_WORDS:
+                if answer.is_error and answer in LAST_WORDS:
                     await self._linger()
             answered += 1
             if answered % BREATHER == 0:

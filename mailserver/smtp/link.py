@@ -188,6 +188,7 @@ class Link(SMTP):
         except OSError as fault:  # TlsError, ssl.SSLError and TimeoutError are kinds of it
             log.info("smtp_handshake_failed", door=self.rules.door.value, kind=type(fault).__name__)
             self._wire.abort()
+            self.connection_lost(fault)  # asyncio's TLS does not tell of a connection lost during the handshake
             return False
         self.transport = self._wire = wire
         self._input.move_to(wire)

@@ -8,7 +8,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +186,30 @@ def test_a_broken_handshake_costs_one_connection(pki: Pki, tmp_path: Path, play:
 
     async def scenario() -> None:
         async with opened(ports.MX, mx_house(tmp_path, pki, Memory())) as door:
+            await asyncio.to_thread(client, door.port)
+            await asyncio.sleep(0.1)
+            assert door._live == set()
+
+    play(scenario())
+
+
+@pytest.mark.parametrize("rules", [ports.MX, ports.SUBMISSIONS], ids=["25", "465"])
+def test_a_handshake_that_never_comes_is_given_up(rules: DoorRules, pki: Pki, tmp_path: Path, play: Play) -> None:
+    def client(port: int) -> None:
+        with socket.create_connection(("localhost", port), 5) as raw:
+            if rules is ports.MX:
+                raw.recv(100)
+                raw.sendall(b"EHLO x\r\nSTARTTLS\r\n")
+            try:
+                while raw.recv(4096):
+                    pass
+            except ConnectionResetError:
+                return
+
+    async def scenario() -> None:
+        make = mx_house if rules is ports.MX else submission_house
+        made = replace(make(tmp_path, pki, Memory()), limits=Limits(handshake_s=0.2))
+        async with opened(rules, made) as door:
             await asyncio.to_thread(client, door.port)
             await asyncio.sleep(0.1)
             assert door._live == set()

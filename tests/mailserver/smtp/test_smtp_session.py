@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import aiosmtpd
 import pytest
 from aiosmtpd.smtp import SMTP
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from mailserver.delivery.api import Door
@@ -388,6 +391,46 @@ async def test_no_address_in_the_logs(tmp_path: Path, caplog: pytest.LogCaptureF
     assert "smtp_timeout" in text
     for word in ("alpha.example", "beta.example", "192.0.2.7", "secret", "client.example"):
         assert word not in text.replace("mx.alpha.example", "")
+
+
+# ---------------------------------------------------------------- anything at all
+WORDS = st.sampled_from(
+    [
+        b"EHLO c", b"HELO c", b"MAIL FROM:<a@beta.example>", b"MAIL FROM:<>", b"RCPT TO:<b@alpha.example>", b"DATA", b"RSET",
+        b"RCPT TO:<unknown@alpha.example>", b"NOOP", b"QUIT", b"AUTH PLAIN", b"AUTH LOGIN", b"STARTTLS", b"*", b"", b".", b"..x",
+        b"MAIL FROM:<camille.roche@alpha.example>", b"AUTH PLAIN AGNhbWlsbGUAY2Fmw6ktYXUtbGFpdA==", b"Subject: x", b"\xff\x00",
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rules=st.sampled_from([ports.BENCH, ports.MX, ports.SUBMISSION]),
+    lines=st.lists(
+        WORDS | st.binary(max_size=20).filter(lambda line: b"\n" not in line and b"\r" not in line), max_size=25
+    ),
+    cut=st.integers(0, 30),
+)
+def test_any_dialogue_is_answered_and_nothing_breaks(
+    rules: ports.DoorRules, lines: list[bytes], cut: int, tmp_path: Path
+) -> None:
+    """Each line gets one reply at most, the transcript is well formed, and no fault of ours is found."""
+
+    async def talk() -> list[bytes]:
+        made = house(tmp_path, Memory(), limits=Limits(linger_s=0.001, password_wait_s=0.001))
+        connection = wire(rules, made)
+        said = await connection.rest()
+        for line in lines:
+            said += await connection.send(line + b"\r\n", cut)
+        connection.close()
+        await asyncio.sleep(0)
+        return said.splitlines(keepends=True)
+
+    with capture_logs() as logs:
+        replies = asyncio.run(talk())
+    assert [entry for entry in logs if entry["event"] == "smtp_fault"] == []
+    assert all(re.fullmatch(rb"[2345][0-9]{2}[ -][ -~]*\r\n", reply) for reply in replies)
+    assert sum(reply[3:4] == b" " for reply in replies) <= len(lines) + 2
 
 
 # ---------------------------------------------------------------- aiosmtpd
