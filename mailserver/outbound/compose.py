@@ -16,6 +16,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 NBSP = "\u00a0"
+_FRENCH_SPACES = re.compile(r"(?<=«) | (?=[»:;!?])")
 _BREAKS = re.compile(r"[\x00-\x20\x7f\x85\u2028\u2029]+")  # all that would end a header line (a no-break space stays)
 RULER = "-" * 60
 
@@ -117,6 +118,6 @@ def confirmation(
 
 
 def paragraphs(*pieces: str) -> str:
-    """Joined by blank lines, with the no-break spaces of French typography inside « »."""
+    """Joined by blank lines, with the no-break spaces of French typography."""
     text = "\n\n".join(piece for piece in pieces if piece)
-    return text.replace("« ", f"«{NBSP}").replace(" »", f"{NBSP}»") + "\n"
+    return _FRENCH_SPACES.sub(NBSP, text) + "\n"

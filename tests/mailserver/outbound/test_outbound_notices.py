@@ -1,0 +1,177 @@
+"""What we write to people: structure by the RFCs, French as people read it, nothing that can be answered in a loop."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from email.message import EmailMessage
+
+import pytest
+
+from mailserver.mime import scan
+from mailserver.outbound.compose import Office, confirmation, notice
+from mailserver.outbound.report import Action, Told, report
+
+OFFICE = Office("mx.cabinet.example", "postmaster@cabinet.example", product_number="NIL-123")
+NOW = 1_790_000_000_000  # 21 September 2026, 16:13:20 in Paris
+ORIGINAL = "From: dr@cabinet.example\r\nSubject: Bilan d’été\r\nMessage-ID: <m@x>\r\n\r\nSecret médical.\r\n".encode()
+SENDER = "dr@cabinet.example"
+
+
+def read(content: bytes) -> EmailMessage:
+    message = email.message_from_bytes(content, policy=email.policy.default)
+    assert isinstance(message, EmailMessage)
+    assert not message.defects
+    for line in content.split(b"\r\n"):
+        assert b"\n" not in line
+        assert len(line) <= 998
+    return message
+
+
+def body(message: EmailMessage) -> str:
+    part = message.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content()).replace("\r\n", "\n")
+
+
+def write(*told: Told, original: bytes = ORIGINAL) -> EmailMessage:
+    return read(report(OFFICE, SENDER, told, original, token="job-7", now=NOW, arrived_at=NOW - 60_000, envid="e-1"))
+
+
+def test_a_report_has_its_three_parts() -> None:
+    message = write(
+        Told("a@x.example", Action.FAILED, "5.1.1", "Cette boîte n’existe pas.", "No such mailbox.", "rfc822;o@x.example",
+             "mx.x.example", "550 5.1.1 gône"),
+        Told("b@x.example", Action.DELAYED, "4.4.1", retry_until=NOW + 3_600_000),
+    )  # fmt: skip
+    assert message.get_content_type() == "multipart/report"
+    assert message.get_param("report-type") == "delivery-status"
+    readable, machine, returned = message.iter_parts()
+    assert [part.get_content_type() for part in (readable, machine, returned)] == [
+        "text/plain",
+        "message/delivery-status",
+        "text/rfc822-headers",
+    ]
+    blocks = [dict(block.items()) for block in machine.get_payload()]  # type: ignore[union-attr]
+    assert blocks == [
+        {
+            "Original-Envelope-Id": "e-1",
+            "Reporting-MTA": "dns; mx.cabinet.example",
+            "Arrival-Date": "Mon, 21 Sep 2026 14:12:20 +0000",
+        },
+        {
+            "Original-Recipient": "rfc822;o@x.example",
+            "Final-Recipient": "rfc822; a@x.example",
+            "Action": "failed",
+            "Status": "5.1.1",
+            "Remote-MTA": "dns; mx.x.example",
+            "Diagnostic-Code": "smtp; 550 5.1.1 g?ne",
+        },
+        {
+            "Final-Recipient": "rfc822; b@x.example",
+            "Action": "delayed",
+            "Status": "4.4.1",
+            "Will-Retry-Until": "Mon, 21 Sep 2026 15:13:20 +0000",
+        },
+    ]
+    given_back = returned.get_payload(decode=True)
+    assert isinstance(given_back, bytes)
+    assert given_back.startswith("From: dr@cabinet.example\r\nSubject: Bilan d’été\r\n".encode())
+    assert "Secret" not in message.as_string()
+    assert (message["Subject"], message["In-Reply-To"]) == ("Non remis\u00a0: Bilan d’été", "<m@x>")
+
+
+def test_its_words_are_french_first() -> None:
+    text = body(write(Told("a@x.example", Action.FAILED, "5.1.1", "Cette boîte n’existe pas.", "No such mailbox.")))
+    french, english = text.split("-" * 60)
+    assert (
+        "Au sujet de votre message «\u00a0Bilan d’été\u00a0» du 21\u00a0septembre 2026 à 16\u00a0h\u00a012\u00a0:"
+        in french
+    )
+    assert "- a@x.example\u00a0: Cette boîte n’existe pas." in french
+    assert "- a@x.example: No such mailbox." in english
+    for sign in (" :", " ;", " !", " ?", "« ", " »"):
+        assert sign not in french
+
+
+@pytest.mark.parametrize(
+    ("action", "subject"),
+    [
+        (Action.FAILED, "Non remis"),
+        (Action.DELAYED, "Retardé"),
+        (Action.DELIVERED, "Remis"),
+        (Action.RELAYED, "Transmis"),
+    ],
+)
+def test_each_action_has_its_title(action: Action, subject: str) -> None:
+    message = write(Told("a@x.example", action, "2.0.0"), original=b"\r\nx")
+    assert message["Subject"] == f"{subject}\u00a0: votre message"
+    assert f"Action: {action.value}" in message.as_string()
+    assert message["In-Reply-To"] is None
+
+
+def test_addresses_that_are_not_ascii() -> None:
+    message = write(Told("é@x.example", Action.FAILED, "5.1.1"))
+    assert "Final-Recipient: utf-8; \\x{E9}@x.example" in message.as_string()
+
+
+@pytest.mark.parametrize(
+    "original",
+    [
+        b"",
+        b"no header at all",
+        b"Subject: =?utf-8?q?a=0D=0AX-Evil:_1?=\r\n\r\n",
+        b"Subject: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"X: " + b"b\r\n c" * 50_000 + b"\r\n\r\nSecret",
+        b"\xff\xfe: \x00\r\nSubject: \xe9\xff\r\n\r\n",
+        "Subject: \u2028\x85\x0b\r\n\r\n".encode(),
+    ],
+)
+def test_any_original_can_be_reported(original: bytes) -> None:
+    content = report(
+        OFFICE, SENDER, [Told("a@x.example", Action.FAILED, "5.0.0")], original, token="t", now=NOW, arrived_at=NOW
+    )
+    message = email.message_from_bytes(content, policy=email.policy.default)
+    assert message["X-Evil"] is None
+    assert message.get_content_type() == "multipart/report"
+    assert len(content) < 250_000
+    assert scan(content).message_id == "<t@mx.cabinet.example>"
+
+
+@pytest.mark.parametrize(
+    ("what", "title", "french", "closed"),
+    [
+        ("command", "Échange clos", "a clos l’échange et n’a pas été remis", True),
+        ("subject", "Échange clos", "remis en entier, sans la mention [FIN], puis l’échange a été clos", True),
+        ("near_miss", "Échange resté ouvert", "L’échange reste ouvert\u00a0:", False),
+    ],
+)
+def test_confirmations(what: str, title: str, french: str, closed: bool) -> None:
+    citizens = ["194@patient.example", "195@patient.example"]
+    message = read(confirmation(OFFICE, SENDER, what, citizens, "Résultat", token="confirm-1", now=NOW))
+    text = body(message)
+    assert message["Subject"] == title
+    assert french in text
+    assert " :" not in text
+    assert "«\u00a0X-MSS-MES: FIN\u00a0»" in text
+    assert (
+        "Échanges concernés (objet\u00a0: «\u00a0Résultat\u00a0»)\u00a0:\n- 194@patient.example\n- 195@patient.example"
+        in text
+    )
+    assert ("ne peut plus vous répondre" in text) is closed
+
+
+def test_headers_of_every_notice() -> None:
+    message = read(notice(OFFICE, SENDER, "Sujet", "Texte", token="n-1", now=NOW).as_bytes())
+    assert dict(message.items()) | {"Content-Type": "", "Content-Transfer-Encoding": ""} == {
+        "From": "Messagerie MSSanté <postmaster@cabinet.example>",
+        "To": SENDER,
+        "Subject": "Sujet",
+        "Date": "Mon, 21 Sep 2026 14:13:20 +0000",
+        "Message-ID": "<n-1@mx.cabinet.example>",
+        "MIME-Version": "1.0",
+        "Auto-Submitted": "auto-replied",
+        "X-MSS-NIL": "NIL-123",
+        "Content-Type": "",
+        "Content-Transfer-Encoding": "",
+    }
