@@ -101,7 +101,7 @@ class Web:
         self.nav, self.around = nav, around
         self.env = templating.environment(templates)
         self.static = StaticFiles()
-        self.env.globals.update(static=self.static.address, product=settings.product, help_line=settings.help_line)
+        self.env.globals.update(static=self.static.address, product=settings.product, help_line=french.typeset(settings.help_line))
         self.cookie = "__Host-session" if settings.https else "session"
 
     def routes(self, table: Iterable[Page], deps: Any) -> list[Route]:

@@ -1,0 +1,30 @@
+"""One headless Chromium for all browser tests of a run; each test has its own context and its own town."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from tests.support.citizen import Town, open_town
+
+FLAGS = "--no-sandbox --disable-background-networking --disable-component-update --disable-sync --disable-gpu".split()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    chromium = shutil.which("chromium")
+    assert chromium, "these tests need Debian's chromium"
+    async with async_playwright() as playwright:
+        found = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield found
+        await found.close()
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[tuple[Town, str]]:
+    async with open_town(tmp_path) as found:
+        yield found

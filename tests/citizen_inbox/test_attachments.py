@@ -1,0 +1,162 @@
+"""Attachments shown or downloaded, and a mail's own formatting in its frame, with hostile content."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from citizen_inbox import safe_html
+from tests.support import files
+from tests.support.citizen import Town, open_town
+from tests.support.web import Answer, Visitor
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[tuple[Town, Visitor]]:
+    async with open_town(tmp_path) as (here, origin):
+        yield here, await here.visitor(origin)
+
+
+async def opened(here: Town, visitor: Visitor, message: EmailMessage) -> Answer:
+    await here.mail(message)
+    node = (await visitor.get("/messagerie")).tree.css_first("a.row")
+    assert node is not None
+    return await visitor.get(node.attributes["href"] or "")
+
+
+def with_file(here: Town, name: str, kind: str, content: bytes) -> EmailMessage:
+    message = here.letter()
+    maintype, _, subtype = kind.partition("/")
+    message.add_attachment(content, maintype=maintype, subtype=subtype, filename=name)
+    return message
+
+
+async def attachment(here: Town, visitor: Visitor, name: str, kind: str, content: bytes) -> tuple[str, Answer]:
+    page = await opened(here, visitor, with_file(here, name, kind, content))
+    link = page.tree.css_first(".files a")
+    assert link is not None
+    assert link.text() == name
+    base = link.attributes["href"] or ""
+    return base, await visitor.get(base)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "content", "text"),
+    [
+        ("ordonnance.pdf", "application/pdf", files.pdf("Amoxicilline", pages=2), "Amoxicilline 1"),
+        ("photo.jpg", "image/jpeg", files.jpg(with_place=True), ""),
+    ],
+)
+async def test_pages_are_drawn_again(
+    place: tuple[Town, Visitor], name: str, kind: str, content: bytes, text: str
+) -> None:
+    here, visitor = place
+    base, page = await attachment(here, visitor, name, kind, content)
+    assert text in page.words
+    assert page.tree.css_first(f'img[src="{base}/pages/1"]') is not None
+    image = await visitor.get(f"{base}/pages/1")
+    assert image.headers["content-type"] == "image/webp"
+    assert image.body[8:12] == b"WEBP"
+    assert "sandbox" in image.headers["content-security-policy"]
+    assert b"Jacqueline" not in image.body  # the EXIF of the photo
+    for beyond in ("0", "3", "99"):
+        assert (await visitor.get(f"{base}/pages/{beyond}")).status == 404
+
+
+async def test_text_is_shown_as_text(place: tuple[Town, Visitor]) -> None:
+    _, page = await attachment(*place, "note.txt", "text/plain", "Tension <b>12/8</b> à jeun".encode("cp1252"))
+    body = page.tree.css_first(".body")
+    assert body is not None
+    assert body.text() == "Tension <b>12/8</b> à jeun"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "content", "why"),
+    [
+        ("page.html", "text/html", b"<script>alert(1)</script>", "format"),
+        ("dessin.svg", "image/svg+xml", b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", "format"),
+        ("faux.pdf", "application/pdf", b"%PDF-1.4 rien", ""),
+        ("secret.pdf", "application/pdf", files.pdf(locked=True), ""),
+    ],
+)
+async def test_what_cannot_be_shown_is_only_downloaded(
+    place: tuple[Town, Visitor], name: str, kind: str, content: bytes, why: str
+) -> None:
+    here, visitor = place
+    base, page = await attachment(here, visitor, name, kind, content)
+    assert "Aperçu non disponible" in page.words
+    assert why in page.words
+    assert page.tree.css_first("img") is None
+    answer = await visitor.get(f"{base}/telecharger")
+    assert answer.body == content
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["content-disposition"].startswith("attachment;")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_a_hostile_file_name_stays_inside_its_header(place: tuple[Town, Visitor]) -> None:
+    here, visitor = place
+    base, _ = await attachment(here, visitor, 'a"; x=é.txt', "text/plain", b"x")
+    header = (await visitor.get(f"{base}/telecharger")).headers["content-disposition"]
+    assert header == "attachment; filename=\"a__ x__.txt\"; filename*=UTF-8''a%22%3B%20x%3D%C3%A9.txt"
+
+
+HOSTILE = """<html><head><style>body{background:url(https://mechant.example/a)}</style><meta http-equiv=refresh content="0;url=https://m.example">
+<base href="https://mechant.example/"></head><body onload="alert(1)"><p style="color:red;background:url(https://m.example/x);position:fixed">Bonjour
+<img src="https://mechant.example/espion.gif"><img src="cid:logo@x"><img src="cid:faux@x"><img src="data:text/html,x">
+<a href="javascript:alert(1)">un</a><a href="https://sante.example/">deux</a></p>
+<p style="color:red">Rouge</p><form action="https://m.example"><input name=a></form>
+<iframe src="https://m.example"></iframe><svg><script>alert(1)</script></svg><script>alert(1)</script></body></html>"""
+
+
+async def test_formatting_is_cleaned_and_fenced(place: tuple[Town, Visitor]) -> None:
+    here, visitor = place
+    message = here.letter()
+    message.add_alternative(HOSTILE, subtype="html")
+    related = message.get_payload()[1]
+    related.add_related(b"\x89PNG\r\n\x1a\nimage", "image", "png", cid="<logo@x>")  # type: ignore[union-attr]
+    related.add_related(b"<svg/>", "image", "png", cid="<faux@x>")  # type: ignore[union-attr]
+    page = await opened(here, visitor, message)
+    assert "Tout va bien." in page.words  # the text first
+    link = next(n.attributes["href"] for n in page.tree.css("a") if "mise-en-forme" in (n.attributes["href"] or ""))
+    around = await visitor.get(link or "")
+    frame = around.tree.css_first("iframe")
+    assert frame is not None
+    assert "allow-scripts" not in (frame.attributes["sandbox"] or "")
+    inside = await visitor.get(frame.attributes["src"] or "")
+    policy = inside.headers["content-security-policy"]
+    assert policy == safe_html.POLICY
+    assert inside.headers["x-frame-options"] == "SAMEORIGIN"
+    low = inside.text.lower()
+    for word in (
+        "script",
+        "onload",
+        "mechant",
+        "m.example",
+        "<form",
+        "<input",
+        "<iframe",
+        "<svg",
+        "http-equiv",
+        "position",
+        "data:text",
+    ):
+        assert word not in low.replace('name="viewport"', ""), word
+    assert 'href="https://sante.example/"' in inside.text
+    assert 'rel="noopener noreferrer nofollow"' in inside.text
+    assert inside.text.count("data:image/png;base64,") == 1
+    assert "color:red" in low
+
+
+async def test_no_formatting_no_frame(place: tuple[Town, Visitor]) -> None:
+    here, visitor = place
+    page = await opened(here, visitor, with_file(here, "note.txt", "text/plain", b"x"))
+    assert "mise-en-forme" not in page.text
+    link = page.tree.css_first(".files a")
+    assert link is not None
+    base = (link.attributes["href"] or "").split("/pieces/")[0]
+    assert (await visitor.get(base + "/mise-en-forme")).status == 404
+    assert (await visitor.get(base + "/mise-en-forme/contenu")).status == 404

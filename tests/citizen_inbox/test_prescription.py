@@ -1,0 +1,121 @@
+"""« Envoyer une ordonnance » in four pages, over real delivery; tracking, warnings, neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from mailserver.store.api import Flag, FlagOp, Flags
+from tests.support.citizen import OTHER_PHARMACY, PHARMACY, Town, open_town
+from tests.support.web import Answer, Visitor
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[tuple[Town, Visitor, str]]:
+    async with open_town(tmp_path) as (here, origin):
+        yield here, await here.visitor(origin), origin
+
+
+async def send(visitor: Visitor, document: int, pharmacy: str, words: str = "Lyon") -> Answer:
+    """The whole way, counting the pages that the reader acts on."""
+    first = await visitor.post("/ordonnance", {"document": str(document)})
+    second = first.location
+    await visitor.post(second, {"chercher": "1", "mots": words})
+    third = (await visitor.post(second, {"pharmacie": pharmacy})).location
+    assert third == f"/ordonnance/{document}/verifier"
+    return await visitor.post(third, {"texte": "Bonjour"})
+
+
+async def test_no_prescription_says_what_to_do(place: tuple[Town, Visitor, str]) -> None:
+    page = await place[1].get("/ordonnance")
+    assert "Aucune ordonnance dans vos documents." in page.words
+    assert page.tree.css_first('a[href="/documents/ajouter"]') is not None
+
+
+async def test_four_pages_from_choice_to_tracking(place: tuple[Town, Visitor, str]) -> None:
+    here, visitor, _ = place
+    document = await here.prescription()
+    page = await visitor.get("/ordonnance")
+    assert "Ordonnance du 3 novembre Dr Aïssata Diallo, 3 novembre 2026" in page.words
+    second = f"/ordonnance/{document}/pharmacie"
+    found = await visitor.follow(await visitor.post(second, {"chercher": "1", "mots": "lyon"}))
+    assert "Pharmacie du Pont Lyon · 8 h 30 à 19 h 30" in found.words
+    assert "Pharmacie du Faux" not in found.words  # by sector, not by name
+    chosen = await visitor.follow(await visitor.post(second, {"pharmacie": PHARMACY}))
+    for words in ("Rien n'est encore envoyé", "Pour Jacqueline Morel", "Apportez l'original", "Pharmacie du Pont"):
+        assert words in chosen.words
+    sent = await visitor.post(f"/ordonnance/{document}/verifier", {"texte": "Bonjour"})
+    assert sent.location.endswith("?fait=envoyee")
+    page = await visitor.follow(sent)
+    assert "Ordonnance envoyée" in page.words
+    done = [node.text(strip=True) for node in page.tree.css(".steps .done .step")]
+    assert done == ["Envoyée", "Remise à la pharmacie"]
+    store = here.space.store
+    inbox = next(f for f in await store.folders(here.ids[PHARMACY]) if f.name == "INBOX")
+    raw = await store.content(inbox.id, 1) or b""
+    assert b"ordonnance.pdf" in raw
+    assert b"Ordonnance de Jacqueline Morel" in raw
+    await store.store_flags(inbox.id, [1], FlagOp.ADD, Flags(Flag.SEEN))
+    again = await visitor.get(sent.location)
+    assert "Ouverte par l'équipe" in [n.text(strip=True).replace("’", "'") for n in again.tree.css(".done .step")]
+    assert "Ordonnance du 3 novembre" in (await visitor.get("/accueil")).words
+
+
+async def test_a_second_pharmacy_is_warned_about(place: tuple[Town, Visitor, str]) -> None:
+    here, visitor, _ = place
+    document = await here.prescription()
+    await send(visitor, document, PHARMACY)
+    second = f"/ordonnance/{document}/pharmacie"
+    page = await visitor.get(second)
+    assert "Pharmacies que vous avez déjà contactées" in page.words
+    await visitor.post(second, {"pharmacie": OTHER_PHARMACY})
+    check = await visitor.get(f"/ordonnance/{document}/verifier")
+    assert "Cette ordonnance a déjà été envoyée ailleurs" in check.words
+    assert "Pharmacie du Pont, le 12 novembre 2026 à" in check.words
+
+
+async def test_another_operator_s_pharmacy_is_told_apart(place: tuple[Town, Visitor, str]) -> None:
+    here, visitor, _ = place
+    document = await here.prescription()
+    page = await visitor.follow(await send(visitor, document, "pharma.loin@hopital.example", "Brest"))
+    assert "Nous ne pouvons pas savoir si votre ordonnance a été ouverte." in page.words
+
+
+@pytest.mark.parametrize("pharmacy", ["faux@cabinet.example", "dr.diallo@cabinet.example", "x", ""])
+async def test_only_pharmacies_can_be_chosen(place: tuple[Town, Visitor, str], pharmacy: str) -> None:
+    here, visitor, _ = place
+    document = await here.prescription()
+    answer = await visitor.post(f"/ordonnance/{document}/pharmacie", {"pharmacie": pharmacy})
+    assert answer.status == 422
+    assert "Choisissez une pharmacie." in answer.words
+
+
+async def test_without_pharmacy_back_to_the_choice(place: tuple[Town, Visitor, str]) -> None:
+    here, visitor, _ = place
+    document = await here.prescription()
+    answer = await visitor.get(f"/ordonnance/{document}/verifier")
+    assert answer.location == f"/ordonnance/{document}/pharmacie"
+
+
+async def test_nothing_chosen_is_an_error(place: tuple[Town, Visitor, str]) -> None:
+    here, visitor, _ = place
+    await here.prescription()
+    await here.prescription(title="Une autre")
+    answer = await visitor.post("/ordonnance", {})
+    assert answer.status == 422
+    assert "Choisissez l'ordonnance à envoyer." in answer.words
+
+
+async def test_neighbours_find_nothing(place: tuple[Town, Visitor, str]) -> None:
+    here, visitor, origin = place
+    document = await here.prescription()
+    sent = await send(visitor, document, PHARMACY)
+    paul = await here.visitor(origin, "paul")
+    for path in (f"/ordonnance/{document}/pharmacie", f"/ordonnance/{document}/verifier", sent.location):
+        assert (await paul.get(path)).status == 404
+    token = await paul.token("/messagerie")
+    for path in (f"/ordonnance/{document}/pharmacie", f"/ordonnance/{document}/verifier"):
+        assert (await paul.post(path, {"texte": "x", "pharmacie": PHARMACY}, token=token)).status == 404
+    assert (await paul.post("/ordonnance", {"document": str(document)}, token=token)).status == 422
