@@ -11,7 +11,7 @@ import asyncio
 
 from sqlalchemy import Connection
 
-from foundation.blobs import PreparedBlob
+from foundation.blobs import INLINE, PreparedBlob
 from mailserver.delivery import headers, letter
 from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Recipient, Sender, Verdict
 from mailserver.delivery.decide import exchange_of
@@ -24,7 +24,7 @@ from mssante.identity import Invalid
 from mssante.kinds import Party
 from mssante.rules import MessageFacts, Refused, decide
 
-HEAVY = 256 * 1024  # octets: above, reading leaves the loop
+HEAVY = INLINE  # octets: above, a copy waits for the disk, so reading leaves the loop
 
 
 class Delivery:

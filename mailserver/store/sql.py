@@ -35,6 +35,7 @@ from mailserver.store.api import (
 from mailserver.store.boxes import Boxes
 from mailserver.store.digest import Digest, digest_of
 from mailserver.store.insert import TOPIC, Kept, Place, Thread, keep, put, thread_of
+from mailserver.store.sweep import sweep
 
 CARDS_AT_ONCE = 256  # bounds memory, and the time a reader's snapshot is held
 TEXTS_AT_ONCE = 64
@@ -298,6 +299,14 @@ class SqlMailStore:
     def _wake(self, folder_id: int) -> None:
         for wake in tuple(self._watchers.get(folder_id, ())):
             wake()
+
+    async def sweep(self) -> int:
+        """Removes the blobs that no message points to any more, after their grace; for a daily job. Returns how many."""
+        total, more = 0, True
+        while more:
+            count, more = await self._db.write(sweep, self._blobs, self._clock())
+            total += count
+        return total
 
     # ---------------------------------------------------------------- inside
     def _box(self, conn: Connection, folder_id: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,14 +25,14 @@ QUOTA = 1_000_000
 
 
 class FixedBoxes:
-    """Two boxes with fixed keys; what is used is counted here, and put back by nobody: enough for one test."""
+    """Boxes with fixed keys; what is used is counted here, and put back by nobody: enough for one test."""
 
     def __init__(self, limit: int = QUOTA) -> None:
         self.limit = limit
-        self.used = {BOX: 0, OTHER_BOX: 0}
+        self.used: defaultdict[int, int] = defaultdict(int)
 
     def key(self, conn: Connection, box_id: int) -> Key:
-        return Key(bytes([box_id]) * 32)
+        return Key(box_id.to_bytes(32, "big"))
 
     def address(self, conn: Connection, box_id: int) -> str:
         return f"box{box_id}@space.example"
@@ -64,11 +65,17 @@ def clock() -> int:
 
 
 async def sql_parts(url: str, folder: Path) -> SqlParts:
+    made = quiet_parts(url, folder)
+    await made.db.start()
+    return made
+
+
+def quiet_parts(url: str, folder: Path) -> SqlParts:
+    """Not listening to signals: belongs to no event loop."""
     db = Database(url)
     if url.startswith("sqlite"):
         with db.engine.begin() as conn:
             metadata.create_all(conn)
-    await db.start()
     keys, blobs, boxes = KeyRing(b"k" * 32), Blobs(FolderFiles(folder / "blobs")), FixedBoxes()
     closed: list[tuple[int, list[int], str]] = []
 

@@ -13,7 +13,7 @@ from mailserver.store.api import Flag, FlagOp, Flags, NewMessage
 from mailserver.store.insert import thread_of
 from mailserver.store.names import CLOSED
 from mailserver.store.sql import counterpart
-from mailserver.store.sweep import GRACE, sweep
+from mailserver.store.sweep import GRACE
 from mailserver.store.tables import cards, folders, messages
 
 BOX = 1
@@ -112,7 +112,10 @@ async def test_copies_share_the_blob_and_the_sweep_waits_for_the_last_row(parts:
         assert await parts.store.expunge(folder[name]) == [1, 2]
 
     async def swept(later: int) -> int:
-        return (await parts.db.write(sweep, parts.blobs, NOW + later))[0]
+        parts.store._clock = lambda: NOW + later
+        count = await parts.store.sweep()
+        parts.store._clock = lambda: NOW
+        return int(count)
 
     assert (await blob_count(), files()) == (2, 1)
     await expunge("INBOX")
