@@ -66,12 +66,12 @@ def to_jpg(data: bytes, options: dict[str, Any]) -> Answer:
     image = _open_image(data, options["format"])
     _seek(image, 0)
     upright = ImageOps.exif_transpose(image)
-    if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
+    if upright.mode in ("RGBA", "LA", "PA") or (upright.mode in ("P", "RGB", "L") and "transparency" in upright.info):
         layer = upright.convert("RGBA")
         flat = Image.new("RGB", layer.size, "white")
         flat.paste(layer, mask=layer.getchannel("A"))
     else:
-        flat = upright.convert("L" if upright.mode in ("1", "L", "I", "I;16") else "RGB")
+        flat = _eight_bits(upright)
     flat.info.clear()  # Pillow would write the comment, XMP and colour profile again
     for quality in QUALITIES:
         out = io.BytesIO()
@@ -184,11 +184,23 @@ def _seek(image: Any, index: int) -> None:
 
 def _frame(image: Any, number: int, width: int) -> Any:
     _seek(image, number)
-    picture = image.convert("L" if image.mode in ("1", "L") else "RGB")
+    picture = _eight_bits(image)
     height = max(1, round(picture.height * width / picture.width))
     if height > 16_000:  # WebP's own limit is 16,383
         raise Fault("pixels")
     return picture.resize((width, height)) if picture.width > width else picture
+
+
+def _eight_bits(image: Any) -> Any:
+    """Grey or RGB. Deeper greys (a radiograph of 12 or 16 bits) are spread over 0 to 255: Pillow alone would cut them to white."""
+    if image.mode in ("1", "L"):
+        return image.convert("L")
+    if not image.mode.startswith(("I", "F")):
+        return image.convert("RGB")
+    deep = image.convert("F")
+    darkest, lightest = deep.getextrema()
+    scale = 255 / (lightest - darkest) if lightest > darkest else 0
+    return deep.point(lambda value: value * scale - darkest * scale).convert("L")
 
 
 TASKS: dict[str, Callable[[bytes, dict[str, Any]], Answer]] = {

@@ -198,6 +198,24 @@ async def test_pages_of_absurd_shapes(readers: Readers, box: str) -> None:
         assert answer.width * answer.height <= 30_000_000
 
 
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize("depth", [4_096, 65_536])
+async def test_a_deep_grey_radiograph_keeps_its_greys(readers: Readers, kind: str, depth: int) -> None:
+    deep = Image.new("I;16", (256, 16))
+    deep.putdata([x * (depth // 256) for _ in range(16) for x in range(256)])
+    out = io.BytesIO()
+    deep.save(out, kind)
+    answer = await readers.accept(out.getvalue())
+    assert isinstance(answer, Accepted)
+    shown = await readers.page(answer.content, answer.media_type, 0)
+    assert isinstance(shown, Page)
+    grey = Image.open(io.BytesIO(shown.image)).convert("L")
+    for x in (10, 128, 245):
+        value = grey.getpixel((x, 8))
+        assert isinstance(value, int)
+        assert abs(value - x) < 12
+
+
 async def test_a_page_that_only_shows_may_look_at_more(readers: Readers) -> None:
     big = files.pdf() + b"%" * MAX_BYTES
     assert await readers.accept(big) == Refused(reasons.TOO_LARGE)
