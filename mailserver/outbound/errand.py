@@ -130,6 +130,6 @@ def relayed(recipient: Recipient, host: str) -> Told:
     return Told(recipient.address, Action.RELAYED, "2.1.9", orcpt=recipient.orcpt, remote_host=host)
 
 
-def worst(problems: Sequence[Problem]) -> str:
+def first_name(problems: Sequence[Problem]) -> str:
     """The name kept with the job for the operator."""
     return problems[0].name if problems else "report"

@@ -114,8 +114,8 @@ class Relay:
         if reports and errand.reverse_path:  # a notice is never answered by a notice (RFC 5321 6.1)
             return Retry(0, "report", replace(left, reports=tuple(reports)).payload())
         if waiting:
-            return Retry(after, words.worst(problems), left.payload())
-        return GiveUp(words.worst(problems)) if lost and not errand.reverse_path else Done()
+            return Retry(after, words.first_name(problems), left.payload())
+        return GiveUp(words.first_name(problems)) if lost and not errand.reverse_path else Done()
 
     # ---------------------------------------------------------------- to the sender
     async def _report(self, errand: Errand, job: Job) -> Answer:

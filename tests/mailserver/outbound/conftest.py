@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from certs import crl
@@ -40,6 +41,14 @@ class DsnSmtp(SMTP):
     async def smtp_RCPT(self, arg: str | None) -> None:
         self.event_handler.parameters += _DSN.findall(arg or "")
         await super().smtp_RCPT(_DSN.sub("", arg or ""))
+
+
+def pytest_asyncio_loop_factories(
+    config: object, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Conversations run on the product's loop and on asyncio's: their TLS is not the same code."""
+    factories: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"uvloop": uvloop.new_event_loop}
+    return factories | ({"asyncio": asyncio.new_event_loop} if "courier" in item.nodeid else {})
 
 
 @dataclass

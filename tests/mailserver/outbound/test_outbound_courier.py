@@ -8,11 +8,13 @@ from dataclasses import replace
 
 import pytest
 from aiosmtpd.smtp import SMTP
+from hypothesis import given
+from hypothesis import strategies as st
 
 from certs.profiles import OPERATOR
 from foundation.clock import DAY
 from mailserver.delivery.api import Recipient
-from mailserver.outbound.courier import Accepted, Parcel, xtext
+from mailserver.outbound.courier import Accepted, Parcel, wire_form, xtext
 from mailserver.outbound.peer import Problem, answered
 from mssante.operators import Route
 from tests.mailserver.outbound.conftest import DOMAIN, NOW, Space, Start, subject
@@ -214,6 +216,7 @@ async def test_many_recipients_go_in_several_transactions(space: Space, start: S
         (450, "", False, "4.0.0"),
         (552, "too many recipients", False, "4.0.0"),
         (552, "5.3.4 too large", True, "5.3.4"),
+        (550, "5.1.1 \udce9", True, "5.1.1"),
         (550, "5.1.1 a\n5.1.1 b " + "x" * 9999, True, "5.1.1"),
     ],
 )
@@ -222,6 +225,39 @@ def test_replies(code: int, text: str, permanent: bool, status: str) -> None:
     assert (found.permanent, found.status) == (permanent, status)
     assert len(found.diagnostic or "") <= 500
     assert "\n" not in (found.diagnostic or "")
+    assert (found.diagnostic or "").encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "wire"),
+    [
+        (b"", b".\r\n"),
+        (b"a\r\n", b"a\r\n.\r\n"),
+        (b"a", b"a\r\n.\r\n"),
+        (b".\r\n..\r\n.a", b"..\r\n...\r\n..a\r\n.\r\n"),
+        (b"a\n.\nb\rc\r.\r\n", b"a\r\n..\r\nb\r\nc\r\n..\r\n.\r\n"),
+    ],
+)
+def test_wire_form(content: bytes, wire: bytes) -> None:
+    assert wire_form(content) == wire
+
+
+@given(st.lists(st.sampled_from([b".", b"\r", b"\n", b"a", b"\r\n"]), max_size=30).map(b"".join))
+def test_nothing_in_a_message_can_end_it(content: bytes) -> None:
+    wire = wire_form(content)
+    assert wire.endswith(b".\r\n")
+    lines = wire.split(b"\r\n")
+    assert lines.index(b".") == len(lines) - 2  # the only line that is a single dot is the last
+    assert not any(b"\n" in line or b"\r" in line for line in lines)
+
+
+async def test_a_large_message_arrives_whole(space: Space, start: Start) -> None:
+    peer, courier = await start(size=40_000_000), space.courier()
+    content = b"Subject: a\r\n\r\n" + (b"." + b"x" * 70 + b"\r\n") * 40_000  # 3 MB
+    results = await courier.deliver([peer.route], replace(PARCEL, content=content))
+    assert results[A] == Accepted("127.0.0.1", False)
+    assert peer.got[0].original_content == content
+    await courier.close()
 
 
 def test_xtext() -> None:
