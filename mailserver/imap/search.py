@@ -6,6 +6,7 @@ Most keys need columns only; the texts of the store are read, in batches, for th
 
 from __future__ import annotations
 
+import asyncio
 from calendar import timegm
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from mailserver.imap.commands.search import (
 from mailserver.imap.view import NO_KEYWORDS, FolderView
 from mailserver.store.api import MailStore
 
-TEXT_BATCH = 200
+TEXT_BATCH = 100  # at most 25 MB of texts
 
 Indices = frozenset[int]
 NONE: Indices = frozenset()
@@ -56,6 +57,7 @@ async def search(store: MailStore, view: FolderView, key: Key) -> list[int]:
     undecided = sorted(first.maybe - first.sure)
     for start in range(0, len(undecided), TEXT_BATCH):
         result |= await _by_text(store, view, key, undecided[start : start + TEXT_BATCH])
+        await asyncio.sleep(0)  # other sessions' turn
     return sorted(result)
 
 

@@ -23,11 +23,11 @@ class FolderView:
     def __init__(self, folder: Folder, read_only: bool, status: FolderStatus, rows: Sequence[Row]) -> None:
         self.folder = folder
         self.read_only = read_only
-        self.uids = array("I")
-        self.modseqs = array("Q")
-        self.system = array("B")
-        self.dates = array("q")
-        self.sizes = array("Q")
+        self.uids = array("I", [row.uid for row in rows])
+        self.modseqs = array("Q", [row.modseq for row in rows])
+        self.system = array("B", [row.flags.system for row in rows])
+        self.dates = array("q", [row.internal_date for row in rows])
+        self.sizes = array("Q", [row.size for row in rows])
         self.keywords: dict[int, frozenset[str]] = {}  # by UID; most messages have none
         self.known_keywords: dict[str, str] = {}  # lower case -> as first seen
         self.highest_modseq = status.highest_modseq
@@ -36,7 +36,8 @@ class FolderView:
         self._changed: set[int] = set()  # UIDs whose flags changed elsewhere, not told yet
         self._new_keywords = False
         for row in rows:
-            self._add(row)
+            if row.flags.keywords:
+                self._keep_keywords(row)
         self._told = len(self.uids)  # the last EXISTS
         self._new_keywords = False
 

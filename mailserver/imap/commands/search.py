@@ -10,9 +10,10 @@ from mailserver.imap.responses import No
 from mailserver.imap.sequences import SequenceSet
 from mailserver.store.api import Flag
 
-# Each level costs a recursion, each key a pass over the folder.
+# Each level costs a recursion, each key a pass over the folder, each text key one over all its texts.
 MAX_NESTING = 32
-MAX_KEYS = 1000
+MAX_KEYS = 200
+MAX_NEEDLES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,7 @@ class _Parser:
         self.charset = charset
         self.modseq_seen = False
         self.count = 0
+        self.needles = 0
 
     def key(self, depth: int) -> Key:
         at = self.at
@@ -163,6 +165,9 @@ class _Parser:
         return _WITH_ARGUMENT[word](self)
 
     def needle(self) -> str:
+        self.needles += 1
+        if self.needles > MAX_NEEDLES:
+            self.at.fail("search too complex")
         try:
             return self.at.astring().decode(self.charset).casefold()
         except UnicodeDecodeError:

@@ -19,12 +19,17 @@ import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import hypothesis
+
 from mailserver.imap.context import Settings
 from mailserver.imap.session import ImapSession, StartTls
 from mailserver.imap.sign_in import Refused, SignedIn
 from mailserver.store.api import Flag, Flags, NewMessage
 from mailserver.store.memory import MemoryMailStore
 from mailserver.store.sql import SqlMailStore
+
+# Hypothesis on a machine that does other work too: time says nothing there.
+PATIENT = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 
 Store = MemoryMailStore | SqlMailStore
 MakeStore = Callable[[], Awaitable[Store]]

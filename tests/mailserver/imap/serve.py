@@ -57,7 +57,7 @@ async def main(folder: Path) -> None:
     context = server_context(certificate(folder))
     tls = TwistedContextFactory(lambda: context)
     store = await new_store("three messages")
-    settings, limits = Settings(append_limit=20_000_000), Limits(before_sign_in=2, per_address=20)
+    settings, limits = Settings(append_limit=20_000_000), Limits(before_sign_in=4, per_address=20)
 
     def factory(over: bool) -> ImapFactory:
         return ImapFactory(lambda address: ImapSession(store, sign_in, settings, address, over), tls, limits)

@@ -19,6 +19,7 @@ from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.table import COMMANDS
 from mailserver.imap.view import FolderView
 from mailserver.store.api import Changes, Flag, Flags, Folder, FolderStatus, Row
+from tests.mailserver.imap.player import PATIENT
 
 
 # ---------------------------------------------------------------- framer
@@ -41,6 +42,7 @@ FRAMES = [
 ]
 
 
+@PATIENT
 @given(st.lists(st.integers(0, len(STREAM)), max_size=12))
 def test_framing_does_not_depend_on_how_the_bytes_arrive(cuts: list[int]) -> None:
     places = [0, *sorted(cuts), len(STREAM)]
@@ -78,12 +80,14 @@ def test_many_literals_do_not_lengthen_a_line_without_limit() -> None:
     assert time.process_time() - began < 1  # it took 4 s while each offer counted and copied all before it
 
 
+@PATIENT
 @given(st.binary(max_size=300), st.booleans())
 def test_the_framer_takes_any_bytes(data: bytes, accept: bool) -> None:
     events([data], accept)
 
 
 # ---------------------------------------------------------------- grammar
+@PATIENT
 @given(st.sampled_from(sorted(COMMANDS)), st.text(alphabet=' ()[]{}<>*%"\\,:.1Aa\x00\xe9\n', max_size=40))
 def test_a_parser_gives_a_command_or_refuses(name: bytes, rest: str) -> None:
     cursor = Cursor(Frame(rest.encode("latin-1")))
@@ -101,7 +105,15 @@ def test_a_deep_search_is_refused(depth: int) -> None:
             COMMANDS[b"SEARCH"].parse(Cursor(Frame(text)))
 
 
+@pytest.mark.parametrize("keys", [b" SEEN" * 201, b" TEXT x" * 41])
+def test_a_search_of_many_keys_is_refused(keys: bytes) -> None:
+    with pytest.raises(Bad):
+        COMMANDS[b"SEARCH"].parse(Cursor(Frame(keys)))
+    COMMANDS[b"SEARCH"].parse(Cursor(Frame(b" " + b" ".join(keys.split(b" ")[1:41]))))
+
+
 # ---------------------------------------------------------------- words
+@PATIENT
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=30))
 def test_modified_utf7_comes_back(name: str) -> None:
     assert wire.decode_mailbox(wire.encode_mailbox(name)) == name
@@ -133,11 +145,13 @@ def test_inbox_in_any_case() -> None:
     assert mailbox_name(b"Inboxes") == "Inboxes"
 
 
+@PATIENT
 @given(st.integers(-(1 << 33), 1 << 36))
 def test_internal_date_comes_back(seconds: int) -> None:
     assert Cursor(Frame(wire.date_time(seconds))).date_time() == seconds
 
 
+@PATIENT
 @given(st.sets(st.integers(1, 60)))
 def test_number_set_says_the_same_numbers(numbers: set[int]) -> None:
     text = wire.number_set(sorted(numbers))
@@ -159,6 +173,7 @@ def meant(text: str, last: int) -> set[int]:
     return numbers
 
 
+@PATIENT
 @given(SET, st.sets(st.integers(1, 40), min_size=1))
 def test_uid_sets(text: str, present: set[int]) -> None:
     uids = sorted(present)
@@ -166,6 +181,7 @@ def test_uid_sets(text: str, present: set[int]) -> None:
     assert [uids[i] for i in found] == sorted(meant(text, uids[-1]) & present)
 
 
+@PATIENT
 @given(SET, st.integers(1, 40))
 def test_number_sets(text: str, exists: int) -> None:
     found = SequenceSet.parse(text.encode()).of_numbers(exists)
@@ -173,6 +189,7 @@ def test_number_sets(text: str, exists: int) -> None:
 
 
 # ---------------------------------------------------------------- patterns
+@PATIENT
 @given(st.text(alphabet="ab/%*", max_size=8), st.text(alphabet="ab/", max_size=8))
 def test_list_patterns(pattern: str, name: str) -> None:
     expression = "".join({"*": ".*", "%": "[^/]*"}.get(c, re.escape(c)) for c in pattern)
@@ -230,6 +247,7 @@ def test_a_message_that_came_and_went_between_two_looks() -> None:
     assert list(view.news(expunge=True, modseq=False)) == []
 
 
+@PATIENT
 @given(
     st.lists(
         st.tuples(st.sampled_from("ade"), st.integers(0, 9), st.booleans()),

@@ -33,7 +33,7 @@ from mailserver.imap.view import FolderView
 from mailserver.mime import scan
 from mailserver.store.api import CopyResult, Flag, Flags, Folder, FolderStatus, NewMessage, Row
 from mailserver.store.memory import MemoryMailStore
-from tests.mailserver.imap.player import BOX, DAY, MIXED, Connection, connect, inbox_of, mail, new_store
+from tests.mailserver.imap.player import BOX, DAY, MIXED, PATIENT, Connection, connect, inbox_of, mail, new_store
 
 
 # ---------------------------------------------------------------- sign-in
@@ -269,7 +269,7 @@ class Texts(MemoryMailStore):
             yield uid, *self._by_uid[uid]
 
 
-@settings(max_examples=300)
+@settings(PATIENT, max_examples=300)
 @given(KEYS, st.lists(MESSAGE, max_size=6))
 async def test_search_finds_what_the_words_mean(key: Key, messages: list[tuple[int, bool, int, str, str]]) -> None:
     rows, texts = [], {}

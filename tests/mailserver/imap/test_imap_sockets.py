@@ -198,9 +198,9 @@ def test_many_commands_at_once_are_all_answered(server: Server) -> None:
 
 
 def test_silence_before_sign_in_ends(server: Server) -> None:
-    """Limit of this server: 2 seconds in all, whatever trickles in."""
+    """Limit of this server: 4 seconds in all, whatever trickles in."""
     with socket.create_connection(("127.0.0.1", server.imap)) as raw:
-        raw.settimeout(10)
+        raw.settimeout(15)
         began = time.monotonic()
         said = b""
         while True:
@@ -210,7 +210,7 @@ def test_silence_before_sign_in_ends(server: Server) -> None:
             said += piece
             raw.send(b"x")
             time.sleep(0.1)
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 15
     assert b"* BYE" in said
 
 
@@ -290,17 +290,16 @@ async def test_nagle_is_off_before_anything_is_written() -> None:
 
 
 async def test_a_signed_in_client_may_be_silent_for_its_time_and_no_longer() -> None:
-    transport, protocol, _ = attached(Limits(before_sign_in=0.2, idle=0.4, farewell=0.1), await new_store())
+    transport, protocol, _ = attached(Limits(before_sign_in=0.8, idle=2, farewell=0.1), await new_store())
     protocol.dataReceived(PLAIN)
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(1.2)
     assert "loseConnection" not in transport.names()
     protocol.dataReceived(b"b NOOP\r\n")
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(1.2)
     assert "loseConnection" not in transport.names()
-    await asyncio.sleep(0.15)
+    await asyncio.sleep(1.2)
     assert ("write", (b"* BYE idle for too long\r\n",)) in transport.asked
     assert "loseConnection" in transport.names()
-    await asyncio.sleep(0.15)
     assert transport.names()[-1] == "abortConnection"  # it does not even take the farewell
     protocol.connectionLost()
 
