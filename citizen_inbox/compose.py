@@ -21,7 +21,7 @@ TITLE = "Nouveau message"
 async def page(visit: Visit, deps: Deps) -> Response:
     """GET and POST /messagerie/nouveau. A recipient is named by the number of the exchange, never by an address."""
     people = await deps.db.read(contactable, deps, visit.box)
-    if visit.request.method == "GET":
+    if visit.request.method != "POST":
         return _page(visit, deps, people, await visit.kept_form(), [])
     faults = sending.faults_of(visit.form, deps, subject=True)
     chosen = people.get(visit.form.get("destinataire"))

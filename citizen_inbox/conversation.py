@@ -14,6 +14,7 @@ from citizen_inbox import contacts, conversations, sending, wording
 from citizen_inbox.contacts import Closed, Professional
 from citizen_inbox.conversations import Place
 from citizen_inbox.deps import Deps
+from citizen_inbox.filed import NOTHING, Filed, filed
 from citizen_inbox.inbox import PATH
 from citizen_inbox.wording import Piece
 from foundation.web import errors, french
@@ -42,6 +43,7 @@ class Shown:
     has_html: bool
     delivered: bool  # of mine: lies in the recipient's mailbox here
     folded: bool
+    filed: Filed
 
     @property
     def at(self) -> int:
@@ -69,7 +71,7 @@ async def page(visit: Visit, deps: Deps) -> Response:
     """GET and POST /messagerie/{conversation}."""
     view = await deps.db.read(load, deps, visit.box, visit.number("conversation"), bool(visit.query("tout")))
     closed = await _closed(visit, deps, view)
-    if visit.request.method == "GET":
+    if visit.request.method != "POST":
         await _mark_read(deps, view)
         kept = await visit.kept_form()
         return _page(visit, deps, view, closed, kept.get("texte", ""))
@@ -94,7 +96,10 @@ def load(conn: Connection, deps: Deps, box: int, thread: int, everything: bool =
     chosen = places if everything else places[-conversations.SHOWN :]
     key = deps.mailboxes.key(conn, box)
     contents = conversations.contents(conn, key, deps.blobs, chosen)
-    shown = [_shown(conn, place, content, place is chosen[-1]) for place, content in zip(chosen, contents, strict=True)]
+    shown = [
+        _shown(conn, deps, box, place, content, place is chosen[-1])
+        for place, content in zip(chosen, contents, strict=True)
+    ]
     exchange = _exchange(conn, deps, box, places)
     unseen: dict[int, list[int]] = {}
     for place in places:
@@ -121,19 +126,21 @@ def find_message(conn: Connection, deps: Deps, box: int, thread: int, name: str)
     raise errors.not_found()
 
 
-def _shown(conn: Connection, place: Place, content: bytes, newest: bool) -> Shown:
+def _shown(conn: Connection, deps: Deps, box: int, place: Place, content: bytes, newest: bool) -> Shown:
     message = scan(content)
     text = message.text()
     senders = message.addresses("From")
+    attachments = [piece for piece in message.attachments() if not (piece.inline and piece.content_id)]
     return Shown(
         place,
         message,
         wording.name_of(senders[0] if senders else None),
         wording.pieces(text),
-        [piece for piece in message.attachments() if not (piece.inline and piece.content_id)],
+        attachments,
         message.html() is not None,
         place.mine and conversations.delivered(conn, place)[0],
         len(text) > LONG and not newest,
+        filed(conn, deps, box, message) if attachments and not place.mine else NOTHING,
     )
 
 

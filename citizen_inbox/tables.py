@@ -18,4 +18,5 @@ sent_prescriptions = Table(
     Column("sent_at", BigInteger, nullable=False),
     Column("sealed", LargeBinary, nullable=False),  # pharmacy and title of the document, with the box's key
     Index("sent_prescriptions_box", "box_id", "sent_at"),
+    sqlite_autoincrement=True,
 )

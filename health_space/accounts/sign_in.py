@@ -38,7 +38,7 @@ et changez votre mot de passe en vous connectant comme d'habitude.
 
 async def password_page(visit: Visit, deps: Deps) -> Response:
     """GET and POST /connexion."""
-    if visit.request.method == "GET":
+    if visit.request.method != "POST":
         if visit.session is not None and visit.session.stage is Stage.SIGNED_IN:
             return visit.redirect(_destination(visit.query("suite"), visit))
         return _password_form(visit, suite=visit.query("suite"))
@@ -103,7 +103,7 @@ async def code_page(visit: Visit, deps: Deps) -> Response:
     session = visit.session
     if session is None or session.stage is not Stage.CODE:
         return visit.redirect(SIGN_IN)
-    if visit.request.method == "GET":
+    if visit.request.method != "POST":
         return _code_form(visit, session)
     if "encore" in visit.form.values:
         return await _again(visit, deps, session)

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from citizen_inbox import safe_html
+from foundation.database import Transaction
+from health_space.dossier import operations as dossier
+from health_space.dossier import refusals
 from tests.support import files
 from tests.support.citizen import Town, open_town
 from tests.support.web import Answer, Visitor
@@ -160,3 +163,29 @@ async def test_no_formatting_no_frame(place: tuple[Town, Visitor]) -> None:
     base = (link.attributes["href"] or "").split("/pieces/")[0]
     assert (await visitor.get(base + "/mise-en-forme")).status == 404
     assert (await visitor.get(base + "/mise-en-forme/contenu")).status == 404
+
+
+async def test_what_the_dossier_did_with_each_attachment(place: tuple[Town, Visitor]) -> None:
+    here, visitor = place
+    message = with_file(here, "analyse.pdf", "application/pdf", files.pdf("Analyse"))
+    message.add_attachment(b"PK", maintype="application", subtype="zip", filename="tout.zip")
+    page = await opened(here, visitor, message)
+    link = page.tree.css_first(".files a")
+    assert link is not None
+    document = await here.prescription()
+    raw = await here.newest("jacqueline")
+
+    def note(tx: Transaction) -> None:
+        found = dossier.open_dossier(tx, here.space.keys, here.ids["jacqueline"], here.now)
+        key = dossier.message_key(found, dossier.message_name("<m1@cabinet.example>", raw))
+        dossier.record_filings(tx, found, key, [("2", document, 10)], here.now)
+        refusals.record_refusals(
+            tx, found, key, [refusals.NewRefusal("3", "document_archive", 2, "tout.zip", "Dr", "d@x")], here.now
+        )
+
+    await here.db.write(note)
+    node = (await visitor.get("/messagerie")).tree.css_first("a.row")
+    assert node is not None
+    again = await visitor.get(node.attributes["href"] or "")
+    assert again.tree.css_first(f'.files a[href="/documents/{document}"]') is not None
+    assert "Non rangée dans vos documents. Ce fichier est une archive" in again.words

@@ -122,6 +122,12 @@ class Town:
         message.set_content(text)
         return message
 
+    async def newest(self, person: str, folder: str = "INBOX") -> bytes:
+        """The octets of the newest message of a folder."""
+        found = next(f for f in await self.space.store.folders(self.ids[person]) if f.name == folder)
+        rows = (await self.space.store.rows(found.id))[1]
+        return await self.space.store.content(found.id, rows[-1].uid) or b""
+
     async def prescription(self, person: str = "jacqueline", title: str = "Ordonnance du 3 novembre") -> int:
         content = files.pdf("Amoxicilline")
         prepared = self.space.blobs.prepare(content)
