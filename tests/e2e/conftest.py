@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser, async_playwright
 
+from tests.support.browser_session import WebSession
 from tests.support.demo import Demo, free_port_base
+
+CHROMIUM = "--no-sandbox --disable-background-networking --disable-component-update --disable-sync --disable-gpu".split()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -18,9 +24,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    if running_at := os.environ.get("E2E_DEMO"):  # while writing tests: no start, no stop
+        yield Demo(Path(running_at), 0).attach()
+        return
     data: Path = tmp_path_factory.mktemp("demo")
     running = Demo(data, free_port_base(), ("--operators", "2"))
     try:
         yield running.start()
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="session")
+def jacqueline(demo: Demo) -> WebSession:
+    """Her page, signed in once for all tests."""
+    return WebSession(demo, "jacqueline")
+
+
+@pytest.fixture(scope="session")
+def sarah(demo: Demo) -> WebSession:
+    return WebSession(demo, "sarah")
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    chromium = shutil.which("chromium")
+    assert chromium, "these tests need Debian's chromium"
+    async with async_playwright() as playwright:
+        found = await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM)
+        yield found
+        await found.close()

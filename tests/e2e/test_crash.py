@@ -1,4 +1,4 @@
-"""Nothing that had its 250 is ever lost: the process is killed (-9) in the middle of deliveries, with a ledger of what it promised."""
+"""Nothing that had its 250 is ever lost: killed (-9) in the middle of deliveries, with a ledger of what was promised."""
 
 from __future__ import annotations
 

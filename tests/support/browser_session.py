@@ -5,59 +5,107 @@ from __future__ import annotations
 import http.client
 import re
 import time
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from tests.support.demo import Demo
+from selectolax.lexbor import LexborHTMLParser
+
+from tests.support.demo import Demo, wait_until
+
+
+@dataclass(frozen=True)
+class Page:
+    """`path` is where the redirects ended."""
+
+    status: int
+    path: str
+    body: bytes
+    headers: http.client.HTTPMessage
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def tree(self) -> LexborHTMLParser:
+        return LexborHTMLParser(self.body)
+
+    @property
+    def words(self) -> str:
+        """What a reader sees, with plain spaces and apostrophes."""
+        return plain(self.tree.body.text(separator=" "))
+
+    @property
+    def token(self) -> str:
+        return self.tree.css_first("input[name=_csrf]").attributes["value"] or ""
+
+    def links(self, beginning: str) -> dict[str, str]:
+        """address -> label."""
+        return {
+            node.attributes["href"] or "": plain(node.text())
+            for node in self.tree.css("a")
+            if (node.attributes.get("href") or "").startswith(beginning)
+        }
+
+
+def plain(text: str) -> str:
+    return " ".join(text.replace("\u00a0", " ").replace("\u202f", " ").replace("’", "'").split())
 
 
 class WebSession:
     def __init__(self, demo: Demo, role: str | None = None) -> None:
         self._demo = demo
-        self._cookies: dict[str, str] = {}
+        self.cookies: dict[str, str] = {}
         if role is not None:
             self.sign_in(role)
 
     def sign_in(self, role: str) -> None:
         person = self._demo.person(role)
-        _, page = self.get("/connexion")
+        page = self.get("/connexion")
         since = time.time()
-        status, page = self.post(
-            "/connexion", {**hidden(page), "identifiant": person["login"], "mot_de_passe": person["password"]}
+        page = self.post(
+            "/connexion", {"identifiant": person["login"], "mot_de_passe": person["password"]}, page.token
         )
-        assert status == 200, (status, page[:500])
-        code = self._demo.code(role, since)
-        status, page = self.post("/connexion/code", {**hidden(page), "code": code})
-        assert status == 200, (status, page[:500])
+        assert page.path == "/connexion/code", (page.status, page.words)
+        page = self.post("/connexion/code", {"code": self._demo.code(role, since)}, page.token)
+        assert page.path == "/accueil", (page.status, page.words)
 
-    def get(self, path: str) -> tuple[int, str]:
+    def get(self, path: str) -> Page:
         return self._ask("GET", path, None)
 
-    def post(self, path: str, form: dict[str, str]) -> tuple[int, str]:
-        return self._ask("POST", path, urlencode(form))
+    def post(self, path: str, form: dict[str, str], token: str | None = None) -> Page:
+        """`token` None: the one of the page at `path`."""
+        return self._ask("POST", path, urlencode({"_csrf": token or self.get(path).token, **form}))
 
-    def _ask(self, method: str, path: str, body: str | None, hops: int = 0) -> tuple[int, str]:
+    # ---------------------------------------------------------------- what a citizen does
+    def conversation(self, subject: str, timeout: float = 15) -> str:
+        """Address of the conversation of this subject, once it is in the list."""
+
+        def look() -> str | None:
+            rows = self.get("/messagerie").links("/messagerie/")
+            return next((href for href, label in rows.items() if plain(subject) in label), None)
+
+        return wait_until(look, timeout, f"no conversation {subject!r}") or ""
+
+    def answer(self, conversation: str, text: str) -> Page:
+        page = self.post(conversation, {"texte": text})
+        assert "Votre message est envoyé." in page.words, page.words
+        return page
+
+    def _ask(self, method: str, path: str, body: str | None, hops: int = 0) -> Page:
         host, port = self._demo.door("web")
         connection = http.client.HTTPConnection(host, port, timeout=30)
-        headers = {"Cookie": "; ".join(f"{k}={v}" for k, v in self._cookies.items()), "Origin": f"http://{host}:{port}"}
+        cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        headers = {"Cookie": cookies, "Origin": f"http://{host}:{port}"}
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
-        text = answer.read().decode()
+        content = answer.read()
         for cookie in answer.headers.get_all("Set-Cookie") or ():
             name, _, value = cookie.split(";")[0].partition("=")
-            self._cookies[name] = value
+            self.cookies[name] = value.strip('"')
         connection.close()
         if answer.status in (302, 303) and hops < 5:
             return self._ask("GET", answer.headers["Location"], None, hops + 1)
-        return answer.status, text
-
-
-def hidden(page: str) -> dict[str, str]:
-    """The hidden fields of a page's forms."""
-    fields = {}
-    for tag in re.findall(r"<input[^>]*type=\"hidden\"[^>]*>", page):
-        name, value = re.search(r'name="([^"]*)"', tag), re.search(r'value="([^"]*)"', tag)
-        if name:
-            fields[name[1]] = value[1] if value else ""
-    return fields
+        return Page(answer.status, re.sub(r"\?.*", "", path), content, answer.headers)

@@ -13,12 +13,14 @@ import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -63,6 +65,11 @@ class Demo:
     @property
     def _read(self) -> int:
         return self.__dict__.setdefault("_log_start", (self.data / "demo.log").stat().st_size)
+
+    def attach(self) -> Demo:
+        """To a demo that runs already, whose output goes to demo.log in its folder."""
+        self.facts = json.loads((self.data / "demo.json").read_text())
+        return self
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -109,6 +116,11 @@ class Demo:
             time.sleep(0.05)
         raise AssertionError(f"no code for {role}")
 
+    def log(self) -> str:
+        """What the servers logged: all that was printed but the demo's own table of people and passwords."""
+        printed = (self.data / "demo.log").read_text(errors="replace")
+        return re.sub(r"\n +MSSanté demo is running.*?Ctrl-C stops[^\n]*\n", "\n", printed, flags=re.DOTALL)
+
     # ---------------------------------------------------------------- doors
     @contextmanager
     def submission(self, person: dict[str, Any]):
@@ -140,13 +152,28 @@ class Demo:
         deadline = time.monotonic() + timeout
         with self.imap(person) as imap:
             while time.monotonic() < deadline:
-                imap.select(folder)
-                _, found = imap.uid("SEARCH", "CHARSET", "UTF-8", "SUBJECT", quoted(subject))
-                if found[0]:
-                    _, parts = imap.uid("FETCH", found[0].split()[-1].decode(), "(BODY.PEEK[])")
+                if found := uids_of(imap, subject, folder):
+                    _, parts = imap.uid("FETCH", str(found[-1]), "(BODY.PEEK[])")
                     return bytes(parts[0][1])
-                time.sleep(0.1)
+                time.sleep(0.05)
         raise AssertionError(f"no message {subject!r} in {folder} of {person['role']}")
+
+
+def uids_of(imap: imaplib.IMAP4, subject: str, folder: str = "INBOX") -> list[int]:
+    """UIDs of the messages whose subject holds `subject`, oldest first; selects the folder."""
+    assert imap.select(quoted(folder))[0] == "OK"
+    imap.literal = subject.encode()  # imaplib sends it at the end of the next command
+    _, found = imap.uid("SEARCH", "CHARSET", "UTF-8", "SUBJECT")
+    return [int(uid) for uid in found[0].split()]
+
+
+def wait_until(what: Callable[[], T], timeout: float = 15, why: str = "") -> T:
+    """The first true answer of `what`."""
+    deadline = time.monotonic() + timeout
+    while not (answer := what()):
+        assert time.monotonic() < deadline, f"not within {timeout} s: {why}"
+        time.sleep(0.05)
+    return answer
 
 
 def compose(sender: str, to: str, subject: str, text: str, **options: Any) -> EmailMessage:

@@ -1,0 +1,118 @@
+"""Mail clients that nobody here wrote, run as programs against a demo: swaks, curl and mbsync."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.demo import Demo
+
+SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+
+
+def run(*command: str, **options: Any) -> Ran:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False, **options)
+    return Ran(done.returncode, done.stdout + done.stderr)
+
+
+# -------------------------------------------------------------------- swaks
+def swaks(
+    demo: Demo, person: dict[str, Any], to: str, *options: str, door: str = "submission", auth: str = "PLAIN"
+) -> Ran:
+    """One message; `options` are swaks' own. Its exit codes: 0 sent, 23 MAIL, 24 RCPT, 26 DATA refused, 28 sign-in refused."""
+    host, port = demo.door(door, person["operator"])
+    command = ["swaks", "--server", f"{host}:{port}", "--from", person["address"], "--to", to]
+    command += ["--auth", auth, "--auth-user", person["login"], "--auth-password", person["password"]]
+    command += ["--tls-on-connect" if door == "submissions" else "--tls", "--tls-sni", f"mail.{person['operator']}.example"]
+    return run(*command, *options)
+
+
+# -------------------------------------------------------------------- curl
+def curl(demo: Demo, person: dict[str, Any], scheme: str, path: str, *options: str) -> Ran:
+    """`scheme` imap, imaps, smtp or smtps. Verifies the demo's certificate under its real name."""
+    door = {"imap": "imap", "imaps": "imaps", "smtp": "submission", "smtps": "submissions"}[scheme]
+    host, port = demo.door(door, person["operator"])
+    command = ["curl", "--silent", "--show-error", "--cacert", demo.operator(person["operator"])["ca"], "--ssl-reqd"]
+    command += ["--connect-to", f"::{host}:{port}", "--user", f"{person['login']}:{person['password']}"]
+    return run(*command, f"{scheme}://mail.{person['operator']}.example{path}", *options)
+
+
+def curl_send(demo: Demo, person: dict[str, Any], to: str, content: bytes, folder: Path, scheme: str = "smtp") -> Ran:
+    """`content` is the whole message; curl makes its line ends CRLF."""
+    message = folder / "message.eml"
+    message.write_bytes(content)
+    options = ["--mail-from", person["address"], "--mail-rcpt", to, "--upload-file", str(message)]
+    return curl(demo, person, scheme, "/client.example", *options)
+
+
+# -------------------------------------------------------------------- mbsync
+class Mbsync:
+    """Two-way copy of one mailbox in Maildir folders below `folder`."""
+
+    def __init__(self, demo: Demo, person: dict[str, Any], folder: Path) -> None:
+        self.maildir = folder / "mail"
+        self.maildir.mkdir(parents=True)
+        self._config = folder / "mbsyncrc"
+        host, port = demo.door("imaps", person["operator"])
+        # a certificate given itself, not its authority, is trusted under any name: we come through loopback
+        certificate = demo.data / person["operator"] / "tls" / "server.pem"
+        self._config.write_text(
+            f"""IMAPAccount demo
+Host {host}
+Port {port}
+User {person["login"]}
+Pass {person["password"]}
+SSLType IMAPS
+CertificateFile {certificate}
+
+IMAPStore far
+Account demo
+
+MaildirStore near
+Path {self.maildir}/
+Inbox {self.maildir}/INBOX
+SubFolders Verbatim
+
+Channel all
+Far :far:
+Near :near:
+Patterns *
+Create Both
+Expunge Both
+CopyArrivalDate yes
+SyncState {folder}/state/
+"""
+        )
+        (folder / "state").mkdir()
+
+    def sync(self) -> None:
+        ran = run("mbsync", "--config", str(self._config), "--all")
+        assert ran.code == 0, ran.out
+
+    def files(self, folder: str) -> list[Path]:
+        return [path for part in ("cur", "new") for path in (self.maildir / folder / part).glob("*")]
+
+    def find(self, text: str, folder: str = "INBOX") -> Path:
+        """The one file of the folder that holds `text`."""
+        found = [path for path in self.files(folder) if text.encode() in path.read_bytes()]
+        assert len(found) == 1, (text, found)
+        return found[0]
+
+    def flag(self, path: Path, flags: str) -> Path:
+        """Maildir's info letters, alphabetic: F flagged, R replied, S seen, T trashed."""
+        base = path.name.split(":2,")[0]
+        there = path.parent.parent / "cur" / f"{base}:2,{flags}"
+        return path.rename(there)
+
+    def move(self, path: Path, folder: str) -> None:
+        """As a mail reader does: out of one Maildir, into the other without the name mbsync gave it."""
+        name = path.name.split(",U=")[0]
+        path.rename(self.maildir / folder / "cur" / f"{name}:2,S")
