@@ -17,7 +17,7 @@ from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Recipient, Se
 from mailserver.delivery.decide import exchange_of
 from mailserver.delivery.letter import Letter, Version
 from mailserver.delivery.settle import Settlement
-from mailserver.delivery.space import NOTICE_DOORS, Space, addressee_of, author_of
+from mailserver.delivery.space import INWARD_DOORS, Space, addressee_of, author_of
 from mssante import reasons
 from mssante.address import parse_address
 from mssante.identity import Invalid
@@ -59,12 +59,16 @@ class Delivery:
         return None
 
     async def accept(self, envelope: Envelope, content: PreparedBlob) -> Outcome:
+        """Goes on to its end when the client is lost on the way: what is committed and what is discarded stay consistent."""
+        return await asyncio.shield(asyncio.ensure_future(self._accept(envelope, content)))
+
+    async def _accept(self, envelope: Envelope, content: PreparedBlob) -> Outcome:
         heavy = content.ref.size > HEAVY
         message = await asyncio.to_thread(self._read, envelope, content) if heavy else self._read(envelope, content)
         settlement = Settlement(self._space, envelope, message, content.ref.name[:16])
         try:
             outcome, used = await self._space.db.write(settlement.run)
-        except Exception:  # not when cancelled: the commit may be under way
+        except Exception:
             _discard({content, *message.made}, frozenset())
             raise
         _discard({content, *message.made}, used)
@@ -73,10 +77,8 @@ class Delivery:
     def _read(self, envelope: Envelope, content: PreparedBlob) -> Letter:
         space, door = self._space, envelope.sender.door
         private = b"" if door is Door.WEB else headers.return_path(envelope.reverse_path)
-        public = b""
-        if door not in NOTICE_DOORS or door is Door.SYSTEM:
-            public = headers.product_number(content.plaintext(), space.product_number)
-        return letter.read(space.keys, space.blobs, content, (private, public), self._versions(envelope))
+        number = "" if door in INWARD_DOORS else space.product_number
+        return letter.read(space.keys, space.blobs, content, private, number, self._versions(envelope))
 
     def _versions(self, envelope: Envelope) -> set[Version]:
         """Which copies the recipients may need; known from the domains alone."""

@@ -34,6 +34,7 @@ def with_subject(content: bytes, subject: str) -> bytes:
     found = _SUBJECT.search(content, 0, len(_header(content)))
     if found is None:
         return content
+    subject = subject.encode(errors="replace").decode()  # lone surrogates of a broken encoded word
     encoded = Header(subject, "utf-8" if not subject.isascii() else "us-ascii", header_name="Subject")
     line_end = found[2]
     value = encoded.encode(linesep=line_end.decode()).encode("ascii")

@@ -54,12 +54,14 @@ class Letter:
 
 
 def read(
-    keys: KeyRing, blobs: Blobs, content: PreparedBlob, added: tuple[bytes, bytes], wanted: Collection[Version]
+    keys: KeyRing, blobs: Blobs, content: PreparedBlob, private: bytes, number: str, wanted: Collection[Version]
 ) -> Letter:
-    """`added`: (lines for our mailboxes only, lines for everybody), put in front. Blocks when large: call it in a thread then."""
-    private, public = added
+    """`private`: header lines put in front for our mailboxes only; `number`: X-MSS-NIL, "" when it is not ours to set.
+
+    Never refuses: any octets are a letter. Blocks when large: call it in a thread then.
+    """
     plain = content.plaintext()
-    relayed = public + plain
+    relayed = headers.product_number(plain, number) + plain
     ours = private + relayed
     message = scan(ours)
     closing = _closing(message)

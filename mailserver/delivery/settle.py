@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from foundation.blobs import BlobRef
 from foundation.database import Transaction
+from mailserver.delivery import indicators
 from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Verdict
 from mailserver.delivery.decide import Decision, decisions
 from mailserver.delivery.letter import Letter, Version
@@ -211,7 +212,9 @@ class _Run:
         return self.inserted[version][0]
 
     def _trace(self, author: Author, verdicts: Iterable[Verdict]) -> None:
-        """Who, what, answered how; no address, no name (docs/rules.md section 6: X-MSS headers are counted from here)."""
+        """Who, what, answered how; no address, no name. Accepted messages are counted by their X-MSS headers."""
+        if any(verdict.fate is not Fate.REFUSED for verdict in verdicts):
+            indicators.count(self.tx, self.letter.x_mss, self.now)
         sender = self.envelope.sender
         actor = f"box {sender.box_id}" if sender.box_id is not None else sender.door.value
         if sender.box_id is None and author.address is not None:
@@ -221,7 +224,6 @@ class _Run:
             "fates": Counter(verdict.fate.value for verdict in verdicts),
             "reasons": sorted({verdict.reason.name for verdict in verdicts if verdict.reason}),
             "boxes": sorted(self.served),
-            "x_mss": self.letter.x_mss,
         }
         self.space.audit.record(self.tx, "message:mailbox:deliver", actor, details)
 

@@ -28,7 +28,7 @@ def pack_card(ref: BlobRef, card: Card) -> bytes:
         card.body,
         card.body_structure,
         card.header,
-        card.preview.encode(),
+        card.preview.encode(errors="replace"),
         json.dumps(parts, separators=(",", ":")).encode(),
     )
     return _HEAD.pack(VERSION, ref.size, *map(len, fields)) + b"".join(fields)

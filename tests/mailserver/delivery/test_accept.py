@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
 from foundation.audit import verify
+from foundation.clock import DAY
 from foundation.tables import audit as audit_rows
 from foundation.tables import blobs as blob_rows
 from mailserver.delivery.api import Door, Fate, Recipient, Sender
+from mailserver.delivery.indicators import counted
 from mailserver.store.api import Flag
 from mailserver.store.tables import messages
 from mssante.kinds import BoxState, ExchangeState, ProfileState
@@ -259,17 +262,63 @@ async def test_every_message_leaves_a_trace_without_personal_data(world: World) 
     assert row.actor == "peer hopital.example"
     assert '"delivered":1' in row.details
     assert '"box_unknown"' in row.details
-    assert '"X-MSS-INS":"O"' in row.details
     for secret in ("279035", "Grossesse", "loin", "nobody"):
         assert secret not in row.details
     assert await world.space.db.read(verify) == []
 
 
-async def test_concurrent_messages(world: World) -> None:
-    import asyncio
+async def test_x_mss_headers_of_accepted_messages_are_counted(world: World) -> None:
+    document = mail(
+        PEER, DOCTOR, more=("X-MSS-INS: O", "X-MSS-CODECDA: 11502-2", "X-MSS-NIL: AUTRE", "X-MSS-MES: secret")
+    )
+    await world.send(PEER, [DOCTOR, SERVICE], document)
+    await world.send(PEER, DOCTOR, mail(PEER, DOCTOR, more=("X-MSS-INS: N",)))
+    await world.send(PEER, "nobody@cabinet.example", document)
+    world.now += 2 * DAY
+    await world.send(PEER, DOCTOR, document)
+    today = world.now // DAY
+    assert await world.space.db.read(counted, today - 2, today - 1) == {
+        ("X-MSS-INS", "O"): 1,
+        ("X-MSS-INS", "N"): 1,
+        ("X-MSS-CODECDA", "present"): 1,
+        ("X-MSS-NIL", "present"): 1,
+        ("X-MSS-MES", "?"): 1,
+    }
+    assert (await world.space.db.read(counted, today - 2, today))["X-MSS-INS", "O"] == 2
 
+
+async def test_concurrent_messages(world: World) -> None:
     sent = [world.send(PEER, [DOCTOR, SERVICE], mail(PEER, DOCTOR, ident=f"c{n}")) for n in range(30)]
     outcomes = await asyncio.gather(*sent)
     assert all(fates(outcome) == [("delivered", None)] * 2 for outcome in outcomes)
     assert [row.uid for row in await world.rows(DOCTOR)] == list(range(1, 31))
     assert len({outcome.message_id for outcome in outcomes}) == 30
+
+
+async def test_a_fault_of_ours_stores_nothing_and_leaves_no_file(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("disk")
+
+    monkeypatch.setattr(world.space.audit, "record", fail)
+    with pytest.raises(RuntimeError):
+        await world.send(PEER, [DOCTOR, CITIZEN], mail(PEER, DOCTOR, text="x" * 200_000))
+    assert await world.rows(DOCTOR) == []
+    assert await world.exchange(CITIZEN, PEER) is None
+    assert await world.jobs() == []
+    assert await blob_count(world) == 0
+    assert not [path for path in (world.folder / "blobs").rglob("*") if path.is_file()]
+    assert (await world.space.store.quota(world.ids[DOCTOR]))[0] == 0
+
+
+async def test_a_client_lost_on_the_way_leaves_things_whole(world: World) -> None:
+    sending = asyncio.ensure_future(world.send(PEER, DOCTOR, mail(PEER, DOCTOR, text="x" * 200_000)))
+    await asyncio.sleep(0)
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    for _ in range(200):
+        if await world.rows(DOCTOR):
+            break
+        await asyncio.sleep(0.02)
+    assert (await world.last(DOCTOR)).endswith(b"x\r\n")
+    assert len([path for path in (world.folder / "blobs").rglob("*") if path.is_file()]) == 1
