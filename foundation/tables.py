@@ -7,6 +7,7 @@ from sqlalchemy.dialects import sqlite
 
 from foundation.database import metadata
 
+# A number is never used twice (`sqlite_autoincrement`): Message-IDs, caches and addresses of pages are made from them.
 Id = BigInteger().with_variant(sqlite.INTEGER(), "sqlite")  # SQLite numbers only an INTEGER PRIMARY KEY by itself
 
 blobs = Table(
@@ -17,6 +18,7 @@ blobs = Table(
     Column("size", BigInteger, nullable=False),  # octets of the plain content
     Column("data", LargeBinary),  # sealed chunks of a small blob; NULL: in a file
     Column("created_at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 jobs = Table(
@@ -32,6 +34,7 @@ jobs = Table(
     Column("payload", LargeBinary, nullable=False),  # sealed JSON
     Column("last_reason", Text),  # a name of a reason, no personal data
     Index("jobs_due", "state", "due_at"),
+    sqlite_autoincrement=True,
 )
 
 audit = Table(

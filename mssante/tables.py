@@ -42,6 +42,7 @@ mailboxes = Table(
     Column("sealed_holder", LargeBinary, nullable=False),  # mailboxes.Holder
     Column("created_at", BigInteger, nullable=False),
     Column("closed_at", BigInteger),
+    sqlite_autoincrement=True,
 )
 
 credentials = Table(
@@ -60,6 +61,7 @@ credentials = Table(
     Column("code_key", LargeBinary),  # keyed hash of the code sent last
     Column("code_until", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 guesses = Table(
@@ -89,6 +91,7 @@ exchanges = Table(
     Column("sealed_closed_by", LargeBinary),
     UniqueConstraint("citizen_box_id", "contact_key"),
     Index("exchanges_sender", "citizen_box_id", "sender_key"),
+    sqlite_autoincrement=True,
 )
 
 directory_entries = Table(
@@ -107,4 +110,5 @@ directory_entries = Table(
     Column("hours", Text, nullable=False),  # opening hours as the structure words them
     Column("words", Text, nullable=False),  # folded, each word after a space: directory.folded
     Index("directory_entries_sector", "sector"),
+    sqlite_autoincrement=True,
 )

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
-
-from sqlalchemy import Connection
 
 from certs.contexts import Identity as TlsIdentity
 from certs.contexts import relay_context
 from certs.rotating import Rotating
 from dmp_bridge.answers import Identity
 from foundation.clock import Clock
-from health_space.notices.rules import Addressee
-from health_space.profiles.operations import guardians_of
 from mailserver.delivery.accept import Delivery
 from mailserver.delivery.notices import Notices
 from mailserver.outbound.compose import Office
@@ -25,55 +20,15 @@ from mailserver.outbound.mail_out import Relay as PrivateRelay
 from mailserver.outbound.peer import peer_judge
 from mailserver.outbound.relay import Relay
 from mailserver.outbound.routes import TableOrDns
-from mssante.kinds import BoxKind, BoxState, ProfileState
-from mssante.mailboxes import Mailbox
 from runtime.house import House, Trust, operator_of
 from runtime.settings import Settings
 from runtime.sockets import split_door
-
-RECEIVING = frozenset({ProfileState.ACTIVATED, ProfileState.NOT_ACTIVATED})  # docs/rules.md section 9
 
 
 def identity_of(settings: Settings) -> Identity:
     """Who signs our own notices."""
     operator = settings.operator
     return Identity(operator.name, f"postmaster@{operator.domains[0]}", operator.product_number)
-
-
-def citizen_address(house: House) -> Callable[[Connection, int], str | None]:
-    def address(conn: Connection, box_id: int) -> str | None:
-        box = _receiving(house, conn, box_id)
-        return box.address.text if box is not None else None
-
-    return address
-
-
-def addressees(house: House) -> Callable[[Connection, int], list[Addressee] | None]:
-    """The citizen and those who look after them; None when the profile wants no notice."""
-
-    def find(conn: Connection, box_id: int) -> list[Addressee] | None:
-        box = _receiving(house, conn, box_id)
-        if box is None:
-            return None
-        people = [(box, True)]
-        for guardian_id in guardians_of(conn, box_id):
-            guardian = _receiving(house, conn, guardian_id)
-            if guardian is not None:
-                people.append((guardian, False))
-        return [
-            Addressee(person.holder.private_email, own, person.profile is ProfileState.ACTIVATED)
-            for person, own in people
-            if person.holder.private_email
-        ]
-
-    return find
-
-
-def _receiving(house: House, conn: Connection, box_id: int) -> Mailbox | None:
-    box = house.mailboxes.get(conn, box_id)
-    if box is None or box.kind is not BoxKind.CIT or box.state is BoxState.CLOSED:
-        return None
-    return box if box.profile in RECEIVING else None
 
 
 # -------------------------------------------------------------------- to private addresses

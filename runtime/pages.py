@@ -73,7 +73,7 @@ def site(house: House, acceptor: Acceptor, readers: Readers, send: Send) -> Star
                     blobs=house.blobs,
                     readers=readers,
                     audit=house.audit,
-                    send_prescription="/ordonnances/envoyer?document={document}",
+                    send_prescription="/ordonnance/{document}/pharmacie",
                 )
             ),
         ]

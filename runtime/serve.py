@@ -7,15 +7,16 @@ import socket
 
 import structlog
 
-from dmp_bridge.filing import Filer
+from dmp_bridge.filing import Filer, citizen_address
 from foundation.clock import Clock, system_clock
 from health_space.dossier.readers import Readers
+from health_space.notices.addressees import addressees
 from health_space.notices.handler import Notifier
 from mailserver.delivery.accept import Delivery
 from runtime.doors import Certificates, Close, open_imap, open_smtp, open_web
 from runtime.house import House, Trust
 from runtime.notify import notify
-from runtime.outgoing import addressees, citizen_address, identity_of, outbox_of, register_outgoing
+from runtime.outgoing import identity_of, outbox_of, register_outgoing
 from runtime.pages import site
 from runtime.settings import Settings
 
@@ -39,10 +40,10 @@ async def serve(
     acceptor = Delivery(house.space(trust))
     certificates = Certificates(settings, clock)
     outbox = outbox_of(settings, clock)
-    readers = Readers()
+    for_pages, for_jobs = Readers(), Readers()  # slow hostile mail must not hold up a page
     await house.start()
     courier = register_outgoing(house, trust, acceptor)
-    house.jobs.handle("notify", Notifier(house.db, house.keys, addressees(house), outbox.send))
+    house.jobs.handle("notify", Notifier(house.db, house.keys, addressees(house.mailboxes), outbox.send))
     house.jobs.handle(
         "file",
         Filer(
@@ -53,8 +54,8 @@ async def serve(
             house.audit,
             house.store,
             acceptor,
-            readers,
-            citizen_address(house),
+            for_jobs,
+            citizen_address(house.mailboxes),
             identity_of(settings),
             clock,
         ),
@@ -62,7 +63,7 @@ async def serve(
     closers: list[Close] = await open_smtp(house, trust, certificates, acceptor, sockets)
     closers += open_imap(house, certificates, sockets)
     if "web" in sockets:
-        closers.append(await open_web(settings, site(house, acceptor, readers, outbox.send), sockets["web"]))
+        closers.append(await open_web(settings, site(house, acceptor, for_pages, outbox.send), sockets["web"]))
     tasks = [asyncio.create_task(_follow(trust, stop))]
     if "jobs" in settings.roles:
         tasks.append(asyncio.create_task(house.jobs.work(stop)))
@@ -73,7 +74,7 @@ async def serve(
     log.info("stopping")
     await asyncio.gather(*(close() for close in closers))
     await asyncio.gather(*tasks)
-    await readers.close()
+    await asyncio.gather(for_pages.close(), for_jobs.close())
     await courier.close()
     await house.close()
     log.info("stopped")

@@ -29,6 +29,7 @@ dossiers = Table(
     Column("box_id", BigInteger, nullable=False, unique=True),
     Column("wrapped_key", LargeBinary, nullable=False),  # destroying it is the final deletion
     Column("created_at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 documents = Table(
@@ -49,6 +50,7 @@ documents = Table(
     Column("added_at", BigInteger, nullable=False),
     Column("sealed_meta", LargeBinary, nullable=False),  # title, file name, author, date of the act, blob key
     UniqueConstraint("dossier_id", "digest_key"),
+    sqlite_autoincrement=True,
 )
 
 filings = Table(

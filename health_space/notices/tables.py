@@ -21,4 +21,5 @@ notices = Table(
     Column("sealed_target", LargeBinary),
     UniqueConstraint("cause", "number"),
     Index("notices_box", "box_id", "at"),
+    sqlite_autoincrement=True,
 )

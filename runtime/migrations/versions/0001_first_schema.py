@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "cards",
@@ -61,6 +62,7 @@ def upgrade() -> None:
         sa.Column("words", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("address"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("directory_entries", schema=None) as batch_op:
         batch_op.create_index("directory_entries_sector", ["sector"], unique=False)
@@ -73,6 +75,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("box_id"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "expunged",
@@ -137,6 +140,7 @@ def upgrade() -> None:
         sa.Column("payload", sa.LargeBinary(), nullable=False),
         sa.Column("last_reason", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.create_index("jobs_due", ["state", "due_at"], unique=False)
@@ -165,6 +169,7 @@ def upgrade() -> None:
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("address_key"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "message_ids",
@@ -210,6 +215,7 @@ def upgrade() -> None:
         sa.Column("sealed_target", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("cause", "number"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("notices", schema=None) as batch_op:
         batch_op.create_index("notices_box", ["box_id", "at"], unique=False)
@@ -231,6 +237,7 @@ def upgrade() -> None:
         sa.Column("sent_at", sa.BigInteger(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("sent_prescriptions", schema=None) as batch_op:
         batch_op.create_index("sent_prescriptions_box", ["box_id", "sent_at"], unique=False)
@@ -283,6 +290,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("login_key"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("credentials", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_credentials_mailbox_id"), ["mailbox_id"], unique=False)
@@ -313,6 +321,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("dossier_id", "digest_key"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "exchanges",
@@ -334,6 +343,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("citizen_box_id", "contact_key"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("exchanges", schema=None) as batch_op:
         batch_op.create_index("exchanges_sender", ["citizen_box_id", "sender_key"], unique=False)
