@@ -96,7 +96,7 @@ def listed(
     last = func.max(messages.c.internal_date).label("last")
     unread = func.sum(case((_unread(where), 1), else_=0)).label("unread")
     grouped = (
-        select(messages.c.thread_id, last, func.count().label("number"), unread)
+        select(messages.c.thread_id, last, func.count(messages.c.blob_id.distinct()).label("number"), unread)
         .where(_in(where))
         .group_by(messages.c.thread_id)
     )

@@ -26,6 +26,12 @@ SMALL_TARGETS = """() => [...document.querySelectorAll('a, button, input:not([ty
   .map(({html, box}) => `${Math.round(box.height)} px ${html}`)"""
 
 
+# Our own words in French typography: no plain space before : ; ! ? » nor after «, no straight apostrophe.
+TYPOGRAPHY = """() => { const page = document.body.cloneNode(true);
+  page.querySelectorAll('.body, .row, .files a, h1, textarea, script').forEach(e => e.remove());
+  return (page.textContent.match(/.{0,20}( [:;!?»]|« |[a-zé]'[a-zé]).{0,10}/gi) || []); }"""
+
+
 async def story(here: Town, origin: str) -> dict[str, str]:
     """Pages in all their states; name -> path, for Claire who has a child."""
     message = here.letter("claire", "Vos résultats d'analyse", LONG, X_MSS_INS="O")
@@ -140,6 +146,7 @@ async def test_every_page(browser: Browser, place: tuple[Town, str], dark: bool,
         faults += [f"{name}: asks {url}" for url in elsewhere]
         faults += [f"{name}: {problem}" for problem in problems if "404" not in problem and "img-src" not in problem]
         faults += [f"{name}: {target}" for target in await page.evaluate(SMALL_TARGETS)]
+        faults += [f"{name}: typography « {text.strip()} »" for text in await page.evaluate(TYPOGRAPHY)]
         await page.close()
     assert faults == []
 

@@ -153,8 +153,9 @@ class Town:
 
 
 @contextlib.asynccontextmanager
-async def town(folder: Path) -> AsyncIterator[Town]:
-    db = Database(f"sqlite:///{folder}/town.db")
+async def town(folder: Path, url: str = "") -> AsyncIterator[Town]:
+    """`url` of an empty PostgreSQL with its tables; SQLite in `folder` by default."""
+    db = Database(url or f"sqlite:///{folder}/town.db")
     metadata.create_all(db.engine)
     made: Town
 
@@ -213,9 +214,9 @@ async def town(folder: Path) -> AsyncIterator[Town]:
 
 
 @contextlib.asynccontextmanager
-async def open_town(folder: Path) -> AsyncIterator[tuple[Town, str]]:
+async def open_town(folder: Path, url: str = "") -> AsyncIterator[tuple[Town, str]]:
     """The town and its address."""
-    async with town(folder) as made, serving(made.app) as origin:
+    async with town(folder, url) as made, serving(made.app) as origin:
         yield made, origin
 
 
