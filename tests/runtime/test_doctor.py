@@ -1,0 +1,106 @@
+"""The doctor: a healthy operator has no finding; each thing broken has its own, in words."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from certs.authority import Authority
+from certs.profiles import OPERATOR, operator_subject
+from foundation.clock import DAY, system_clock
+from runtime import start
+from runtime.demo.operator_files import Ports, settings_text
+from runtime.demo.people import BETA
+from runtime.demo.pki import Pki
+from runtime.doctor import examine
+from runtime.settings import Settings, read
+from tests.support.demo import free_port_base
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """One operator in order: certificate, lists, key, database."""
+    pki = Pki(tmp_path / "pki", system_clock())
+    pki.sign_trust_list({BETA: pki.operator(BETA, tmp_path / "beta" / "tls")}, bench=False)
+    path = tmp_path / "beta" / "mssante.toml"
+    pki.dkim_key(tmp_path / "beta" / "keys" / "dkim.pem")
+    path.write_text(settings_text(BETA, Ports(free_port_base(), web=False, bench=False), {}, pki, tmp_path))
+    found = read(path)
+    start.prepare(found)
+    return found
+
+
+def said(settings: Settings, now: int | None = None) -> str:
+    return "\n".join(str(finding) for finding in examine(settings, now or system_clock()))
+
+
+def test_a_healthy_operator_has_no_finding(settings: Settings) -> None:
+    assert said(settings) == ""
+
+
+def other_key(settings: Settings) -> None:
+    pki = Authority.create(system_clock())
+    pki.issue(OPERATOR, operator_subject("x.example", "1", "X", "Y"), system_clock()).write(
+        settings.tls.key.parent, "x"
+    )
+    shutil.copy(settings.tls.key.parent / "x.key", settings.tls.key)
+
+
+BREAKAGES: dict[str, tuple[Callable[[Settings], object], str]] = {
+    "key file gone": (lambda s: s.storage.master_key.unlink(), "master.key is missing"),
+    "key file readable by all": (lambda s: s.storage.master_key.chmod(0o644), "can be read by other users"),
+    "certificate gone": (lambda s: s.tls.certificate.unlink(), "server.pem is missing"),
+    "key of another certificate": (other_key, "is not the key of"),
+    "unreadable certificate": (lambda s: s.tls.certificate.write_text("x"), "certificate: cannot be read"),
+    "no revocation list": (lambda s: s.tls.crl.unlink(), "crl.pem is missing"),
+    "trust list cut short": (
+        lambda s: s.trust_list.file.write_bytes(s.trust_list.file.read_bytes()[:-30]),
+        "trust list: ",
+    ),
+    "trust list gone": (lambda s: s.trust_list.file.unlink(), "trust-list.xml is missing"),
+    "no database": (lambda s: Path(s.storage.database.removeprefix("sqlite:///")).unlink(), "does not exist"),
+    "empty database": (
+        lambda s: Path(s.storage.database.removeprefix("sqlite:///")).write_bytes(b""),
+        "run mssante init",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BREAKAGES)
+def test_each_breakage_is_told(settings: Settings, name: str) -> None:
+    breakage, expected = BREAKAGES[name]
+    breakage(settings)
+    findings = examine(settings, system_clock())
+    assert any(finding.fatal and expected in str(finding) for finding in findings), findings
+
+
+def test_a_busy_port_is_told(settings: Settings) -> None:
+    host, port = settings.doors.imap.split(":")
+    with socket.create_server((host, int(port))):
+        assert "imap: " in said(settings)
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        (1080, "ends within 30 days"),
+        (8, "ended 24 hours ago"),  # the revocation list, promised for 7 days
+        (1200, "has expired"),
+        (-2, "clock"),
+    ],
+)
+def test_time_passing_is_told(settings: Settings, days: int, expected: str) -> None:
+    assert expected in said(settings, system_clock() + days * DAY)
+
+
+def test_the_exit_code_tells_a_script(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    config = Path(settings.storage.database.removeprefix("sqlite:///")).parent / "mssante.toml"
+    assert start.doctor(config, ports=True) == start.OK
+    assert "in order" in capsys.readouterr().out
+    settings.tls.crl.unlink()
+    assert start.doctor(config, ports=True) == start.FAILED
+    assert start.doctor(config.with_name("nowhere.toml"), ports=True) == start.WRONG

@@ -1,0 +1,77 @@
+"""Settings: every fault at once, in words; the environment over the file; paths relative to the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from foundation.settings import BadSettings, load
+from runtime.settings import Settings
+
+GOOD = """
+[operator]
+name = "Essai"
+host = "mail.essai.example"
+domains = ["medecins.essai.example"]
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "mssante.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_paths_are_relative_to_the_settings_file(tmp_path: Path) -> None:
+    settings = load(Settings, write(tmp_path, GOOD), {})
+    assert settings.tls.certificate == tmp_path / "tls/server.pem"
+    assert settings.storage.database == f"sqlite:///{tmp_path}/mssante.db"
+    assert settings.storage.master_key == tmp_path / "keys/master.key"
+
+
+def test_the_environment_goes_over_the_file(tmp_path: Path) -> None:
+    environment = {"MSSANTE_DOORS__IMAPS": "0.0.0.0:993", "MSSANTE_WORKERS": "4", "HOME": "/nowhere"}
+    settings = load(Settings, write(tmp_path, GOOD), environment)
+    assert (settings.doors.imaps, settings.workers) == ("0.0.0.0:993", 4)
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+    text = """
+    workers = 0
+    [operator]
+    name = "Essai"
+    host = "mail essai"
+    [doors]
+    mx = "25"
+    imapz = "127.0.0.1:993"
+    [web]
+    certificate = "web.pem"
+    """
+    with pytest.raises(BadSettings) as bad:
+        load(Settings, write(tmp_path, text), {})
+    said = "\n".join(bad.value.faults)
+    for fault in (
+        "operator.host: not a domain name",
+        "operator.domains: is missing",
+        "doors.mx: a door is written host:port",
+        "doors.imapz: no such setting",
+        "web: certificate and key go together",
+        "workers: input should be greater than or equal to 1",
+    ):
+        assert fault in said
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (None, "no such file"),
+        ("operator = [", "not valid TOML"),
+        (GOOD + '[doors]\nbench = "0.0.0.0:26"\n', "loopback"),
+        (GOOD + '[storage]\ndatabase = "mysql://x"\n', "sqlite:///"),
+    ],
+)
+def test_each_of_these_is_refused(tmp_path: Path, text: str | None, fault: str) -> None:
+    path = tmp_path / "mssante.toml" if text is None else write(tmp_path, text)
+    with pytest.raises(BadSettings, match=fault):
+        load(Settings, path, {})
