@@ -13,7 +13,6 @@ from enum import Enum
 from foundation.blobs import Blobs, PreparedBlob
 from foundation.keys import KeyRing
 from mailserver.delivery import headers
-from mailserver.mime.html import html_to_text
 from mailserver.mime.message import Message, scan
 from mailserver.store.digest import Digest, digest_message
 from mailserver.store.insert import Kept, keep
@@ -112,10 +111,8 @@ def _closing(message: Message) -> Closing:
     subject, wish = message.subject, message.header("X-MSS-MES")
     if "[" not in subject and not wish:
         return Closing(Act.NONE, subject)
-    html = message.html() or ""
-    texts = (message.text(), html_to_text(html))
-    body = next((text for text in texts if not is_empty(text)), "")
-    picture = bool(message.attachments()) or "data:" in html
+    body = next((text for text in message.written_texts() if not is_empty(text)), "")
+    picture = bool(message.attachments()) or "data:" in (message.html() or "")
     return closing_of(subject, body, picture, wish)
 
 

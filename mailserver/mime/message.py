@@ -18,7 +18,6 @@ from mailserver.mime.addresses import Address, addresses
 from mailserver.mime.fields import message_ids, unfold
 from mailserver.mime.html import html_to_text
 from mailserver.mime.params import Params, file_name, parameter, split
-from mailserver.mime.reply import own_text
 from mailserver.mime.scanner import Part, Scanner
 from mailserver.mime.words import base64_bytes, decode_words, to_text
 from mailserver.store.api import Card
@@ -113,19 +112,17 @@ class Message:
         found = [part for part in _body_parts(self.root, b"html") if part.subtype == b"html"]
         return "\n".join(self._part_text(part) for part in found) if found else None
 
-    def is_bare(self) -> bool:
-        """No attachment and, quotation and signature apart, no text in any of the bodies (rules.md section 4)."""
-        for part in _leaves(self.root):
-            if not _is_body_text(part):
-                return False
-            text = self._part_text(part)
-            if part.subtype == b"html":
-                if 'src="data:' in text or "src='data:" in text:
-                    return False  # a picture is content
-                text = html_to_text(text, own_only=True)
-            if own_text(text):
-                return False
-        return True
+    def written_texts(self) -> list[str]:
+        """Each body's text; of HTML only what the sender wrote, its quotation and signature blocks left out.
+
+        What the marks of plain text quote is `mssante.closing`'s to tell.
+        """
+        return [
+            html_to_text(text, own_only=True) if part.subtype == b"html" else text
+            for part in _leaves(self.root)
+            if _is_body_text(part)
+            for text in (self._part_text(part),)
+        ]
 
     # ---------------------------------------------------------------- rendered once at delivery
     def card(self) -> Card:

@@ -140,7 +140,6 @@ def test_attachments_and_texts() -> None:
     assert message.text() == "Résultat joint."
     assert "<b>joint</b>" in (message.html() or "")
     assert message.card().preview == "Résultat joint."
-    assert not message.is_bare()
 
 
 def test_nested_messages_offsets_and_structure() -> None:
@@ -237,47 +236,6 @@ def test_file_names_are_safe() -> None:
 def test_tolerant_transfer_encodings(encoding: bytes, body: bytes, expected: bytes) -> None:
     message = scan(b"Content-Type: application/pdf\r\nContent-Transfer-Encoding: " + encoding + b"\r\n\r\n" + body)
     assert message.decoded("1") == expected
-
-
-# ---------------------------------------------------------------- rules.md section 4: is it empty?
-@pytest.mark.parametrize(
-    ("name", "bare"),
-    [
-        ("fin_bare_outlook", True),
-        ("fin_bare_signature", True),
-        ("fin_bottom_posted", False),
-        ("fin_html_only", False),
-        ("french_names", False),
-        ("hostile_names", False),
-    ],
-)
-def test_bare_messages(name: str, bare: bool) -> None:
-    assert load(name).is_bare() is bare
-
-
-@pytest.mark.parametrize(
-    ("kind", "body", "bare"),
-    [
-        ("plain", "", True),
-        ("plain", " \r\n\t\r\n\u00a0", True),
-        ("plain", ".", False),
-        ("plain", "-- \r\nDr A\r\n", True),
-        ("plain", "-- \r\n" + "Une longue suite d'explications.\r\n" * 20, False),
-        ("plain", "Envoyé de mon iPhone", True),
-        ("plain", "Le patient a écrit :\r\nqu'il va bien", False),
-        ("plain", "> cité\r\nréponse", False),
-        ("plain", "-----Message d'origine-----\r\nDe : B\r\nmerci", True),
-        ("html", "<p>&nbsp;</p><br>", True),
-        ("html", "<style>p{color:red}</style><!-- c --><p></p>", True),
-        ("html", "<blockquote>ancien</blockquote>", True),
-        ("html", '<div class="gmail_quote">Le lundi, B a écrit :<blockquote>x</blockquote></div>', True),
-        ("html", '<div class="gmail_quote">x</div><p>oui</p>', False),
-        ("html", '<img src="data:image/png;base64,AA">', False),
-    ],
-)
-def test_bare_bodies(kind: str, body: str, bare: bool) -> None:
-    head = f"Subject: [FIN]\r\nContent-Type: text/{kind}; charset=utf-8\r\n\r\n"
-    assert scan((head + body).encode()).is_bare() is bare
 
 
 def test_html_to_text_keeps_lines() -> None:

@@ -42,7 +42,7 @@ def use_everything(message: Message) -> None:
     assert len(card.preview) <= 200
     _ = message.subject, message.message_id, message.in_reply_to, message.references, message.date
     _ = message.addresses("from"), message.addresses("to"), message.raw_headers("to"), message.header("x-mss-mes")
-    _ = message.text(), message.html(), message.is_bare(), message.search_headers(), message.search_text()
+    _ = message.text(), message.html(), message.written_texts(), message.search_headers(), message.search_text()
     for found in message.attachments():
         assert found.filename
         assert "/" not in found.filename
@@ -232,7 +232,7 @@ def test_hostile_mail_is_cheap(name: str) -> None:
     start = time.process_time()
     message = scan(HOSTILE[name])
     card = message.card()
-    _ = message.text(), message.html(), message.is_bare(), message.search_headers(), message.search_text()
+    _ = message.text(), message.html(), message.written_texts(), message.search_headers(), message.search_text()
     _ = message.attachments(), message.addresses("to"), message.subject, message.date
     spent = time.process_time() - start
     assert len(card.parts) <= 2 * MAX_PARTS + 2
