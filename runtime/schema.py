@@ -20,6 +20,7 @@ import foundation.web.tables
 import health_space.dossier.tables
 import health_space.notices.tables
 import health_space.profiles.tables
+import mailserver.delivery.tables
 import mailserver.store.tables
 import mssante.tables
 from foundation.database import metadata

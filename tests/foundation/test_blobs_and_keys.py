@@ -84,7 +84,7 @@ async def test_a_small_blob_lives_in_the_database(tmp_path: Path, blobs: Blobs) 
 
 def test_a_sealed_value_opens_only_in_its_context() -> None:
     key = Key(bytes(32))
-    sealed = key.seal("Mme Exemple".encode(), b"row 1")
+    sealed = key.seal(b"Mme Exemple", b"row 1")
     assert key.open(sealed, b"row 1").decode() == "Mme Exemple"
     for wrong in (lambda: key.open(sealed, b"row 2"), lambda: Key(bytes([1] * 32)).open(sealed, b"row 1")):
         with pytest.raises(Tampered):

@@ -129,6 +129,15 @@ def upgrade() -> None:
         batch_op.create_index("guesses_last", ["last_at"], unique=False)
 
     op.create_table(
+        "header_counts",
+        sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.String(length=16), nullable=False),
+        sa.Column("value", sa.String(length=8), nullable=False),
+        sa.Column("process", sa.String(length=16), nullable=False),
+        sa.Column("messages", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("day", "name", "value", "process"),
+    )
+    op.create_table(
         "jobs",
         sa.Column("id", sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
@@ -421,6 +430,7 @@ def downgrade() -> None:
         batch_op.drop_index("jobs_due")
 
     op.drop_table("jobs")
+    op.drop_table("header_counts")
     with op.batch_alter_table("guesses", schema=None) as batch_op:
         batch_op.drop_index("guesses_last")
 
