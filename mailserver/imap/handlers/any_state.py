@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import AsyncGenerator
 
 from mailserver.imap import responses
@@ -31,5 +32,7 @@ async def logout(ctx: Context, command: Logout) -> AsyncGenerator[Response]:
 
 
 async def identify(ctx: Context, command: Id) -> AsyncGenerator[Response]:
-    yield responses.Id((("name", ctx.settings.server_name),))
+    # In ASCII: an accent would need a literal, which few clients expect in an ID answer.
+    name = unicodedata.normalize("NFKD", ctx.settings.server_name).encode("ascii", "ignore").decode("ascii")
+    yield responses.Id((("name", name),))
     yield Ok("ID completed")

@@ -144,7 +144,7 @@ class Connection:
         await asyncio.gather(self._task, return_exceptions=True)
 
 
-SETTINGS = Settings(append_limit=2000, server_name="house", max_bad_commands=10)
+SETTINGS = Settings(append_limit=2000, server_name="Opérateur", max_bad_commands=10)
 
 
 async def in_memory() -> Store:
