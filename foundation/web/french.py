@@ -16,7 +16,7 @@ from babel.numbers import format_decimal
 NBSP = "\u00a0"
 PARIS = ZoneInfo("Europe/Paris")
 
-_BEFORE = re.compile(r"(?<=[^\s]) (?=[:;!?»])")
+_BEFORE = re.compile(r"(?:(?<=\S)|^) (?=[:;!?»])")  # ^: a template cuts the text at each value
 _AFTER = re.compile(r"« ")
 _APOSTROPHE = re.compile(r"(?<=[^\W\d_])'(?=[^\W\d_])")
 

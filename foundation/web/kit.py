@@ -101,7 +101,10 @@ class Web:
         self.nav, self.around = nav, around
         self.env = templating.environment(templates)
         self.static = StaticFiles()
-        self.env.globals.update(static=self.static.address, product=settings.product, help_line=french.typeset(settings.help_line))
+        self.env.globals.update(
+            static=self.static.address, product=settings.product, help_line=french.typeset(settings.help_line)
+        )
+        self.env.globals["session_notice"] = sessions.NOTICE
         self.cookie = "__Host-session" if settings.https else "session"
 
     def routes(self, table: Iterable[Page], deps: Any) -> list[Route]:
@@ -111,7 +114,7 @@ class Web:
     def app(self, routes: Iterable[BaseRoute]) -> Starlette:
         """The whole site."""
         return Starlette(
-            routes=[*routes, self.static.route()],
+            routes=[*routes, *self.routes([Page("/session", _still_there)], None), self.static.route()],
             middleware=[Middleware(security.SecurityHeaders, https=self.settings.https)],
             exception_handlers={HTTPException: self._http_error},
         )
@@ -338,6 +341,11 @@ class Visit:
             response.set_cookie(self.web.cookie, self._cookie, httponly=True, samesite="lax", secure=secure, path="/")
         else:
             response.delete_cookie(self.web.cookie, httponly=True, samesite="lax", secure=secure, path="/")
+
+
+async def _still_there(visit: Visit, _: None) -> Response:
+    """GET /session: asked by session.js; opening the visit has already prolonged the session."""
+    return Response(status_code=204)
 
 
 def _log_fault(fault: Exception, reference: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from foundation.clock import MINUTE
 from foundation.database import Transaction
 from mssante.credentials import Credentials, NewCredential, hash_password
 from tests.support import files
@@ -139,3 +140,43 @@ async def test_a_hostile_mail_asks_for_nothing_and_runs_nothing(browser: Browser
     assert [url for url in asked if not url.startswith(origin)] == []
     assert await page.frame_locator("iframe").locator("form, button, img[src], video, script, link").count() == 0
     assert "Piège" in await page.title()
+
+
+async def test_the_end_of_the_session_is_announced_and_put_off(browser: Browser, place: tuple[Town, str]) -> None:
+    here, origin = place
+    await here.mail(here.letter())
+    context = await browser.new_context(viewport={"width": 360, "height": 800})
+    await context.add_cookies([{"name": here.web.cookie, "value": await here.session(), "url": origin}])
+    page = await context.new_page()
+    await page.clock.install()
+    await page.goto(origin + "/messagerie/nouveau")
+    banner = page.locator("#session")
+    await page.clock.run_for(17 * MINUTE)
+    await expect(banner).to_be_hidden()
+    await page.clock.run_for(2 * MINUTE)
+    await expect(banner).to_contain_text("Votre session se termine dans 2 minutes.")
+    assert await axe(page) == []
+    here.now += 19 * MINUTE
+    await page.get_by_role("button", name="Rester connecté").click()
+    await expect(banner).to_be_hidden()
+    here.now += 19 * MINUTE  # without the click it would be over
+    await page.get_by_label("Votre message").fill("Texte en cours")
+    await page.clock.run_for(21 * MINUTE)
+    await expect(banner).to_contain_text("Votre session est terminée. Votre texte sera gardé")
+    here.now += 21 * MINUTE
+    await page.get_by_role("button", name="Envoyer le message").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Se connecter")
+    await expect(page.get_by_text("Votre texte est gardé")).to_be_visible()
+
+
+async def test_a_page_left_alone_shows_nothing_any_more(browser: Browser, place: tuple[Town, str]) -> None:
+    here, origin = place
+    context = await browser.new_context()
+    await context.add_cookies([{"name": here.web.cookie, "value": await here.session(), "url": origin}])
+    page = await context.new_page()
+    await page.clock.install()
+    await page.goto(origin + "/accueil")
+    here.now += 20 * MINUTE
+    await page.clock.run_for(20 * MINUTE)
+    await page.wait_for_url("**/connexion?fin=1&suite=%2Faccueil")
+    await expect(page.get_by_text("Votre session s’est terminée")).to_be_visible()
