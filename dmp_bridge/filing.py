@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice
 from typing import Any
@@ -35,6 +35,9 @@ from health_space.notices.addressees import receives
 from mailserver.delivery.api import Acceptor, Door, Envelope, Fate, Recipient, Sender
 from mailserver.mime import scan
 from mailserver.store.api import MailStore
+from mssante import directory
+from mssante.address import parse_address
+from mssante.identity import Invalid
 from mssante.mailboxes import Mailboxes
 
 TELL_TRIES = 72  # hourly, three days (rules.md section 7)
@@ -91,7 +94,7 @@ class Filer:
         if patient is None or content is None:  # closed since, or deleted before we came
             return Done()
         message = await asyncio.to_thread(scan, content)
-        letter = read_letter(message, job.created_at)
+        letter = await self._db.read(_named, read_letter(message, job.created_at))
         attachments = [] if letter.report else candidates(message)
         if not attachments:
             return Done()
@@ -191,6 +194,15 @@ class Filer:
         elif verdict.reason is not None and verdict.reason.code < 500 and job.attempts < TELL_TRIES:  # a full mailbox
             return Retry(HOUR, verdict.reason.name)
         return Done()  # refused for good: nobody is left to be told, and the citizen's page does not say otherwise
+
+
+def _named(conn: Connection, letter: Letter) -> Letter:
+    """Programs often write a bare address: the document then bears the name that the health directory gives it."""
+    address = parse_address(letter.author_address)
+    if letter.author_name != letter.author_address or isinstance(address, Invalid):
+        return letter
+    entry = directory.get(conn, address)
+    return replace(letter, author_name=entry.display_name) if entry is not None and entry.display_name else letter
 
 
 def _refusal(part: str, name: str, size: int, reason: str, letter: Letter) -> NewRefusal:

@@ -28,6 +28,8 @@ from health_space.dossier.readers import Readers
 from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Verdict
 from mailserver.store.api import NewMessage
 from mailserver.store.memory import MemoryMailStore
+from mssante import directory
+from mssante.kinds import BoxKind
 from mssante.reasons import Reason
 from tests.support import files
 
@@ -160,6 +162,19 @@ async def test_attachments_are_filed_with_author_and_date(bridge: Bridge) -> Non
     assert ring["kind"] == "document"
     assert sorted(ring["targets"]) == sorted(f"/documents/{d.id}" for d in found.values())  # type: ignore[call-overload]
     assert bridge.door.accepted == []
+
+
+async def test_a_bare_address_bears_the_name_of_the_directory(bridge: Bridge) -> None:
+    entry = directory.Entry("resultats@labo.example", BoxKind.APP, "Laboratoire des Tilleuls")
+    await bridge.db.write(directory.add, bridge.keys, entry)
+    for sender in ("resultats@labo.example", "Dr Ney <resultats@labo.example>", "inconnu@labo.example"):
+        message = letter(sender)
+        message.replace_header("From", sender)
+        message.replace_header("Message-ID", f"<{len(sender)}@labo.example>")
+        attach(message, files.pdf(sender), "bilan.pdf")
+        await bridge.file(message)
+    authors = {document.author_name for document in await bridge.documents()}
+    assert authors == {"Laboratoire des Tilleuls", "Dr Ney", "inconnu@labo.example"}
 
 
 async def test_a_job_that_runs_twice_files_tells_and_rings_once(bridge: Bridge) -> None:

@@ -13,7 +13,9 @@ from playwright.async_api import Browser, async_playwright
 from tests.support.browser_session import WebSession
 from tests.support.demo import Demo, free_port_base
 
-CHROMIUM = "--no-sandbox --disable-background-networking --disable-component-update --disable-sync --disable-gpu".split()
+CHROMIUM = (
+    "--no-sandbox --disable-background-networking --disable-component-update --disable-sync --disable-gpu".split()
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

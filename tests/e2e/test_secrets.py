@@ -35,7 +35,9 @@ def test_nothing_personal_lies_readable_on_the_disk_or_in_the_logs(demo: Demo) -
         for word in words
         if word.encode() in path.read_bytes()
     ]
-    found += [f"{what} ({word!r}) in the log" for what, words in secrets.items() for word in words if word in demo.log()]
+    found += [
+        f"{what} ({word!r}) in the log" for what, words in secrets.items() for word in words if word in demo.log()
+    ]
     assert not found, "\n".join(found)
 
 

@@ -36,9 +36,7 @@ def imap_client(demo: Demo, person: dict[str, str]) -> IMAPClient:
 
 
 # -------------------------------------------------------------------- a doctor writes to Jacqueline
-@pytest.mark.parametrize(
-    ("door", "auth"), [("submission", "PLAIN"), ("submission", "LOGIN"), ("submissions", "PLAIN")]
-)
+@pytest.mark.parametrize(("door", "auth"), [("submission", "PLAIN"), ("submission", "LOGIN"), ("submissions", "PLAIN")])
 def test_swaks_sends_through_each_door(demo: Demo, jacqueline: WebSession, door: str, auth: str) -> None:
     subject = f"Envoi par swaks {door} {auth}"
     sent = swaks(
@@ -105,7 +103,9 @@ def test_the_laboratory_sends_a_pdf_that_is_filed_in_her_dossier(demo: Demo, jac
     )  # fmt: skip
     title = name.removesuffix(".pdf")
     href = wait_until(
-        lambda: next((h for h, label in jacqueline.get("/documents").links("/documents/").items() if title in label), ""),
+        lambda: next(
+            (h for h, label in jacqueline.get("/documents").links("/documents/").items() if title in label), ""
+        ),
         20,
         "the document in her dossier",
     )
@@ -191,7 +191,9 @@ def test_imapclient_works_a_day(demo: Demo) -> None:
         imap.select_folder(folder)
         (moved,) = imap.search(["ALL"])
         assert b"a-rappeler" in imap.get_flags([moved])[moved]
-        appended = imap.append("Envoyés", compose(doctor["address"], doctor["address"], stamp, "Copie").as_bytes(), [b"\\Seen"])
+        appended = imap.append(
+            "Envoyés", compose(doctor["address"], doctor["address"], stamp, "Copie").as_bytes(), [b"\\Seen"]
+        )
         uid_of_copy = re.search(rb"APPENDUID \d+ (\d+)", appended)
         assert uid_of_copy, appended
         imap.select_folder("Envoyés")

@@ -63,9 +63,7 @@ class WebSession:
         person = self._demo.person(role)
         page = self.get("/connexion")
         since = time.time()
-        page = self.post(
-            "/connexion", {"identifiant": person["login"], "mot_de_passe": person["password"]}, page.token
-        )
+        page = self.post("/connexion", {"identifiant": person["login"], "mot_de_passe": person["password"]}, page.token)
         assert page.path == "/connexion/code", (page.status, page.words)
         page = self.post("/connexion/code", {"code": self._demo.code(role, since)}, page.token)
         assert page.path == "/accueil", (page.status, page.words)

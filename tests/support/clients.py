@@ -31,7 +31,11 @@ def swaks(
     host, port = demo.door(door, person["operator"])
     command = ["swaks", "--server", f"{host}:{port}", "--from", person["address"], "--to", to]
     command += ["--auth", auth, "--auth-user", person["login"], "--auth-password", person["password"]]
-    command += ["--tls-on-connect" if door == "submissions" else "--tls", "--tls-sni", f"mail.{person['operator']}.example"]
+    command += [
+        "--tls-on-connect" if door == "submissions" else "--tls",
+        "--tls-sni",
+        f"mail.{person['operator']}.example",
+    ]
     return run(*command, *options)
 
 
@@ -46,9 +50,9 @@ def curl(demo: Demo, person: dict[str, Any], scheme: str, path: str, *options: s
 
 
 def curl_send(demo: Demo, person: dict[str, Any], to: str, content: bytes, folder: Path, scheme: str = "smtp") -> Ran:
-    """`content` is the whole message; curl makes its line ends CRLF."""
+    """`content` is the whole message, with any line ends: curl sends what it is given, and SMTP wants CRLF."""
     message = folder / "message.eml"
-    message.write_bytes(content)
+    message.write_bytes(b"\r\n".join(content.splitlines()) + b"\r\n")
     options = ["--mail-from", person["address"], "--mail-rcpt", to, "--upload-file", str(message)]
     return curl(demo, person, scheme, "/client.example", *options)
 
