@@ -1,0 +1,1 @@
+"""Certificates: profiles as data, a development authority, chain judgement, TLS contexts that follow their files."""

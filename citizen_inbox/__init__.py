@@ -1,0 +1,1 @@
+"""The citizen's webmail: conversations, writing, attachments made safe, prescriptions to pharmacies."""

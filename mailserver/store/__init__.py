@@ -1,0 +1,1 @@
+"""The mail store: one interface (`api`), in SQL and in memory."""

@@ -1,0 +1,1 @@
+"""One file per step, oldest first; made by Alembic, read by `runtime.schema`."""
