@@ -44,18 +44,24 @@ ROLES: tuple[Role, ...] = ("mx", "submission", "imap", "web", "jobs")
 
 
 class Operator(Section):
-    name: str
-    host: Domain  # name in greetings and Received lines; the CN of the server's certificate
-    domains: list[Domain] = Field(min_length=1)  # professionals' mail domains served here
-    citizen_domain: Domain | None = None  # set where citizens' mailboxes live
-    citizen_domain_of_space: Domain = "patient.mssante.fr"  # the domain of citizens in the whole trust space
-    product_number: str = "MSSPY0001"  # X-MSS-NIL on every message we send
+    """Who runs this server, and for whom."""
+
+    name: str = Field(description="shown to people in notices")
+    host: Domain = Field(description="name in greetings and Received lines; the CN of the server's certificate")
+    domains: list[Domain] = Field(min_length=1, description="professionals' mail domains served here")
+    citizen_domain: Domain | None = Field(None, description="set where citizens' mailboxes live")
+    citizen_domain_of_space: Domain = Field(
+        "patient.mssante.fr", description="the domain of citizens in the whole trust space"
+    )
+    product_number: str = Field("MSSPY0001", description="X-MSS-NIL on every message sent from here")
 
 
 class Storage(Section):
-    database: str = "sqlite:///mssante.db"  # or postgresql+psycopg://…
-    blobs: InFolder = Path("blobs")
-    master_key: InFolder = Path("keys/master.key")
+    """Where everything is kept. Who holds the master key can read all of it."""
+
+    database: str = Field("sqlite:///mssante.db", description="or `postgresql+psycopg://user@host/name`")
+    blobs: InFolder = Field(Path("blobs"), description="folder of large messages and documents, encrypted")
+    master_key: InFolder = Field(Path("keys/master.key"), description="32 bytes, mode 0600, made by `mssante init`")
 
     @field_validator("database")
     @classmethod
@@ -68,33 +74,41 @@ class Storage(Section):
 
 
 class Doors(Section):
-    mx: Door = ""  # other operators, STARTTLS and client certificate
-    submission: Door = ""  # mail clients, STARTTLS
-    submissions: Door = ""  # mail clients, implicit TLS
-    imap: Door = ""  # STARTTLS
-    imaps: Door = ""  # implicit TLS
-    web: Door = ""  # citizens' pages
-    bench: Door = ""  # benchmarks only: no TLS, no sign-in, loopback addresses only
+    """Where the server listens, each written `host:port`; a door left empty is not opened."""
+
+    mx: Door = Field("", description="other operators: STARTTLS and client certificate (port 25)")
+    submission: Door = Field("", description="mail clients send: STARTTLS (port 587)")
+    submissions: Door = Field("", description="mail clients send: TLS (port 465)")
+    imap: Door = Field("", description="mail clients read: STARTTLS (port 143)")
+    imaps: Door = Field("", description="mail clients read: TLS (port 993)")
+    web: Door = Field("", description="citizens' pages; also what `mssante health` asks")
+    bench: Door = Field("", description="benchmarks only: no TLS, no sign-in, loopback addresses only")
 
 
 class Tls(Section):
-    certificate: InFolder = Path("tls/server.pem")  # our certificate and the intermediates
-    key: InFolder = Path("tls/server.key")
-    anchors: InFolder = Path("tls/anchors.pem")  # roots that peers' certificates must end at
-    crl: InFolder = Path("tls/crl.pem")
-    crl_grace_hours: int = 24  # after a list's own end date; then peers are refused
+    """Our certificate and whom we believe. All files are read again when they change, without a restart."""
+
+    certificate: InFolder = Field(Path("tls/server.pem"), description="our certificate, then the intermediates")
+    key: InFolder = Field(Path("tls/server.key"), description="its key, unencrypted, mode 0600")
+    anchors: InFolder = Field(Path("tls/anchors.pem"), description="roots that peers' certificates must end at")
+    crl: InFolder = Field(Path("tls/crl.pem"), description="revocation lists of every authority, one after the other")
+    crl_grace_hours: int = Field(24, description="after a list's own end date; then peers are refused")
 
 
 class TrustList(Section):
-    file: InFolder = Path("trust-list.xml")
-    signer: str = "CN=alb.mssante.fr"  # attributes that the signer's name must hold
-    anchors: InFolder = Path("tls/anchors.pem")
+    """The signed list of the operators of the trust space; looked at every 30 seconds."""
+
+    file: InFolder = Field(Path("trust-list.xml"), description="the list in use; replace it by renaming over it")
+    signer: str = Field("CN=alb.mssante.fr", description="attributes that the signer's name must hold")
+    anchors: InFolder = Field(Path("tls/anchors.pem"), description="roots that the signer's certificate must end at")
 
 
 class Web(Section):
-    origin: str = ""  # public address, https://…; by default http://<door>
-    certificate: InFolder | None = None  # with `key`: HTTPS without a reverse proxy
-    key: InFolder | None = None
+    """Citizens' pages."""
+
+    origin: str = Field("", description="public address; `https://…` behind a reverse proxy makes cookies secure")
+    certificate: InFolder | None = Field(None, description="with `key`: HTTPS without a reverse proxy")
+    key: InFolder | None = Field(None, description="goes with `certificate`")
 
     @model_validator(mode="after")
     def _both_or_none(self) -> Web:
@@ -106,22 +120,28 @@ class Web(Section):
 class Outbox(Section):
     """Where notices to citizens' private addresses go: a relay, or a folder of .eml files."""
 
-    folder: InFolder | None = Path("outbox")
-    relay: Door = ""
-    sender: str = "ne-pas-repondre@notices.example"
-    codes: InFolder | None = None  # demo only: one-time codes are also written to files in this folder
+    folder: InFolder | None = Field(Path("outbox"), description="where .eml files are written when there is no relay")
+    relay: Door = Field("", description="`host:port` of the SMTP relay; goes before the folder")
+    sender: str = Field("ne-pas-repondre@notices.example", description="From of notices and one-time codes")
+    codes: InFolder | None = Field(None, description="demo only: one-time codes also go to files in this folder")
 
 
 class Limits(Section):
-    message_bytes: int = Field(26_214_400, ge=65_536)  # 25 MB, what Mon espace santé takes
-    recipients: int = Field(1_000, ge=1)
-    connections_per_address: int = Field(200, ge=1)
-    quota_bytes: int = Field(2_000_000_000, ge=1_000_000)
+    """What one client may ask."""
+
+    message_bytes: int = Field(
+        26_214_400, ge=65_536, description="octets of one message; 25 MB is what Mon espace santé takes"
+    )
+    recipients: int = Field(1_000, ge=1, description="of one message")
+    connections_per_address: int = Field(200, ge=1, description="SMTP connections of one IP address to one door")
+    quota_bytes: int = Field(2_000_000_000, ge=1_000_000, description="not used yet: each mailbox has its own quota")
 
 
 class Dkim(Section):
-    selector: str = "mss"
-    key: InFolder | None = None  # PEM, RSA or Ed25519; without it nothing is signed
+    """Signature of what leaves for other operators."""
+
+    selector: str = Field("mss", description="of the TXT record `<selector>._domainkey.<domain>`")
+    key: InFolder | None = Field(None, description="PEM, RSA or Ed25519; without it nothing is signed")
 
 
 class Settings(Section):
@@ -133,14 +153,16 @@ class Settings(Section):
     tls: Tls = Field(default_factory=_EMPTY)
     trust_list: TrustList = Field(default_factory=_EMPTY)
     routes: dict[Domain, Door] = Field(
-        default_factory=dict
-    )  # domain -> host:port of its operator; else the domain's MX
+        default_factory=dict, description='`"domain" = "host:port"` of its operator; else the domain\'s MX'
+    )
     web: Web = Field(default_factory=_EMPTY)
     outbox: Outbox = Field(default_factory=_EMPTY)
     limits: Limits = Field(default_factory=_EMPTY)
     dkim: Dkim = Field(default_factory=_EMPTY)
-    roles: list[Role] = Field(default_factory=lambda: list(ROLES))
-    workers: int = Field(1, ge=1, le=64)
+    roles: list[Role] = Field(
+        default_factory=lambda: list(ROLES), description="what this server plays: its doors, and the jobs"
+    )
+    workers: int = Field(1, ge=1, le=64, description="processes on the same ports")
 
     @model_validator(mode="after")
     def _bench_stays_here(self) -> Settings:
