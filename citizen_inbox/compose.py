@@ -35,10 +35,14 @@ async def page(visit: Visit, deps: Deps) -> Response:
         visit.form.get("texte"),
         tuple(visit.form.uploads("pieces")),
     )
-    result = await sending.send(visit, deps, draft)
-    if isinstance(result, Verdict):
-        return _page(visit, deps, people, visit.form.texts(), [sending.refused(result)])
-    return visit.redirect(f"{PATH}/{result.thread}" if result.thread else PATH, "envoye")
+
+    async def act() -> Response:
+        result = await sending.send(visit, deps, draft)
+        if isinstance(result, Verdict):
+            return _page(visit, deps, people, visit.form.texts(), [sending.refused(result)])
+        return visit.redirect(f"{PATH}/{result.thread}" if result.thread else PATH, "envoye")
+
+    return await visit.once(act)
 
 
 def contactable(conn: Connection, deps: Deps, box: int) -> dict[str, Professional]:

@@ -81,10 +81,14 @@ async def page(visit: Visit, deps: Deps) -> Response:
         return _page(visit, deps, view, closed, text, [fault])
     if faults := sending.faults_of(visit.form, deps):
         return _page(visit, deps, view, closed, text, faults)
-    result = await sending.send(visit, deps, _reply(visit, view))
-    if isinstance(result, Verdict):
-        return _page(visit, deps, view, closed, text, [sending.refused(result)])
-    return visit.redirect(f"{PATH}/{result.thread or view.thread}", "envoye")
+
+    async def act() -> Response:
+        result = await sending.send(visit, deps, _reply(visit, view))
+        if isinstance(result, Verdict):
+            return _page(visit, deps, view, closed, text, [sending.refused(result)])
+        return visit.redirect(f"{PATH}/{result.thread or view.thread}", "envoye")
+
+    return await visit.once(act)
 
 
 def load(conn: Connection, deps: Deps, box: int, thread: int, everything: bool = False) -> View:

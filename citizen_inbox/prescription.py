@@ -77,30 +77,42 @@ async def choose_pharmacy(visit: Visit, deps: Deps) -> Response:
 
 
 async def check_and_send(visit: Visit, deps: Deps) -> Response:
-    """Page 3, GET and POST /ordonnance/{document}/verifier."""
+    """Page 3, GET and POST /ordonnance/{document}/verifier. What is sent goes to the pharmacy this very page showed, not to one
+    chosen since in another window."""
     document = await _document(visit, deps)
-    pharmacy = await deps.db.read(_pharmacy, visit.signed_in.data.get("pharmacy", ""))
+    posted = visit.request.method == "POST"
+    chosen = visit.form.get("pharmacie") if posted else visit.signed_in.data.get("pharmacy", "")
+    pharmacy = await deps.db.read(_pharmacy, chosen)
     if pharmacy is None:
         return visit.redirect(f"{PATH}/{document.id}/pharmacie")
-    before = await deps.db.read(tracking.earlier, deps, visit.box, document.id)
-    elsewhere = [one for one in before if one.address != pharmacy.address]
-    faults: list[Fault] = []
-    text = (await visit.kept_form()).get("texte") or french.typeset(TEXT)
-    if visit.request.method == "POST":
+    if not posted:
+        text = (await visit.kept_form()).get("texte") or french.typeset(TEXT)
+        return await _check_page(visit, deps, document, pharmacy, text, [])
+
+    async def act() -> Response:
         text = visit.form.get("texte")
         result = await _send(visit, deps, document, pharmacy, text)
-        if not isinstance(result, Verdict):
-            said = {
-                "pharmacy": pharmacy.name,
-                "address": pharmacy.address,
-                "title": document.title,
-                "phone": pharmacy.phone,
-            }
-            number = await deps.db.write(
-                tracking.record, deps, visit.box, document.id, result.thread, result.relayed, visit.now, said
-            )
-            return visit.redirect(f"{PATH}/suivi/{number}", "envoyee")
-        faults = [sending.refused(result)]
+        if isinstance(result, Verdict):
+            return await _check_page(visit, deps, document, pharmacy, text, [sending.refused(result)])
+        said = {
+            "pharmacy": pharmacy.name,
+            "address": pharmacy.address,
+            "title": document.title,
+            "phone": pharmacy.phone,
+        }
+        number = await deps.db.write(
+            tracking.record, deps, visit.box, document.id, result.thread, result.relayed, visit.now, said
+        )
+        return visit.redirect(f"{PATH}/suivi/{number}", "envoyee")
+
+    return await visit.once(act)
+
+
+async def _check_page(
+    visit: Visit, deps: Deps, document: Document, pharmacy: Professional, text: str, faults: list[Fault]
+) -> Response:
+    before = await deps.db.read(tracking.earlier, deps, visit.box, document.id)
+    elsewhere = [one for one in before if one.address != pharmacy.address]
     return visit.render(
         "citizen_inbox/prescription/check.html",
         "Vérifier avant d'envoyer",

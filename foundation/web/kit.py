@@ -30,6 +30,7 @@ from foundation.database import Database
 from foundation.keys import KeyRing
 from foundation.web import errors, french, security, sessions, templating
 from foundation.web.forms import MAX_TEXT, BadForm, Fault, Form, read_form
+from foundation.web.once import once as only_once
 from foundation.web.sessions import Session, Stage
 from foundation.web.static import StaticFiles
 
@@ -238,6 +239,7 @@ class Visit:
             badges=self.around.badges,
             path=self.request.url.path,
             csrf=self.csrf,
+            once=sessions.new_id(),
             now=self.now,
             **context,
         )
@@ -250,6 +252,13 @@ class Visit:
         response = RedirectResponse(path + (f"?fait={quote(done)}" if done else ""), status_code=303)
         self._set_cookie(response)
         return response
+
+    async def once(self, act: Callable[[], Awaitable[Response]]) -> Response:
+        """For forms that must not act twice; the form carries `{{ ui.once(once) }}`."""
+        mark = self.form.values.get("_once", "")
+        if not mark:
+            return await act()
+        return await only_once(self.web.db, self.now, f"{self.person} {mark}", act)
 
     def error(self, error: errors.PageError) -> Response:
         return self.render(

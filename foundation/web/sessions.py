@@ -19,7 +19,7 @@ from sqlalchemy import Connection, delete, select, update
 from foundation.clock import HOUR, MINUTE
 from foundation.database import Transaction
 from foundation.keys import KeyRing, Tampered
-from foundation.web.tables import web_kept_forms, web_sessions
+from foundation.web.tables import web_kept_forms, web_once, web_sessions
 
 IDLE = 20 * MINUTE
 IDLE_SHARED = 5 * MINUTE
@@ -151,9 +151,10 @@ def end_all(tx: Transaction, person: int) -> None:
 
 
 def sweep(tx: Transaction, now: int) -> None:
-    """Daily: ended sessions and kept forms past their time."""
+    """Daily: ended sessions, kept forms and marks of sent forms past their time."""
     tx.execute(delete(web_sessions).where(web_sessions.c.seen_at < now - KEPT))
     tx.execute(delete(web_kept_forms).where(web_kept_forms.c.kept_at < now - KEPT))
+    tx.execute(delete(web_once).where(web_once.c.at < now - KEPT))
 
 
 # ------------------------------------------------------------------ what was typed when the session ended

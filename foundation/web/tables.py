@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, LargeBinary, SmallInteger, Table
+from sqlalchemy import BigInteger, Column, LargeBinary, SmallInteger, String, Table
 
 from foundation.database import metadata
 
@@ -26,4 +26,12 @@ web_kept_forms = Table(
     Column("path_hash", LargeBinary(16), primary_key=True),
     Column("kept_at", BigInteger, nullable=False, index=True),
     Column("sealed", LargeBinary, nullable=False),
+)
+
+web_once = Table(
+    "web_once",
+    metadata,
+    Column("mark", LargeBinary(32), primary_key=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("location", String(200), nullable=False),  # where the form led to; "" while it is at work
 )

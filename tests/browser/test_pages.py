@@ -89,7 +89,9 @@ async def prescribe(visitor: Visitor, document: int) -> str:
     way = f"/ordonnance/{document}/pharmacie"
     await visitor.post(way, {"chercher": "1", "mots": "Lyon"})
     await visitor.post(way, {"pharmacie": PHARMACY})
-    return (await visitor.post(f"/ordonnance/{document}/verifier", {"texte": "Bonjour"})).location
+    return (
+        await visitor.post(f"/ordonnance/{document}/verifier", {"texte": "Bonjour", "pharmacie": PHARMACY})
+    ).location
 
 
 LONG = (

@@ -243,3 +243,13 @@ async def test_typed_in_an_ended_session_comes_back_in_the_form(place: tuple[Tow
     assert late.location == f"/connexion?suite={link}&garde=1"
     again = await here.visitor(origin)
     assert "Texte tapé trop tard" in (await again.get(link)).text
+
+
+async def test_an_answer_with_an_error_can_be_sent_again(here: Town, jacqueline: Visitor) -> None:
+    await here.mail(here.letter())
+    link = await first_link(jacqueline)
+    token = await jacqueline.token(link)
+    assert (await jacqueline.upload(link, {"_once": "a", "texte": ""}, [], token=token)).status == 422
+    assert (await jacqueline.upload(link, {"_once": "a", "texte": "Oui"}, [], token=token)).status == 303
+    assert (await jacqueline.upload(link, {"_once": "a", "texte": "Oui"}, [], token=token)).status == 303
+    assert len((await jacqueline.get(link)).tree.css("article.mine")) == 1

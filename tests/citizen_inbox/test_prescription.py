@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -25,7 +26,7 @@ async def send(visitor: Visitor, document: int, pharmacy: str, words: str = "Lyo
     await visitor.post(second, {"chercher": "1", "mots": words})
     third = (await visitor.post(second, {"pharmacie": pharmacy})).location
     assert third == f"/ordonnance/{document}/verifier"
-    return await visitor.post(third, {"texte": "Bonjour"})
+    return await visitor.post(third, {"texte": "Bonjour", "pharmacie": pharmacy})
 
 
 async def test_no_prescription_says_what_to_do(place: tuple[Town, Visitor, str]) -> None:
@@ -46,7 +47,8 @@ async def test_four_pages_from_choice_to_tracking(place: tuple[Town, Visitor, st
     chosen = await visitor.follow(await visitor.post(second, {"pharmacie": PHARMACY}))
     for words in ("Rien n'est encore envoyé", "Pour Jacqueline Morel", "Apportez l'original", "Pharmacie du Pont"):
         assert words in chosen.words
-    sent = await visitor.post(f"/ordonnance/{document}/verifier", {"texte": "Bonjour"})
+    values = {"texte": "Bonjour", "pharmacie": PHARMACY}
+    sent = await visitor.post(f"/ordonnance/{document}/verifier", values)
     assert sent.location.endswith("?fait=envoyee")
     page = await visitor.follow(sent)
     assert "Ordonnance envoyée" in page.words
@@ -119,3 +121,31 @@ async def test_neighbours_find_nothing(place: tuple[Town, Visitor, str]) -> None
     for path in (f"/ordonnance/{document}/pharmacie", f"/ordonnance/{document}/verifier"):
         assert (await paul.post(path, {"texte": "x", "pharmacie": PHARMACY}, token=token)).status == 404
     assert (await paul.post("/ordonnance", {"document": str(document)}, token=token)).status == 422
+
+
+async def test_it_goes_to_the_pharmacy_that_the_page_showed(place: tuple[Town, Visitor, str]) -> None:
+    here, visitor, _ = place
+    document = await here.prescription()
+    way = f"/ordonnance/{document}"
+    await visitor.post(f"{way}/pharmacie", {"pharmacie": PHARMACY})
+    shown = (await visitor.get(f"{way}/verifier")).tree.css_first("input[name=pharmacie]")
+    assert shown is not None
+    token = await visitor.token(f"{way}/verifier")
+    await visitor.post(f"{way}/pharmacie", {"pharmacie": OTHER_PHARMACY})  # in another window
+    values = {"texte": "Bonjour", "pharmacie": shown.attributes["value"] or ""}
+    page = await visitor.follow(await visitor.post(f"{way}/verifier", values, token=token))
+    assert "à Pharmacie du Pont" in page.words
+
+
+async def test_sent_twice_by_a_double_click_acts_once(place: tuple[Town, Visitor, str]) -> None:
+    here, visitor, _ = place
+    document = await here.prescription()
+    way = f"/ordonnance/{document}"
+    await visitor.post(f"{way}/pharmacie", {"pharmacie": PHARMACY})
+    page = await visitor.get(f"{way}/verifier")
+    form = {n.attributes["name"] or "": n.attributes["value"] or "" for n in page.tree.css("main input[type=hidden]")}
+    values = {"texte": "Bonjour", **form}
+    answers = await asyncio.gather(*(visitor.post(f"{way}/verifier", values, token=form["_csrf"]) for _ in range(4)))
+    assert len({answer.location for answer in answers}) == 1
+    inbox = next(f for f in await here.space.store.folders(here.ids[PHARMACY]) if f.name == "INBOX")
+    assert len((await here.space.store.rows(inbox.id))[1]) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from email import message_from_bytes, policy
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from citizen_inbox import sending, wording
@@ -51,6 +51,7 @@ def test_pieces(text: str, pieces: list[tuple[str, bool]]) -> None:
     assert [(piece.text, piece.quoted) for piece in wording.pieces(text)] == pieces
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab>\n Le:écrit", max_size=200))
 def test_no_line_of_a_text_is_lost(text: str) -> None:
     found = "\n".join(piece.text for piece in wording.pieces(text)).split("\n")
@@ -60,6 +61,7 @@ def test_no_line_of_a_text_is_lost(text: str) -> None:
 NAME = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=60)
 
 
+@settings(deadline=None)
 @given(
     name=NAME,
     subject=NAME,

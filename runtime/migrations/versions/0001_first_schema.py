@@ -263,6 +263,16 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_web_kept_forms_kept_at"), ["kept_at"], unique=False)
 
     op.create_table(
+        "web_once",
+        sa.Column("mark", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("location", sa.String(length=200), nullable=False),
+        sa.PrimaryKeyConstraint("mark"),
+    )
+    with op.batch_alter_table("web_once", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_web_once_at"), ["at"], unique=False)
+
+    op.create_table(
         "web_sessions",
         sa.Column("id_hash", sa.LargeBinary(length=32), nullable=False),
         sa.Column("stage", sa.SmallInteger(), nullable=False),
@@ -404,6 +414,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_web_sessions_person"))
 
     op.drop_table("web_sessions")
+    with op.batch_alter_table("web_once", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_web_once_at"))
+
+    op.drop_table("web_once")
     with op.batch_alter_table("web_kept_forms", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_web_kept_forms_kept_at"))
 

@@ -17,7 +17,7 @@ from foundation.web import sessions
 from foundation.web.forms import Fault
 from foundation.web.kit import Around, Link, Page, Profile, Visit, Web, WebSettings
 from foundation.web.sessions import Session, Stage
-from foundation.web.tables import web_kept_forms, web_sessions
+from foundation.web.tables import web_kept_forms, web_once, web_sessions
 from tests.support.web import Visitor, serving
 
 CLAIRE, LOUISE, OTHER = 7, 8, 9
@@ -30,7 +30,7 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.now = 1_800_000_000_000
         self.db = Database(f"sqlite:///{folder}/web.db")
-        metadata.create_all(self.db.engine, tables=[web_sessions, web_kept_forms])
+        metadata.create_all(self.db.engine, tables=[web_sessions, web_kept_forms, web_once])
         self.keys = KeyRing(bytes(range(32)))
         self.received: list[object] = []
         self.children = {CLAIRE: (CLAIRE, LOUISE), OTHER: (OTHER,)}
@@ -317,3 +317,14 @@ async def test_https_cookie_is_host_bound(tmp_path: Path, world: World) -> None:
         assert word in cookie
     assert "Domain" not in cookie
     assert "max-age=31536000" in answer.headers["strict-transport-security"]
+
+
+async def test_what_is_past_its_time_is_swept(world: World, visitor: Visitor) -> None:
+    await world.sign_in(visitor)
+    token = await visitor.token("/ecrire")
+    world.now += HOUR
+    await visitor.post("/ecrire", {"texte": "tard"}, token=token)
+    world.now += 27 * HOUR
+    await world.db.write(sessions.sweep, world.now)
+    for table in (web_sessions, web_kept_forms, web_once):
+        assert await world.db.read(lambda conn, table=table: conn.execute(select(table)).all()) == []
