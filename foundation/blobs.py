@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2s
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -21,13 +22,14 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, delete, select
 
-from foundation.clock import Clock, system_clock
+from foundation.clock import DAY, Clock, system_clock
 from foundation.database import Transaction
 from foundation.keys import KEY_BYTES, Tampered
 from foundation.tables import blobs
 
 CHUNK = 64 * 1024
 TAG = 16
+STRAY_AGE = DAY
 INLINE = CHUNK  # up to one chunk in the database: measured 4 times faster than a file of its own, above it loses
 
 
@@ -113,6 +115,9 @@ class BlobFiles(Protocol):
     def create(self) -> SealedFile: ...
     def read(self, name: str, offset: int, length: int) -> bytes: ...
     def remove(self, name: str) -> None: ...
+    def older_than(self, at: int) -> Iterator[str]:
+        """Names of the files written before `at` (ms)."""
+        ...
 
 
 class Blobs:
@@ -152,10 +157,25 @@ class Blobs:
             yield self.read(conn, ref, offset, 4 * CHUNK)
 
     def delete(self, tx: Transaction, names: list[str]) -> None:
-        """Removes blobs that no row points to any more; files first: a row without file would be a lie."""
+        """Removes blobs that no row points to any more. A file removed by a transaction that fails was unused all the same."""
         tx.execute(delete(blobs).where(blobs.c.name.in_(names)))
         for name in names:
             self.files.remove(name)
+
+    def sweep_strays(self, conn: Connection) -> int:
+        """Removes files that no row names: a process was killed between the file and the commit, nothing was promised.
+
+        Young files are left alone: their transaction may be under way. Returns how many went.
+        """
+        count = 0
+        names = self.files.older_than(self._clock() - STRAY_AGE)
+        while some := list(islice(names, 500)):
+            known = set(conn.execute(select(blobs.c.name).where(blobs.c.name.in_(some))).scalars())
+            for name in some:
+                if name not in known:
+                    self.files.remove(name)
+                    count += 1
+        return count
 
     def open(self, ref: BlobRef, data: bytes | None, offset: int, length: int | None) -> bytes:
         end = ref.size if length is None else min(ref.size, offset + length)
@@ -215,6 +235,13 @@ class FolderFiles:
 
     def remove(self, name: str) -> None:
         self.path(name).unlink(missing_ok=True)
+
+    def older_than(self, at: int) -> Iterator[str]:
+        for folder in self._root.iterdir():
+            if folder != self._incoming and folder.is_dir():
+                for path in folder.iterdir():
+                    if path.stat().st_mtime_ns // 1_000_000 < at:
+                        yield path.name
 
     def sweep_incoming(self) -> None:
         """At start: what a killed process left half written was never promised to anyone."""

@@ -267,9 +267,13 @@ def _is_conflict(error: DBAPIError) -> bool:
 
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_size=READERS + 2, pool_pre_ping=True)
+        return create_engine(url, pool_size=READERS + 2, pool_pre_ping=True, hide_parameters=True)
     engine = create_engine(
-        url, poolclass=QueuePool, pool_size=READERS + 2, connect_args={"check_same_thread": False, "timeout": 10}
+        url,
+        poolclass=QueuePool,
+        pool_size=READERS + 2,
+        connect_args={"check_same_thread": False, "timeout": 10},
+        hide_parameters=True,  # an error's text must not carry what was stored
     )
 
     @event.listens_for(engine, "connect")

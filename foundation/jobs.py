@@ -98,6 +98,11 @@ class Jobs:
         tx.signal(TOPIC, 0)
         return tx.insert(jobs, row)
 
+    def ensure(self, tx: Transaction, kind: str) -> None:
+        """A recurring job: one row that its handler keeps alive by answering `Retry`; written when there is none."""
+        if tx.execute(select(jobs.c.id).where(jobs.c.kind == kind).limit(1)).first() is None:
+            self.enqueue(tx, kind, {})
+
     async def work(self, stop: asyncio.Event) -> None:
         """Takes due jobs until `stop`; then waits for those under way."""
         undo = self._db.subscribe(TOPIC, lambda _: self._wake.set())

@@ -19,6 +19,7 @@ from runtime.notify import notify
 from runtime.outgoing import identity_of, outbox_of, register_outgoing
 from runtime.pages import site
 from runtime.settings import Settings
+from runtime.sweep import sweeping
 
 log = structlog.get_logger()
 
@@ -60,6 +61,8 @@ async def serve(
             clock,
         ),
     )
+    house.jobs.handle("sweep", sweeping(house))
+    await house.db.write(house.jobs.ensure, "sweep")
     closers: list[Close] = await open_smtp(house, trust, certificates, acceptor, sockets)
     closers += open_imap(house, certificates, sockets)
     if "web" in sockets:

@@ -81,6 +81,11 @@ class Context:
         return self.identity.box_id
 
     @property
+    def actor(self) -> str:
+        """Who acts in the box, for what the store must trace."""
+        return self.identity.actor if self.identity else ""
+
+    @property
     def selected(self) -> FolderView:
         assert self.view is not None
         return self.view

@@ -184,7 +184,7 @@ class MemoryMailStore:
             self._wake(folder_id)
         return StoreResult(stored, modified)
 
-    async def copy(self, folder_id: int, uids: Sequence[int], target_folder_id: int) -> CopyResult:
+    async def copy(self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "") -> CopyResult:
         source, target = self._pair(folder_id, target_folder_id)
         chosen = self._some(source, uids)
         self._check_quota(target.folder.box_id, sum(message.row.size for _, message in chosen))

@@ -221,16 +221,20 @@ class SqlMailStore:
         flag_rules.check(flags)
         return await self._db.write(changing.store_flags, folder_id, uids, op, flags, unchanged_since)
 
-    async def copy(self, folder_id: int, uids: Sequence[int], target_folder_id: int) -> CopyResult:
-        return await self._db.write(self._copy, folder_id, uids, target_folder_id)
+    async def copy(self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "") -> CopyResult:
+        """`actor` as in `move`: some clients (mutt) move by COPY, \\Deleted, EXPUNGE."""
+        return await self._db.write(self._copy, folder_id, uids, target_folder_id, actor)
 
-    def _copy(self, tx: Transaction, folder_id: int, uids: Sequence[int], target_folder_id: int) -> CopyResult:
+    def _copy(
+        self, tx: Transaction, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str
+    ) -> CopyResult:
         source, target = folder_rows.locked(tx, folder_id, target_folder_id)
         if source.box_id != target.box_id:
             raise StoreError("NOPERM", "messages stay inside their mailbox")
         chosen = changing.present(tx, folder_id, uids)
         if not chosen:
             return CopyResult(target.uid_validity, [], [])
+        self._tell_closed(tx, target.box_id, bytes(target.name_key), folder_id, chosen, actor)
         tally = changing.tally_of(tx, folder_id, chosen)
         self._charge(tx, target.box_id, tally.size)
         return CopyResult(target.uid_validity, chosen, changing.copy(tx, folder_id, target, chosen, tally))

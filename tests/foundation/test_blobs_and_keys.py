@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foundation.blobs import CHUNK, TAG, Blobs, FolderFiles
+from foundation.clock import DAY, system_clock
 from foundation.database import Database, metadata
 from foundation.keys import Key, KeyRing, Tampered
 
@@ -79,6 +80,22 @@ async def test_a_small_blob_lives_in_the_database(tmp_path: Path, blobs: Blobs) 
     await db.write(blobs.delete, [blob.ref.name])
     with pytest.raises(KeyError):
         await db.read(blobs.read, blob.ref)
+    await db.close()
+
+
+async def test_a_file_that_a_killed_process_left_is_swept_once_it_is_old(tmp_path: Path) -> None:
+    now = [system_clock()]
+    blobs = Blobs(FolderFiles(tmp_path / "blobs"), clock=lambda: now[0])
+    db = Database(f"sqlite:///{tmp_path}/t.db")
+    metadata.create_all(db.engine)
+    kept, stray = blobs.prepare(bytes(CHUNK + 1)), blobs.prepare(bytes(CHUNK + 2))
+    await db.write(blobs.insert, kept)
+    assert await db.read(blobs.sweep_strays) == 0  # young: its transaction may be under way
+    now[0] += 2 * DAY
+    assert await db.read(blobs.sweep_strays) == 1
+    assert len(kept.plaintext()) == CHUNK + 1
+    with pytest.raises(KeyError):
+        stray.plaintext()
     await db.close()
 
 

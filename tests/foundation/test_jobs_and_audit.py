@@ -116,6 +116,18 @@ async def test_the_worker_wakes_at_the_commit(house) -> None:
     assert len(seen) == 1
 
 
+async def test_a_recurring_job_has_one_row_for_ever(house) -> None:
+    db, work, time = house
+    handler, seen = answering(Retry(MINUTE, "again"))
+    work.handle("sweep", handler)
+    for _ in range(3):
+        await db.write(work.ensure, "sweep")
+        await work.drain()
+        time.now += MINUTE
+    assert [attempt for _, attempt in seen] == [1, 2, 3]
+    assert await db.read(counts) == {("sweep", "waiting"): 1}
+
+
 async def test_payloads_are_sealed(house) -> None:
     db, work, _ = house
     await db.write(work.enqueue, "relay", {"to": "dr.exemple@medecin.example"})

@@ -125,7 +125,8 @@ async def copy(ctx: Context, command: Copy) -> AsyncGenerator[Response]:
     view = ctx.selected
     indices = chosen(view, command.messages, command.uid)
     target = await ctx.folder(command.name, missing="TRYCREATE")
-    result = await ctx.store.copy(view.folder.id, [view.uids[i] for i in indices], target.id) if indices else None
+    uids = [view.uids[i] for i in indices]
+    result = await ctx.store.copy(view.folder.id, uids, target.id, ctx.actor) if indices else None
     if target.id == view.folder.id:
         await ctx.refresh()
     yield Ok("COPY completed", _copy_code(target, result))
@@ -139,9 +140,8 @@ async def move(ctx: Context, command: Move) -> AsyncGenerator[Response]:
     if target.id == view.folder.id:
         raise No("the messages are in this folder already", "CANNOT")
     if indices:
-        actor = ctx.identity.actor if ctx.identity else ""
         uids = [view.uids[i] for i in indices]
-        result = await ctx.store.move(view.folder.id, uids, target.id, actor)
+        result = await ctx.store.move(view.folder.id, uids, target.id, ctx.actor)
         code = _copy_code(target, result)
         if code:
             yield Untagged(Ok("moved", code))

@@ -81,7 +81,7 @@ async def test_the_own_copy_of_a_submitted_message_joins_its_exchange(parts: Any
     assert tuple(row) == (777, 42)
 
 
-async def test_moving_to_the_closed_folder_tells_the_exchanges(parts: Any) -> None:
+async def test_moving_or_copying_to_the_closed_folder_tells_the_exchanges(parts: Any) -> None:
     folder = await ids(parts)
     await add(parts, folder["INBOX"], *(letter(str(n), DR_A, OWN) for n in range(4)))
 
@@ -92,8 +92,8 @@ async def test_moving_to_the_closed_folder_tells_the_exchanges(parts: Any) -> No
     await parts.db.write(bind)
     await parts.store.move(folder["INBOX"], [4], folder["Archives"], actor="dr")
     await parts.store.move(folder["INBOX"], [1, 2], folder[CLOSED], actor="dr")
-    await parts.store.copy(folder["INBOX"], [3], folder[CLOSED])
-    assert parts.closed == [(BOX, [7], "dr")]
+    await parts.store.copy(folder["INBOX"], [3], folder[CLOSED], actor="mutt")  # mutt moves by COPY and EXPUNGE
+    assert parts.closed == [(BOX, [7], "dr"), (BOX, [9], "mutt")]
 
 
 async def test_copies_share_the_blob_and_the_sweep_waits_for_the_last_row(parts: Any) -> None:

@@ -1,0 +1,23 @@
+"""The daily job `sweep`: removes stored content that nothing points to any more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+
+from foundation.clock import DAY
+from foundation.jobs import Answer, Handler, Job, Retry
+from runtime.house import House
+
+log = structlog.get_logger()
+
+
+def sweeping(house: House) -> Handler:
+    async def sweep(_payload: dict[str, Any], _job: Job) -> Answer:
+        unused = await house.store.sweep()
+        strays = await house.db.read(house.blobs.sweep_strays)
+        log.info("swept", unused=unused, strays=strays)
+        return Retry(DAY, "daily")
+
+    return sweep
