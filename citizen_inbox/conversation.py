@@ -168,8 +168,11 @@ def _professional(conn: Connection, shown: list[Shown], exchange: Exchange | Non
 
 async def _closed(visit: Visit, deps: Deps, view: View) -> Closed | None:
     received = any(not one.place.mine for one in view.shown)
-    if received and view.answered is None:
-        verdict = Verdict(view.professional.address, Fate.REFUSED, reasons.NO_REPLY_MESSAGE)
+    if received and (
+        view.answered is None or view.exchange is None
+    ):  # no exchange: a notice of the system, not a person
+        why = reasons.NO_REPLY_MESSAGE if view.answered is None else reasons.NO_REPLY_BOX
+        verdict = Verdict(view.professional.address, Fate.REFUSED, why)
         return contacts.closed_notice(verdict, view.professional, view.exchange)
     return await contacts.may_write(visit, deps, view.professional, view.exchange)
 

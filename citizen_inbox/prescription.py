@@ -188,7 +188,8 @@ def _about(document: Document) -> str:
 
 
 def _where(pharmacy: Professional) -> str:
-    return " · ".join(part for part in (pharmacy.town, pharmacy.hours, pharmacy.phone) if part)
+    phone = pharmacy.phone.replace(" ", french.NBSP)
+    return " · ".join(part for part in (pharmacy.town, pharmacy.hours, phone) if part)
 
 
 def _file_name(document: Document) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from foundation.clock import HOUR
+from mailserver.delivery.api import Door, Envelope, Recipient, Sender
 from tests.support.citizen import DOCTOR, PEER, Town, open_town
 from tests.support.web import Visitor
 
@@ -253,3 +254,14 @@ async def test_an_answer_with_an_error_can_be_sent_again(here: Town, jacqueline:
     assert (await jacqueline.upload(link, {"_once": "a", "texte": "Oui"}, [], token=token)).status == 303
     assert (await jacqueline.upload(link, {"_once": "a", "texte": "Oui"}, [], token=token)).status == 303
     assert len((await jacqueline.get(link)).tree.css("article.mine")) == 1
+
+
+async def test_a_notice_of_the_system_cannot_be_answered(here: Town, jacqueline: Visitor) -> None:
+    notice = here.letter(
+        subject="Votre message n'a pas pu être remis", sender="postmaster@cabinet.example", name="Messagerie"
+    )
+    envelope = Envelope(Sender(Door.SYSTEM), "", (Recipient(here.addresses["jacqueline"]),))
+    await here.delivery.accept(envelope, here.space.blobs.prepare(notice.as_bytes()))
+    page = await jacqueline.get(await first_link(jacqueline))
+    assert "Personne ne lit les réponses." in page.words
+    assert page.tree.css_first("textarea") is None
