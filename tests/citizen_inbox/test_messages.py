@@ -263,5 +263,5 @@ async def test_a_notice_of_the_system_cannot_be_answered(here: Town, jacqueline:
     envelope = Envelope(Sender(Door.SYSTEM), "", (Recipient(here.addresses["jacqueline"]),))
     await here.delivery.accept(envelope, here.space.blobs.prepare(notice.as_bytes()))
     page = await jacqueline.get(await first_link(jacqueline))
-    assert "Personne ne lit les réponses." in page.words
+    assert "Ce message n'attend pas de réponse" in page.words
     assert page.tree.css_first("textarea") is None
