@@ -17,12 +17,12 @@ import health_space.deps
 from citizen_inbox.conversations import unread_conversations
 from foundation.web.kit import Web, WebSettings
 from health_space.accounts import chrome
+from health_space.accounts.citizens import CitizenSignIn
 from health_space.accounts.port import Send
 from health_space.dossier.readers import Readers
 from health_space.notices import operations as notices
 from mailserver.delivery.api import Acceptor
 from runtime.house import House
-from runtime.sign_in import WebSignIn
 
 
 def site(house: House, acceptor: Acceptor, readers: Readers, send: Send) -> Starlette:
@@ -45,7 +45,7 @@ def site(house: House, acceptor: Acceptor, readers: Readers, send: Send) -> Star
         chrome.around(name_of, badges),
         house.clock,
     )
-    sign_in = WebSignIn(house.db, house.keys, house.credentials, house.mailboxes, house.clock)
+    sign_in = CitizenSignIn(house.db, house.keys, house.mailboxes, house.credentials, house.clock)
     return web.app(
         [
             Route("/", _home),

@@ -53,8 +53,10 @@ def plain(text: str) -> str:
 
 
 class WebSession:
-    def __init__(self, demo: Demo, role: str | None = None) -> None:
-        self._demo = demo
+    """`place`: the loopback address it comes from."""
+
+    def __init__(self, demo: Demo, role: str | None = None, place: str = "127.0.0.1") -> None:
+        self._demo, self._place = demo, place
         self.cookies: dict[str, str] = {}
         if role is not None:
             self.sign_in(role)
@@ -92,7 +94,7 @@ class WebSession:
 
     def _ask(self, method: str, path: str, body: str | None, hops: int = 0) -> Page:
         host, port = self._demo.door("web")
-        connection = http.client.HTTPConnection(host, port, timeout=30)
+        connection = http.client.HTTPConnection(host, port, timeout=30, source_address=(self._place, 0))
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         headers = {"Cookie": cookies, "Origin": f"http://{host}:{port}"}
         if body is not None:
