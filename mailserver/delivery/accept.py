@@ -13,11 +13,11 @@ from sqlalchemy import Connection
 
 from foundation.blobs import INLINE, PreparedBlob
 from mailserver.delivery import headers, letter
-from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Recipient, Sender, Verdict
+from mailserver.delivery.api import INWARD_DOORS, Door, Envelope, Fate, Outcome, Recipient, Sender, Verdict
 from mailserver.delivery.decide import exchange_of
 from mailserver.delivery.letter import Letter, Version
 from mailserver.delivery.settle import Settlement
-from mailserver.delivery.space import INWARD_DOORS, Space, addressee_of, author_of
+from mailserver.delivery.space import Space, addressee_of, author_of
 from mssante import reasons
 from mssante.address import parse_address
 from mssante.identity import Invalid
@@ -76,7 +76,8 @@ class Delivery:
 
     def _read(self, envelope: Envelope, content: PreparedBlob) -> Letter:
         space, door = self._space, envelope.sender.door
-        private = b"" if door is Door.WEB else headers.return_path(envelope.reverse_path)
+        # The inward doors write it as the message streams in: a large one is not stored twice for it.
+        private = b"" if door is Door.WEB or door in INWARD_DOORS else headers.return_path(envelope.reverse_path)
         number = "" if door in INWARD_DOORS else space.product_number
         return letter.read(space.keys, space.blobs, content, private, number, self._versions(envelope))
 

@@ -23,6 +23,9 @@ class Door(Enum):
     BENCH = "bench"  # loopback benchmark door: judged like MX, without TLS
 
 
+INWARD_DOORS = frozenset({Door.MX, Door.BENCH})  # nothing that comes in here goes out again
+
+
 @dataclass(frozen=True, slots=True)
 class Sender:
     """Who stands behind the door, as proven there (client certificate, sign-in or web session)."""

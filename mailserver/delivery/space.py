@@ -13,7 +13,7 @@ from foundation.clock import Clock, system_clock
 from foundation.database import Database
 from foundation.jobs import Jobs
 from foundation.keys import KeyRing
-from mailserver.delivery.api import Door, Recipient, Sender
+from mailserver.delivery.api import INWARD_DOORS, Door, Recipient, Sender
 from mailserver.store.sql import SqlMailStore
 from mssante import directory, facts, reasons
 from mssante.address import Address, parse_address
@@ -24,7 +24,6 @@ from mssante.operators import Operator
 from mssante.rules import RecipientFacts, Refused, SenderFacts
 
 NOTICE_DOORS = frozenset({Door.MX, Door.BENCH, Door.SYSTEM})  # where a null reverse path means a notice
-INWARD_DOORS = frozenset({Door.MX, Door.BENCH})  # nothing that comes in here goes out again
 
 
 @dataclass(frozen=True, slots=True)

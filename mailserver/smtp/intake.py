@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from foundation.blobs import INLINE, BlobWriter, PreparedBlob
+from mailserver.delivery import headers
+from mailserver.delivery.api import INWARD_DOORS
 from mailserver.smtp import replies, trace
 from mailserver.smtp.conversation import Conversation, Transaction
 from mailserver.smtp.data import DataFault, DataScanner
@@ -58,6 +60,8 @@ async def take_message(talk: Conversation, source: Source) -> Reply:
     house, message_id = talk.house, talk.house.new_id()
     writer = house.new_writer()
     try:
+        if talk.rules.door in INWARD_DOORS:  # what comes in here is never relayed: final delivery (RFC 5321 4.4)
+            writer.write(headers.return_path(transaction.reverse_path))
         writer.write(trace.received(talk, message_id, house.clock()))
         talk.transaction = None
         taken = await receive(source, writer, house.limits.message_octets)

@@ -36,7 +36,7 @@ async def test_a_peers_mail_reaches_a_colleague(world: World) -> None:
     outcome = await world.send(PEER, DOCTOR, mail(PEER, DOCTOR, text="Résultats"))
     assert fates(outcome) == [("delivered", None)]
     content = await world.last(DOCTOR)
-    assert content.startswith(f"Return-Path: <{PEER}>\r\nFrom:".encode())
+    assert content.startswith(b"From:"), "the door wrote the Return-Path, before the content came here"
     assert b"X-MSS-NIL" not in content, "only what our own users send carries our number"
     assert content.endswith("Résultats\r\n".encode())
     assert await world.jobs() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,6 +30,10 @@ REASONS = {
     "closed": reasons.BOX_CLOSED,
     "opposed": reasons.CITIZEN_OPPOSED,
 }
+
+
+# Return-Path of the inward doors, then our Received field on its three lines.
+TRACE = re.compile(rb"\A(?:Return-Path: [^\r]*\r\n)?Received: [^\r]*\r\n\t[^\r]*\r\n\t[^\r]*\r\n")
 
 
 @dataclass
@@ -62,7 +67,7 @@ class Memory:
     @property
     def bodies(self) -> list[bytes]:
         """What was accepted, without our Received header."""
-        return [content.split(b"\r\n", 3)[3] for _, content in self.accepted]
+        return [TRACE.sub(b"", content, count=1) for _, content in self.accepted]
 
 
 async def sign_in(login: str, password: str, client_ip: str) -> SignedIn | WrongPassword:

@@ -93,6 +93,7 @@ async def test_the_message_arrives_whole_behind_its_trace(step: int, tmp_path: P
     await connection.send(body + b".\r\n", step)
     envelope, content = acceptor.accepted[0]
     assert content == (
+        b"Return-Path: <a@beta.example>\r\n"
         b"Received: from client.example ([192.0.2.7])\r\n\tby mx.alpha.example with SMTP id id-1;\r\n"
         b"\tSat, 22 Nov 2025 08:26:40 -0000\r\nSubject: x\r\n\r\n.one\r\ntwo\r\n" + b"three" * 40 + b"\r\n"
     )
