@@ -19,6 +19,7 @@ from tests.support.peer import Peer, certificate_of, mail
 BETA = "antoine.vidal@medecins.beta.example"
 GP = "camille.roche@medecins.alpha.example"
 DELIVERIES, SENDERS = 200, 8
+pytestmark = pytest.mark.xdist_group("crash")  # a demo of its own
 
 
 @pytest.fixture

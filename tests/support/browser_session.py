@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -38,6 +39,14 @@ class Page:
     @property
     def token(self) -> str:
         return self.tree.css_first("input[name=_csrf]").attributes["value"] or ""
+
+    def hidden(self, names: Iterable[str]) -> dict[str, str]:
+        """The hidden fields of the form that has fields of these names; of the first form with a token when there is none."""
+        forms = [form for form in self.tree.css("form") if form.css_first("input[name=_csrf]") is not None]
+        wanted = [form for form in forms if all(form.css_first(f'[name="{name}"]') is not None for name in names)]
+        assert forms, (self.status, self.words)
+        fields = (wanted or forms)[0].css("input[type=hidden]")
+        return {node.attributes["name"] or "": node.attributes.get("value") or "" for node in fields}
 
     def links(self, beginning: str) -> dict[str, str]:
         """address -> label."""
@@ -74,8 +83,9 @@ class WebSession:
         return self._ask("GET", path, None)
 
     def post(self, path: str, form: dict[str, str], token: str | None = None) -> Page:
-        """`token` None: the one of the page at `path`."""
-        return self._ask("POST", path, urlencode({"_csrf": token or self.get(path).token, **form}))
+        """`token` None: with all hidden fields of the form in the page at `path`, as a browser does."""
+        hidden = {"_csrf": token} if token is not None else self.get(path).hidden(form)
+        return self._ask("POST", path, urlencode({**hidden, **form}))
 
     # ---------------------------------------------------------------- what a citizen does
     def conversation(self, subject: str, timeout: float = 15) -> str:

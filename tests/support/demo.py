@@ -119,7 +119,8 @@ class Demo:
     def log(self) -> str:
         """What the servers logged: all that was printed but the demo's own table of people and passwords."""
         printed = (self.data / "demo.log").read_text(errors="replace")
-        return re.sub(r"\n +MSSanté demo is running.*?Ctrl-C stops[^\n]*\n", "\n", printed, flags=re.DOTALL)
+        table = r"\n +MSSanté demo is running.*?Ctrl-C stops[^\n]*\n|(?m:^Stopping….*$)"
+        return re.sub(table, "\n", printed, flags=re.DOTALL)
 
     # ---------------------------------------------------------------- doors
     @contextmanager
