@@ -21,6 +21,7 @@ from foundation.web import errors, french
 from foundation.web.forms import Fault
 from foundation.web.kit import Link, Visit
 from mailserver.delivery.api import Fate, Verdict
+from mailserver.mime.addresses import Address
 from mailserver.mime.message import Attachment, Message, scan
 from mailserver.store.api import Flag, FlagOp, Flags
 from mssante import reasons
@@ -138,7 +139,7 @@ def _shown(conn: Connection, deps: Deps, box: int, place: Place, content: bytes,
     return Shown(
         place,
         message,
-        wording.name_of(senders[0] if senders else None),
+        _author(conn, senders[0] if senders else None),
         wording.pieces(text),
         attachments,
         message.html() is not None,
@@ -146,6 +147,17 @@ def _shown(conn: Connection, deps: Deps, box: int, place: Place, content: bytes,
         len(text) > LONG and not newest,
         filed(conn, deps, box, message) if attachments and not place.mine else NOTHING,
     )
+
+
+def _author(conn: Connection, sender: Address | None) -> str:
+    """The directory's name, which nobody chooses for themselves; with the name given in the message when it says more."""
+    given = wording.name_of(sender)
+    if sender is None:
+        return given
+    known = contacts.described(conn, Contact(str(sender), "")).name
+    if known == str(sender) or given in (known, str(sender)):
+        return known if known != str(sender) else given
+    return f"{given} ({known})"
 
 
 def _exchange(conn: Connection, deps: Deps, box: int, places: Sequence[Place]) -> Exchange | None:

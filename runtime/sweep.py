@@ -1,4 +1,4 @@
-"""The daily job `sweep`: removes stored content that nothing points to any more."""
+"""The daily job `sweep`: removes stored content that nothing points to any more, and web sessions that ended."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import structlog
 
 from foundation.clock import DAY
 from foundation.jobs import Answer, Handler, Job, Retry
+from foundation.web import sessions
 from runtime.house import House
 
 log = structlog.get_logger()
@@ -17,6 +18,7 @@ def sweeping(house: House) -> Handler:
     async def sweep(_payload: dict[str, Any], _job: Job) -> Answer:
         unused = await house.store.sweep()
         strays = await house.db.read(house.blobs.sweep_strays)
+        await house.db.write(sessions.sweep, house.clock())
         log.info("swept", unused=unused, strays=strays)
         return Retry(DAY, "daily")
 

@@ -265,3 +265,20 @@ async def test_a_notice_of_the_system_cannot_be_answered(here: Town, jacqueline:
     page = await jacqueline.get(await first_link(jacqueline))
     assert "Ce message n'attend pas de réponse" in page.words
     assert page.tree.css_first("textarea") is None
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("", "Dr Aïssata Diallo"),  # many programs send a bare address: the directory knows the name
+        ("Dr Aïssata Diallo", "Dr Aïssata Diallo"),
+        ("Votre banque", "Votre banque (Dr Aïssata Diallo)"),  # a chosen name never hides who it is
+    ],
+)
+async def test_a_message_is_signed_by_the_directory(here: Town, jacqueline: Visitor, given: str, shown: str) -> None:
+    letter = here.letter()
+    del letter["From"]
+    letter["From"] = f'"{given}" <{DOCTOR}>' if given else DOCTOR
+    await here.mail(letter)
+    page = await jacqueline.get(await first_link(jacqueline))
+    assert [node.text(strip=True) for node in page.tree.css("article h2")] == [shown]
