@@ -20,10 +20,9 @@ from runtime.outgoing import identity_of, outbox_of, register_outgoing
 from runtime.pages import site
 from runtime.settings import Settings
 from runtime.sweep import sweeping
+from runtime.watch import Watch
 
 log = structlog.get_logger()
-
-FOLLOW_EVERY = 30.0  # seconds between looks at the trust list's file
 
 
 async def serve(
@@ -67,7 +66,7 @@ async def serve(
     closers += open_imap(house, certificates, sockets)
     if "web" in sockets:
         closers.append(await open_web(settings, site(house, acceptor, for_pages, outbox.send), sockets["web"]))
-    tasks = [asyncio.create_task(_follow(trust, stop))]
+    tasks = [asyncio.create_task(Watch(settings, trust, clock).run(stop))]
     if "jobs" in settings.roles:
         tasks.append(asyncio.create_task(house.jobs.work(stop)))
     log.info("ready", roles=settings.roles, doors=sorted(sockets))
@@ -81,13 +80,3 @@ async def serve(
     await courier.close()
     await house.close()
     log.info("stopped")
-
-
-async def _follow(trust: Trust, stop: asyncio.Event) -> None:
-    """Takes up a trust list that another process (or the operator) put in place."""
-    while not stop.is_set():
-        try:
-            await asyncio.wait_for(stop.wait(), FOLLOW_EVERY)
-        except TimeoutError:
-            if await asyncio.to_thread(trust.holder.follow):
-                log.info("trust list changed")

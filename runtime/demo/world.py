@@ -5,7 +5,7 @@ Run at every start: who is there already is left alone, so that a second start k
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from foundation.database import Transaction
 from health_space.profiles import operations as profiles
@@ -13,7 +13,7 @@ from mssante import directory
 from mssante.credentials import MAIL, WEB, NewCredential, hash_password
 from mssante.directory import Entry
 from mssante.kinds import BoxKind
-from mssante.mailboxes import Holder, NewMailbox
+from mssante.mailboxes import GIB, Holder, NewMailbox
 from runtime.demo.people import BENCH_BOXES, OPERATORS, Citizen, Operator, Professional
 from runtime.house import House
 
@@ -116,7 +116,8 @@ def _box(tx: Transaction, house: House, new: NewMailbox) -> int:
     """The mailbox's id; made with its folders when it is not there yet."""
     if (found := house.mailboxes.resolve(tx.conn, new.address)) is not None:
         return found.id
-    box = house.mailboxes.create(tx, new, house.clock())
+    sized = new if new.quota_bytes != GIB else replace(new, quota_bytes=house.settings.limits.quota_bytes)
+    box = house.mailboxes.create(tx, sized, house.clock())
     house.store.open_box_in(tx, box.id, professional=new.kind is not BoxKind.CIT)
     return box.id
 

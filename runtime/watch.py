@@ -1,0 +1,76 @@
+"""While the server runs: takes up a new trust list, and says in the log what will soon stop working.
+
+`certificate_ending` is said once per threshold (60, 30, 7, 1 days, over), `trust_list_stale` when no good list was seen for a day,
+`revocation_list_ended` when peers will soon be refused for it, `files_unusable` when a renewed file cannot be used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import structlog
+from cryptography import x509
+
+from certs.alarms import Expiring, alarms, current
+from certs.times import to_ms
+from foundation.clock import HOUR, Clock
+from runtime.house import Trust
+from runtime.settings import Settings
+
+log = structlog.get_logger()
+
+EVERY = 30.0  # seconds between looks at the trust list's file
+
+
+class Watch:
+    def __init__(self, settings: Settings, trust: Trust, clock: Clock) -> None:
+        self._settings, self._trust, self._clock = settings, trust, clock
+        self._told: dict[str, int] = {}
+        self._spoken_at = 0
+        self._stale = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await self.look()
+            try:
+                await asyncio.wait_for(stop.wait(), EVERY)
+            except TimeoutError:
+                continue
+
+    async def look(self) -> None:
+        if await asyncio.to_thread(self._trust.holder.follow):
+            log.info("trust_list_changed")
+        now = self._clock()
+        if now - self._spoken_at >= HOUR:
+            self._spoken_at = now
+            self._speak(now)
+
+    def _speak(self, now: int) -> None:
+        stale = self._trust.holder.stale(now)
+        if stale and not self._stale:
+            log.error("trust_list_stale")
+        self._stale = stale
+        if fault := self._trust.store.fault:
+            log.error("files_unusable", fault=fault)
+        for one in self._trust.store.get().crls:
+            if now > one.next_update:
+                log.error("revocation_list_ended", hours=(now - one.next_update) // HOUR)
+        ends = list(self._ends())
+        for alarm in alarms(ends, now, self._told):
+            log.warning("certificate_ending", what=alarm.name, days_left=alarm.days_left)
+        self._told = current(ends, now)
+
+    def _ends(self) -> Iterator[Expiring]:
+        yield from _certificates("server certificate", self._settings.tls.certificate)
+        if self._settings.web.certificate is not None:
+            yield from _certificates("web certificate", self._settings.web.certificate)
+
+
+def _certificates(name: str, path: Path) -> Iterator[Expiring]:
+    try:
+        leaf = x509.load_pem_x509_certificates(path.read_bytes())[0]
+    except (OSError, ValueError):
+        return  # being replaced: the next look is in an hour
+    yield Expiring(name, to_ms(leaf.not_valid_after_utc))

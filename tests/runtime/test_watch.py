@@ -1,0 +1,74 @@
+"""What will soon stop working is said in time, once; a new trust list is taken up without a restart."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from foundation.clock import DAY, HOUR, system_clock
+from runtime.demo.operator_files import Ports, settings_text
+from runtime.demo.people import BETA
+from runtime.demo.pki import Pki
+from runtime.house import Trust
+from runtime.settings import read
+from runtime.watch import Watch
+
+
+class World:
+    def __init__(self, folder: Path) -> None:
+        self.now = system_clock()
+        self.pki = Pki(folder / "pki", self.now)
+        self.issued = self.pki.operator(BETA, folder / "beta" / "tls")
+        self.pki.sign_trust_list({BETA: self.issued}, bench=False)
+        path = folder / "beta" / "mssante.toml"
+        path.write_text(settings_text(BETA, Ports(9000, web=False, bench=False), {}, self.pki, folder))
+        settings = read(path)
+        self.trust = Trust(settings, lambda: self.now)
+        self.watch = Watch(settings, self.trust, lambda: self.now)
+
+    async def look(self) -> list[dict[str, Any]]:
+        with capture_logs() as said:
+            await self.watch.look()
+        return [dict(one) for one in said]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+async def test_all_in_order_says_nothing(world: World) -> None:
+    assert await world.look() == []
+
+
+async def test_each_end_is_said_once_per_threshold(world: World) -> None:
+    await world.look()
+    said: list[tuple[str, int | None]] = []
+    for days in (1036, 1037, 1067, 1089, 1094, 1096):
+        world.now = system_clock() + days * DAY
+        os.utime(world.pki.trust_list, (world.now / 1000, world.now / 1000))
+        said += [
+            (one["event"], one.get("days_left")) for one in await world.look() if one["event"] == "certificate_ending"
+        ]
+    assert [event for event, _ in said] == ["certificate_ending"] * 5
+    assert [days for _, days in said] == [58, 27, 5, 0, -2]
+
+
+async def test_a_stale_list_and_old_revocation_lists_are_alarms(world: World) -> None:
+    world.now += 8 * DAY
+    assert {one["event"] for one in await world.look()} == {"trust_list_stale", "revocation_list_ended"}
+    world.now += 2 * HOUR
+    assert {one["event"] for one in await world.look()} == {"revocation_list_ended"}
+
+
+async def test_a_new_list_is_taken_up(world: World) -> None:
+    before = world.trust.trust_list().generated_at
+    newer = Pki(world.pki.root.parent, world.now + 60_000)
+    newer.sign_trust_list({BETA: world.issued}, bench=True)
+    assert [one["event"] for one in await world.look()] == ["trust_list_changed"]
+    assert world.trust.trust_list().generated_at > before
+    assert world.trust.trust_list().has("operator.example")
