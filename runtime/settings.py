@@ -134,7 +134,7 @@ class Limits(Section):
     )
     recipients: int = Field(1_000, ge=1, description="of one message")
     connections_per_address: int = Field(200, ge=1, description="SMTP connections of one IP address to one door")
-    quota_bytes: int = Field(2_000_000_000, ge=1_000_000, description="not used yet: each mailbox has its own quota")
+    quota_bytes: int = Field(2_000_000_000, ge=1_000_000, description="of a new mailbox; each can have its own")
 
 
 class Dkim(Section):
