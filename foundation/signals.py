@@ -79,6 +79,9 @@ class Signals:
                 callback(key)
 
 
+NAME_BYTES = 107  # sun_path without its final zero
+
+
 class _Wire:
     async def start(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[list[Signal]], None]) -> None:
         raise NotImplementedError
@@ -96,12 +99,14 @@ class _Datagrams(_Wire):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / str(os.getpid())
+        self._folder_fd = -1
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
 
     async def start(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[list[Signal]], None]) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         self._path.unlink(missing_ok=True)
-        self._socket.bind(_short(self._path))
+        self._folder_fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        self._socket.bind(self._short(self._path))
         self._loop = loop
 
         def readable() -> None:
@@ -118,7 +123,7 @@ class _Datagrams(_Wire):
                 continue
             path = self._folder / name
             try:
-                self._socket.sendto(data, _short(path))
+                self._socket.sendto(data, self._short(path))
             except BlockingIOError:
                 pass  # its buffer is full: it has plenty to wake it
             except (ConnectionRefusedError, FileNotFoundError):
@@ -128,6 +133,12 @@ class _Datagrams(_Wire):
         self._loop.remove_reader(self._socket.fileno())
         self._socket.close()
         self._path.unlink(missing_ok=True)
+        os.close(self._folder_fd)
+
+    def _short(self, path: Path) -> str:
+        """Unix socket names are limited to 107 bytes; a deep folder is named by its descriptor (Linux)."""
+        name = str(path)
+        return name if len(os.fsencode(name)) <= NAME_BYTES else f"/proc/self/fd/{self._folder_fd}/{path.name}"
 
 
 class _Notify(_Wire):
@@ -170,12 +181,6 @@ class _Notify(_Wire):
         self._stop.set()
         await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
         self._sender.close()
-
-
-def _short(path: Path) -> str:
-    """Unix socket names are limited to 107 bytes: fall back to a relative name."""
-    name = str(path)
-    return name if len(name) < 100 else os.path.relpath(name)
 
 
 def _encode(signals: list[Signal]) -> bytes:

@@ -100,6 +100,18 @@ async def test_two_processes_write_side_by_side_and_hear_each_other(db: Database
     assert len(heard) >= 201  # ours, and the other process's (a datagram may carry several)
 
 
+async def test_processes_hear_each_other_in_a_folder_deeper_than_a_socket_name_may_be(tmp_path: Path) -> None:
+    folder = tmp_path / ("deep" * 40)
+    folder.mkdir()
+    db = Database(f"sqlite:///{folder}/t.db")
+    metadata.create_all(db.engine, tables=[words])
+    await db.start()
+    try:
+        await test_two_processes_write_side_by_side_and_hear_each_other(db)
+    finally:
+        await db.close()
+
+
 async def test_what_was_handed_in_is_finished_at_close(tmp_path: Path) -> None:
     db = Database(f"sqlite:///{tmp_path}/t.db")
     metadata.create_all(db.engine, tables=[words])
