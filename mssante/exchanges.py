@@ -104,8 +104,10 @@ class Exchanges:
         contact_key = self._contact_key(citizen_box_id, contact.address)
         sender_key = contact_key if sender is None else self._contact_key(citizen_box_id, sender)
         found = self.get(tx.conn, citizen_box_id, contact.address)
-        if found is not None and not contact.name:  # a message without a display name does not erase the one we know
-            contact = found.contact
+        if found is not None and found.state is ExchangeState.OPEN and found.sender_key == contact_key:
+            sender_key = contact_key  # what the contact opened is not taken over by whoever names them in a Reply-To
+        if found is not None and (not contact.name or (sender is not None and found.contact.name)):
+            contact = found.contact  # a message without a display name, or somebody else's, does not rename the contact
         tx.signal(TOPIC, citizen_box_id)
         opened = Exchange(
             id=found.id if found else 0,
@@ -158,6 +160,11 @@ class Exchanges:
         contact_key = self._contact_key(citizen_box_id, address)
         wanted = self._with(citizen_box_id, contact_key, also_sender=means is not ClosedMeans.CITIZEN)
         return self._close(tx, citizen_box_id, wanted, means, closed_by, now)
+
+    def may_close(self, exchange: Exchange, address: Address | str) -> bool:
+        """Whether a professional may close it: its contact, or whose message opened it for the contact (Reply-To)."""
+        contact_key = self._contact_key(exchange.citizen_box_id, exchange.contact.address)
+        return self._contact_key(exchange.citizen_box_id, address) in (contact_key, exchange.sender_key)
 
     def unblock(self, tx: Transaction, citizen_box_id: int, exchange_id: int) -> bool:
         """The citizen takes a block back; nobody else's closing is undone by it."""

@@ -31,7 +31,7 @@ def closing_hook(
         wanted = select(exchange_rows.c.id, exchange_rows.c.citizen_box_id)
         for row in tx.execute(wanted.where(exchange_rows.c.id.in_(exchange_ids))).all():
             exchange = exchanges.by_id(tx.conn, row.citizen_box_id, row.id)
-            if exchange is None:
+            if exchange is None or not exchanges.may_close(exchange, box.address):  # a Reply-To may have named another
                 continue
             by = actor or box.holder.display_name or box.address.text
             closed = exchanges.close(tx, row.citizen_box_id, exchange.contact.address, ClosedMeans.FOLDER, by, clock())

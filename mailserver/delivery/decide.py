@@ -35,8 +35,10 @@ def decisions(
     author = author_of(conn, space, envelope.sender, envelope.reverse_path, _written_by(letter.senders))
     if isinstance(author, Refused):
         return Author(facts.SYSTEM), [Decision(recipient, None, author) for recipient in envelope.recipients]
-    fault = from_header_fault(space, envelope.sender, author.address, letter.senders) or _sender_full(
-        conn, space, envelope, author, letter
+    fault = (
+        _unreadable(letter)
+        or from_header_fault(space, envelope.sender, author.address, letter.senders)
+        or _sender_full(conn, space, envelope, author, letter)
     )
     if fault is not None:
         return author, [Decision(recipient, None, fault) for recipient in envelope.recipients]
@@ -79,6 +81,10 @@ def _message_facts(conn: Connection, envelope: Envelope, letter: Letter, author:
         no_reply=letter.closing.no_reply,
         answers_no_reply=bool(by_citizen and copy and author.box and answers_no_reply(conn, author.box.id, copy.kept)),
     )
+
+
+def _unreadable(letter: Letter) -> Refused | None:
+    return None if letter.readable else Refused(reasons.MESSAGE_MALFORMED, {"fault": "son en-tête est trop long"})
 
 
 def _sender_full(conn: Connection, space: Space, envelope: Envelope, author: Author, letter: Letter) -> Refused | None:

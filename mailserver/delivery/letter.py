@@ -13,6 +13,7 @@ from enum import Enum
 from foundation.blobs import Blobs, PreparedBlob
 from foundation.keys import KeyRing
 from mailserver.delivery import headers
+from mailserver.mime.fields import MAX_HEADER
 from mailserver.mime.message import Message, scan
 from mailserver.store.digest import Digest, digest_message
 from mailserver.store.insert import Kept, keep
@@ -38,10 +39,14 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """`senders`: addresses of From; None stands for one that is not an address of the space."""
+    """`senders`: addresses of From; None stands for one that is not an address of the space, and for all beyond the tenth.
+
+    `readable`: False when the header is longer than what is read of it: what stands behind would be judged by nobody.
+    """
 
     digest: Digest
     senders: tuple[Address | None, ...]
+    readable: bool
     sender_name: str
     reply_to: Address | None
     reply_to_name: str
@@ -90,11 +95,15 @@ def read(
 def _letter(
     message: Message, digest: Digest, closing: Closing, copies: dict[Version, Copy], made: list[PreparedBlob]
 ) -> Letter:
-    senders = message.addresses("From")[:FROM_ADDRESSES]
+    senders = message.addresses("From")
     answers = message.addresses("Reply-To")[:1]
     return Letter(
         digest=digest,
-        senders=tuple(_address(str(sender)) for sender in senders),
+        senders=(
+            *(_address(str(one)) for one in senders[:FROM_ADDRESSES]),
+            *((None,) if senders[FROM_ADDRESSES:] else ()),
+        ),
+        readable=message.root.body <= MAX_HEADER,
         sender_name=senders[0].display if senders else "",
         reply_to=_address(str(answers[0])) if answers else None,
         reply_to_name=answers[0].display if answers else "",

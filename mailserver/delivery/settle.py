@@ -149,9 +149,9 @@ class _Run:
             exchanges.touch(self.tx, citizen_box_id, target, self.now)
             return exchanges.get(self.tx.conn, citizen_box_id, target)
         if target.key == address.key:
-            contact, sender = self._contact(author, address), None
+            contact, sender = self._contact(address, self.letter.sender_name), None
         else:
-            contact, sender = Contact(target.text, self.letter.reply_to_name), address
+            contact, sender = self._contact(target, self.letter.reply_to_name), address
         return exchanges.open_or_reopen(self.tx, citizen_box_id, contact, self.now, sender)
 
     def _from_citizen(self, citizen_box_id: int, decision: Decision, ruling: Allowed, to: Addressee) -> Exchange | None:
@@ -166,12 +166,13 @@ class _Run:
             exchanges.touch(self.tx, citizen_box_id, to.address, self.now)
         return decision.exchange
 
-    def _contact(self, author: Author, address: Address) -> Contact:
-        """Our own record of a holder is surer than what a mail program writes in From."""
-        box = self.space.mailboxes.resolve(self.tx.conn, address) if author.facts.ours else None
+    def _contact(self, address: Address, said: str) -> Contact:
+        """Our own record of a holder is surer than what a mail program (or somebody else) writes in From or Reply-To."""
+        ours = self.space.operator.serves(address.domain)
+        box = self.space.mailboxes.resolve(self.tx.conn, address) if ours else None
         if box is not None and box.holder.display_name:
             return Contact(address.text, box.holder.display_name, box.holder.profession)
-        return Contact(address.text, self.letter.sender_name)
+        return Contact(address.text, said)
 
     def _is_trusted_professional(self, address: Address) -> bool:
         operator = self.space.operator
@@ -185,7 +186,7 @@ class _Run:
         means = self.letter.closing.means
         assert means is not None  # closing_of gives one with each act
         assert author.address is not None  # a professional has one
-        by = self._contact(author, author.address)
+        by = self._contact(author.address, self.letter.sender_name)
         self.space.exchanges.close(self.tx, citizen_box_id, author.address, means, by.name or by.address, self.now)
         if means is not ClosedMeans.HEADER:  # the header is a program's clear word: nothing to confirm
             self.promises.closed[means.value].append(to.address.text)
