@@ -18,6 +18,7 @@ CHROMIUM = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/e2e/" in str(item.path) and not item.get_closest_marker("xdist_group"):
