@@ -199,20 +199,18 @@ class Database:
         done: list[tuple[_Work, Any, BaseException | None]] = []
         signals: list[Signal] = []
         collected: dict[Collector, list[Any]] = {}
-        with self._turn(), self.engine.connect() as conn, conn.begin():
+        with self._turn(), self.engine.connect() as conn, conn.begin() as whole:
             for work in batch:
                 tx = Transaction(conn)
-                savepoint = conn.begin_nested()
+                own = conn.begin_nested() if len(batch) > 1 else whole  # alone, the transaction is its savepoint
                 try:
                     result = work.call(tx)
-                    savepoint.commit()
-                except DBAPIError as error:
-                    if _is_conflict(error) or not conn.in_transaction():
-                        raise
-                    savepoint.rollback()
-                    done.append((work, None, error))
+                    if own is not whole:
+                        own.commit()
                 except Exception as error:
-                    savepoint.rollback()
+                    if isinstance(error, DBAPIError) and (_is_conflict(error) or not conn.in_transaction()):
+                        raise
+                    own.rollback()
                     done.append((work, None, error))
                 else:
                     done.append((work, result, None))
