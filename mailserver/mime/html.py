@@ -11,9 +11,12 @@ from html import unescape
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
-MAX_HTML = 1_000_000  # characters: a letter's HTML is under 200 KB; pictures are not in it but in parts of their own
-# HTML's own algorithm walks up the open elements at each tag: quadratic on deep nesting (browsers stop at 512 too).
-MAX_NESTING = 500
+MAX_HTML = 500_000  # characters: a letter's HTML is under 200 KB; pictures are not in it but in parts of their own
+# HTML's own algorithm walks up the open elements at each tag: quadratic on deep nesting. Twenty replies in tables reach 150.
+MAX_NESTING = 250
+MAX_TAG = (
+    4_000  # characters: the parser compares each attribute of a tag with all before it (measured: 140,000 take 17 s)
+)
 
 _SKIPPED = frozenset(("head", "script", "style", "title", "template", "noscript", "object", "svg", "-comment"))
 _LINES = frozenset(
@@ -28,6 +31,10 @@ _FORMATTING = re.compile(
     r"""</?(?:a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\s/>])(?:[^<>"']|"[^"<]{0,4096}"|'[^'<]{0,4096}')*+>""",
     re.IGNORECASE,
 )
+_DATA = re.compile(r"data:[\w/+.-]{1,100};base64,[A-Za-z0-9+/=]*+")
+_LONG_TAG = re.compile(rf"</?[a-zA-Z][^>]{{{MAX_TAG}}}")
+_QUOTED_END = re.compile(r"""=[ \t\r\n\f]*+(?:"[^">]*+>|'[^'>]*+>)""")
+_OPENING_QUOTE = re.compile(r"""=[ \t\r\n\f]*+["']++""")
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 _ANY_TAG = re.compile(r"<[^<>]*+>")
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
@@ -56,10 +63,24 @@ _QUOTE_STARTS = frozenset(("appendonsend", "divrplyfwdmsg"))  # Outlook: the ear
 
 def html_to_text(html: str, own_only: bool = False) -> str:
     """Readable text; with `own_only`, without what the sender quotes (blockquote, quotation and signature blocks)."""
-    html = _FORMATTING.sub("", html[:MAX_HTML])
-    text = unescape(_ANY_TAG.sub("\n", html)) if _nests_deeply(html) else _parsed(html, own_only)
+    html = _FORMATTING.sub("", _short_tags(without_pictures(html)[:MAX_HTML]))
+    bare = _nests_deeply(html) or _LONG_TAG.search(html)
+    text = unescape(_ANY_TAG.sub("\n", html)) if bare else _parsed(html, own_only)
     text = "\n".join(line.strip(" \t") for line in text.split("\n")).replace("\u00ad", "").replace("\u200b", "")
     return _BLANK_LINES.sub("\n\n", text).strip()
+
+
+def without_pictures(html: str) -> str:
+    """Without pictures written as data: megabytes that say nothing."""
+    return _DATA.sub("", html)
+
+
+def _short_tags(html: str) -> str:
+    """Where a quoted value could hide the end of its tag, without those quotes.
+
+    So each tag ends at its first `>`, whatever stands around it (comment, script, another tag), and `_LONG_TAG` sees the long ones.
+    """
+    return _OPENING_QUOTE.sub("=", html) if _LONG_TAG.search(html) or _QUOTED_END.search(html) else html
 
 
 def _nests_deeply(html: str) -> bool:

@@ -16,7 +16,7 @@ from functools import cached_property
 from mailserver.mime import card as wire
 from mailserver.mime.addresses import Address, addresses
 from mailserver.mime.fields import message_ids, unfold
-from mailserver.mime.html import html_to_text
+from mailserver.mime.html import MAX_HTML, html_to_text, without_pictures
 from mailserver.mime.params import Params, file_name, parameter, split
 from mailserver.mime.scanner import Part, Scanner
 from mailserver.mime.words import base64_bytes, decode_words, to_text
@@ -117,12 +117,17 @@ class Message:
 
         What the marks of plain text quote is `mssante.closing`'s to tell.
         """
-        return [
-            html_to_text(text, own_only=True) if part.subtype == b"html" else text
-            for part in _leaves(self.root)
-            if _is_body_text(part)
-            for text in (self._part_text(part),)
-        ]
+        found, left = [], MAX_HTML
+        for part in filter(_is_body_text, _leaves(self.root)):
+            text = self._part_text(part)
+            if part.subtype == b"html":
+                html = without_pictures(text)
+                text = html_to_text(html[:left], own_only=True) or (
+                    "…" if len(html) > left else ""
+                )  # unread: not empty
+                left = max(0, left - len(html))
+            found.append(text)
+        return found
 
     # ---------------------------------------------------------------- rendered once at delivery
     def card(self) -> Card:
@@ -154,7 +159,7 @@ class Message:
 
     def search_text(self) -> str:
         """All text of the message, attached texts and messages included, case-folded, at most `MAX_SEARCH` characters."""
-        pieces, left = [], MAX_SEARCH
+        pieces, left, html_left = [], MAX_SEARCH, MAX_HTML
         for part in _all_parts(self.root):
             if left <= 0:
                 break
@@ -162,7 +167,10 @@ class Message:
                 piece = _header_lines(part.nested)
             elif part.type == b"text":
                 piece = self._part_text(part, 4 * MAX_SEARCH)
-                piece = html_to_text(piece) if part.subtype == b"html" else piece
+                if part.subtype == b"html":
+                    html = without_pictures(piece)[:html_left]
+                    html_left -= len(html)
+                    piece = html_to_text(html)
             else:
                 continue
             pieces.append(piece[:left])
@@ -177,10 +185,14 @@ class Message:
     @cached_property
     def _text(self) -> str:
         for prefer in (b"plain", b"html"):
-            pieces = []
+            pieces, html_left = [], MAX_HTML
             for part in _body_parts(self.root, prefer):
                 text = self._part_text(part)
-                pieces.append((html_to_text(text) if part.subtype == b"html" else text).strip())
+                if part.subtype == b"html":
+                    html = without_pictures(text)[:html_left]
+                    html_left -= len(html)
+                    text = html_to_text(html)
+                pieces.append(text.strip())
             text = "\n\n".join(piece for piece in pieces if piece)
             if text:
                 return text
