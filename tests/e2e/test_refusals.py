@@ -11,6 +11,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.policy import SMTP
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -301,9 +302,13 @@ def test_guessing_is_slowed_and_never_locks_the_owner_out_for_ever(demo: Demo, d
     spent = [timed(says, demo, login, f"faux {number}", place) for number in range(4)]
     assert [answer for _, answer in spent] == [{"submission": "535", "imaps": "NO"}[door]] * 4
     assert [took > least for (took, _), least in zip(spent, (0.25, 0.5, 1, 2), strict=True)] == [True] * 4, spent
-    assert says(demo, login, right, place) == {"submission": "235", "imaps": "OK"}[door], (
-        "the wait is over with the answer"
-    )
+    good = {"submission": "235", "imaps": "OK"}[door]
+    guess = Thread(target=says, args=(demo, login, "faux encore", place))
+    guess.start()  # held for four seconds
+    took, answer = timed(says, demo, login, right, "127.0.0.10")
+    assert (answer, took < 3) == (good, True), "the owner, elsewhere, waits for nobody"
+    guess.join(10)
+    assert says(demo, login, right, place) == good, "the wait is over with the answer"
 
 
 def test_guessing_on_the_web_page_is_held_then_told_to_wait(demo: Demo) -> None:
