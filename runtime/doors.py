@@ -27,6 +27,7 @@ from mailserver.smtp.ports import House as SmtpHouse
 from runtime.house import House, Trust
 from runtime.settings import Role, Settings
 from runtime.sign_in import MailSignIn
+from runtime.web_connection import WebConnection
 
 Close = Callable[[], Awaitable[None]]
 
@@ -85,7 +86,7 @@ async def open_smtp(
         "mx": (MX, smtp.tls_by_openssl(certificates.mx.get)),
         "submission": (SUBMISSION, smtp.tls_by_ssl(certificates.submission.get)),
         "submissions": (SUBMISSIONS, smtp.tls_by_ssl(certificates.submission.get)),
-        "bench": (BENCH, None),
+        "bench": (BENCH, smtp.tls_by_ssl(certificates.submission.get)),
     }
     return [
         (await smtp.open_door(rules, smtp_house(start_tls), sockets[name])).close
@@ -133,6 +134,8 @@ async def open_web(settings: Settings, app: Starlette, sock: socket.socket) -> C
     web = settings.web
     config = uvicorn.Config(
         app,
+        http=WebConnection,
+        ws="none",
         log_config=None,
         access_log=False,  # addresses of pages are nobody's business
         server_header=False,
