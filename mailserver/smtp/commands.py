@@ -57,7 +57,7 @@ def gate(command: Command, argument: str, talk: Conversation) -> Reply | None:
     if argument and not command.argument:
         return replies.BAD_ARGUMENT
     if command.guarded:
-        if talk.rules.tls is not Tls.NONE and not talk.secure:
+        if talk.rules.tls in (Tls.STARTTLS, Tls.IMPLICIT) and not talk.secure:
             return replies.TLS_REQUIRED
         if talk.rules.sign_in and talk.signed_in is None and command.run is not Action.AUTH:
             return replies.SIGN_IN_REQUIRED
@@ -73,7 +73,7 @@ def gate(command: Command, argument: str, talk: Conversation) -> Reply | None:
 
 
 def _starttls_gate(talk: Conversation) -> Reply | None:
-    if talk.rules.tls is not Tls.STARTTLS:
+    if not talk.offers_starttls:
         return replies.NOT_OFFERED
     return replies.NOT_NOW if talk.secure else None
 
@@ -118,7 +118,7 @@ def hello_lines(talk: Conversation) -> tuple[str, ...]:
         "ENHANCEDSTATUSCODES",  # RFC 2034
         "DSN",  # RFC 3461
     ]
-    if talk.rules.tls is Tls.STARTTLS and not talk.secure:
+    if talk.offers_starttls and not talk.secure:
         lines.append("STARTTLS")
     if talk.rules.sign_in and talk.secure and talk.signed_in is None:
         lines.append("AUTH PLAIN LOGIN")

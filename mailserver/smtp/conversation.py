@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from mailserver.delivery.api import Envelope, Recipient, Sender
 from mailserver.smtp.grammar import OddPath
-from mailserver.smtp.ports import ChainVerdict, DoorRules, House, SignedIn
+from mailserver.smtp.ports import ChainVerdict, DoorRules, House, SignedIn, Tls
 
 
 @dataclass(slots=True)
@@ -46,6 +46,10 @@ class Conversation:
     errors: int = 0
     idle: int = 0  # idle commands since the last message
     refused: int = 0  # recipients
+
+    @property
+    def offers_starttls(self) -> bool:
+        return self.rules.tls in (Tls.STARTTLS, Tls.OFFERED) and self.house.start_tls is not None
 
     def begin_tls(self, peer: ChainVerdict | None) -> None:
         """RFC 3207 4.2: all that was learnt in the clear is forgotten."""

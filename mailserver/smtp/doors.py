@@ -73,7 +73,7 @@ async def open_door(rules: DoorRules, house: House, sock: socket.socket) -> Open
 
 def _missing(rules: DoorRules, house: House, host: str) -> list[str]:
     needs = [
-        (rules.tls is Tls.NONE or house.start_tls is not None, "TLS is not set up"),
+        (rules.tls in (Tls.NONE, Tls.OFFERED) or house.start_tls is not None, "TLS is not set up"),
         (not rules.sign_in or house.sign_in is not None, "nobody checks passwords"),
         (not rules.peer_certificate or house.judge_peer is not None, "nobody judges certificates"),
         (not rules.peer_certificate or house.trust is not None, "there is no trust list"),

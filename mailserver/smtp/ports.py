@@ -23,7 +23,8 @@ from mailserver.smtp.limits import Limits
 
 class Tls(Enum):
     NONE = "none"
-    STARTTLS = "starttls"  # RFC 3207
+    STARTTLS = "starttls"  # RFC 3207, required before MAIL
+    OFFERED = "offered"  # RFC 3207, for who wants it
     IMPLICIT = "implicit"  # RFC 8314 3.3
 
 
@@ -40,7 +41,7 @@ class DoorRules:
 MX = DoorRules(Door.MX, Tls.STARTTLS, peer_certificate=True)
 SUBMISSION = DoorRules(Door.SUBMISSION, Tls.STARTTLS, sign_in=True)
 SUBMISSIONS = DoorRules(Door.SUBMISSION, Tls.IMPLICIT, sign_in=True)
-BENCH = DoorRules(Door.BENCH, Tls.NONE)
+BENCH = DoorRules(Door.BENCH, Tls.OFFERED)
 
 
 @dataclass(frozen=True, slots=True)
