@@ -16,7 +16,8 @@ FIELD = re.compile(rb"^([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.MU
 FIRST_LINE = re.compile(rb"[!-9;-~]++[ \t]*+:")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _STRAY = re.compile(rb"[\r\n\0]+")
-_MESSAGE_ID = re.compile(rb"<[^<>\s]++>")
+# A line holds 998 octets (RFC 5322 2.1.1). Line separators of Unicode would break a header that repeats the id.
+_MESSAGE_ID = re.compile(rb"<[^<>\x00-\x20\x7f]{1,990}+>")
 
 
 class Fields:
@@ -67,5 +68,6 @@ def header_end(content: bytes, start: int, end: int) -> int:
 
 
 def message_ids(value: bytes | None) -> list[str]:
-    """The `<id>`s of a Message-ID, In-Reply-To or References value, with their brackets."""
-    return [found.decode("utf-8", "replace") for found in _MESSAGE_ID.findall(value)] if value else []
+    """The `<id>`s of a Message-ID, In-Reply-To or References value, with their brackets, but those that no reply could repeat."""
+    found = (one.decode("utf-8", "replace") for one in _MESSAGE_ID.findall(value or b""))
+    return [one for one in found if one.isprintable()]

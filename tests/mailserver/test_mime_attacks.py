@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from mailserver.mime.fields import message_ids
 from mailserver.mime.html import MAX_HTML, html_to_text
 from mailserver.mime.message import scan
 
@@ -53,3 +54,9 @@ def test_pictures_written_as_data_hide_no_text() -> None:
     picture = "A/b+" * MAX_HTML
     html = f'<p class="a">Avant</p><img alt="une image" src="data:image/png;base64,{picture}"><p title="b">Après</p>'
     assert html_to_text(html) == "Avant\n\n[une image]\n\nAprès"
+
+
+@pytest.mark.parametrize("hostile", ["a\u2028b@x", "a\x85b@x", "a\x00b@x", "a\x1cb@x", "a" * 1000 + "@x"])
+def test_an_id_that_no_reply_could_repeat_is_none(hostile: str) -> None:
+    """`EmailMessage` refuses line separators in a header: the citizen's answer would fail each time."""
+    assert message_ids(f"<{hostile}> <été@x>".encode()) == ["<été@x>"]
