@@ -11,6 +11,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.policy import SMTP
+from random import randrange
 from threading import Thread
 from typing import Any
 
@@ -293,11 +294,16 @@ def test_a_form_from_elsewhere_or_without_its_token_sends_nothing(demo: Demo, sa
 
 
 # -------------------------------------------------------------------- guessing
-@pytest.mark.parametrize(("door", "place"), [("submission", "127.0.0.9"), ("imaps", "127.0.0.12")])
-def test_guessing_is_slowed_and_never_locks_the_owner_out_for_ever(demo: Demo, door: str, place: str) -> None:
+def somewhere() -> str:
+    """A loopback address that nobody came from yet: guesses are counted by place."""
+    return f"127.{randrange(1, 255)}.{randrange(256)}.{randrange(1, 255)}"
+
+
+@pytest.mark.parametrize("door", ["submission", "imaps"])
+def test_guessing_is_slowed_and_never_locks_the_owner_out_for_ever(demo: Demo, door: str) -> None:
     """From places of its own, so that the other tests' is not blamed; on a login that no other test uses."""
     says = {"submission": submission_says, "imaps": imap_says}[door]
-    person = demo.member("pharmacie", 1)
+    person, place = demo.member("pharmacie", 1), somewhere()
     login, right = person["login"], person["password"]
     spent = [timed(says, demo, login, f"faux {number}", place) for number in range(4)]
     assert [answer for _, answer in spent] == [{"submission": "535", "imaps": "NO"}[door]] * 4
@@ -305,14 +311,14 @@ def test_guessing_is_slowed_and_never_locks_the_owner_out_for_ever(demo: Demo, d
     good = {"submission": "235", "imaps": "OK"}[door]
     guess = Thread(target=says, args=(demo, login, "faux encore", place))
     guess.start()  # held for four seconds
-    took, answer = timed(says, demo, login, right, "127.0.0.10")
+    took, answer = timed(says, demo, login, right, somewhere())
     assert (answer, took < 3) == (good, True), "the owner, elsewhere, waits for nobody"
     guess.join(10)
     assert says(demo, login, right, place) == good, "the wait is over with the answer"
 
 
 def test_guessing_on_the_web_page_is_held_then_told_to_wait(demo: Demo) -> None:
-    session = WebSession(demo, place="127.0.0.11")
+    session = WebSession(demo, place=somewhere())
     login, took = f"personne.{time.time_ns()}", list[float]()
     for number in range(6):
         form = {"identifiant": login, "mot_de_passe": f"faux {number}"}
