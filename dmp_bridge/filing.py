@@ -29,7 +29,7 @@ from health_space.dossier import operations as dossiers
 from health_space.dossier import refusals
 from health_space.dossier.formats import Refused
 from health_space.dossier.operations import Dossier, NewDocument, Origin
-from health_space.dossier.readers import Readers
+from health_space.dossier.readers import Patience, Readers
 from health_space.dossier.refusals import NewRefusal
 from health_space.notices.addressees import receives
 from mailserver.delivery.api import Acceptor, Door, Envelope, Fate, Recipient, Sender
@@ -41,6 +41,9 @@ from mssante.identity import Invalid
 from mssante.mailboxes import Mailboxes
 
 TELL_TRIES = 72  # hourly, three days (rules.md section 7)
+READING = (
+    30.0  # seconds of worker time for one message: a thousand slow PDFs must not keep everybody's documents waiting
+)
 BATCH = 10  # attachments per transaction: bounds what is held in memory, and the time until the first is seen
 
 CitizenAddress = Callable[[Connection, int], str | None]  # None: not a citizen's box, or one that is closed
@@ -103,17 +106,20 @@ class Filer:
         settled = await self._db.read(dossiers.parts_settled, dossier, key)
         files = (file for attachment in attachments for file in opened(message, attachment, letter.subject))
         waiting = (file for file in files if file.part not in settled)
+        patience = Patience(READING)
         while batch := list(islice(waiting, BATCH)):
-            await self._file(dossier, key, letter, batch)
+            await self._file(dossier, key, letter, batch, patience)
         return await self._tell(dossier, key, letter, patient, job)
 
     # ---------------------------------------------------------------- one batch
-    async def _file(self, dossier: Dossier, key: bytes, letter: Letter, batch: Sequence[File | Unopened]) -> None:
+    async def _file(
+        self, dossier: Dossier, key: bytes, letter: Letter, batch: Sequence[File | Unopened], patience: Patience
+    ) -> None:
         ready: list[Ready] = []
         refused: list[NewRefusal] = []
         try:
             for file in batch:
-                outcome = await self._examine(file, letter)
+                outcome = await self._examine(file, letter, patience)
                 if isinstance(outcome, Ready):
                     ready.append(outcome)
                 else:
@@ -126,10 +132,10 @@ class Filer:
         for item in folded:
             item.prepared.discard()
 
-    async def _examine(self, file: File | Unopened, letter: Letter) -> Ready | NewRefusal:
+    async def _examine(self, file: File | Unopened, letter: Letter, patience: Patience) -> Ready | NewRefusal:
         if isinstance(file, Unopened):
             return _refusal(file.part, file.name, file.size, file.reason.name, letter)
-        answer = await self._readers.accept(file.data)
+        answer = await self._readers.accept(file.data, patience=patience)
         if isinstance(answer, Refused):
             return _refusal(file.part, file.name, len(file.data), answer.reason.name, letter)
         document = NewDocument(

@@ -49,6 +49,13 @@ class Page:
     pages: int
 
 
+@dataclass(slots=True)
+class Patience:
+    """Seconds of a worker's time left for all files of one source; waiting for a worker is not counted."""
+
+    left: float
+
+
 class Readers:
     """A pool of worker processes. `close()` ends them; a worker also dies with the server."""
 
@@ -59,10 +66,11 @@ class Readers:
         for worker in self._all:
             self._free.put_nowait(worker)
 
-    async def accept(self, data: bytes, limit: int = MAX_BYTES) -> Accepted | Refused:
+    async def accept(self, data: bytes, limit: int = MAX_BYTES, patience: Patience | None = None) -> Accepted | Refused:
         """The whole examination of a file that wants to enter a dossier: recognised, opened, made ready to be stored.
 
-        A page that only shows a file (an attachment in its message) may give a larger `limit`, in octets.
+        A page that only shows a file (an attachment in its message) may give a larger `limit`, in octets. Files that come together
+        share one `patience`: once it is used up, what needs a worker is refused unopened.
         """
         kind = await asyncio.to_thread(recognise, data, limit) if len(data) > BIG else recognise(data, limit)
         match kind:
@@ -71,14 +79,14 @@ class Readers:
             case Recognised(Format.TXT):
                 return Accepted((decode(data) or "").encode(), "text/plain", 0)
             case Recognised(Format.RTF):
-                answer = await self._ask("text", data, media_type="application/rtf")
+                answer = await self._ask("text", data, patience, media_type="application/rtf")
                 return answer if isinstance(answer, Refused) else Accepted(data, "application/rtf", 0)
             case Recognised(Format.JPG) | Recognised(Format.PNG):
                 name = "JPEG" if kind.format is Format.JPG else "PNG"
-                answer = await self._ask("to_jpg", data, format=name)
+                answer = await self._ask("to_jpg", data, patience, format=name)
                 return answer if isinstance(answer, Refused) else Accepted(answer[1], "image/jpeg", 1)
         task = "check_pdf" if kind.format is Format.PDF else "check_tif"
-        answer = await self._ask(task, data)
+        answer = await self._ask(task, data, patience)
         return answer if isinstance(answer, Refused) else Accepted(data, kind.format.value, int(answer[0]["pages"]))
 
     async def page(
@@ -104,8 +112,13 @@ class Readers:
         for worker in self._all:
             await worker.stop()
 
-    async def _ask(self, task: str, data: bytes, **options: Any) -> tuple[dict[str, Any], bytes] | Refused:
+    async def _ask(
+        self, task: str, data: bytes, patience: Patience | None = None, **options: Any
+    ) -> tuple[dict[str, Any], bytes] | Refused:
+        if patience is not None and patience.left <= 0:
+            return Refused(reasons.TOO_SLOW)
         worker = await self._free.get()
+        started = asyncio.get_running_loop().time()
         try:
             head, body = await asyncio.wait_for(worker.ask({"task": task, **options}, data), self._seconds)
         except (
@@ -120,6 +133,8 @@ class Readers:
             raise
         finally:
             self._free.put_nowait(worker)
+            if patience is not None:
+                patience.left -= asyncio.get_running_loop().time() - started
         if "fault" in head:
             return Refused(FAULTS[head["fault"]])
         return head, body
