@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from foundation.database import Transaction
 from foundation.keys import Key, KeyRing
@@ -87,6 +87,7 @@ def create(
     if special_use and special(tx.conn, box_id, special_use) is not None:
         raise StoreError("CANNOT", "another folder has this special use")  # RFC 6154 section 3
     _add_parents(tx, keys, key, box_id, name)
+    names.check_number(_number(tx, box_id) + 1)
     return _add(tx, keys, key, box_id, name, special_use)
 
 
@@ -107,10 +108,15 @@ def rename(tx: Transaction, keys: KeyRing, key: Key, box_id: int, old: str, new:
         values = {"name_key": name_key(keys, box_id, target), "sealed_name": seal_name(key, target)}
         tx.execute(update(folders).where(folders.c.id == present[name]).values(**values))
     _add_parents(tx, keys, key, box_id, new)
+    names.check_number(_number(tx, box_id))
 
 
 def subscribe(tx: Transaction, folder_id: int, subscribed: bool) -> None:
     tx.execute(update(folders).where(folders.c.id == folder_id).values(subscribed=subscribed))
+
+
+def _number(tx: Transaction, box_id: int) -> int:
+    return int(tx.execute(select(func.count()).select_from(folders).where(folders.c.box_id == box_id)).scalar_one())
 
 
 def _add_parents(tx: Transaction, keys: KeyRing, key: Key, box_id: int, name: str) -> None:

@@ -80,6 +80,7 @@ class MemoryMailStore:
         present = {found.folder.name for found in self._of(box_id)}
         if name in present:
             raise StoreError("ALREADYEXISTS", "this folder exists already")
+        names.check_number(len(present.union(names.parents(name))) + 1)
         for parent in names.parents(name):
             if parent not in present:
                 self._add(box_id, parent, None)
@@ -106,6 +107,7 @@ class MemoryMailStore:
         }
         if present & set(moves.values()):
             raise StoreError("ALREADYEXISTS", "a folder of the new name exists already")
+        names.check_number(len(present) + len(set(names.parents(new)) - present))
         for folder_id, target_name in moves.items():
             moved = self._folders[folder_id]
             moved.folder = replace(moved.folder, name=target_name)

@@ -14,6 +14,7 @@ INBOX = "INBOX"
 CLOSED = "Conversations closes"  # moving a conversation here closes the exchange (docs/rules.md section 4)
 NAME_CHARACTERS = 255
 DEPTH = 16
+FOLDERS = 2_000  # of one mailbox: its list is opened at each SELECT, so fifty thousand would keep everybody waiting
 
 DEFAULT_FOLDERS: tuple[tuple[str, str | None], ...] = (
     (INBOX, None),
@@ -49,6 +50,12 @@ def parents(name: str) -> list[str]:
     """Superior names, outermost first: "a/b/c" -> ["a", "a/b"]."""
     levels = name.split(SEPARATOR)
     return [SEPARATOR.join(levels[:depth]) for depth in range(1, len(levels))]
+
+
+def check_number(folders: int) -> None:
+    """`folders` that the mailbox would have; raises StoreError LIMIT (RFC 5530)."""
+    if folders > FOLDERS:
+        raise StoreError("LIMIT", f"a mailbox has at most {FOLDERS} folders")
 
 
 def renamed(name: str, old: str, new: str) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mailserver.store import names
 from mailserver.store.api import Folder, NewMessage, StoreError
 from mailserver.store.names import CLOSED
 
@@ -35,8 +36,8 @@ async def test_a_new_box_has_its_folders_with_their_special_use(store: Any) -> N
 async def test_create_brings_its_parents_and_inbox_has_one_spelling(store: Any) -> None:
     created = await store.create(BOX, "Patients/2026/Été/")
     assert created.name == "Patients/2026/Été"
-    names = {folder.name for folder in await store.folders(BOX)}
-    assert {"Patients", "Patients/2026", "Patients/2026/Été"} <= names
+    found = {folder.name for folder in await store.folders(BOX)}
+    assert {"Patients", "Patients/2026", "Patients/2026/Été"} <= found
     assert (await store.create(BOX, "inbox/Suivi")).name == "INBOX/Suivi"
     for taken in ("inBox", "Patients", "Patients/2026/E\u0301te\u0301"):
         with pytest.raises(StoreError) as refused:
@@ -118,3 +119,17 @@ async def test_subscriptions_and_special_use(store: Any) -> None:
         await store.create(BOX, "Seconde corbeille", "\\Trash")
     with pytest.raises(StoreError):
         await store.subscribe(BOX, "Rien", True)
+
+
+async def test_a_mailbox_has_a_bounded_number_of_folders(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each SELECT opens the list: 50,000 folders, made in 25 s, kept other mailboxes waiting 5 s (measured)."""
+    monkeypatch.setattr(names, "FOLDERS", 10)
+    await store.create(BOX, "a/b/c")  # 7 default ones and these
+    for attempt in (store.create(BOX, "d"), store.create(BOX, "e/f"), store.rename(BOX, "a/b/c", "g/h")):
+        with pytest.raises(StoreError) as refused:
+            await attempt
+        assert refused.value.code == "LIMIT"
+    await store.rename(BOX, "a/b/c", "c")
+    await store.delete(BOX, "c")
+    await store.create(BOX, "d")
+    assert len(await store.folders(BOX)) == 10
