@@ -39,7 +39,8 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """`senders`: addresses of From; None stands for one that is not an address of the space, and for all beyond the tenth.
+    """`senders`: addresses of From, then of Sender (« de la part de » in Outlook); the first is who is judged.
+    None stands for one that is not an address of the space, and for all beyond the tenth.
 
     `readable`: False when the header is longer than what is read of it: what stands behind would be judged by nobody.
     """
@@ -95,7 +96,8 @@ def read(
 def _letter(
     message: Message, digest: Digest, closing: Closing, copies: dict[Version, Copy], made: list[PreparedBlob]
 ) -> Letter:
-    senders = message.addresses("From")
+    writers = message.addresses("From")
+    senders = [*writers, *message.addresses("Sender")] if writers else []
     answers = message.addresses("Reply-To")[:1]
     return Letter(
         digest=digest,
@@ -104,7 +106,7 @@ def _letter(
             *((None,) if senders[FROM_ADDRESSES:] else ()),
         ),
         readable=message.root.body <= MAX_HEADER,
-        sender_name=senders[0].display if senders else "",
+        sender_name=writers[0].display if writers else "",
         reply_to=_address(str(answers[0])) if answers else None,
         reply_to_name=answers[0].display if answers else "",
         has_attachments=bool(message.attachments()),

@@ -31,6 +31,16 @@ async def test_a_header_too_long_to_be_read_is_refused(world: World) -> None:
     assert outcome.verdicts[0].reason.name == "message_malformed"
 
 
+async def test_sender_borrows_no_name_either(world: World) -> None:
+    for by in (PEER, SERVICE):  # at the border, at submission
+        outcome = await world.send(by, DOCTOR, signed(by, f"Sender: <{DOCTOR}>\r\n"))
+        assert outcome.verdicts[0].fate is Fate.REFUSED
+        own = await world.send(by, DOCTOR, signed(by, f"Sender: <{by}>\r\n"))
+        assert own.verdicts[0].fate is Fate.DELIVERED
+    alone = await world.send(PEER, DOCTOR, f"Sender: <{PEER}>\r\n\r\nTexte\r\n".encode())
+    assert alone.verdicts[0].fate is Fate.REFUSED
+
+
 # -------------------------------------------------------------------- Reply-To
 async def test_a_reply_to_does_not_rename_a_mailbox_of_ours(world: World) -> None:
     await world.send(PEER, CITIZEN, signed(PEER, f'Reply-To: "Service des impôts" <{DOCTOR}>\r\n'))
