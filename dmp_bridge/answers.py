@@ -43,9 +43,9 @@ def refusal_notice(identity: Identity, letter: Letter, patient: str, refused: Se
     mail["Message-ID"] = (
         f"<refus-{sha256(f'{letter.name}|{patient}'.encode(errors='replace')).hexdigest()[:32]}@{domain}>"
     )
-    if letter.name.startswith("<") and letter.name.isascii():
-        mail["In-Reply-To"] = letter.name
-        mail["References"] = letter.name
+    if letter.message_id and letter.message_id.isascii():
+        mail["In-Reply-To"] = letter.message_id
+        mail["References"] = letter.message_id
     mail["Auto-Submitted"] = "auto-replied"
     if identity.product:
         mail["X-MSS-NIL"] = identity.product

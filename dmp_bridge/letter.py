@@ -22,6 +22,7 @@ class Letter:
     """`name` identifies the message for good (`message_name`)."""
 
     name: str
+    message_id: str  # "" when there is none
     subject: str
     author_name: str
     author_address: str
@@ -36,6 +37,7 @@ def read_letter(message: Message, received_at: int) -> Letter:
     address = _spec(author)
     return Letter(
         name=message_name(message.message_id, message.content),
+        message_id=message.message_id or "",
         subject=_XDM_SUBJECT.sub("", message.subject).strip(),
         author_name=(author.display or address) if author else "",
         author_address=address,

@@ -186,8 +186,12 @@ def read(conn: Connection, blobs: Blobs, document: Document, offset: int = 0, le
 
 
 def message_name(message_id: str | None, content: bytes) -> str:
-    """What identifies a message for good: its Message-ID, or a hash of its octets when it has none."""
-    return message_id or sha256(content).hexdigest()
+    """What identifies a message for good: its Message-ID and its octets.
+
+    Not the Message-ID alone: its writer chooses it, and could take the next one of a laboratory that numbers its messages; the
+    results would then count as filed already.
+    """
+    return f"{message_id or ''} {sha256(content).hexdigest()}"
 
 
 def message_key(dossier: Dossier, name: str) -> bytes:

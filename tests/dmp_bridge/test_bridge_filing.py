@@ -203,18 +203,30 @@ async def test_two_workers_on_the_same_job(bridge: Bridge) -> None:
 
 
 async def test_the_same_file_in_two_messages_is_one_document(bridge: Bridge) -> None:
+    sent = {}
     for number in ("<one@x.example>", "<two@x.example>"):
         message = letter()
         message.replace_header("Message-ID", number)
         attach(message, files.pdf(), "ordonnance.pdf")
-        await bridge.file(message)
+        sent[number] = message.as_bytes(policy=policy.SMTP)
+        await bridge.file(sent[number])
     [document] = await bridge.documents()
     dossier = await bridge.db.read(dossiers.dossier_of, bridge.keys, JACQUELINE)
     assert dossier is not None
-    for number in ("<one@x.example>", "<two@x.example>"):  # each message shows that its attachment is in the dossier
-        key = dossiers.message_key(dossier, number)
+    for number, content in sent.items():  # each message shows that its attachment is in the dossier
+        key = dossiers.message_key(dossier, dossiers.message_name(number, content))
         assert (await bridge.db.read(dossiers.documents_of_message, dossier, key))["2"].id == document.id
     assert len(bridge.rings) == 1
+
+
+async def test_a_message_id_taken_before_hides_nobodys_documents(bridge: Bridge) -> None:
+    for number, author in enumerate(("curieux@autre.example", "labo@labo.example")):
+        message = letter()
+        message.replace_header("From", author)
+        message.replace_header("Message-ID", "<20260503-000124@labo.example>")
+        attach(message, files.pdf(f"résultat {number}"), "resultats.pdf")
+        await bridge.file(message)
+    assert len(await bridge.documents()) == 2
 
 
 async def test_refusals_are_seen_by_the_citizen_and_told_to_the_sender(bridge: Bridge) -> None:

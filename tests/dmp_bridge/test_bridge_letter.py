@@ -50,7 +50,7 @@ def read(header: str) -> object:
         ("Return-Path: <bounce@x.example>\r\nFrom: a@x.example", "answer_to", "bounce@x.example"),
         ("Return-Path: <>\r\nFrom: a@x.example", "answer_to", ""),
         ("From: a@x.example", "answer_to", "a@x.example"),
-        ("Message-ID: <a@b>", "name", "<a@b>"),
+        ("Message-ID: <a@b>", "message_id", "<a@b>"),
     ],
 )
 def test_letter(header: str, field: str, expected: object) -> None:

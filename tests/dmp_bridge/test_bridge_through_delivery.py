@@ -91,7 +91,7 @@ async def test_one_message_to_two_citizens(town: Town) -> None:
         [document] = await space.db.read(dossiers.prescriptions, dossier)
         assert (document.title, document.author_name) == ("Ordonnance", "Dr Claire Martin")
         assert document.act_date.isoformat() == "2027-01-14"
-        name = dossiers.message_name("<consultation@cabinet.example>", b"")
+        name = dossiers.message_name("<consultation@cabinet.example>", await world.last(address))
         [refusal] = await space.db.read(refusals_of, space.keys, box, name)
         assert refusal.told_at is not None
         rung = await space.db.read(bell.notices_of, space.keys, [box])
