@@ -182,35 +182,44 @@ class Database:
                 return
 
     def _commit(self, batch: list[_Work]) -> None:
+        """The usual case costs no savepoint. When one of several fails, nothing was committed: all run again, now with a savepoint
+        each, so that one fault does not fail its neighbours.
+        """
         try:
-            done, signals = self._run_together(batch)
+            done, signals = self._run_together(batch, apart=False)
         except Exception as error:
             if len(batch) == 1:
                 self._retry_alone(batch[0], error)
-            else:  # nothing was committed: each one again alone, so that one fault does not fail its neighbours
+                return
+            try:
+                done, signals = self._run_together(batch, apart=True)
+            except Exception:  # a conflict, or the database itself
                 for work in batch:
                     self._commit([work])
-            return
+                return
         self.signals.announce(signals)
         for work, result, failure in done:
             work.settle(result, failure)
 
-    def _run_together(self, batch: list[_Work]) -> tuple[list[tuple[_Work, Any, BaseException | None]], list[Signal]]:
+    def _run_together(
+        self, batch: list[_Work], apart: bool
+    ) -> tuple[list[tuple[_Work, Any, BaseException | None]], list[Signal]]:
         done: list[tuple[_Work, Any, BaseException | None]] = []
         signals: list[Signal] = []
         collected: dict[Collector, list[Any]] = {}
-        with self._turn(), self.engine.connect() as conn, conn.begin() as whole:
+        with self._turn(), self.engine.connect() as conn, conn.begin():
             for work in batch:
                 tx = Transaction(conn)
-                own = conn.begin_nested() if len(batch) > 1 else whole  # alone, the transaction is its savepoint
+                savepoint = conn.begin_nested() if apart else None
                 try:
                     result = work.call(tx)
-                    if own is not whole:
-                        own.commit()
+                    if savepoint is not None:
+                        savepoint.commit()
                 except Exception as error:
-                    if isinstance(error, DBAPIError) and (_is_conflict(error) or not conn.in_transaction()):
+                    broken = isinstance(error, DBAPIError) and (_is_conflict(error) or not conn.in_transaction())
+                    if savepoint is None or broken:
                         raise
-                    own.rollback()
+                    savepoint.rollback()
                     done.append((work, None, error))
                 else:
                     done.append((work, result, None))
@@ -228,13 +237,12 @@ class Database:
             if not (isinstance(error, DBAPIError) and _is_conflict(error)):
                 break
             try:
-                done, signals = self._run_together([work])
+                done, signals = self._run_together([work], apart=False)
             except Exception as again:
                 error = again
                 continue
             self.signals.announce(signals)
-            _, result, failure = done[0]
-            work.settle(result, failure)
+            work.settle(done[0][1])
             return
         work.settle(error=error)
 

@@ -46,6 +46,22 @@ async def test_a_failing_write_undoes_itself_only(db: Database) -> None:
     assert await db.read(count) == 3
 
 
+async def test_many_faults_in_one_commit_fail_alone_and_signal_nothing(db: Database) -> None:
+    heard: list[int] = []
+    db.subscribe("word", heard.append)
+
+    def fail(tx: Transaction, word: str) -> None:
+        add(tx, word)
+        raise LookupError(word)
+
+    works = [db.write(fail if i % 3 else add, f"word {i}") for i in range(60)]
+    answers = await asyncio.gather(*works, return_exceptions=True)
+    assert [isinstance(answer, LookupError) for answer in answers] == [bool(i % 3) for i in range(60)]
+    assert await db.read(count) == 20
+    await asyncio.sleep(0.01)
+    assert set(heard) <= {len(f"word {i}") for i in range(0, 60, 3)}
+
+
 async def test_an_exception_of_ours_undoes_what_was_written(db: Database) -> None:
     def half(tx: Transaction) -> None:
         tx.execute(insert(words), {"word": "half"})
