@@ -28,6 +28,7 @@ from mssante import reasons
 from mssante.exchanges import Contact, Exchange
 
 BACK = Link(PATH, "Retour à la messagerie")
+LONGEST = 100_000  # characters of one message on the page; the rest is a file to download
 LONG = 3_000  # characters: longer texts are folded, but for the newest message
 BANNERS = {"envoye": "Votre message est envoyé."}
 
@@ -44,6 +45,7 @@ class Shown:
     has_html: bool
     delivered: bool  # of mine: lies in the recipient's mailbox here
     folded: bool
+    cut: bool  # only the beginning is on the page
     filed: Filed
 
     @property
@@ -140,11 +142,12 @@ def _shown(conn: Connection, deps: Deps, box: int, place: Place, content: bytes,
         place,
         message,
         _author(conn, senders[0] if senders else None),
-        wording.pieces(text),
+        wording.pieces(text[:LONGEST]),
         attachments,
         message.html() is not None,
         place.mine and conversations.delivered(conn, place)[0],
         len(text) > LONG and not newest,
+        len(text) > LONGEST,
         filed(conn, deps, box, message) if attachments and not place.mine else NOTHING,
     )
 

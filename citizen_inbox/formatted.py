@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.responses import HTMLResponse, Response
 
 from citizen_inbox import safe_html, wording
@@ -38,7 +40,14 @@ async def frame(visit: Visit, deps: Deps) -> Response:
     def picture(content_id: str) -> bytes | None:
         return message.decoded(sections[content_id]) if content_id in sections else None
 
-    return HTMLResponse(safe_html.page(html, picture), headers=safe_html.HEADERS)
+    return HTMLResponse(await asyncio.to_thread(safe_html.page, html, picture), headers=safe_html.HEADERS)
+
+
+async def whole_text(visit: Visit, deps: Deps) -> Response:
+    """GET …/texte: the text of a message too long for its page, as a file."""
+    _, message = await _message(visit, deps)
+    headers = {"content-disposition": 'attachment; filename="message.txt"', "x-content-type-options": "nosniff"}
+    return Response(message.text(), media_type="text/plain; charset=utf-8", headers=headers)
 
 
 async def _message(visit: Visit, deps: Deps) -> tuple[object, Message]:

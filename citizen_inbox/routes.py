@@ -16,6 +16,7 @@ TABLE = (
     Page("/messagerie/{conversation}", conversation.page, FORM, FILES),
     Page("/messagerie/{conversation}/{message}/mise-en-forme", formatted.show),
     Page("/messagerie/{conversation}/{message}/mise-en-forme/contenu", formatted.frame),
+    Page("/messagerie/{conversation}/{message}/texte", formatted.whole_text),
     Page("/messagerie/{conversation}/{message}/pieces/{section}", attachment.show),
     Page("/messagerie/{conversation}/{message}/pieces/{section}/pages/{page}", attachment.image),
     Page("/messagerie/{conversation}/{message}/pieces/{section}/telecharger", attachment.download),

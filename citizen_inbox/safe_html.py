@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from html import escape
 
 import nh3
+
+from mailserver.mime.html import html_to_text, is_tangled
 
 POLICY = (
     "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
@@ -22,7 +25,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
 }
 MAX_INLINE = 5_000_000  # octets of all inline images
-MAX_HTML = 2_000_000
+MAX_HTML = 500_000  # characters
 _PICTURES = ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
 # fmt: off
 TAGS = set(
@@ -54,7 +57,20 @@ _SHEET += "img{max-width:100%;height:auto}table{max-width:100%}"
 
 
 def page(html: str, picture: Callable[[str], bytes | None]) -> str:
-    """A whole document, safe to serve with `HEADERS`; `picture(content_id)` gives an inline image's octets."""
+    """A whole document, safe to serve with `HEADERS`; `picture(content_id)` gives an inline image's octets.
+
+    Takes up to a second: call it in a thread. HTML too tangled to be cleaned in bounded time is shown as its text.
+    """
+    html = html[:MAX_HTML]
+    clean = f"<pre>{escape(html_to_text(html))}</pre>" if is_tangled(html) else _cleaned(html, picture)
+    return (
+        '<!doctype html><html lang="fr"><head><meta charset="utf-8"><meta name="color-scheme" content="light">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>Message mis en forme</title><style>{_SHEET}</style></head><body>{clean}</body></html>"
+    )
+
+
+def _cleaned(html: str, picture: Callable[[str], bytes | None]) -> str:
     left = MAX_INLINE
 
     def attribute(tag: str, name: str, value: str) -> str | None:
@@ -71,8 +87,8 @@ def page(html: str, picture: Callable[[str], bytes | None]) -> str:
             return None
         return value
 
-    clean = nh3.clean(
-        html[:MAX_HTML],
+    return nh3.clean(
+        html,
         tags=TAGS,
         attributes=ATTRIBUTES,
         clean_content_tags={"script", "style", "title", "noscript", "template", "iframe", "object", "svg", "math"},
@@ -82,11 +98,6 @@ def page(html: str, picture: Callable[[str], bytes | None]) -> str:
         set_tag_attribute_values={"a": {"target": "_blank"}},
         filter_style_properties=STYLES,
         strip_comments=True,
-    )
-    return (
-        '<!doctype html><html lang="fr"><head><meta charset="utf-8"><meta name="color-scheme" content="light">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Message mis en forme</title><style>{_SHEET}</style></head><body>{clean}</body></html>"
     )
 
 

@@ -28,6 +28,7 @@ from mailserver.delivery.api import Envelope, Fate, Recipient, Verdict
 from mailserver.store.tables import message_ids
 
 MAX_SUBJECT = 200
+MAX_QUOTED = 20_000  # characters of the message answered, repeated below the answer
 MAX_REFERENCES = 30
 
 
@@ -64,8 +65,9 @@ async def send(visit: Visit, deps: Deps, draft: Draft) -> Sent | Verdict:
     assert box is not None
     message_id = f"<{uuid4()}@{box.address.domain}>"
     written_by = visit.person_name if visit.person != visit.box else ""
-    message = compose(draft, visit.profile.name, box.address.text, message_id, visit.now, written_by)
-    prepared = await asyncio.to_thread(_prepare, deps, message)
+    prepared = await asyncio.to_thread(
+        _prepare, deps, draft, visit.profile.name, box.address.text, message_id, visit.now, written_by
+    )
     envelope = Envelope(
         sender(visit, deps), box.address.text, (Recipient(draft.to.address),), prescription=draft.prescription
     )
@@ -95,7 +97,7 @@ def compose(draft: Draft, name: str, address: str, message_id: str, now: int, wr
             message["In-Reply-To"] = previous.message_id
             message["References"] = " ".join(dict.fromkeys(chain))
         said = french.typeset(f"Le {french.date_and_hour(previous.at)}, {previous.author} a écrit :")
-        text += f"\n\n{said}\n{wording.quote(previous.text)}"
+        text += f"\n\n{said}\n{wording.quote(previous.text[:MAX_QUOTED])}"
     message.set_content(text + "\n", cte="quoted-printable")
     for file in draft.files:
         maintype, _, subtype = (mimetypes.guess_type(file.name)[0] or "application/octet-stream").partition("/")
@@ -131,9 +133,11 @@ def refused(verdict: Verdict) -> Fault:
     return Fault("", french.typeset(f"Rien n'a été envoyé. {sentence}"))
 
 
-def _prepare(deps: Deps, message: EmailMessage) -> PreparedBlob:
+def _prepare(
+    deps: Deps, draft: Draft, name: str, address: str, message_id: str, now: int, written_by: str
+) -> PreparedBlob:
     writer = deps.blobs.writer()
-    writer.write(message.as_bytes())
+    writer.write(compose(draft, name, address, message_id, now, written_by).as_bytes())
     return writer.finish()
 
 

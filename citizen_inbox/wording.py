@@ -20,6 +20,7 @@ _EARLIER = re.compile(
     re.I,
 )
 NO_SUBJECT = "(sans objet)"
+LONGEST_SUBJECT = 2_000  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Piece:
 
 def subject(text: str) -> str:
     """« Résultats » for « RE : Re: Résultats »; « (sans objet) » when nothing is left."""
+    text = " ".join(text[:LONGEST_SUBJECT].split())  # single spaces: the pattern must not try their every division
     return " ".join(_PREFIX.sub("", text).split()) or NO_SUBJECT
 
 

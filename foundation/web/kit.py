@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
@@ -39,6 +39,7 @@ log = structlog.get_logger()
 D = TypeVar("D")
 SIGN_IN = "/connexion"
 LARGEST_ID = 2**63 - 1
+LONGEST_ID = len(str(LARGEST_ID))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,8 @@ class Web:
                 response = await page.handler(visit, deps)
             except errors.PageError as error:
                 return visit.error(error)
+            except ClientDisconnect:
+                return Response(status_code=400)  # nobody reads it
             except Exception as fault:
                 _log_fault(fault, visit.reference)
                 return visit.error(errors.server_fault())
@@ -146,7 +149,9 @@ class Web:
         if not security.from_our_own_page(visit.request):
             raise errors.foreign_form()
         try:
-            visit.form = await read_form(visit.request, page.max_octets)
+            # Files are read for people we know only; what was typed just before a session ended is small, or theirs.
+            known = visit.session is not None or visit.ended is not None
+            visit.form = await read_form(visit.request, page.max_octets if known else MAX_TEXT)
         except BadForm as cause:
             raise errors.bad_form() from cause
         token = visit.form.values.get("_csrf", "")
@@ -214,7 +219,7 @@ class Visit:
     def number(self, name: str) -> int:
         """A number of the address; anything else does not exist."""
         text = str(self.request.path_params[name])
-        if not (text.isascii() and text.isdigit() and int(text) <= LARGEST_ID):
+        if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_ID and int(text) <= LARGEST_ID):
             raise errors.not_found()
         return int(text)
 

@@ -64,10 +64,14 @@ _QUOTE_STARTS = frozenset(("appendonsend", "divrplyfwdmsg"))  # Outlook: the ear
 def html_to_text(html: str, own_only: bool = False) -> str:
     """Readable text; with `own_only`, without what the sender quotes (blockquote, quotation and signature blocks)."""
     html = _FORMATTING.sub("", _short_tags(without_pictures(html)[:MAX_HTML]))
-    bare = _nests_deeply(html) or _LONG_TAG.search(html)
-    text = unescape(_ANY_TAG.sub("\n", html)) if bare else _parsed(html, own_only)
+    text = unescape(_ANY_TAG.sub("\n", html)) if is_tangled(html) else _parsed(html, own_only)
     text = "\n".join(line.strip(" \t") for line in text.split("\n")).replace("\u00ad", "").replace("\u200b", "")
     return _BLANK_LINES.sub("\n\n", text).strip()
+
+
+def is_tangled(html: str) -> bool:
+    """Whether a parser's work on it could grow with the square of its size: elements nested too deep, tags too long."""
+    return _nests_deeply(html) or _LONG_TAG.search(html) is not None
 
 
 def without_pictures(html: str) -> str:

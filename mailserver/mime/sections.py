@@ -10,10 +10,13 @@ Spans are (start, end) in octets of the message; HEADER.FIELDS takes the HEADER 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 
 from mailserver.mime.fields import FIELD
 from mailserver.store.api import PartOffsets
+
+_FIELDS = re.compile(b"(" + FIELD.pattern + b")", re.MULTILINE).findall
 
 
 def locate(parts: Mapping[str, PartOffsets], number: str = "", kind: str = "") -> tuple[int, int] | None:
@@ -38,10 +41,16 @@ def header_fields(header: bytes, names: Collection[bytes], negate: bool = False)
 
     `names` in any case. A field ends with CRLF even when it was the last of a truncated header.
     """
-    wanted = {name.lower() for name in names}
-    kept = []
-    for found in FIELD.finditer(header):
-        if (found[1].lower() in wanted) is not negate:
-            kept.append(found[0].rstrip(b"\r"))
-    kept.append(b"\r\n")
-    return b"\r\n".join(kept) if len(kept) > 1 else b"\r\n"
+    return fields_filter(names, negate)(header)
+
+
+def fields_filter(names: Collection[bytes], negate: bool = False) -> Callable[[bytes], bytes]:
+    """`header_fields` for many headers."""
+    # One pattern for every set of names: compiling theirs would let a client's long list cost much.
+    wanted = frozenset(name.lower() for name in names)
+
+    def filtered(header: bytes) -> bytes:
+        kept = [field.rstrip(b"\r") for field, name, _ in _FIELDS(header) if (name.lower() in wanted) is not negate]
+        return b"\r\n".join([*kept, b"\r\n"]) if kept else b"\r\n"
+
+    return filtered
