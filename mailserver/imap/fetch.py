@@ -1,25 +1,30 @@
 """Renders FETCH (RFC 3501 6.4.5 and 7.4.2): columns for a batch of messages, one %-format per line, octets by slices.
 
 Flags, UIDs, dates, sizes and MODSEQs come from the session's view; ENVELOPE, BODY, BODYSTRUCTURE and the header from the card
-that delivery rendered; only BODY[...] beyond the header reads the stored message, by offset. Nothing is parsed here.
+that delivery rendered; only BODY[...] beyond the header reads the stored messages: small ones many at once, large ones by
+offset, a piece in memory at a time. Nothing is parsed here.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from mailserver.imap.commands.fetch import BodyItem, Item
 from mailserver.imap.view import FolderView
 from mailserver.imap.wire import date_time
-from mailserver.mime.sections import header_fields, locate
+from mailserver.mime.sections import fields_filter, locate
 from mailserver.store.api import Card, Flag, FlagOp, Flags, MailStore
 
 ROWS_BATCH = 1000  # about 64 KB of flags
 CARDS_BATCH = 256
-CONTENT_BATCH = 16  # small messages read at the same time
+CONTENT_BATCH = 1 << 20  # octets of small messages read at once, and of the answer made of them
+FEW = (
+    16  # messages marked \Seen before they are sent (a lost connection marks too many), or streamed (their cards wait)
+)
 SMALL = 65536  # octets: read whole, sliced here
 PIECE = 262144  # octets of a large message held at a time
 
@@ -30,27 +35,30 @@ class ContentLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some messages of the view, with their cards when an item needs them."""
+    """Some messages of the view, with their cards and octets when an item needs them; `seen`: newly marked, as indices."""
 
     view: FolderView
     indices: Sequence[int]
     cards: Sequence[Card] = ()
+    contents: Sequence[bytes] = ()
+    seen: Set[int] = frozenset()
 
 
-Column = Callable[[Batch], Sequence[Any]]
+# A format and its values: together they are a line of the answer.
+Column = tuple[bytes, Callable[[Batch], Sequence[Any]]]
 
-# item -> (format, column): together they are a line of the answer.
-_ROWS: dict[bytes, tuple[bytes, Column]] = {
-    b"UID": (b"UID %d", lambda b: [b.view.uids[i] for i in b.indices]),
-    b"FLAGS": (b"FLAGS (%b)", lambda b: b.view.flag_texts(b.indices)),
-    b"INTERNALDATE": (b"INTERNALDATE %b", lambda b: [date_time(b.view.dates[i]) for i in b.indices]),
-    b"RFC822.SIZE": (b"RFC822.SIZE %d", lambda b: [b.view.sizes[i] for i in b.indices]),
-    b"MODSEQ": (b"MODSEQ (%d)", lambda b: [b.view.modseqs[i] for i in b.indices]),
+_NUMBER: Column = (b"* %d FETCH (", lambda b: [i + 1 for i in b.indices])
+_ROWS: dict[bytes, Column] = {
+    b"UID": (b"UID %d ", lambda b: [b.view.uids[i] for i in b.indices]),
+    b"FLAGS": (b"FLAGS (%b) ", lambda b: b.view.flag_texts(b.indices)),
+    b"INTERNALDATE": (b"INTERNALDATE %b ", lambda b: [date_time(b.view.dates[i]) for i in b.indices]),
+    b"RFC822.SIZE": (b"RFC822.SIZE %d ", lambda b: [b.view.sizes[i] for i in b.indices]),
+    b"MODSEQ": (b"MODSEQ (%d) ", lambda b: [b.view.modseqs[i] for i in b.indices]),
 }
-_CARDS: dict[bytes, tuple[bytes, Column]] = {
-    b"ENVELOPE": (b"ENVELOPE %b", lambda b: [card.envelope for card in b.cards]),
-    b"BODY": (b"BODY %b", lambda b: [card.body for card in b.cards]),
-    b"BODYSTRUCTURE": (b"BODYSTRUCTURE %b", lambda b: [card.body_structure for card in b.cards]),
+_CARDS: dict[bytes, Column] = {
+    b"ENVELOPE": (b"ENVELOPE %b ", lambda b: [card.envelope for card in b.cards]),
+    b"BODY": (b"BODY %b ", lambda b: [card.body for card in b.cards]),
+    b"BODYSTRUCTURE": (b"BODYSTRUCTURE %b ", lambda b: [card.body_structure for card in b.cards]),
 }
 
 
@@ -61,18 +69,16 @@ class Renderer:
         self._store = store
         self._view = view
         self._modseq = modseq
-        self._marks_seen = not view.read_only and any(isinstance(item, BodyItem) and not item.peek for item in items)
+        asked = [item for item in items if isinstance(item, BodyItem)]
+        self._marks_seen = not view.read_only and any(not item.peek for item in asked)
         self._shows_flags = b"FLAGS" in items
-        self._bodies = [item for item in items if isinstance(item, BodyItem) and not _from_card(item)]
-        formats, self._columns = [b"* %d FETCH ("], list[Column]()
-        for item in items:
-            if isinstance(item, BodyItem) and not _from_card(item):
-                continue
-            form, column = _header_column(item) if isinstance(item, BodyItem) else (_ROWS | _CARDS)[item]
-            formats.append(form + b" ")
-            self._columns.append(column)
-        self._format = b"".join(formats)
-        self._needs_cards = bool(self._bodies) or any(isinstance(i, BodyItem) or i in _CARDS for i in items)
+        self._bodies = [item for item in asked if not _from_card(item)]
+        self._head = [_NUMBER, *(_column(item) for item in items if item not in self._bodies)]
+        if self._marks_seen:
+            self._head.append((b"%b", self._news_of_seen))
+        self._whole = [*self._head, *map(_content_column, self._bodies)]
+        self._needs_cards = bool(asked) or any(item in _CARDS for item in items)
+        self._octets_at_once = CONTENT_BATCH // max(1, len(asked))  # each item may repeat the whole message
         self.missing = 0
 
     async def run(self, indices: Sequence[int]) -> AsyncIterator[bytes]:
@@ -81,37 +87,44 @@ class Renderer:
                 yield self._lines(Batch(self._view, indices[start : start + ROWS_BATCH]))
                 await asyncio.sleep(0)  # other sessions' turn
             return
-        size = CONTENT_BATCH if self._bodies else CARDS_BATCH
-        for start in range(0, len(indices), size):
-            wanted = indices[start : start + size]
+        for large, wanted in self._runs(indices):
             seen = await self._mark_seen(wanted) if self._marks_seen else set[int]()
-            batch = await self._batch(wanted)
-            if not self._bodies and not seen:
+            batch = await self._batch(wanted, seen, with_contents=bool(self._bodies) and not large)
+            if large:
+                async for piece in self._streamed(batch):
+                    yield piece
+            else:
                 yield self._lines(batch)
-                continue
-            async for piece in self._with_bodies(batch, seen):
-                yield piece
 
-    async def _batch(self, indices: Sequence[int]) -> Batch:
-        view, found, cards = self._view, list[int](), list[Card]()
-        uids = [view.uids[i] for i in indices]
-        async for uid, card in self._store.cards(view.folder.id, uids):
-            index = view.index_of(uid)
-            assert index is not None
-            found.append(index)
-            cards.append(card)
-        self.missing += len(indices) - len(found)
-        return Batch(view, found, cards)
+    def _runs(self, indices: Sequence[int]) -> Iterator[tuple[bool, list[int]]]:
+        """(large?, what is read at once): large messages, whose bodies are streamed, apart from the others."""
+        sizes, bodies = self._view.sizes, bool(self._bodies)
+        for large, group in groupby(indices, lambda index: bodies and sizes[index] > SMALL):
+            most = FEW if large or self._marks_seen else CARDS_BATCH
+            run, octets = list[int](), 0
+            for index in group:
+                size = sizes[index] if bodies and not large else 0
+                if run and (len(run) == most or octets + size > self._octets_at_once):
+                    yield large, run
+                    run, octets = [], 0
+                run.append(index)
+                octets += size
+            yield large, run
 
-    def _heads(self, batch: Batch) -> Iterator[bytes]:
-        """Each message's line up to its last item's space."""
-        numbers = [index + 1 for index in batch.indices]
-        columns = [column(batch) for column in self._columns]
-        form = self._format
-        return (form % values for values in zip(numbers, *columns, strict=True))
+    async def _batch(self, indices: Sequence[int], seen: Set[int], with_contents: bool) -> Batch:
+        view, contents = self._view, list[bytes]()
+        index_of = {view.uids[i]: i for i in indices}
+        if with_contents:
+            found = await self._store.contents(view.folder.id, list(index_of))
+            cards = [(uid, card) for uid, card, _ in found]
+            contents = [content for _, _, content in found]
+        else:
+            cards = [item async for item in self._store.cards(view.folder.id, list(index_of))]
+        self.missing += len(indices) - len(cards)
+        return Batch(view, [index_of[uid] for uid, _ in cards], [card for _, card in cards], contents, seen)
 
     def _lines(self, batch: Batch) -> bytes:
-        return b"".join([head[:-1] + b")\r\n" for head in self._heads(batch)])
+        return b"".join([line[:-1] + b")\r\n" for line in _rendered(self._whole, batch)])
 
     async def _mark_seen(self, indices: Sequence[int]) -> set[int]:
         """BODY[] without PEEK sets \\Seen (RFC 3501 6.4.5); the indices where that is news."""
@@ -122,18 +135,20 @@ class Renderer:
             view.own_change((await self._store.store_flags(view.folder.id, uids, FlagOp.ADD, Flags(Flag.SEEN))).changed)
         return set(unseen)
 
-    async def _with_bodies(self, batch: Batch, seen: set[int]) -> AsyncIterator[bytes]:
-        contents = await self._small_contents(batch)
-        for head, index, card, content in zip(self._heads(batch), batch.indices, batch.cards, contents, strict=True):
-            if content is None and self._view.sizes[index] <= SMALL and self._bodies:
-                self.missing += 1
-                continue
+    def _news_of_seen(self, batch: Batch) -> list[bytes]:
+        return [self._fresh_flags(index) if index in batch.seen else b"" for index in batch.indices]
+
+    def _fresh_flags(self, index: int) -> bytes:
+        text = b"" if self._shows_flags else b"FLAGS (%b) " % self._view.flags_text(index)
+        return text + (b"MODSEQ (%d) " % self._view.modseqs[index] if self._modseq else b"")
+
+    async def _streamed(self, batch: Batch) -> AsyncIterator[bytes]:
+        """Large messages, one piece in memory at a time."""
+        for head, index, card in zip(_rendered(self._head, batch), batch.indices, batch.cards, strict=True):
             pieces, begun = [head], False
-            if index in seen:
-                pieces.append(self._fresh_flags(index))
             try:
                 for item in self._bodies:
-                    async for piece in self._body(item, index, card, content):
+                    async for piece in self._body(item, index, card):
                         pieces.append(piece)
                         if len(piece) >= SMALL:
                             yield b"".join(pieces)
@@ -145,42 +160,20 @@ class Renderer:
                 continue
             yield b"".join(pieces).removesuffix(b" ") + b")\r\n"
 
-    def _fresh_flags(self, index: int) -> bytes:
-        text = b"" if self._shows_flags else b"FLAGS (%b) " % self._view.flags_text(index)
-        return text + (b"MODSEQ (%d) " % self._view.modseqs[index] if self._modseq else b"")
-
-    async def _small_contents(self, batch: Batch) -> list[bytes | None]:
-        view = self._view
-
-        async def small(index: int) -> bytes | None:
-            if not self._bodies or view.sizes[index] > SMALL:
-                return None
-            return await self._store.content(view.folder.id, view.uids[index])
-
-        return list(await asyncio.gather(*map(small, batch.indices)))
-
-    async def _body(self, item: BodyItem, index: int, card: Card, content: bytes | None) -> AsyncIterator[bytes]:
-        section = item.section
-        kind = "HEADER" if section.text.startswith("HEADER") else section.text
-        span = locate(card.parts, section.part, kind)
+    async def _body(self, item: BodyItem, index: int, card: Card) -> AsyncIterator[bytes]:
+        span = _span(item, card, self._view.sizes[index])
         if span is None:
             yield _answer(item, None)
-        elif section.fields:
-            header = await self._octets(index, content, *span)
-            yield _answer(item, header_fields(header, section.fields, section.text.endswith("NOT")))
+        elif item.section.fields:
+            yield _answer(item, _filter(item)(await self._octets(index, *span)))
         else:
             start, end = _window(item, *span)
-            if content is not None:
-                yield _literal(item, end - start) + content[start:end] + b" "
-                return
             yield _literal(item, end - start)
             for at in range(start, end, PIECE):
-                yield await self._octets(index, None, at, min(at + PIECE, end))
+                yield await self._octets(index, at, min(at + PIECE, end))
             yield b" "
 
-    async def _octets(self, index: int, content: bytes | None, start: int, end: int) -> bytes:
-        if content is not None:
-            return content[start:end]
+    async def _octets(self, index: int, start: int, end: int) -> bytes:
         view = self._view
         found = await self._store.content(view.folder.id, view.uids[index], start, end - start)
         if found is None or len(found) != end - start:
@@ -188,19 +181,45 @@ class Renderer:
         return found
 
 
+def _rendered(columns: Sequence[Column], batch: Batch) -> Iterator[bytes]:
+    """Each message's line, up to the space behind its last item."""
+    form = b"".join([form for form, _ in columns])
+    return (form % values for values in zip(*[values(batch) for _, values in columns], strict=True))
+
+
 def _from_card(item: BodyItem) -> bool:
     """The header of the message itself stands in the card."""
     return not item.section.part and item.section.text.startswith("HEADER")
 
 
-def _header_column(item: BodyItem) -> tuple[bytes, Column]:
+def _column(item: Item) -> Column:
+    if not isinstance(item, BodyItem):
+        return (_ROWS | _CARDS)[item]
+    keep = _filter(item)
+    return b"%b", lambda b: [_answer(item, keep(card.header)) for card in b.cards]
+
+
+def _content_column(item: BodyItem) -> Column:
+    keep = _filter(item)
+
+    def answer(card: Card, content: bytes) -> bytes:
+        span = _span(item, card, len(content))
+        return _answer(item, None if span is None else keep(content[slice(*span)]))
+
+    return b"%b", lambda b: list(map(answer, b.cards, b.contents))
+
+
+def _filter(item: BodyItem) -> Callable[[bytes], bytes]:
+    """What HEADER.FIELDS leaves of a header; all of it for other sections."""
     section = item.section
-    if section.fields:
-        negate = section.text.endswith("NOT")
-        return b"%b", lambda b: [
-            _answer(item, header_fields(card.header, section.fields, negate))[:-1] for card in b.cards
-        ]
-    return b"%b", lambda b: [_answer(item, card.header)[:-1] for card in b.cards]
+    return fields_filter(section.fields, section.text.endswith("NOT")) if section.fields else lambda octets: octets
+
+
+def _span(item: BodyItem, card: Card, size: int) -> tuple[int, int] | None:
+    section = item.section
+    if not section.part and not section.text:
+        return 0, size  # the whole message: the card's parts need not be read
+    return locate(card.parts, section.part, "HEADER" if section.text.startswith("HEADER") else section.text)
 
 
 def _window(item: BodyItem, start: int, end: int) -> tuple[int, int]:

@@ -9,7 +9,7 @@ a UID is never used twice, a MODSEQ never goes back, UIDVALIDITY never changes.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntFlag
 from typing import Protocol
@@ -80,7 +80,7 @@ class Card:
     body_structure: bytes
     header: bytes
     preview: str
-    parts: dict[str, PartOffsets] = field(default_factory=dict)
+    parts: Mapping[str, PartOffsets] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +167,13 @@ class MailStore(Protocol):
 
     async def content(self, folder_id: int, uid: int, offset: int = 0, length: int | None = None) -> bytes | None:
         """Octets of the stored message from `offset`; None when the message is gone."""
+        ...
+
+    async def contents(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Card, bytes]]:
+        """(uid, card, whole octets) in ascending UID order, in one read; UIDs that no longer exist are skipped.
+
+        All of it is held in memory: the caller bounds the sum of the sizes, and reads large messages by `content`.
+        """
         ...
 
     def texts(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, str, str]]:

@@ -145,6 +145,9 @@ class MemoryMailStore:
             return None
         return message.content[offset:] if length is None else message.content[offset : offset + length]
 
+    async def contents(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Card, bytes]]:
+        return [(uid, message.digest.card, message.content) for uid, message in self._some(self._get(folder_id), uids)]
+
     async def texts(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, str, str]]:
         for uid, message in self._some(self._get(folder_id), uids):
             yield uid, message.digest.headers_text, message.digest.body_text

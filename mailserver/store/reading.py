@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from foundation.blobs import Blobs
 from foundation.keys import Key
+from foundation.tables import blobs as blob_rows
 from mailserver.store import folders as folder_rows
 from mailserver.store.api import Card, Changes, FolderStatus, Row
 from mailserver.store.flags import flags_of
@@ -37,6 +38,8 @@ _CARDS = (
     .where(_FOLDER, _UIDS)
     .order_by(messages.c.uid)
 )
+# Outer: a blob that is lost is an error of ours, never a message that was expunged.
+_CONTENTS = _CARDS.add_columns(blob_rows.c.data).outerjoin(blob_rows, blob_rows.c.id == messages.c.blob_id)
 _TEXTS = (
     select(messages.c.uid, messages.c.blob_id, search_texts.c.texts)
     .join(search_texts, (search_texts.c.folder_id == messages.c.folder_id) & (search_texts.c.uid == messages.c.uid))
@@ -71,6 +74,16 @@ def changes(conn: Connection, folder_id: int, since_modseq: int) -> Changes:
 def some_cards(conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Card]]:
     rows = conn.execute(_CARDS, {"folder": folder_id, "uids": uids}).all()
     return [(uid, unpack_card(key.open(card, card_context(blob)))[1]) for uid, blob, card in rows]
+
+
+def some_contents(
+    conn: Connection, key: Key, blobs: Blobs, folder_id: int, uids: Sequence[int]
+) -> list[tuple[int, Card, bytes]]:
+    found = []
+    for uid, blob, sealed, data in conn.execute(_CONTENTS, {"folder": folder_id, "uids": uids}):
+        ref, card = unpack_card(key.open(sealed, card_context(blob)))
+        found.append((uid, card, blobs.open(ref, data, 0, None)))
+    return found
 
 
 def some_texts(conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) -> list[tuple[int, str, str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
+from collections.abc import Iterator, Mapping
 
 from foundation.blobs import BlobRef
 from foundation.keys import Key
@@ -43,8 +44,31 @@ def unpack_card(packed: bytes) -> tuple[BlobRef, Card]:
         fields.append(packed[at : at + length])
         at += length
     name, key, envelope, body, structure, header, preview, parts = fields
-    offsets = {number: PartOffsets(*values) for number, values in json.loads(parts).items()}
-    return BlobRef(name.decode(), key, size), Card(envelope, body, structure, header, preview.decode(), offsets)
+    return BlobRef(name.decode(), key, size), Card(envelope, body, structure, header, preview.decode(), _Parts(parts))
+
+
+class _Parts(Mapping[str, PartOffsets]):
+    """`Card.parts` as packed: read when first asked, for most FETCHes never do."""
+
+    __slots__ = ("_packed", "_read")
+
+    def __init__(self, packed: bytes) -> None:
+        self._packed = packed
+        self._read: dict[str, PartOffsets] | None = None
+
+    def _parts(self) -> dict[str, PartOffsets]:
+        if self._read is None:
+            self._read = {number: PartOffsets(*values) for number, values in json.loads(self._packed).items()}
+        return self._read
+
+    def __getitem__(self, number: str) -> PartOffsets:
+        return self._parts()[number]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parts())
+
+    def __len__(self) -> int:
+        return len(self._parts())
 
 
 def pack_texts(headers: str, body: str) -> bytes:

@@ -174,6 +174,12 @@ class SqlMailStore:
         key = self._key(conn, folder_id)
         return reading.content(conn, key, self._blobs, folder_id, uid, offset, length)
 
+    async def contents(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Card, bytes]]:
+        return await self._db.read(self._some_contents, folder_id, uids)
+
+    def _some_contents(self, conn: Connection, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Card, bytes]]:
+        return reading.some_contents(conn, self._key(conn, folder_id), self._blobs, folder_id, uids)
+
     async def texts(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, str, str]]:
         for part in _batches(uids, TEXTS_AT_ONCE):
             for item in await self._db.read(self._some_texts, folder_id, part):

@@ -31,7 +31,7 @@ from mailserver.imap.commands.search import (
 from mailserver.imap.session import WRITE
 from mailserver.imap.view import FolderView
 from mailserver.mime import scan
-from mailserver.store.api import CopyResult, Flag, Flags, Folder, FolderStatus, NewMessage, Row
+from mailserver.store.api import Card, CopyResult, Flag, Flags, Folder, FolderStatus, NewMessage, Row
 from mailserver.store.memory import MemoryMailStore
 from tests.mailserver.imap.player import BOX, DAY, MIXED, PATIENT, Connection, connect, inbox_of, mail, new_store
 
@@ -179,6 +179,53 @@ async def test_every_section_that_the_card_names_is_answered_with_its_octets() -
         said = await connection.ask(f"a FETCH 1 BODY.PEEK[{section}]".encode())
         wanted = content[offsets.body : offsets.end]
         assert b"BODY[%b] {%d}\r\n%b" % (section.encode(), len(wanted), wanted) in said
+    await connection.close()
+
+
+class Counting(MemoryMailStore):
+    """Notes what is read at once."""
+
+    reads: list[list[int]]
+
+    async def contents(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Card, bytes]]:
+        self.reads.append(list(uids))
+        return await super().contents(folder_id, uids)
+
+
+async def test_small_messages_are_read_together_large_ones_apart_all_in_order() -> None:
+    store = Counting()
+    store.reads = []
+    await store.open_box(BOX)
+    contents = [b"Subject: %d\r\n\r\n" % n + b"x" * (100_000 if n in (3, 4) else 50_000) for n in range(1, 31)]
+    await store.append(await inbox_of(store), [NewMessage(content) for content in contents])
+    connection = await connect(store, "selected")
+    said = await connection.ask(b"a FETCH 1:* (BODY.PEEK[] BODY.PEEK[HEADER.FIELDS (subject)])")
+    lines = [
+        b"* %d FETCH (BODY[HEADER.FIELDS (subject)] {%d}\r\n%bBODY[] {%d}\r\n%b)\r\n"
+        % (
+            n,
+            len(content) - len(content[content.index(b"x") :]),
+            content[: content.index(b"x")] + b" ",
+            len(content),
+            content,
+        )
+        for n, content in enumerate(contents, 1)
+    ]
+    assert said == b"".join(lines) + b"a OK FETCH completed\r\n"
+    assert store.reads == [[1, 2], list(range(5, 15)), list(range(15, 25)), list(range(25, 31))], "two items: half a MB"
+    await connection.close()
+
+
+async def test_one_message_asked_for_many_times_is_read_alone() -> None:
+    store = Counting()
+    store.reads = []
+    await store.open_box(BOX)
+    await store.append(await inbox_of(store), [NewMessage(b"Subject: x\r\n\r\n" + b"y" * 60_000)] * 3)
+    connection = await connect(store, "selected")
+    items = b" ".join(b"BODY.PEEK[]<%d.60000>" % n for n in range(100))
+    said = await connection.ask(b"a FETCH 1:* (" + items + b")")
+    assert said.count(b"{60000}") == 3 * 15
+    assert store.reads == [[1], [2], [3]]
     await connection.close()
 
 

@@ -65,6 +65,20 @@ async def test_content_by_slices_cards_and_texts(store: Any) -> None:
     assert "échographie" in body
 
 
+async def test_contents_are_cards_and_octets_of_those_still_there(store: Any) -> None:
+    inbox, archive = await filled(store, 3), await folder_id(store, "Archives")
+    big = letter(4, "é" * 100_000)
+    await store.append(inbox, [NewMessage(big)])
+    await store.copy(inbox, [2], archive)
+    await store.store_flags(inbox, [2], FlagOp.ADD, DELETED)
+    await store.expunge(inbox)
+    found = await store.contents(inbox, [4, 2, 9, 1])
+    assert [(uid, content) for uid, _, content in found] == [(1, letter(1)), (4, big)]
+    assert [(uid, card) for uid, card, _ in found] == [item async for item in store.cards(inbox, [1, 4])]
+    assert [content for _, _, content in await store.contents(archive, [1])] == [letter(2)]
+    assert await store.contents(inbox, []) == []
+
+
 async def test_store_flags_set_add_remove(store: Any) -> None:
     inbox = await filled(store, 3)
     before = (await store.status(inbox)).highest_modseq

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import event, func, select, update
+from sqlalchemy import delete, event, func, select, update
 
 from foundation.clock import DAY
 from foundation.tables import blobs as blob_rows
@@ -79,6 +79,19 @@ async def test_the_own_copy_of_a_submitted_message_joins_its_exchange(parts: Any
     await add(parts, folder["Envoyés"], submitted)
     row = await parts.db.read(lambda conn: conn.execute(select(messages.c.thread_id, messages.c.exchange_id)).one())
     assert tuple(row) == (777, 42)
+
+
+async def test_contents_are_one_query_and_a_lost_blob_is_no_expunge(parts: Any) -> None:
+    inbox = (await ids(parts))["INBOX"]
+    await add(parts, inbox, *(letter(str(n), DR_A, OWN) for n in range(20)))
+    asked: list[str] = []
+    event.listen(parts.db.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
+    assert len(await parts.store.contents(inbox, range(1, 21))) == 20
+    assert sum(" cards" in text for text in asked) == 1
+    assert len([text for text in asked if "blobs" in text]) == 1
+    await parts.db.write(lambda tx: tx.execute(delete(blob_rows).where(blob_rows.c.id == 1)))
+    with pytest.raises(KeyError):
+        await parts.store.contents(inbox, [1, 2])
 
 
 async def test_moving_or_copying_to_the_closed_folder_tells_the_exchanges(parts: Any) -> None:
