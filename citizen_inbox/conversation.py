@@ -17,12 +17,17 @@ from citizen_inbox.deps import Deps
 from citizen_inbox.filed import NOTHING, Filed, filed
 from citizen_inbox.inbox import PATH
 from citizen_inbox.wording import Piece
+from foundation.database import Transaction
 from foundation.web import errors, french
 from foundation.web.forms import Fault
 from foundation.web.kit import Link, Visit
+from health_space.notices import operations as notices
+from health_space.notices.rules import Kind
 from mailserver.delivery.api import Fate, Verdict
 from mailserver.mime.addresses import Address
 from mailserver.mime.message import Attachment, Message, scan
+from mailserver.store import changing
+from mailserver.store import folders as folder_rows
 from mailserver.store.api import Flag, FlagOp, Flags
 from mssante import reasons
 from mssante.exchanges import Contact, Exchange
@@ -75,7 +80,7 @@ async def page(visit: Visit, deps: Deps) -> Response:
     view = await deps.db.read(load, deps, visit.box, visit.number("conversation"), bool(visit.query("tout")))
     closed = await _closed(visit, deps, view)
     if visit.request.method != "POST":
-        await _mark_read(deps, view)
+        await _mark_read(visit, deps, view)
         kept = await visit.kept_form()
         return _page(visit, deps, view, closed, kept.get("texte", ""))
     text = visit.form.values.get("texte", "")
@@ -192,9 +197,20 @@ async def _closed(visit: Visit, deps: Deps, view: View) -> Closed | None:
     return await contacts.may_write(visit, deps, view.professional, view.exchange)
 
 
-async def _mark_read(deps: Deps, view: View) -> None:
-    for folder, uids in view.unseen.items():
-        await deps.store.store_flags(folder, uids, FlagOp.ADD, Flags(Flag.SEEN))
+async def _mark_read(visit: Visit, deps: Deps, view: View) -> None:
+    if view.unseen:
+        await deps.db.write(_read_now, visit.box, view.unseen, visit.now)
+        await visit.look_around_again()
+
+
+def _read_now(tx: Transaction, box: int, unseen: dict[int, list[int]], now: int) -> None:
+    """Flags and bell in one write, by the folder's own count: a page opened twice at once takes no other message's entry."""
+    seen = 0
+    for folder, uids in sorted(unseen.items()):
+        before = folder_rows.locked(tx, folder)[0].unseen
+        changing.store_flags(tx, folder, uids, FlagOp.ADD, Flags(Flag.SEEN), None)
+        seen += before - folder_rows.by_id(tx.conn, folder).unseen
+    notices.mark_oldest_read(tx, box, Kind.MESSAGE, seen, now)
 
 
 def _reply(visit: Visit, view: View) -> sending.Draft:

@@ -307,6 +307,10 @@ class Visit:
             return session, Around(())
         return session, self.web.around(conn, session)
 
+    async def look_around_again(self) -> None:
+        """The page has just changed what the numbers of the navigation count: they must not count it any more."""
+        self.around = await self.web.db.read(self.web.around, self.signed_in)
+
     def adopt(self, session: Session | None) -> None:
         """After signing in or out: the answer carries the new session's cookie, or takes the cookie away."""
         self.session = session

@@ -86,6 +86,21 @@ def mark_read(tx: Transaction, box_ids: Sequence[int], now: int, notice_id: int 
     return tx.execute(query).rowcount
 
 
+def mark_oldest_read(tx: Transaction, box_id: int, kind: Kind, number: int, now: int) -> int:
+    """For entries that do not say what they are about: `number` things of this kind were seen; returns how many became read."""
+    if number < 1:
+        return 0
+    is_unread = (notices.c.box_id == box_id) & (notices.c.kind == kind.value) & notices.c.read_at.is_(None)
+    oldest = select(notices.c.id).where(is_unread).order_by(notices.c.at, notices.c.id).limit(number)
+    return tx.execute(update(notices).where(is_unread, notices.c.id.in_(oldest)).values(read_at=now)).rowcount
+
+
+def unread_about(conn: Connection, keys: KeyRing, box_id: int, kind: Kind, target: str) -> list[int]:
+    """Ids of the unread entries that lead to `target`; sealed, so each unread one of this kind is opened."""
+    query = select(notices).where(notices.c.box_id == box_id, notices.c.kind == kind.value, notices.c.read_at.is_(None))
+    return [row.id for row in conn.execute(query).all() if _notice(keys, row).target == target]
+
+
 def _notice(keys: KeyRing, row: Any) -> Notice:
     return Notice(
         id=row.id,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from foundation.clock import HOUR
+from foundation.database import Transaction
+from health_space.notices import operations as notices
+from health_space.notices.rules import Kind
 from mailserver.delivery.api import Door, Envelope, Recipient, Sender
 from tests.support.citizen import DOCTOR, PEER, Town, open_town
-from tests.support.web import Visitor
+from tests.support.web import Answer, Visitor
 
 
 @pytest.fixture
@@ -53,6 +57,41 @@ async def test_a_new_message_is_one_click_from_home(here: Town, jacqueline: Visi
     assert "le 12 novembre 2026 à 9 h 40" in page.words
     assert "Avec Dr Aïssata Diallo , médecin généraliste, Lyon" in page.words
     assert "Non lu" not in (await jacqueline.get("/messagerie")).words
+
+
+def badge(page: Answer, href: str) -> str:
+    node = page.tree.css_first(f'nav.main a[href="{href}"] .badge')
+    return "" if node is None else node.text(deep=False).strip()
+
+
+async def test_opening_a_conversation_reads_its_notifications_and_the_header_knows(
+    here: Town, jacqueline: Visitor
+) -> None:
+    def ring(tx: Transaction, person: str, kind: Kind, cause: bytes) -> None:
+        targets = ["/documents/4"] if kind is Kind.DOCUMENT else []
+        notices.ring(tx, here.space.keys, here.ids[person], kind, targets, cause, here.now)
+
+    await here.mail(here.letter(subject="Autre", sender=PEER, name="Dr Loin"), PEER)
+    await here.mail(here.letter(subject="Un"))
+    await here.mail(here.letter(subject="Re: Un", In_Reply_To="<m2@cabinet.example>"))
+    for number in range(3):
+        await here.db.write(ring, "jacqueline", Kind.MESSAGE, b"%d" % number)
+    await here.db.write(ring, "jacqueline", Kind.DOCUMENT, b"document")
+    await here.db.write(ring, "paul", Kind.MESSAGE, b"paul")
+    before = await jacqueline.get("/messagerie")
+    assert (badge(before, "/messagerie"), badge(before, "/notifications")) == ("2", "4")
+    link = await first_link(jacqueline)
+    opened = await asyncio.gather(*(jacqueline.get(link) for _ in range(3)))  # more than once at the same time
+    assert badge(opened[-1], "/messagerie") == "1"
+    for page in (await jacqueline.get(link), await jacqueline.get("/notifications")):
+        assert (badge(page, "/messagerie"), badge(page, "/notifications")) == ("1", "2")
+    assert await here.db.read(notices.unread, [here.ids["paul"]]) == 1
+
+
+async def test_the_page_that_reads_the_last_message_has_no_number(here: Town, jacqueline: Visitor) -> None:
+    await here.mail(here.letter())
+    page = await jacqueline.get(await first_link(jacqueline))
+    assert (badge(page, "/messagerie"), badge(page, "/notifications")) == ("", "")
 
 
 async def test_an_answer_is_delivered_with_what_it_answers(here: Town, jacqueline: Visitor) -> None:

@@ -33,7 +33,7 @@ from health_space.notices import operations as bell
 from health_space.notices.rules import Kind
 from health_space.profiles import operations as profiles
 from tests.support import files
-from tests.support.web import Visitor, serving
+from tests.support.web import Answer, Visitor, serving
 
 JACQUELINE, SARAH, LOUISE = 1, 2, 3
 NAMES = {JACQUELINE: "Jacqueline Morel", SARAH: "Sarah Lambert", LOUISE: "Louise Lambert"}
@@ -387,6 +387,24 @@ async def test_notifications_are_read_and_lead_on(site: Site, origin: str) -> No
     done = await visitor.follow(await visitor.post("/notifications", {}))
     assert "Toutes les notifications sont marquées comme lues." in done.words
     assert "Non lue" not in done.words
+
+
+def badge(page: Answer, href: str = "/notifications") -> str:
+    node = page.tree.css_first(f'nav.main a[href="{href}"] .badge')
+    return "" if node is None else node.text(deep=False).strip()
+
+
+async def test_opening_a_document_reads_its_own_notification(site: Site, origin: str) -> None:
+    visitor = await site.visitor(origin, JACQUELINE)
+    one = await site.put(JACQUELINE, files.pdf("Un"))
+    other = await site.put(JACQUELINE, files.pdf("Autre"))
+    await ring(site, JACQUELINE, Kind.DOCUMENT, [f"/documents/{one}", f"/documents/{other}"], 1)
+    await ring(site, JACQUELINE, Kind.MESSAGE, [], 2)
+    assert badge(await visitor.get("/documents")) == "3"
+    assert badge(await visitor.get(f"/documents/{one}")) == "2"  # the page itself counts right
+    assert badge(await visitor.get(f"/documents/{one}")) == "2"
+    left = await site.db.read(bell.notices_of, site.keys, [JACQUELINE], 50, 0, True)
+    assert {notice.target for notice in left} == {f"/documents/{other}", ""}
 
 
 async def test_the_neighbours_notifications(site: Site, origin: str) -> None:

@@ -145,6 +145,30 @@ async def test_reading_and_the_neighbour(db: Database, keys: KeyRing) -> None:
     assert await db.read(ops.count, [JACQUELINE, NEIGHBOUR]) == 3
 
 
+async def test_seen_things_take_the_oldest_entries_of_their_kind_and_box(db: Database, keys: KeyRing) -> None:
+    def write(tx: Transaction) -> None:
+        ops.ring(tx, keys, JACQUELINE, Kind.MESSAGE, [], b"1", 30)
+        ops.ring(tx, keys, JACQUELINE, Kind.MESSAGE, [], b"2", 10)
+        ops.ring(tx, keys, JACQUELINE, Kind.MESSAGE, [], b"3", 20)
+        ops.ring(tx, keys, JACQUELINE, Kind.DOCUMENT, ["/documents/4", "/documents/5"], b"4", 5)
+        ops.ring(tx, keys, NEIGHBOUR, Kind.MESSAGE, [], b"5", 1)
+
+    async def still_unread() -> list[int]:
+        return sorted(n.at for n in await db.read(ops.notices_of, keys, [JACQUELINE, NEIGHBOUR], 50, 0, True))
+
+    await db.write(write)
+    assert await db.write(ops.mark_oldest_read, JACQUELINE, Kind.MESSAGE, 0, 99) == 0
+    assert await db.write(ops.mark_oldest_read, JACQUELINE, Kind.MESSAGE, 2, 99) == 2
+    assert await still_unread() == [1, 5, 5, 30]
+    assert await db.write(ops.mark_oldest_read, JACQUELINE, Kind.MESSAGE, 9, 99) == 1
+    assert await still_unread() == [1, 5, 5]
+    [about] = await db.read(ops.unread_about, keys, JACQUELINE, Kind.DOCUMENT, "/documents/5")
+    assert await db.write(ops.mark_read, [JACQUELINE], 99, about) == 1
+    assert await db.read(ops.unread_about, keys, JACQUELINE, Kind.DOCUMENT, "/documents/5") == []
+    assert await db.read(ops.unread_about, keys, NEIGHBOUR, Kind.DOCUMENT, "/documents/4") == []
+    assert await still_unread() == [1, 5]
+
+
 async def test_through_the_real_jobs(db: Database, keys: KeyRing) -> None:
     outbox = Outbox()
     jobs = Jobs(db, keys)

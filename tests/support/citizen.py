@@ -31,6 +31,7 @@ from health_space.accounts.citizens import CitizenSignIn
 from health_space.dossier import operations as dossier
 from health_space.dossier.categories import PRESCRIPTIONS
 from health_space.dossier.readers import Readers
+from health_space.notices import operations as notices
 from health_space.profiles.operations import Kind, add_guardian
 from mailserver.delivery.accept import Delivery
 from mailserver.delivery.api import Door, Envelope, Outcome, Recipient, Sender
@@ -171,7 +172,10 @@ async def town(folder: Path, url: str = "") -> AsyncIterator[Town]:
         db, keys, blobs, store, boxes, exchanges, operator, TRUSTED.__contains__, Jobs(db, keys, clock), audit, clock
     )
     readers, delivery = Readers(workers=1), Delivery(space)
-    badges = {"/messagerie": citizen_inbox.app.unread}
+    badges = {
+        "/messagerie": citizen_inbox.app.unread,
+        "/notifications": lambda conn, box: notices.unread(conn, [box]),
+    }
     templates = {
         "accounts": chrome.TEMPLATES,
         "citizen_inbox": citizen_inbox.app.TEMPLATES,

@@ -14,6 +14,8 @@ from health_space.dossier.categories import LABELS, PRESCRIPTIONS
 from health_space.dossier.formats import Refused
 from health_space.dossier.operations import Document, Dossier, Origin
 from health_space.dossier.pages.access import KINDS, document_of
+from health_space.notices import operations as bell
+from health_space.notices.rules import Kind
 
 PAGES_SHOWN = 4  # images per page: what a telephone can carry
 TEXT_SHOWN = 60_000  # characters: thirty pages of text; the rest is in the file
@@ -34,6 +36,7 @@ async def page(visit: Visit, deps: Deps) -> Response:
     number = min(visit.page_number(), views)
     first = (number - 1) * PAGES_SHOWN + 1
     shown = range(first, min(first + PAGES_SHOWN, document.pages + 1))
+    await _mark_seen(visit, deps, document)
     prescription = document.category == PRESCRIPTIONS and deps.send_prescription
     return visit.render(
         "dossier/show.html",
@@ -52,6 +55,16 @@ async def page(visit: Visit, deps: Deps) -> Response:
         back=Link("/documents", "Tous les documents"),
         banner=BANNERS.get(visit.query("fait"), ""),
     )
+
+
+async def _mark_seen(visit: Visit, deps: Deps, document: Document) -> None:
+    """Seeing the document is seeing what the bell said about it."""
+    path = f"/documents/{document.id}"
+    entries = await deps.db.read(bell.unread_about, deps.keys, visit.box, Kind.DOCUMENT, path)
+    for entry in entries:
+        await deps.db.write(bell.mark_read, [visit.box], visit.now, entry)
+    if entries:
+        await visit.look_around_again()
 
 
 async def _sort_elsewhere(visit: Visit, deps: Deps, dossier: Dossier, document: Document) -> Response:
