@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailserver.mime import Message, header_fields, locate, scan
+from mailserver.mime.fields import FIELD
 from mailserver.mime.scanner import MAX_DEPTH, MAX_PARTS
 
 SLOW = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
@@ -238,3 +239,16 @@ def test_hostile_mail_is_cheap(name: str) -> None:
     assert len(card.parts) <= 2 * MAX_PARTS + 2
     assert max(number.count(".") for number in card.parts) <= MAX_DEPTH + 1
     assert spent < 4  # measured under 1 s each; a quadratic step would take minutes
+
+
+HEADER_PIECES = st.sampled_from(
+    [b"A", b"b", b"From", b":", b" ", b"\t", b"\r", b"\n", b"\r\n", b"x: y\r\n", b"FROM : z\n", b"\xe9"]
+)
+
+
+@SLOW
+@given(st.lists(HEADER_PIECES, max_size=30).map(b"".join), st.booleans())
+def test_fields_are_kept_as_they_came_whatever_the_header(header: bytes, negate: bool) -> None:
+    """Against a slow reference: field by field."""
+    kept = [m[0].rstrip(b"\r") for m in FIELD.finditer(header) if (m[1].lower() in (b"from", b"a")) is not negate]
+    assert header_fields(header, [b"FROM", b"a"], negate) == b"".join(field + b"\r\n" for field in kept) + b"\r\n"
