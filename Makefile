@@ -1,14 +1,16 @@
 # Few verbs; each is what CI calls too. `make run` and `make test` need nothing installed by hand.
 PYTHON ?= python3.11
+PORT_BASE ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: run test install check bench demo-reset clean
 
 run: $(VENV)/runtime.done          ## install if needed, then start the whole product on 127.0.0.1
-	@$(BIN)/mssante demo --data var --port-base 8000 --operators 2
+	@$(BIN)/mssante demo --data var --port-base $(PORT_BASE) --operators 2
 
 demo-reset:                        ## forget the demo's data
+	@[ ! -e var/demo.lock ] || flock -n var/demo.lock true || { echo "The demo is running: stop it first (Ctrl-C)."; exit 1; }
 	rm -rf var
 
 install: $(VENV)/runtime.done      ## virtual environment with hashed, pinned dependencies

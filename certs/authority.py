@@ -93,15 +93,16 @@ class Authority:
         start: int | None = None,
         end: int | None = None,
         kind: KeyKind = KeyKind.EC,
+        also: tuple[x509.GeneralName, ...] = (),
     ) -> Issued:
         """A certificate signed by the intermediate; `start` and `end` (ms) override the profile's duration, to backdate
-        in tests.
+        in tests; `also`: further names of a host.
         """
         key = new_key(kind)
         begins = now - HOUR if start is None else start
         ends = begins + profile.days * DAY if end is None else end
         issuer = self.intermediate
-        made = _sign(profile, subject, key, issuer.certificate.subject, issuer.key, begins, ends)
+        made = _sign(profile, subject, key, issuer.certificate.subject, issuer.key, begins, ends, also)
         return Issued(made, key, (issuer.certificate,))
 
     def revoke(self, certificate: x509.Certificate, now: int) -> None:
@@ -183,6 +184,7 @@ def _sign(
     issuer_key: PrivateKey,
     start: int,
     end: int,
+    also: tuple[x509.GeneralName, ...] = (),
 ) -> x509.Certificate:
     builder = (
         x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
@@ -197,7 +199,7 @@ def _sign(
         builder = builder.add_extension(x509.ExtendedKeyUsage(profile.extended), critical=False)
     if profile.host:
         host = str(subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host), *also]), critical=False)
     return builder.sign(issuer_key, hashes.SHA256())
 
 

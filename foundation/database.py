@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeVar
 
+import structlog
 from sqlalchemy import (
     Connection,
     CursorResult,
@@ -37,6 +38,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from foundation.signals import Signal, Signals
+
+log = structlog.get_logger()
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -177,7 +180,12 @@ class Database:
                     stop = True
                 else:
                     batch.append(work)
-            self._commit(batch)
+            try:
+                self._commit(batch)
+            except (
+                Exception
+            ) as error:  # only a signal can still fail: what was promised is on disk, and this thread must live
+                log.error("signals_failed", error=type(error).__name__)
             if stop:
                 return
 
@@ -197,9 +205,9 @@ class Database:
                 for work in batch:
                     self._commit([work])
                 return
-        self.signals.announce(signals)
         for work, result, failure in done:
             work.settle(result, failure)
+        self.signals.announce(signals)
 
     def _run_together(
         self, batch: list[_Work], apart: bool
@@ -241,8 +249,8 @@ class Database:
             except Exception as again:
                 error = again
                 continue
-            self.signals.announce(signals)
             work.settle(done[0][1])
+            self.signals.announce(signals)
             return
         work.settle(error=error)
 

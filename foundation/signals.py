@@ -118,7 +118,11 @@ class _Datagrams(_Wire):
 
     def send(self, signals: list[Signal]) -> None:
         data = _encode(signals)
-        for name in os.listdir(self._folder):
+        try:
+            names = os.listdir(self._folder)
+        except FileNotFoundError:  # somebody removed it under us: the others will look by themselves
+            return
+        for name in names:
             if name == self._path.name:
                 continue
             path = self._folder / name

@@ -78,8 +78,15 @@ class Delivery:
         space, door = self._space, envelope.sender.door
         # The inward doors write it as the message streams in: a large one is not stored twice for it.
         private = b"" if door is Door.WEB or door in INWARD_DOORS else headers.return_path(envelope.reverse_path)
-        number = "" if door in INWARD_DOORS else space.product_number
-        return letter.read(space.keys, space.blobs, content, private, number, self._versions(envelope))
+
+        def lacking(octets: bytes) -> bytes:
+            """A peer's message stays as it is; our own users' is completed."""
+            if door in INWARD_DOORS:
+                return b""
+            message_id = f"{content.ref.name}@{space.operator.host}"
+            return headers.completed(octets, space.product_number, message_id, space.clock())
+
+        return letter.read(space.keys, space.blobs, content, private, lacking, self._versions(envelope))
 
     def _versions(self, envelope: Envelope) -> set[Version]:
         """Which copies the recipients may need; known from the domains alone."""

@@ -1,14 +1,16 @@
 """The few header fields that delivery adds or rewrites, on octets. Nothing else of a message is ever changed.
 
-Return-Path at final delivery (RFC 5321 4.4), X-MSS-NIL on what our users send (docs/rules.md section 6), and the subject without
-its `[FIN]` (section 4). The subject is rewritten in the stored message, with the original kept beside it, rather than in the card
-alone: a mail client that reads BODY[HEADER], a search and the citizen's page must all show the same one.
+Return-Path at final delivery (RFC 5321 4.4), what our own users' messages lack (X-MSS-NIL, docs/rules.md section 6), and the
+subject without its `[FIN]` (section 4). The subject is rewritten in the stored message, with the original kept beside it, rather
+than in the card alone: a client that reads BODY[HEADER], a search and the citizen's page must all show the same one.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from email.header import Header
+from email.utils import format_datetime
 
 NIL = "X-MSS-NIL"
 ORIGINAL_SUBJECT = "X-MSS-Original-Subject"
@@ -22,11 +24,22 @@ def return_path(reverse_path: str) -> bytes:
     return b"Return-Path: <%s>\r\n" % reverse_path.encode()
 
 
-def product_number(content: bytes, number: str) -> bytes:
-    """The X-MSS-NIL line to put in front; empty when there is no number or the program has set its own."""
-    if not number or re.search(rb"^x-mss-nil[ \t]*:", _header(content), re.IGNORECASE | re.MULTILINE):
-        return b""
-    return f"{NIL}: {number}\r\n".encode("ascii")
+def completed(content: bytes, number: str, message_id: str, now: int) -> bytes:
+    """What a message of our own users lacks, as lines to put in front: X-MSS-NIL (when there is a `number`), Message-ID and Date,
+    without which answers lose their thread (RFC 6409 8.2, 8.3). A program's own fields are left alone; `now` in milliseconds.
+    """
+    header = _header(content)
+    ours = {
+        NIL: number,
+        "Message-ID": f"<{message_id}>",
+        "Date": format_datetime(datetime.fromtimestamp(now / 1000, UTC)),
+    }
+    lines = [f"{name}: {value}\r\n" for name, value in ours.items() if value and not _has(header, name)]
+    return "".join(lines).encode("ascii")
+
+
+def _has(header: bytes, name: str) -> bool:
+    return re.search(rb"^%s[ \t]*:" % name.encode(), header, re.IGNORECASE | re.MULTILINE) is not None
 
 
 def with_subject(content: bytes, subject: str) -> bytes:

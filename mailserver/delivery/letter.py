@@ -6,7 +6,7 @@ operator has two (Return-Path belongs to the first only), a `[FIN]` with content
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
 
@@ -59,14 +59,19 @@ class Letter:
 
 
 def read(
-    keys: KeyRing, blobs: Blobs, content: PreparedBlob, private: bytes, number: str, wanted: Collection[Version]
+    keys: KeyRing,
+    blobs: Blobs,
+    content: PreparedBlob,
+    private: bytes,
+    lacking: Callable[[bytes], bytes],
+    wanted: Collection[Version],
 ) -> Letter:
-    """`private`: header lines put in front for our mailboxes only; `number`: X-MSS-NIL, "" when it is not ours to set.
+    """`private`: header lines put in front for our mailboxes only; `lacking(octets)`: those put in front for everybody.
 
     Never refuses: any octets are a letter. Blocks when large: call it in a thread then.
     """
     plain = content.plaintext()
-    relayed = headers.product_number(plain, number) + plain
+    relayed = lacking(plain) + plain
     ours = private + relayed
     message = scan(ours)
     closing = _closing(message)

@@ -5,6 +5,7 @@ Everything lies below one folder: `pki/`, one folder per operator, `codes/`, `de
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -37,12 +38,23 @@ def show(data: Path, port_base: int, count: int, workers: int, bench: bool) -> i
         operator: Ports(port_base + 100 * number, operator.citizen_domain is not None, bench)
         for number, operator in enumerate(operators)
     }
-    busy = [door for each in ports.values() for door in each.doors().values() if not is_free(door)]
-    if busy:
-        print(f"In use: {', '.join(busy)}. Is a demo running already? Else try --port-base.", file=sys.stderr)
-        return start.FAILED
     os.umask(0o077)
     data.mkdir(parents=True, exist_ok=True)
+    lock = os.open(data / "demo.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held until this process ends
+    except BlockingIOError:
+        print(f"A demo that uses {data} is running: stop it first (Ctrl-C).", file=sys.stderr)
+        return start.FAILED
+    busy = [door for each in ports.values() for door in each.doors().values() if not is_free(door)]
+    if busy:
+        print(
+            f"These ports are in use: {', '.join(busy)}.\n"
+            f"Stop what holds them, or take others: make run PORT_BASE={port_base + 1000}",
+            file=sys.stderr,
+        )
+        return start.FAILED
+    _clear_codes(data)
     passwords = _passwords(data)
     _build(data, operators, ports, passwords, bench)
     listener = Listener()
@@ -64,6 +76,14 @@ def show(data: Path, port_base: int, count: int, workers: int, bench: bool) -> i
 
 
 # -------------------------------------------------------------------- the world
+def _clear_codes(data: Path) -> None:
+    """The folder of one-time codes is there from the start, and empty: an old code is worth nothing."""
+    folder = data / "codes"
+    folder.mkdir(exist_ok=True)
+    for path in folder.glob("*.txt"):
+        path.unlink()
+
+
 def _passwords(data: Path) -> dict[str, str]:
     """login -> password; those of an earlier start are kept."""
     path = data / "passwords.json"

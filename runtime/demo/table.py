@@ -51,8 +51,8 @@ def _to_try(facts: dict[str, Any], data: Path) -> list[str]:
         f" --auth-password {doctor['password']} --from {doctor['address']} --to {citizen['address']}"
         " --header 'Subject: Votre bilan' --body 'Bonjour, tout va bien.'",
         f"  2. she reads it and answers:        http://{first['web']}/  sign in as {citizen['login']} / {citizen['password']};"
-        f" one-time codes appear in {citizen['codes'] or data}",
-        f"  3. the doctor sees the answer:      curl --cacert {first['ca']} --ssl-reqd"
-        f" --connect-to ::{first['imap']} 'imap://mail.alpha.example/INBOX' -X 'FETCH 1:* (ENVELOPE)'"
+        f" after that her one-time code appears in {citizen['codes'] or data}",
+        f"  3. the doctor sees the answer:      curl -s --cacert {first['ca']} --ssl-reqd"
+        f" --connect-to ::{first['imap']} 'imap://mail.alpha.example/INBOX;MAILINDEX=*'"
         f" -u {doctor['login']}:{doctor['password']}",
     ]

@@ -107,6 +107,7 @@ def mail(
         f"To: <{to}>",
         f"Subject: {subject}",
         f"Message-ID: <{ident}@x.example>",
+        "Date: Thu, 12 Nov 2026 09:40:00 +0100",
         *more,
     ]
     return "\r\n".join([*lines, "Content-Type: text/plain; charset=utf-8", "", text, ""]).encode()

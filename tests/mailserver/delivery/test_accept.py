@@ -32,6 +32,16 @@ async def blob_count(world: World) -> int:
     )
 
 
+async def test_a_program_that_names_no_message_gets_a_name_so_that_answers_find_their_thread(world: World) -> None:
+    bare = mail(DOCTOR, CITIZEN).replace(
+        b"Message-ID: <m1@x.example>\r\nDate: Thu, 12 Nov 2026 09:40:00 +0100\r\n", b""
+    )
+    await world.send(DOCTOR, CITIZEN, bare)
+    received = (await world.last(CITIZEN)).partition(b"\r\n\r\n")[0]
+    assert received.count(b"Message-ID: <") == 1
+    assert received.count(b"Date: ") == 1
+
+
 async def test_a_peers_mail_reaches_a_colleague(world: World) -> None:
     outcome = await world.send(PEER, DOCTOR, mail(PEER, DOCTOR, text="Résultats"))
     assert fates(outcome) == [("delivered", None)]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.delivery.headers import ORIGINAL_SUBJECT, product_number, return_path, with_subject
+from mailserver.delivery.headers import ORIGINAL_SUBJECT, completed, return_path, with_subject
 
 
 @pytest.mark.parametrize("address", ["", "a@b.example", "é@b.example"])
@@ -16,19 +16,26 @@ def test_return_path(address: str) -> None:
     assert return_path(address) == f"Return-Path: <{address}>\r\n".encode()
 
 
+NUMBER, NAME, DATE = (
+    b"X-MSS-NIL: 42\r\n",
+    b"Message-ID: <n@h.example>\r\n",
+    b"Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n",
+)
+
+
 @pytest.mark.parametrize(
     ("content", "added"),
     [
-        (b"Subject: a\r\n\r\nb", b"X-MSS-NIL: 42\r\n"),
-        (b"Subject: a\r\nx-mss-nil: 7\r\n\r\nb", b""),
-        (b"X-MSS-NIL : 7\n\nb", b""),
-        (b"Subject: a\r\n\r\nX-MSS-NIL: 7\r\n", b"X-MSS-NIL: 42\r\n"),
-        (b"", b"X-MSS-NIL: 42\r\n"),
+        (b"Subject: a\r\n\r\nb", NUMBER + NAME + DATE),
+        (b"Date: x\r\nmessage-id: <a@b>\r\nx-mss-nil: 7\r\n\r\nb", b""),
+        (b"X-MSS-NIL : 7\nDate:\n\nb", NAME),
+        (b"Subject: a\r\n\r\nX-MSS-NIL: 7\r\nDate: x\r\n", NUMBER + NAME + DATE),
+        (b"", NUMBER + NAME + DATE),
     ],
 )
-def test_product_number_unless_set(content: bytes, added: bytes) -> None:
-    assert product_number(content, "42") == added
-    assert product_number(content, "") == b""
+def test_what_our_users_messages_lack_is_added_once(content: bytes, added: bytes) -> None:
+    assert completed(content, "42", "n@h.example", 0) == added
+    assert completed(content, "", "n@h.example", 0) == added.replace(NUMBER, b"")
 
 
 def test_only_the_first_subject_of_the_header_is_rewritten() -> None:
