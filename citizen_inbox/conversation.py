@@ -69,6 +69,11 @@ class View:
     unseen: dict[int, list[int]]  # folder -> UIDs to mark as read
 
     @property
+    def closed(self) -> bool:
+        """As the list says it; a message without reply is no closed conversation."""
+        return contacts.is_closed(self.exchange)
+
+    @property
     def answered(self) -> Shown | None:
         """The newest message that a reply would answer."""
         received = [one for one in self.shown if not one.place.mine and not one.place.no_reply]

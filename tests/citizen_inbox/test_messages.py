@@ -156,7 +156,9 @@ async def test_a_closed_conversation_says_who_when_and_what_next(here: Town, jac
     assert "Ce professionnel peut vous réécrire à tout moment" in page.words
     assert "04 00 00 00 01" in page.words
     assert page.tree.css_first("textarea") is None
-    assert "Close" in (await jacqueline.get("/messagerie")).words
+    for where in (page, await jacqueline.get("/messagerie")):
+        tags = [node.text() for node in where.tree.css(".tag:not(.new)")]
+        assert tags == ["Conversation close"]
 
 
 async def test_closed_while_writing_keeps_the_text(here: Town, jacqueline: Visitor) -> None:
