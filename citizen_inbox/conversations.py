@@ -175,16 +175,26 @@ def contents(conn: Connection, key: Key, blobs: Blobs, places: Sequence[Place]) 
     return [content(conn, key, blobs, place.folder, place.uid, 0, None) or b"" for place in places]
 
 
-def delivered(conn: Connection, place: Place) -> tuple[bool, bool]:
-    """Of a message of mine: (lies in another mailbox here, was opened there). Local recipients share the blob."""
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Of a message of mine in another mailbox here: when it came (ms; None: it is not there), whether it was opened."""
+
+    at: int | None = None
+    opened: bool = False
+
+
+def arrival(conn: Connection, place: Place) -> Arrival:
+    """Local recipients share the blob."""
     own = select(folders.c.box_id).where(folders.c.id == place.folder).scalar_subquery()
     query = (
-        select(messages.c.flags)
+        select(messages.c.flags, messages.c.internal_date)
         .join(folders, folders.c.id == messages.c.folder_id)
         .where(messages.c.blob_id == place.blob, folders.c.box_id != own)
     )
-    flags = conn.execute(query).scalars().all()
-    return bool(flags), any(flag & Flag.SEEN for flag in flags)
+    rows = conn.execute(query).all()
+    if not rows:
+        return Arrival()
+    return Arrival(min(row.internal_date for row in rows) * 1000, any(row.flags & Flag.SEEN for row in rows))
 
 
 def has_attachment(card: Card) -> bool:

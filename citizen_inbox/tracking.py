@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from citizen_inbox import conversations
+from citizen_inbox.conversations import Arrival
 from citizen_inbox.deps import Deps
 from citizen_inbox.tables import sent_prescriptions
 from foundation.database import Transaction
@@ -89,14 +90,20 @@ def progress(conn: Connection, box: int, tracked: Tracked) -> Progress:
     if tracked.thread is not None:
         places = conversations.thread(conn, conversations.folders_of(conn, box), tracked.thread)
     sent = next((p for p in places if p.mine and p.at >= tracked.sent_at // 1000 * 1000), None)
-    delivered, opened = conversations.delivered(conn, sent) if sent else (False, False)
-    answered = any(not place.mine and place.at >= tracked.sent_at // 1000 * 1000 for place in places)
-    steps = [("Envoyée", "le" + french.NBSP + french.date_and_hour(tracked.sent_at), True)]
+    arrived = conversations.arrival(conn, sent) if sent else Arrival()
+    answers = [p for p in places if not p.mine and p.at >= tracked.sent_at // 1000 * 1000]
+    answered_at = answers[0].at if answers else None
+    steps = [("Envoyée", _when(tracked.sent_at), True)]
     if tracked.relayed:
         steps.append(("Transmise au service de messagerie de la pharmacie", "", True))
     else:
-        steps += [("Remise à la pharmacie", "", delivered), ("Ouverte par l’équipe", "", opened)]
-    return Progress([*steps, ("Réponse de la pharmacie", "", answered)], answered)
+        steps.append(("Remise à la pharmacie", _when(arrived.at), arrived.at is not None))
+        steps.append(("Ouverte par l’équipe", "", arrived.opened))  # IMAP keeps no time of reading
+    return Progress([*steps, ("Réponse de la pharmacie", _when(answered_at), bool(answers))], bool(answers))
+
+
+def _when(at: int | None) -> str:
+    return "" if at is None else "le" + french.NBSP + french.date_and_hour(at)
 
 
 def _opened(conn: Connection, deps: Deps, box: int, row: Any) -> Tracked:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
 
+from foundation.clock import HOUR
 from mailserver.store.api import Flag, FlagOp, Flags
 from tests.support.citizen import OTHER_PHARMACY, PHARMACY, Town, open_town
 from tests.support.web import Answer, Visitor
@@ -63,6 +65,36 @@ async def test_four_pages_from_choice_to_tracking(place: tuple[Town, Visitor, st
     again = await visitor.get(sent.location)
     assert "Ouverte par l'équipe" in [n.text(strip=True).replace("’", "'") for n in again.tree.css(".done .step")]
     assert "Ordonnance du 3 novembre" in (await visitor.get("/accueil")).words
+
+
+async def test_the_pharmacy_s_answer_is_one_click_from_the_tracking_page(place: tuple[Town, Visitor, str]) -> None:
+    here, visitor, _ = place
+    way = (await send(visitor, await here.prescription(), PHARMACY)).location.partition("?")[0]
+    before = await visitor.get(way)
+    assert "La pharmacie vous répondra dans la messagerie." in before.words
+    assert "La pharmacie vous a répondu." not in before.words
+    assert when(before) == [
+        "le 12 novembre 2026 à 9 h 40",
+        "le 12 novembre 2026 à 9 h 40",
+        "(pas encore)",
+        "(pas encore)",
+    ]
+    here.now += HOUR
+    asked = message_from_bytes(await here.newest(PHARMACY))
+    await here.mail(
+        here.letter(sender=PHARMACY, text="Elle est prête.", In_Reply_To=asked["Message-ID"]), sender=PHARMACY
+    )
+    page = await (await here.visitor(visitor.origin)).get(way)
+    assert "La pharmacie vous a répondu. Lire sa réponse" in page.words
+    assert "vous répondra" not in page.words
+    assert when(page)[3] == "le 12 novembre 2026 à 10 h 40"
+    [link] = page.tree.css("main a[href^='/messagerie/']")
+    assert "Elle est prête." in (await (await here.visitor(visitor.origin)).get(link.attributes["href"] or "")).words
+
+
+def when(page: Answer) -> list[str]:
+    """What stands beside each state."""
+    return [node.text().replace("\u00a0", " ") for node in page.tree.css(".steps .muted")]
 
 
 async def test_a_second_pharmacy_is_warned_about(place: tuple[Town, Visitor, str]) -> None:
