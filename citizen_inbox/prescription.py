@@ -17,13 +17,20 @@ from foundation.web import errors, french
 from foundation.web.forms import Fault, Upload
 from foundation.web.kit import Link, Visit
 from health_space.dossier import operations as dossier
+from health_space.dossier.categories import PRESCRIPTIONS
 from health_space.dossier.operations import Document
+from health_space.dossier.pages.add import TO_SEND
 from mailserver.delivery.api import Verdict
 from mssante import directory
 from mssante.address import parse_address
 from mssante.identity import Invalid
 
 PATH = "/ordonnance"
+ADD = f"/documents/ajouter?categorie={PRESCRIPTIONS}&suite={TO_SEND}"  # comes back at page 2
+BANNERS = {
+    "ajoute": "L’ordonnance est ajoutée à vos documents.",
+    "deja": "Cette ordonnance était déjà dans vos documents.",
+}
 TEXT = "Bonjour,\n\nVoici mon ordonnance. Je viendrai chercher les médicaments avec l'original.\n\nMerci."
 _ENDINGS = {
     "application/pdf": ".pdf",
@@ -45,7 +52,7 @@ async def choose_document(visit: Visit, deps: Deps) -> Response:
         faults = [Fault("document", french.typeset("Choisissez l'ordonnance à envoyer."))]
     choices = [(one.id, one.title, _about(one)) for one in found]
     return visit.render(
-        "citizen_inbox/prescription/document.html", "Quelle ordonnance ?", choices=choices, errors=faults
+        "citizen_inbox/prescription/document.html", "Quelle ordonnance ?", choices=choices, add=ADD, errors=faults
     )
 
 
@@ -72,6 +79,7 @@ async def choose_pharmacy(visit: Visit, deps: Deps) -> Response:
         words=words,
         document=document,
         back=Link(PATH, "Choisir une autre ordonnance"),
+        banner=BANNERS.get(visit.query("fait"), ""),
         errors=faults,
     )
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from email import message_from_bytes
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from foundation.clock import HOUR
 from mailserver.store.api import Flag, FlagOp, Flags
+from tests.support import files
 from tests.support.citizen import OTHER_PHARMACY, PHARMACY, Town, open_town
 from tests.support.web import Answer, Visitor
 
@@ -34,7 +37,53 @@ async def send(visitor: Visitor, document: int, pharmacy: str, words: str = "Lyo
 async def test_no_prescription_says_what_to_do(place: tuple[Town, Visitor, str]) -> None:
     page = await place[1].get("/ordonnance")
     assert "Aucune ordonnance dans vos documents." in page.words
-    assert page.tree.css_first('a[href="/documents/ajouter"]') is not None
+    assert adding(page)
+
+
+def adding(page: Answer) -> str:
+    """Where « Ajouter une ordonnance » leads."""
+    [link] = [node for node in page.tree.css("main a") if node.text() == "Ajouter une ordonnance"]
+    return link.attributes["href"] or ""
+
+
+async def add(visitor: Visitor, form: Answer, content: bytes, **changes: str) -> Answer:
+    """Fills the form as the page gives it."""
+    inputs = [*form.tree.css("main input[type=hidden]"), *form.tree.css("main input[type=radio][checked]")]
+    given = {node.attributes["name"] or "": node.attributes["value"] or "" for node in inputs}
+    values = {"nom": "", "date": "2026-11-03", **given, **changes}
+    file = ("fichier", "photo.pdf", "application/pdf", content)
+    return await visitor.upload("/documents/ajouter", values, [file], token=given["_csrf"])
+
+
+async def test_a_prescription_added_on_the_way_goes_on_to_the_pharmacy(place: tuple[Town, Visitor, str]) -> None:
+    _, visitor, _ = place
+    form = await visitor.get(adding(await visitor.get("/ordonnance")))
+    refused = await add(visitor, form, b"")
+    assert refused.status == 422
+    added = await add(visitor, refused, files.pdf("Amoxicilline"))  # what was chosen outlives the error
+    assert re.fullmatch(r"/ordonnance/\d+/pharmacie\?fait=ajoute", added.location), added.location
+    page = await visitor.follow(added)
+    assert "L'ordonnance est ajoutée à vos documents." in page.words
+    assert "Étape 2 sur 3, pour « photo »" in page.words
+    again = await visitor.follow(await add(visitor, form, files.pdf("Amoxicilline")))
+    assert "Cette ordonnance était déjà dans vos documents." in again.words
+
+
+async def test_only_a_prescription_that_may_be_sent_goes_on(place: tuple[Town, Visitor, str]) -> None:
+    _, visitor, _ = place
+    form = await visitor.get(adding(await visitor.get("/ordonnance")))
+    other = await add(visitor, form, files.pdf("Analyse"), categorie="BIOLOGIE")
+    assert re.fullmatch(r"/documents/\d+\?fait=ajoute", other.location), other.location
+    same = await add(visitor, form, files.pdf("Analyse"))  # the file is there already, among the results
+    assert same.location == other.location.replace("ajoute", "deja")
+
+
+@pytest.mark.parametrize("suite", ["https://mechant.example/", "//mechant.example", "/deconnexion", "ordonnance/", ""])
+async def test_what_comes_after_adding_is_a_name_of_ours(place: tuple[Town, Visitor, str], suite: str) -> None:
+    _, visitor, _ = place
+    form = await visitor.get(f"/documents/ajouter?categorie=ORD_SOIN&suite={quote(suite)}")
+    added = await add(visitor, form, files.pdf("Amoxicilline"), suite=suite)
+    assert re.fullmatch(r"/documents/\d+\?fait=ajoute", added.location), added.location
 
 
 async def test_four_pages_from_choice_to_tracking(place: tuple[Town, Visitor, str]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 
+from sqlalchemy import Connection
 from starlette.responses import Response
 
 from foundation.audit import Audit
@@ -28,6 +29,7 @@ from health_space.dossier.reasons import TOO_LARGE, sentence
 MAX_BODY = MAX_BYTES + 1_000_000  # the other fields, and files just over the limit whose exact size we can then tell
 MAX_TITLE = 100
 EARLIEST = date(1900, 1, 1)
+TO_SEND = "ordonnance"  # `suite`: a name, never an address; whoever came to send a prescription goes on from there
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Typed:
     nom: str = ""
     date: str = ""
     categorie: str = ""
+    suite: str = ""
 
 
 async def page(visit: Visit, deps: Deps) -> Response:
@@ -44,7 +47,8 @@ async def page(visit: Visit, deps: Deps) -> Response:
         return await _receive(visit, deps)
     kept = await visit.kept_form()
     today = french.moment(visit.now).date().isoformat()
-    typed = Typed(kept.get("nom", ""), kept.get("date", today), kept.get("categorie", visit.query("categorie")))
+    category, then = (kept.get(name, visit.query(name)) for name in ("categorie", "suite"))
+    typed = Typed(kept.get("nom", ""), kept.get("date", today), category, then)
     return _form(visit, typed, [])
 
 
@@ -61,7 +65,7 @@ def _form(visit: Visit, typed: Typed, faults: list[Fault]) -> Response:
 
 async def _receive(visit: Visit, deps: Deps) -> Response:
     form = visit.form
-    typed = Typed(form.get("nom")[: 2 * MAX_TITLE], form.get("date"), form.get("categorie"))
+    typed = Typed(form.get("nom")[: 2 * MAX_TITLE], form.get("date"), form.get("categorie"), form.get("suite"))
     if form.too_large:  # nothing of the file was kept: only its size can be said
         return _form(visit, typed, [Fault("fichier", sentence(TOO_LARGE.name, form.too_large, MAX_BYTES))])
     today = french.moment(visit.now).date()
@@ -103,7 +107,17 @@ async def _add(visit: Visit, deps: Deps, upload: Upload, accepted: Accepted, typ
     )
     if filed.folded:
         prepared.discard()
-    return visit.redirect(f"/documents/{filed.document_id}", "deja" if filed.folded else "ajoute")
+    done = "deja" if filed.folded else "ajoute"
+    then = deps.send_prescription if typed.suite == TO_SEND else ""
+    # asked of the dossier: the same file may have been there under another category
+    if then and await deps.db.read(_is_prescription, deps.keys, visit.box, filed.document_id):
+        return visit.redirect(then.format(document=filed.document_id), done)
+    return visit.redirect(f"/documents/{filed.document_id}", done)
+
+
+def _is_prescription(conn: Connection, keys: KeyRing, box_id: int, document_id: int) -> bool:
+    dossier = ops.dossier_of(conn, keys, box_id)
+    return dossier is not None and any(one.id == document_id for one in ops.prescriptions(conn, dossier))
 
 
 def _file(
