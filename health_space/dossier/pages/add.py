@@ -110,7 +110,7 @@ async def _add(visit: Visit, deps: Deps, upload: Upload, accepted: Accepted, typ
     done = "deja" if filed.folded else "ajoute"
     then = deps.send_prescription if typed.suite == TO_SEND else ""
     # asked of the dossier: the same file may have been there under another category
-    if then and await deps.db.read(_is_prescription, deps.keys, visit.box, filed.document_id):
+    if then != "" and await deps.db.read(_is_prescription, deps.keys, visit.box, filed.document_id):
         return visit.redirect(then.format(document=filed.document_id), done)
     return visit.redirect(f"/documents/{filed.document_id}", done)
 
