@@ -66,31 +66,48 @@ def _mailbox(address: str) -> Address | str:
 
 
 # ---------------------------------------------------------------- closing an exchange
+# The words are those of the citizen's page (« conversation »); `{who}` is one person or several.
 _CLOSED = {
     "command": (
-        "Votre message vide « [FIN] » a bien été compris : il a clos l’échange et n’a pas été remis.",
-        "Your empty “[FIN]” message was understood: it closed the exchange and was not delivered.",
+        "Votre message vide « [FIN] » a bien été compris : toutes vos conversations avec {who} sont closes. Le message"
+        " lui-même n’a pas été remis.",
+        "Your empty “[FIN]” message was understood: all your conversations with {who} are closed. The message itself was"
+        " not delivered.",
     ),
     "subject": (
-        "Votre message a été remis en entier, sans la mention [FIN], puis l’échange a été clos.",
-        "Your message was delivered whole, without the mark [FIN], and then the exchange was closed.",
+        "Votre message a été remis en entier, sans la mention [FIN], puis toutes vos conversations avec {who} ont été"
+        " closes.",
+        "Your message was delivered whole, without the mark [FIN], and then all your conversations with {who} were"
+        " closed.",
     ),
     "near_miss": (
-        "Votre message a été remis. L’échange reste ouvert : la mention de son objet ressemble à [FIN] mais n’est pas"
-        " écrite exactement ainsi, en majuscules et entre crochets.",
-        "Your message was delivered. The exchange stays open: its subject holds something like [FIN], but not exactly"
-        " so, in capitals and between square brackets.",
+        "Votre message a été remis. Vos conversations avec {who} restent ouvertes : la mention de son objet ressemble à"
+        " [FIN] mais n’est pas écrite exactement ainsi.\n\nPour clore, mettez ceci dans l’objet, en majuscules et entre"
+        " crochets, sans espace :\n\n    [FIN]",
+        "Your message was delivered. Your conversations with {who} stay open: its subject holds something like [FIN], but"
+        " not exactly so.\n\nTo close, put this in the subject, in capitals and between square brackets, without spaces:"
+        "\n\n    [FIN]",
     ),
 }
-_AFTER_FR = "Cette personne ne peut plus vous répondre. Il vous suffit de lui écrire de nouveau pour rouvrir l’échange."
-_AFTER_EN = "This person can no longer answer you. Just write again to reopen the exchange."
-_NEXT_FR = (
+_AFTER = {  # by "is it several persons"
+    False: (
+        "Cette personne ne peut plus vous répondre. Il vous suffit de lui écrire de nouveau pour rouvrir vos"
+        " conversations.",
+        "This person can no longer answer you. Just write again to reopen your conversations.",
+    ),
+    True: (
+        "Ces personnes ne peuvent plus vous répondre. Il vous suffit de leur écrire de nouveau pour rouvrir vos"
+        " conversations.",
+        "These persons can no longer answer you. Just write again to reopen your conversations.",
+    ),
+}
+_WHO = {False: ("cette personne", "this person"), True: ("ces personnes", "these persons")}
+_NEXT = (
     "La prochaine fois, le plus sûr est d’ajouter à votre dernier message l’en-tête « X-MSS-MES: FIN » (votre logiciel le"
-    " propose parfois sous le nom « clore l’échange » ou « ne pas répondre »)\u00a0: il est remis, puis l’échange est clos."
-)
-_NEXT_EN = (
-    "Next time, the surest way is the header “X-MSS-MES: FIN” on your last message: it is delivered, then the exchange"
-    " is closed."
+    " propose parfois sous le nom « clore l’échange » ou « ne pas répondre ») : il est remis, puis les conversations sont"
+    " closes.",
+    "Next time, the surest way is the header “X-MSS-MES: FIN” on your last message: it is delivered, then the"
+    " conversations are closed.",
 )
 
 
@@ -98,22 +115,20 @@ def confirmation(
     office: Office, to: str, what: str, citizens: Sequence[str], subject: str, *, token: str, now: int
 ) -> bytes:
     """Tells a professional what became of a `[FIN]`; `what` is "command", "subject" or "near_miss" (the `confirm` job's)."""
-    french, english = _CLOSED[what]
-    after_fr, after_en = ("", "") if what == "near_miss" else (_AFTER_FR, _AFTER_EN)
-    named = f" (objet\u00a0: «\u00a0{subject}\u00a0»)" if subject.strip() else ""
-    people = "\n".join(f"- {address}" for address in citizens)
-    text = paragraphs(
-        "Bonjour,",
-        french,
-        f"{'Échanges concernés' if len(citizens) > 1 else 'Échange concerné'}{named}\u00a0:\n{people}",
-        after_fr,
-        _NEXT_FR,
-        RULER,
-        english,
-        after_en,
-        _NEXT_EN,
+    several, near_miss = len(citizens) > 1, what == "near_miss"
+    french, english = (
+        (
+            _CLOSED[what][language].format(who=_WHO[several][language]),
+            "" if near_miss else _AFTER[several][language],
+            "" if what == "command" else _NEXT[language],  # it did what was wanted: nothing to do better
+        )
+        for language in (0, 1)
     )
-    title = "Échange resté ouvert" if what == "near_miss" else "Échange clos"
+    named = f" (objet : « {subject} »)" if subject.strip() else ""
+    people = "\n".join(f"- {address}" for address in citizens)
+    concerned = f"{'Personnes concernées' if several else 'Personne concernée'}{named} :\n{people}"
+    text = paragraphs("Bonjour,", french[0], concerned, *french[1:], RULER, *english)
+    title = "Conversations restées ouvertes" if near_miss else "Conversations closes"
     return notice(office, to, title, text, token=token, now=now).as_bytes()
 
 

@@ -15,7 +15,7 @@ from tests.support.browser_session import Page, WebSession
 from tests.support.demo import Demo, compose, uids_of, wait_until
 from tests.support.peer import Peer, certificate_of
 
-CLOSED, LEFT_OPEN = "Échange clos", "Échange resté ouvert"
+CLOSED, LEFT_OPEN = "Conversations closes", "Conversations restées ouvertes"
 QUOTE = "Le 12 novembre 2026 à 09:40, Jacqueline a écrit :\n> Bonjour docteur\n> Merci"
 ORIGINAL = (
     "-----Message d'origine-----\nDe : Jacqueline Morel\nEnvoyé : lundi 3 mai 2026 09:40\nObjet : Bonjour\n\nBonjour"
@@ -172,6 +172,9 @@ def test_row(demo: Demo, jacqueline: WebSession, name: str) -> None:
         text = notice.get_content()
         assert patient in text
         assert ("n’a pas été remis" in text) is (case.shown is None)
+        assert ("X-MSS-MES" in text) is (case.shown is not None)
+        closed = "toutes vos conversations avec cette personne" in text.replace("\n", " ")
+        assert closed is case.closed
         assert notice["Return-Path"] == "<>"
 
 

@@ -138,27 +138,63 @@ def test_any_original_can_be_reported(original: bytes) -> None:
     assert scan(content).message_id == "<t@mx.cabinet.example>"
 
 
+NEAR_MISS_FR = (
+    "Pour clore, mettez ceci dans l’objet, en majuscules et entre crochets, sans espace\u00a0:\n\n    [FIN]\n"
+)
+NEAR_MISS_EN = "in capitals and between square brackets, without spaces:\n\n    [FIN]\n"
+
+
 @pytest.mark.parametrize(
-    ("what", "title", "french", "closed"),
+    ("what", "title", "french", "english", "closed", "advice"),
     [
-        ("command", "Échange clos", "a clos l’échange et n’a pas été remis", True),
-        ("subject", "Échange clos", "remis en entier, sans la mention [FIN], puis l’échange a été clos", True),
-        ("near_miss", "Échange resté ouvert", "L’échange reste ouvert\u00a0:", False),
+        (
+            "command",
+            "Conversations closes",
+            "toutes vos conversations avec cette personne sont closes. Le message lui-même n’a pas été remis.",
+            "all your conversations with this person are closed. The message itself was not delivered.",
+            True,
+            False,
+        ),
+        (
+            "subject",
+            "Conversations closes",
+            "remis en entier, sans la mention [FIN], puis toutes vos conversations avec cette personne ont été closes.",
+            "delivered whole, without the mark [FIN], and then all your conversations with this person were closed.",
+            True,
+            True,
+        ),
+        ("near_miss", "Conversations restées ouvertes", NEAR_MISS_FR, NEAR_MISS_EN, False, True),
     ],
 )
-def test_confirmations(what: str, title: str, french: str, closed: bool) -> None:
-    citizens = ["194@patient.example", "195@patient.example"]
-    message = read(confirmation(OFFICE, SENDER, what, citizens, "Résultat", token="confirm-1", now=NOW))
-    text = body(message)
+def test_confirmations(what: str, title: str, french: str, english: str, closed: bool, advice: bool) -> None:
+    message = read(confirmation(OFFICE, SENDER, what, ["194@patient.example"], "Résultat", token="confirm-1", now=NOW))
+    first, second = body(message).split("-" * 60)
     assert message["Subject"] == title
-    assert french in text
-    assert " :" not in text
-    assert "«\u00a0X-MSS-MES: FIN\u00a0»" in text
+    assert french in first
+    assert english in second
+    assert " :" not in first
+    assert "échange" not in first.replace("«\u00a0clore l’échange\u00a0»", "")  # the page says « conversation »
+    assert "exchange" not in second
+    assert ("«\u00a0X-MSS-MES: FIN\u00a0»" in first) is advice
+    assert ("“X-MSS-MES: FIN”" in second) is advice
+    assert "Personne concernée (objet\u00a0: «\u00a0Résultat\u00a0»)\u00a0:\n- 194@patient.example\n" in first
+    assert ("Cette personne ne peut plus vous répondre." in first) is closed
+    assert ("This person can no longer answer you." in second) is closed
+
+
+@pytest.mark.parametrize("what", ["command", "subject", "near_miss"])
+def test_a_confirmation_about_several_persons(what: str) -> None:
+    citizens = ["194@patient.example", "195@patient.example"]
+    first, second = body(
+        read(confirmation(OFFICE, SENDER, what, citizens, "{0} {who}", token="confirm-1", now=NOW))
+    ).split("-" * 60)
     assert (
-        "Échanges concernés (objet\u00a0: «\u00a0Résultat\u00a0»)\u00a0:\n- 194@patient.example\n- 195@patient.example"
-        in text
+        "Personnes concernées (objet\u00a0: «\u00a0{0} {who}\u00a0»)\u00a0:\n- 194@patient.example\n- 195@patient.example\n"
+        in first
     )
-    assert ("ne peut plus vous répondre" in text) is closed
+    assert "conversations avec ces personnes" in first
+    assert "conversations with these persons" in second
+    assert "cette personne" not in first.lower()
 
 
 def test_headers_of_every_notice() -> None:
