@@ -255,6 +255,7 @@ async def test_new_message_only_to_those_who_wrote(here: Town, jacqueline: Visit
     assert "Vous ne pouvez écrire à personne pour le moment." in (await jacqueline.get("/messagerie/nouveau")).words
     await here.mail(here.letter())
     page = await jacqueline.get("/messagerie/nouveau")
+    assert "Les professionnels qui ont clos la conversation n'apparaissent pas ici." in page.words
     choice = page.tree.css_first("input[type=radio]")
     assert choice is not None
     values = {"destinataire": choice.attributes["value"] or "", "objet": "Question", "texte": "Puis-je courir ?"}
