@@ -32,7 +32,7 @@ Votre code de connexion : {code}
 Il est valable 10 minutes. Tapez-le dans la page de connexion que vous avez ouverte.
 
 Vous n'avez rien demandé ? Alors quelqu'un connaît peut-être votre mot de passe : ne donnez ce code à personne
-et changez votre mot de passe en vous connectant comme d'habitude.
+et prévenez l'aide.
 """
 
 

@@ -125,6 +125,8 @@ async def test_password_then_code_opens_the_home(world: World, visitor: Visitor)
     assert to == "jacqueline@perso.example"
     assert "Morel" not in text
     assert "http" not in text
+    assert "prévenez l’aide" in text
+    assert "changez" not in text  # there is no page for it
     spaced = world.code()[:3] + " " + world.code()[3:]
     inside = await visitor.post("/connexion/code", {"code": spaced})
     assert inside.location == "/accueil"
