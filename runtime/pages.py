@@ -22,6 +22,7 @@ from health_space.accounts.port import Send
 from health_space.dossier.readers import Readers
 from health_space.notices import operations as notices
 from mailserver.delivery.api import Acceptor
+from runtime import settings
 from runtime.house import House
 
 
@@ -39,7 +40,7 @@ def site(house: House, acceptor: Acceptor, readers: Readers, send: Send) -> Star
     web = Web(
         house.db,
         house.keys,
-        WebSettings(https=_is_https(house)),
+        web_settings(house.settings.web),
         {"accounts": chrome.TEMPLATES, **health_space.app.TEMPLATES, "citizen_inbox": citizen_inbox.app.TEMPLATES},
         chrome.NAV,
         chrome.around(name_of, badges),
@@ -80,9 +81,8 @@ def site(house: House, acceptor: Acceptor, readers: Readers, send: Send) -> Star
     )
 
 
-def _is_https(house: House) -> bool:
-    web = house.settings.web
-    return web.origin.startswith("https://") or web.certificate is not None
+def web_settings(web: settings.Web) -> WebSettings:
+    return WebSettings(https=web.origin.startswith("https://") or web.certificate is not None, help=web.help)
 
 
 async def _home(_request: Request) -> Response:

@@ -109,6 +109,9 @@ class Web(Section):
     origin: str = Field("", description="public address; `https://…` behind a reverse proxy makes cookies secure")
     certificate: InFolder | None = Field(None, description="with `key`: HTTPS without a reverse proxy")
     key: InFolder | None = Field(None, description="goes with `certificate`")
+    help: str = Field(
+        "", description="who helps, as shown on the help and error pages: « 01 23 45 67 89, du lundi au vendredi »"
+    )
 
     @model_validator(mode="after")
     def _both_or_none(self) -> Web:

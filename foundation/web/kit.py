@@ -48,6 +48,7 @@ class WebSettings:
     product: str = "Ma messagerie de santé"
     home: str = "/accueil"
     help_line: str = "En cas d'urgence, appelez le 15 ou le 112."
+    help: str = ""  # how to reach the people who help, as shown; "": nobody is named
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,10 @@ class Web:
         self.env = templating.environment(templates)
         self.static = StaticFiles()
         self.env.globals.update(
-            static=self.static.address, product=settings.product, help_line=french.typeset(settings.help_line)
+            static=self.static.address,
+            product=settings.product,
+            help_line=french.typeset(settings.help_line),
+            help=french.typeset(settings.help),
         )
         self.env.globals["session_notice"] = sessions.NOTICE
         self.cookie = "__Host-session" if settings.https else "session"

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from foundation.settings import BadSettings, load
+from foundation.web.kit import WebSettings
+from runtime.pages import web_settings
 from runtime.settings import Settings
 
 GOOD = """
@@ -34,6 +36,12 @@ def test_the_environment_goes_over_the_file(tmp_path: Path) -> None:
     environment = {"MSSANTE_DOORS__IMAPS": "0.0.0.0:993", "MSSANTE_WORKERS": "4", "HOME": "/nowhere"}
     settings = load(Settings, write(tmp_path, GOOD), environment)
     assert (settings.doors.imaps, settings.workers) == ("0.0.0.0:993", 4)
+
+
+def test_the_pages_get_their_settings(tmp_path: Path) -> None:
+    assert web_settings(load(Settings, write(tmp_path, GOOD), {}).web) == WebSettings(https=False, help="")
+    text = GOOD + '[web]\norigin = "https://sante.example"\nhelp = "01 23 45 67 89"\n'
+    assert web_settings(load(Settings, write(tmp_path, text), {}).web) == WebSettings(https=True, help="01 23 45 67 89")
 
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:

@@ -307,6 +307,16 @@ async def test_static_files_are_small_and_kept(world: World, visitor: Visitor) -
     assert (await visitor.get(world.web.static.address("../kit.py"))).status == 404
 
 
+@pytest.mark.parametrize("given", ["", "01 23 45 67 89, du lundi au vendredi : de 9 h à 17 h"])
+async def test_the_error_page_says_how_to_reach_the_help(tmp_path: Path, world: World, given: str) -> None:
+    web = Web(world.db, world.keys, WebSettings(https=False, help=given), {"test": tmp_path}, (), world.around)
+    async with serving(web.app(())) as origin:
+        answer = await Visitor(origin).get("/nulle-part")
+    assert answer.status == 404
+    assert (f"Joindre l'aide : {given}" in answer.words) is bool(given)
+    assert ("Joindre l'aide" in answer.words) is bool(given)
+
+
 async def test_https_cookie_is_host_bound(tmp_path: Path, world: World) -> None:
     web = Web(world.db, world.keys, WebSettings(), {"test": tmp_path}, (), world.around)
     async with serving(web.app(web.routes((Page("/public", write, public=True),), world))) as origin:

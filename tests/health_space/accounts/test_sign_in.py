@@ -134,6 +134,16 @@ async def test_password_then_code_opens_the_home(world: World, visitor: Visitor)
     assert "Chez Jacqueline Morel" in (await visitor.follow(inside)).words
 
 
+@pytest.mark.parametrize("given", ["", "01 23 45 67 89, du lundi au vendredi"])
+async def test_the_help_page_says_how_to_reach_the_help(world: World, given: str) -> None:
+    world.web.env.globals["help"] = given
+    async with serving(world.app) as origin:
+        page = await Visitor(origin).get("/aide")
+    assert page.status == 200
+    assert (f"Joindre l'aide {given}" in page.words) is bool(given)
+    assert ("Joindre l'aide" in page.words) is bool(given)
+
+
 async def test_the_password_alone_opens_nothing(world: World, visitor: Visitor) -> None:
     await enter(visitor)
     assert (await visitor.get("/accueil")).location.startswith("/connexion")
