@@ -10,6 +10,7 @@ import pytest
 
 from citizen_inbox import safe_html
 from foundation.database import Transaction
+from foundation.web import french
 from health_space.dossier import operations as dossier
 from health_space.dossier import refusals
 from tests.support import files
@@ -60,6 +61,8 @@ async def test_pages_are_drawn_again(
     base, page = await attachment(here, visitor, name, kind, content)
     assert text in page.words
     assert page.tree.css_first(f'img[src="{base}/pages/1"]') is not None
+    assert f"Télécharger ({french.size(len(content))})".replace("\u00a0", " ") in page.words
+    assert [node.text() for node in page.tree.css("summary")] == (["Lire le texte du document"] if text else [])
     image = await visitor.get(f"{base}/pages/1")
     assert image.headers["content-type"] == "image/webp"
     assert image.body[8:12] == b"WEBP"

@@ -19,6 +19,7 @@ from foundation.clock import DAY
 from foundation.database import Database, Transaction, metadata
 from foundation.keys import KeyRing
 from foundation.tables import audit as audit_table
+from foundation.web import french
 from foundation.web.kit import Page, Visit, Web, WebSettings
 from foundation.web.sessions import Session, Stage, open_session
 from health_space import app as health
@@ -250,6 +251,9 @@ async def test_preview_download_and_what_they_may_not_do(site: Site, origin: str
         f"/documents/{number}/pages/{page}" for page in (1, 2, 3, 4)
     ]
     assert "Page 1 sur 2" in shown.words
+    assert "Lire le texte du document" in shown.words
+    assert f"Télécharger ({french.size(len(content))})".replace("\u00a0", " ") in shown.words
+    assert "Pour les professionnels" not in shown.words  # said only when it is masked
     assert len((await visitor.get(f"/documents/{number}?page=2")).tree.css("img.paper")) == 2
     image = await visitor.get(f"/documents/{number}/pages/6")
     assert image.headers["content-type"] == "image/webp"

@@ -93,5 +93,5 @@ def _details(document: Document) -> list[tuple[str, str]]:
         ("Arrivée", origin),
         ("Nom du fichier", document.file_name),
         ("Format", KINDS[document.media_type]),
-        ("Pour les professionnels", "Masqué" if document.masked else "Non masqué"),
+        *([("Pour les professionnels", "Masqué")] if document.masked else []),
     ]

@@ -18,6 +18,8 @@ from health_space.accounts import chrome
 from health_space.accounts.app import routes
 from health_space.accounts.citizens import CitizenSignIn
 from health_space.accounts.deps import Deps
+from health_space.accounts.sign_in import SUBJECT
+from health_space.notices import rules as notices
 from health_space.profiles.operations import Kind, add_guardian
 from mssante import one_time
 from mssante.credentials import Credentials, NewCredential, hash_password
@@ -298,6 +300,15 @@ async def test_signing_out_too_late_leads_to_sign_in(world: World, visitor: Visi
     token = await visitor.token("/accueil")
     world.now += HOUR
     assert (await visitor.post("/deconnexion", {}, token=token)).location == "/connexion?suite=/accueil&fin=1"
+
+
+async def test_personal_data_names_each_e_mail_that_we_send(visitor: Visitor) -> None:
+    words = (await visitor.get("/donnees-personnelles")).words
+    subjects = [
+        notices.mail(kind, notices.Addressee("a@b.example", own=True, activated=True)).subject for kind in notices.Kind
+    ]
+    for subject in (*subjects, SUBJECT):
+        assert f"« {subject} »" in words
 
 
 @pytest.mark.parametrize("path", ["/connexion", "/aide", "/accessibilite", "/donnees-personnelles"])
