@@ -96,9 +96,9 @@ def figure_page(demo: Demo) -> Figures:
 
 FIGURES: dict[str, Callable[[Demo], Figures]] = {
     "start": figure_start,
+    "idle": figure_idle,  # before the others: memory they give back would hide it
     "deliver": figure_deliver,
     "imap": figure_imap,
-    "idle": figure_idle,
     "page": figure_page,
 }
 

@@ -8,20 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import uvloop
 
-# Seconds. The loop and the writer thread hand the interpreter lock to each other several times a message; with the default of 5 ms
-# each waits for the other to use up its share: one delivery after another ran at half the speed (measured).
-SWITCH = 0.0005
-
 
 def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
     """Runs `main(stop)` to its end on a new loop with Twisted's reactor on it; SIGINT and SIGTERM set `stop`."""
-    sys.setswitchinterval(SWITCH)
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     from twisted.internet import asyncioreactor
