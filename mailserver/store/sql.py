@@ -231,20 +231,6 @@ class SqlMailStore:
         """`actor` as in `move`: some clients (mutt) move by COPY, \\Deleted, EXPUNGE."""
         return await self._db.write(self._copy, folder_id, uids, target_folder_id, actor)
 
-    def _copy(
-        self, tx: Transaction, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str
-    ) -> CopyResult:
-        source, target = folder_rows.locked(tx, folder_id, target_folder_id)
-        if source.box_id != target.box_id:
-            raise StoreError("NOPERM", "messages stay inside their mailbox")
-        chosen = changing.present(tx, folder_id, uids)
-        if not chosen:
-            return CopyResult(target.uid_validity, [], [])
-        self._tell_closed(tx, target.box_id, bytes(target.name_key), folder_id, chosen, actor)
-        tally = changing.tally_of(tx, folder_id, chosen)
-        self._charge(tx, target.box_id, tally.size)
-        return CopyResult(target.uid_validity, chosen, changing.copy(tx, folder_id, target, chosen, tally))
-
     async def move(self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "") -> CopyResult:
         """`actor`: who acts, for the closing of an exchange by a move to « Conversations closes »."""
         return await self._db.write(self._move, folder_id, uids, target_folder_id, actor)
@@ -252,6 +238,18 @@ class SqlMailStore:
     def _move(
         self, tx: Transaction, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str
     ) -> CopyResult:
+        return self._copy(tx, folder_id, uids, target_folder_id, actor, leave=False)
+
+    def _copy(
+        self,
+        tx: Transaction,
+        folder_id: int,
+        uids: Sequence[int],
+        target_folder_id: int,
+        actor: str,
+        leave: bool = True,
+    ) -> CopyResult:
+        """With `leave`, the originals stay and count twice in the quota."""
         source, target = folder_rows.locked(tx, folder_id, target_folder_id)
         if source.box_id != target.box_id:
             raise StoreError("NOPERM", "messages stay inside their mailbox")
@@ -260,9 +258,12 @@ class SqlMailStore:
             return CopyResult(target.uid_validity, [], [])
         self._tell_closed(tx, target.box_id, bytes(target.name_key), folder_id, chosen, actor)
         tally = changing.tally_of(tx, folder_id, chosen)
+        if leave:
+            self._charge(tx, target.box_id, tally.size)
         new = changing.copy(tx, folder_id, target, chosen, tally)
-        modseq = folder_rows.by_id(tx.conn, folder_id).highest_modseq + 1
-        changing.remove(tx, folder_id, chosen, tally, modseq)
+        if not leave:
+            modseq = folder_rows.by_id(tx.conn, folder_id).highest_modseq + 1
+            changing.remove(tx, folder_id, chosen, tally, modseq)
         return CopyResult(target.uid_validity, chosen, new)
 
     def _tell_closed(
