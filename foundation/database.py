@@ -205,9 +205,16 @@ class Database:
                 for work in batch:
                     self._commit([work])
                 return
+        self._announce(signals)
         for work, result, failure in done:
             work.settle(result, failure)
-        self.signals.announce(signals)
+
+    def _announce(self, signals: list[Signal]) -> None:
+        """Before the answers, so that who is answered finds the others told. A lost signal costs a delay, never the commit."""
+        try:
+            self.signals.announce(signals)
+        except Exception as error:
+            log.error("signals_failed", error=type(error).__name__)
 
     def _run_together(
         self, batch: list[_Work], apart: bool
@@ -249,8 +256,8 @@ class Database:
             except Exception as again:
                 error = again
                 continue
+            self._announce(signals)
             work.settle(done[0][1])
-            self.signals.announce(signals)
             return
         work.settle(error=error)
 
