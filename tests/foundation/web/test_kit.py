@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, select
+from starlette.requests import Request
 from starlette.responses import Response
+from structlog.testing import capture_logs
 
 from foundation.clock import HOUR, MINUTE
 from foundation.database import Database, metadata
 from foundation.keys import KeyRing
 from foundation.web import sessions
-from foundation.web.forms import Fault
+from foundation.web.forms import Fault, Form, read_form
 from foundation.web.kit import Around, Link, Page, Profile, Visit, Web, WebSettings
 from foundation.web.sessions import Session, Stage
 from foundation.web.tables import web_kept_forms, web_once, web_sessions
@@ -338,3 +341,45 @@ async def test_what_is_past_its_time_is_swept(world: World, visitor: Visitor) ->
     await world.db.write(sessions.sweep, world.now)
     for table in (web_sessions, web_kept_forms, web_once):
         assert await world.db.read(lambda conn, table=table: conn.execute(select(table)).all()) == []
+
+
+async def test_a_stranger_sends_no_more_than_text_however_large_the_page_takes(
+    world: World, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Form bodies lie in memory: megabytes of files are read for people we know only."""
+    limits: list[int] = []
+
+    async def read(request: Request, limit: int) -> Form:
+        limits.append(limit)
+        return await read_form(request, limit)
+
+    monkeypatch.setattr("foundation.web.kit.read_form", read)
+    monkeypatch.setattr("foundation.web.kit.MAX_TEXT", 50_000)  # this page takes 200,000
+    file = [("pieces", "a.txt", "text/plain", b"x" * 100_000)]
+    stranger = await visitor.upload("/ecrire", {"texte": "bonjour"}, file, token="forged")
+    assert stranger.status in (303, 403)
+    assert world.received == []
+    await world.sign_in(visitor)
+    assert (await visitor.upload("/ecrire", {"texte": "bonjour"}, file)).location == "/ecrire?fait=envoye"
+    assert limits == [50_000, 200_000]
+
+
+async def test_who_leaves_in_the_middle_of_a_form_fills_no_log(world: World, visitor: Visitor) -> None:
+    await world.sign_in(visitor)
+    host, port = visitor.host.split(":")
+    head = (
+        f"POST /ecrire HTTP/1.1\r\nHost: {visitor.host}\r\nOrigin: {visitor.origin}\r\nContent-Length: 1000\r\n"
+        f"Cookie: {world.web.cookie}={visitor.cookies[world.web.cookie]}\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\n\r\ntexte=bon"
+    )
+    with capture_logs() as said:
+        for _ in range(3):
+            _, writer = await asyncio.open_connection(host, int(port))
+            writer.write(head.encode())
+            await writer.drain()
+            await asyncio.sleep(0.1)
+            writer.close()
+            await writer.wait_closed()
+        assert (await visitor.get("/ecrire")).status == 200
+    assert said == []
+    assert world.received == []

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import imaplib
 import json
-import shutil
 import socket
 import ssl
 import struct
@@ -329,7 +328,6 @@ def test_idle_connections_give_their_tls_buffers_back(server: Server) -> None:
     assert context.set_mode(0) & SSL.MODE_RELEASE_BUFFERS
 
 
-@pytest.mark.skipif(shutil.which("mbsync") is None, reason="isync is not installed")
 def test_mbsync_both_ways(server: Server, tmp_path: Path) -> None:
     with server.client() as client:
         client.create_folder("Sync")
@@ -381,7 +379,6 @@ SyncState *
         assert len(client.search(["SUBJECT", "local"])) == 1
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_curl_lists_and_reads(server: Server) -> None:
     base = ["curl", "-s", "--cacert", f"{server.folder}/cert.pem", "--login-options", "AUTH=PLAIN",
             "-u", f"bob:{PASSWORD}"]  # fmt: skip
