@@ -7,7 +7,16 @@ from mailserver.imap.context import Context, State
 ALWAYS = ("IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE")
 IN_CLEAR = ("STARTTLS", "LOGINDISABLED")
 TO_SIGN_IN = ("AUTH=PLAIN", "AUTH=LOGIN")
-SIGNED_IN = ("IDLE", "NAMESPACE", "UIDPLUS", "MOVE", "SPECIAL-USE", "CONDSTORE", "UNSELECT")
+# One a line, with its clause: a line here is a promise that the whole of it is kept.
+SIGNED_IN = (
+    "IDLE",  # RFC 2177
+    "NAMESPACE",  # RFC 2342
+    "UNSELECT",  # RFC 3691
+    "UIDPLUS",  # RFC 4315
+    "SPECIAL-USE",  # RFC 6154
+    "MOVE",  # RFC 6851
+    "CONDSTORE",  # RFC 7162
+)
 
 # RFC 5161 4: of what is announced, only this changes the server's behaviour.
 ENABLEABLE = ("CONDSTORE",)

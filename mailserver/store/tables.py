@@ -42,6 +42,7 @@ messages = Table(
     Column("flags", SmallInteger, nullable=False),  # store.api.Flag
     Column("keywords", Text, nullable=False),  # separated by one space, sorted
     Column("internal_date", BigInteger, nullable=False),
+    Column("saved_at", BigInteger, nullable=False, server_default="0"),  # seconds; SAVEDATE (RFC 8514)
     Column("size", BigInteger, nullable=False),
     Column("blob_id", BigInteger, nullable=False),
     Column("thread_id", BigInteger, nullable=False),  # within the box; the blob of its first message
