@@ -1,7 +1,7 @@
 """Changing many messages at once: STORE, COPY, MOVE, EXPUNGE (RFC 9051 6.4, RFC 7162, RFC 6851), as set operations in SQL.
 
 No message is touched one by one. Each command takes one MODSEQ. The folder's row is locked first (`folders.locked`), so that
-MODSEQs are committed in their order and the counters add up. UIDs given to `copy` and `remove` exist (`present`).
+MODSEQs are committed in their order and the counters add up. UIDs given to `copy`, `move_out` and `remove` exist (`present`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, delete, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, delete, func, insert, literal, not_, select, update
 from sqlalchemy import Row as SqlRow
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -19,11 +19,13 @@ from mailserver.store import flags as flag_rules
 from mailserver.store import folders as folder_rows
 from mailserver.store.api import Flag, FlagOp, Flags, Row, StoreResult
 from mailserver.store.insert import TOPIC
-from mailserver.store.ranges import chunks
+from mailserver.store.ranges import Chunk, chunks
 from mailserver.store.reading import NARROW, as_rows
 from mailserver.store.tables import cards, expunged, folders, loose_blobs, messages, search_texts
 
 _IS_SEEN = messages.c.flags.op("&")(int(Flag.SEEN)) != 0
+_OTHER = messages.alias("other")
+_OTHERS = select(_OTHER.c.uid).join(folders, folders.c.id == _OTHER.c.folder_id)
 _IS_DELETED = messages.c.flags.op("&")(int(Flag.DELETED)) != 0
 
 
@@ -118,38 +120,51 @@ def exchanges_of(tx: Transaction, folder_id: int, uids: Sequence[int]) -> list[i
 
 
 def copy(tx: Transaction, source_id: int, target: SqlRow[Any], uids: Sequence[int], tally: Tally) -> list[int]:
-    """Copies `uids` to `target`; returns the new UIDs. The blobs are shared, the sealed cards too: same box, same key."""
+    """Copies `uids` to `target`; returns the new UIDs. Blobs, cards and texts are shared: same box, same key."""
     modseq, at = target.highest_modseq + 1, target.uid_next
     for chunk in chunks(uids):
-        for table in (messages, cards, search_texts):
-            rank = func.row_number().over(order_by=table.c.uid)
-            given = {
-                "folder_id": literal(target.id),
-                "uid": literal(at - 1) + rank,
-                "modseq": literal(modseq),
-            }
-            rows = select(*(given.get(column.name, column) for column in table.c))
-            rows = rows.where(table.c.folder_id == source_id, chunk.holds(table.c.uid))
-            tx.execute(insert(table).from_select([column.name for column in table.c], rows))
+        rank = func.row_number().over(order_by=messages.c.uid)
+        given = {
+            "folder_id": literal(target.id),
+            "uid": literal(at - 1) + rank,
+            "modseq": literal(modseq),
+        }
+        rows = select(*(given.get(column.name, column) for column in messages.c))
+        rows = rows.where(messages.c.folder_id == source_id, chunk.holds(messages.c.uid))
+        tx.execute(insert(messages).from_select([column.name for column in messages.c], rows))
         at += chunk.count
     grow(tx, target.id, modseq, tally, new_uids=len(uids))
     return list(range(target.uid_next, at))
 
 
+def move_out(tx: Transaction, folder_id: int, uids: Sequence[int], tally: Tally, modseq: int) -> None:
+    """Takes `uids` away and remembers them (RFC 7162 VANISHED); they are in another folder of the box already."""
+    for chunk in chunks(uids):
+        _take(tx, folder_id, chunk, modseq)
+    grow(tx, folder_id, modseq, -tally)
+
+
 def remove(
-    tx: Transaction, folder_id: int, uids: Sequence[int], tally: Tally, modseq: int, loose_at: int | None = None
+    tx: Transaction, folder_id: int, box_id: int, uids: Sequence[int], tally: Tally, modseq: int, now: int
 ) -> None:
-    """Takes `uids` away and remembers them (RFC 7162 VANISHED). `loose_at`: now, when their blobs may have lost their last row."""
+    """Like `move_out`, of messages that may have been their blobs' last; `now` in ms, when the blobs' grace begins."""
     for chunk in chunks(uids):
         here = and_(messages.c.folder_id == folder_id, chunk.holds(messages.c.uid))
-        gone = select(literal(folder_id), literal(modseq), messages.c.uid).where(here)
-        tx.execute(insert(expunged).from_select(["folder_id", "modseq", "uid"], gone))
-        if loose_at is not None:
-            loose = select(messages.c.blob_id, literal(loose_at)).distinct().where(here)
-            _loosen(tx, loose)
-        for table in (search_texts, cards, messages):
-            tx.execute(delete(table).where(table.c.folder_id == folder_id, chunk.holds(table.c.uid)))
+        _loosen(tx, select(messages.c.blob_id, literal(now)).distinct().where(here))
+        gone = select(messages.c.blob_id).where(here)
+        for table in (search_texts, cards):
+            others = _OTHERS.where(_OTHER.c.blob_id == table.c.blob_id, folders.c.box_id == box_id)
+            others = others.where(not_(and_(_OTHER.c.folder_id == folder_id, chunk.holds(_OTHER.c.uid))))
+            tx.execute(delete(table).where(table.c.box_id == box_id, table.c.blob_id.in_(gone), ~others.exists()))
+        _take(tx, folder_id, chunk, modseq)
     grow(tx, folder_id, modseq, -tally)
+
+
+def _take(tx: Transaction, folder_id: int, chunk: Chunk, modseq: int) -> None:
+    here = and_(messages.c.folder_id == folder_id, chunk.holds(messages.c.uid))
+    gone = select(literal(folder_id), literal(modseq), messages.c.uid).where(here)
+    tx.execute(insert(expunged).from_select(["folder_id", "modseq", "uid"], gone))
+    tx.execute(delete(messages).where(here))
 
 
 def _loosen(tx: Transaction, rows: Select[tuple[int, int]]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Executable, bindparam, insert, select, update
+from sqlalchemy import Connection, Executable, Table, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from foundation.blobs import BlobRef
@@ -19,7 +19,7 @@ from foundation.keys import Key, KeyRing
 from mailserver.store import flags as flag_rules
 from mailserver.store.api import Flags, StoreError
 from mailserver.store.digest import Digest
-from mailserver.store.sealed import card_context, pack_card, pack_texts, texts_context
+from mailserver.store.sealed import back_context, front_context, pack_back, pack_front, pack_texts, texts_context
 from mailserver.store.tables import cards, folders, message_ids, messages, search_texts
 
 TOPIC = "folder"  # signalled with the folder's id after each commit that changed it
@@ -30,7 +30,8 @@ REFERENCES = 20  # the nearest ones looked up: a bound on what a hostile Referen
 class Kept:
     """A message ready for any number of boxes; holds plain octets, lives in memory only."""
 
-    card: bytes
+    front: bytes
+    back: bytes
     texts: bytes
     size: int
     message_key: bytes | None
@@ -57,7 +58,8 @@ def keep(keys: KeyRing, digest: Digest, ref: BlobRef) -> Kept:
         return keys.lookup("message-id", message_id)
 
     return Kept(
-        pack_card(ref, digest.card),
+        pack_front(ref, digest.card),
+        pack_back(digest.card),
         pack_texts(digest.headers_text, digest.body_text),
         ref.size,
         hashed(digest.message_id) if digest.message_id else None,
@@ -86,11 +88,19 @@ _GROW = (
     )
     .returning(folders.c.uid_next, folders.c.highest_modseq)
 )
-_INSERT_ID: dict[str, Executable] = {
-    "sqlite": sqlite.insert(message_ids).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(message_ids).on_conflict_do_nothing(),
-}
-_INSERT_MESSAGE, _INSERT_CARD, _INSERT_TEXTS = insert(messages), insert(cards), insert(search_texts)
+
+
+def _insert_new(table: Table) -> dict[str, Executable]:
+    """For rows that may be there already, by dialect."""
+    return {
+        "sqlite": sqlite.insert(table).on_conflict_do_nothing(),
+        "postgresql": postgresql.insert(table).on_conflict_do_nothing(),
+    }
+
+
+_INSERT_MESSAGE = insert(messages)
+# Who writes to himself has the blob in two folders, and one card.
+_INSERT_ID, _INSERT_CARD, _INSERT_TEXTS = map(_insert_new, (message_ids, cards, search_texts))
 
 
 def thread_of(
@@ -161,9 +171,10 @@ def put(tx: Transaction, place: Place, kept: Kept, blob_id: int, thread: Thread,
         "exchange_id": thread.exchange_id,
     }
     tx.execute(_INSERT_MESSAGE, message)
-    card = place.key.seal(kept.card, card_context(blob_id))
-    tx.execute(_INSERT_CARD, {"folder_id": place.folder_id, "uid": uid, "card": card})
-    texts = place.key.seal(kept.texts, texts_context(blob_id))
-    tx.execute(_INSERT_TEXTS, {"folder_id": place.folder_id, "uid": uid, "texts": texts})
+    dialect, seal = tx.conn.dialect.name, place.key.seal
+    own = {"blob_id": blob_id, "box_id": place.box_id}
+    front, back = seal(kept.front, front_context(blob_id)), seal(kept.back, back_context(blob_id))
+    tx.execute(_INSERT_CARD[dialect], {**own, "front": front, "back": back})
+    tx.execute(_INSERT_TEXTS[dialect], {**own, "texts": seal(kept.texts, texts_context(blob_id))})
     tx.signal(TOPIC, place.folder_id)
     return uid

@@ -12,8 +12,16 @@ from foundation.tables import blobs as blob_rows
 from mailserver.store import folders as folder_rows
 from mailserver.store.api import Card, Changes, FolderStatus, Row
 from mailserver.store.flags import flags_of
-from mailserver.store.sealed import card_context, texts_context, unpack_card, unpack_texts
-from mailserver.store.tables import cards, expunged, messages, search_texts
+from mailserver.store.sealed import (
+    Front,
+    back_context,
+    front_context,
+    texts_context,
+    unpack_card,
+    unpack_front,
+    unpack_texts,
+)
+from mailserver.store.tables import cards, expunged, folders, messages, search_texts
 
 NARROW = (
     messages.c.uid,
@@ -31,18 +39,25 @@ _VANISHED = (
     .where(expunged.c.folder_id == bindparam("folder"), expunged.c.modseq > bindparam("since"))
     .order_by(expunged.c.uid)
 )
+_BOX = select(folders.c.box_id).where(folders.c.id == bindparam("folder")).scalar_subquery()
 _UIDS = messages.c.uid.in_(bindparam("uids", expanding=True))
-_CARDS = (
-    select(messages.c.uid, messages.c.blob_id, cards.c.card)
-    .join(cards, (cards.c.folder_id == messages.c.folder_id) & (cards.c.uid == messages.c.uid))
+_OWN_CARDS = messages.join(cards, (cards.c.blob_id == messages.c.blob_id) & (cards.c.box_id == _BOX))
+_FRONT = (messages.c.uid, messages.c.blob_id, cards.c.front)
+_FRONTS = select(*_FRONT).select_from(_OWN_CARDS).where(_FOLDER, _UIDS).order_by(messages.c.uid)
+_CARDS = _FRONTS.add_columns(cards.c.back)
+_CONTENTS = (
+    select(*_FRONT, cards.c.back, blob_rows.c.data)
+    # Outer: a blob that is lost is an error of ours, never a message that was expunged.
+    .select_from(_OWN_CARDS.outerjoin(blob_rows, blob_rows.c.id == messages.c.blob_id))
     .where(_FOLDER, _UIDS)
     .order_by(messages.c.uid)
 )
-# Outer: a blob that is lost is an error of ours, never a message that was expunged.
-_CONTENTS = _CARDS.add_columns(blob_rows.c.data).outerjoin(blob_rows, blob_rows.c.id == messages.c.blob_id)
+_OWN_TEXTS = messages.join(
+    search_texts, (search_texts.c.blob_id == messages.c.blob_id) & (search_texts.c.box_id == _BOX)
+)
 _TEXTS = (
     select(messages.c.uid, messages.c.blob_id, search_texts.c.texts)
-    .join(search_texts, (search_texts.c.folder_id == messages.c.folder_id) & (search_texts.c.uid == messages.c.uid))
+    .select_from(_OWN_TEXTS)
     .where(_FOLDER, _UIDS)
     .order_by(messages.c.uid)
 )
@@ -73,17 +88,21 @@ def changes(conn: Connection, folder_id: int, since_modseq: int) -> Changes:
 
 def some_cards(conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Card]]:
     rows = conn.execute(_CARDS, {"folder": folder_id, "uids": uids}).all()
-    return [(uid, unpack_card(key.open(card, card_context(blob)))[1]) for uid, blob, card in rows]
+    return [(uid, unpack_card(*_opened(key, blob, front, back))) for uid, blob, front, back in rows]
 
 
 def some_contents(
     conn: Connection, key: Key, blobs: Blobs, folder_id: int, uids: Sequence[int]
 ) -> list[tuple[int, Card, bytes]]:
     found = []
-    for uid, blob, sealed, data in conn.execute(_CONTENTS, {"folder": folder_id, "uids": uids}):
-        ref, card = unpack_card(key.open(sealed, card_context(blob)))
-        found.append((uid, card, blobs.open(ref, data, 0, None)))
+    for uid, blob, sealed_front, sealed_back, data in conn.execute(_CONTENTS, {"folder": folder_id, "uids": uids}):
+        front, back = _opened(key, blob, sealed_front, sealed_back)
+        found.append((uid, unpack_card(front, back), blobs.open(front.ref, data, 0, None)))
     return found
+
+
+def _opened(key: Key, blob: int, front: bytes, back: bytes) -> tuple[Front, bytes]:
+    return unpack_front(key.open(front, front_context(blob))), key.open(back, back_context(blob))
 
 
 def some_texts(conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) -> list[tuple[int, str, str]]:
@@ -94,11 +113,11 @@ def some_texts(conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) 
 def content(
     conn: Connection, key: Key, blobs: Blobs, folder_id: int, uid: int, offset: int, length: int | None
 ) -> bytes | None:
-    row = conn.execute(_CARDS, {"folder": folder_id, "uids": [uid]}).first()
+    row = conn.execute(_FRONTS, {"folder": folder_id, "uids": [uid]}).first()
     if row is None:
         return None
-    ref, _ = unpack_card(key.open(row.card, card_context(row.blob_id)))
-    return blobs.read(conn, ref, offset, length)
+    front = unpack_front(key.open(row.front, front_context(row.blob_id)))
+    return blobs.read(conn, front.ref, offset, length)
 
 
 def as_rows(rows: Sequence[Sequence[object]]) -> list[Row]:

@@ -1,7 +1,8 @@
 """Cards and search texts as octets, sealed with the box's key.
 
-The card of a row carries the blob's own key: who holds the box's key reads the mail, nobody else does; the same blob may stand
-behind rows of many boxes. The context names the blob, so that a sealed value cannot be moved to another message unnoticed.
+A card is sealed in two halves, for a list of messages opens the front only. The front carries the blob's own key: who holds the
+box's key reads the mail, nobody else does; the same blob may stand behind cards of many boxes. The context names the blob, so
+that a sealed value cannot be moved to another message unnoticed.
 """
 
 from __future__ import annotations
@@ -10,41 +11,64 @@ import json
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from foundation.blobs import BlobRef
 from foundation.keys import Key
 from mailserver.store.api import Card, PartOffsets
 
 VERSION = 1
-_HEAD = struct.Struct(">BQ8I")  # version, blob size, lengths of the eight fields
+_FRONT = struct.Struct(">BQ32s32sI")  # version, the blob's size, name and key, length of ENVELOPE
+_BACK = struct.Struct(">B4I")  # version, lengths of the four fields
 TEXT_LIMIT = 1 << 20  # octets after inflation: what `mime` may extract is less
 
 
-def pack_card(ref: BlobRef, card: Card) -> bytes:
+class Front(NamedTuple):
+    """What a list of messages shows, and the way to the octets."""
+
+    ref: BlobRef
+    envelope: bytes
+    body_structure: bytes
+
+
+def pack_front(ref: BlobRef, card: Card) -> bytes:
+    head = _FRONT.pack(VERSION, ref.size, ref.name.encode(), ref.key, len(card.envelope))
+    return head + card.envelope + card.body_structure
+
+
+def unpack_front(packed: bytes) -> Front:
+    version, size, name, key, length = _FRONT.unpack_from(packed)
+    _check(version)
+    middle = _FRONT.size + length
+    return Front(BlobRef(name.decode(), key, size), packed[_FRONT.size : middle], packed[middle:])
+
+
+def pack_back(card: Card) -> bytes:
     parts = {number: (p.header, p.body, p.end, p.encoding, p.media_type) for number, p in card.parts.items()}
     fields = (
-        ref.name.encode(),
-        ref.key,
-        card.envelope,
         card.body,
-        card.body_structure,
         card.header,
         card.preview.encode(errors="replace"),
         json.dumps(parts, separators=(",", ":")).encode(),
     )
-    return _HEAD.pack(VERSION, ref.size, *map(len, fields)) + b"".join(fields)
+    return _BACK.pack(VERSION, *map(len, fields)) + b"".join(fields)
 
 
-def unpack_card(packed: bytes) -> tuple[BlobRef, Card]:
-    version, size, *lengths = _HEAD.unpack_from(packed)
-    if version != VERSION:
-        raise ValueError(f"card of unknown version {version}")
-    at, fields = _HEAD.size, []
+def unpack_card(front: Front, packed: bytes) -> Card:
+    """The whole card from its two halves."""
+    version, *lengths = _BACK.unpack_from(packed)
+    _check(version)
+    at, fields = _BACK.size, []
     for length in lengths:
         fields.append(packed[at : at + length])
         at += length
-    name, key, envelope, body, structure, header, preview, parts = fields
-    return BlobRef(name.decode(), key, size), Card(envelope, body, structure, header, preview.decode(), _Parts(parts))
+    body, header, preview, parts = fields
+    return Card(front.envelope, body, front.body_structure, header, preview.decode(), _Parts(parts))
+
+
+def _check(version: int) -> None:
+    if version != VERSION:
+        raise ValueError(f"card of unknown version {version}")
 
 
 class _Parts(Mapping[str, PartOffsets]):
@@ -80,8 +104,12 @@ def unpack_texts(packed: bytes) -> tuple[str, str]:
     return headers.decode(errors="replace"), body.decode(errors="replace")
 
 
-def card_context(blob_id: int) -> bytes:
-    return b"card %d" % blob_id
+def front_context(blob_id: int) -> bytes:
+    return b"front %d" % blob_id
+
+
+def back_context(blob_id: int) -> bytes:
+    return b"back %d" % blob_id
 
 
 def texts_context(blob_id: int) -> bytes:

@@ -263,7 +263,7 @@ class SqlMailStore:
         new = changing.copy(tx, folder_id, target, chosen, tally)
         if not leave:
             modseq = folder_rows.by_id(tx.conn, folder_id).highest_modseq + 1
-            changing.remove(tx, folder_id, chosen, tally, modseq)
+            changing.move_out(tx, folder_id, chosen, tally, modseq)
         return CopyResult(target.uid_validity, chosen, new)
 
     def _tell_closed(
@@ -288,7 +288,7 @@ class SqlMailStore:
             return
         tally = changing.tally_of(tx, folder_id, uids)
         modseq = folder_rows.by_id(tx.conn, folder_id).highest_modseq + 1
-        changing.remove(tx, folder_id, uids, tally, modseq, loose_at=self._clock())
+        changing.remove(tx, folder_id, box_id, uids, tally, modseq, self._clock())
         self._boxes.charge(tx, box_id, -tally.size)
 
     # ---------------------------------------------------------------- quota and changes

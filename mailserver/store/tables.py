@@ -1,8 +1,9 @@
 """Tables of the mail store. What can be read without a key: ids, sizes, dates, flags, keyed hashes (ARCHITECTURE.md, principle 5).
 
 Every key starts with a box or a folder, so that it all partitions by mailbox. `messages` is narrow and clustered by UID: SELECT
-reads nothing else. Cards and texts are wide and stand apart, sealed with the box's key. Times: `internal_date` in seconds since
-the epoch (what IMAP shows), the others in milliseconds.
+reads nothing else. Cards and texts are wide and stand apart, sealed with the box's key; a box has one of each for a blob, whatever
+the number of its folders that hold the message: COPY and MOVE write narrow rows only. Times: `internal_date` in seconds since the
+epoch (what IMAP shows), the others in milliseconds.
 """
 
 from __future__ import annotations
@@ -56,16 +57,17 @@ messages = Table(
 cards = Table(
     "cards",
     metadata,
-    Column("folder_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("uid", BigInteger, primary_key=True, autoincrement=False),
-    Column("card", LargeBinary, nullable=False),  # sealed: blob reference with its key, and the rendered card
+    Column("blob_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("box_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("front", LargeBinary, nullable=False),  # sealed: blob reference with its key, ENVELOPE and BODYSTRUCTURE
+    Column("back", LargeBinary, nullable=False),  # sealed: the rest of the rendered card
 )
 
 search_texts = Table(
     "search_texts",
     metadata,
-    Column("folder_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("uid", BigInteger, primary_key=True, autoincrement=False),
+    Column("blob_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("box_id", BigInteger, primary_key=True, autoincrement=False),
     Column("texts", LargeBinary, nullable=False),  # sealed, compressed: decoded headers and body
 )
 

@@ -14,7 +14,7 @@ from mailserver.store.insert import thread_of
 from mailserver.store.names import CLOSED
 from mailserver.store.sql import counterpart
 from mailserver.store.sweep import GRACE
-from mailserver.store.tables import cards, folders, messages
+from mailserver.store.tables import cards, folders, messages, search_texts
 
 BOX = 1
 NOW = 1_800_000_000_000
@@ -139,6 +139,31 @@ async def test_copies_share_the_blob_and_the_sweep_waits_for_the_last_row(parts:
     assert (await blob_count(), files()) == (0, 0)
 
 
+async def test_copies_share_the_card_and_the_last_one_takes_it_away(parts: Any) -> None:
+    folder = await ids(parts)
+    await add(parts, folder["INBOX"], letter("1", DR_A, OWN), letter("2", DR_A, OWN))
+    await parts.store.copy(folder["INBOX"], [1, 2], folder["Archives"])
+    await parts.store.copy(folder["INBOX"], [1], folder["INBOX"])
+
+    async def kept() -> tuple[list[int], list[int]]:
+        def work(conn: Any) -> tuple[list[int], list[int]]:
+            return tuple(sorted(conn.execute(select(t.c.blob_id)).scalars()) for t in (cards, search_texts))  # type: ignore[return-value]
+
+        return await parts.db.read(work)
+
+    async def expunge(name: str, uids: list[int]) -> None:
+        await parts.store.store_flags(folder[name], uids, FlagOp.ADD, Flags(Flag.DELETED))
+        assert await parts.store.expunge(folder[name]) == uids
+
+    assert await kept() == ([1, 2], [1, 2])
+    await expunge("Archives", [1, 2])
+    assert await kept() == ([1, 2], [1, 2])
+    await expunge("INBOX", [2])
+    assert await kept() == ([1], [1])
+    await expunge("INBOX", [1, 3])
+    assert await kept() == ([], [])
+
+
 async def test_names_cards_and_texts_are_sealed(parts: Any) -> None:
     await parts.store.create(BOX, "Cancérologie")
     folder = await ids(parts)
@@ -147,7 +172,7 @@ async def test_names_cards_and_texts_are_sealed(parts: Any) -> None:
     def values(conn: Any) -> list[bytes]:
         return [
             value
-            for table in (folders, cards)
+            for table in (folders, cards, search_texts)
             for row in conn.execute(select(table))
             for value in row
             if isinstance(value, bytes)
