@@ -16,7 +16,7 @@ from mailserver.imap.responses import Bad, No, Response
 from mailserver.imap.sign_in import SignedIn, SignIn
 from mailserver.imap.view import FolderView
 from mailserver.store import names
-from mailserver.store.api import Folder, MailStore, StoreError
+from mailserver.store.api import Folder, MailStore, StoreError, StoreResult
 
 
 class State(Enum):
@@ -120,11 +120,11 @@ class Context:
         self._unwatch = self.store.watch(folder.id, self.inbox.wake)
         self.inbox.woken = False
         try:
-            status, rows = await self.store.rows(folder.id)
+            columns = await self.store.look(folder.id)
         except BaseException:
             self.deselect()
             raise
-        self.view = FolderView(folder, read_only, status, rows)
+        self.view = FolderView(folder, read_only, columns)
         return self.view
 
     def deselect(self) -> None:
@@ -132,12 +132,12 @@ class Context:
         self._unwatch = lambda: None
         self.view = None
 
-    async def refresh(self) -> None:
-        """Reads the selected folder's change log into the view; the table is the truth, the signal only woke us."""
+    async def refresh(self, own: StoreResult | None = None) -> None:
+        """Brings the view up to date; the table is the truth, the signal only woke us. `own`: what this session just did."""
         view = self.selected
         self.inbox.woken = False
         try:
-            view.learn(await self.store.changes(view.folder.id, view.highest_modseq))
+            view.learn(await self.store.look(view.folder.id), own)
         except StoreError as error:
             raise FolderLost from error
 

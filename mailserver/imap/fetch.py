@@ -132,7 +132,9 @@ class Renderer:
         unseen = [i for i in indices if not view.system[i] & Flag.SEEN]
         if unseen:
             uids = [view.uids[i] for i in unseen]
-            view.own_change((await self._store.store_flags(view.folder.id, uids, FlagOp.ADD, Flags(Flag.SEEN))).changed)
+            result = await self._store.store_flags(view.folder.id, uids, FlagOp.ADD, Flags(Flag.SEEN))
+            view.learn(await self._store.look(view.folder.id), result)
+            view.told(uids)
         return set(unseen)
 
     def _news_of_seen(self, batch: Batch) -> list[bytes]:

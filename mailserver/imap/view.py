@@ -1,63 +1,94 @@
 """What one session believes of its selected folder: message numbers, flags, and the news not told yet.
 
 RFC 3501 2.3.1.2 and 7.4.1: message numbers only change by the EXPUNGE responses that this session was sent, and none may be
-sent while a FETCH, STORE or SEARCH is answered. So the view keeps a message that is gone until it may say so. Columns, not
-objects: a folder of 10,000 messages costs an idle session 300 KB. No store and no protocol here.
+sent while a FETCH, STORE or SEARCH is answered. So the view keeps a message that is gone until it may say so. The columns are
+shared with the other sessions of the process (`store.columns`); a view has its own only between an expunge elsewhere and the
+word about it. No store and no protocol here.
 """
 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mailserver.imap.responses import SYSTEM_FLAGS, Exists, Expunge, FolderFlags, Ok, Response, Untagged, flag_text
-from mailserver.store.api import Changes, Flag, Folder, FolderStatus, Row
+from mailserver.store.api import Flag, Folder, StoreResult
+from mailserver.store.columns import Columns
 
 NO_KEYWORDS: frozenset[str] = frozenset()
+LINES = 1000  # answered in one piece: about 64 KB
 
 
 class FolderView:
     """Columns in UID order; index i is message number i + 1."""
 
-    def __init__(self, folder: Folder, read_only: bool, status: FolderStatus, rows: Sequence[Row]) -> None:
+    def __init__(self, folder: Folder, read_only: bool, columns: Columns) -> None:
         self.folder = folder
         self.read_only = read_only
-        self.uids = array("I", [row.uid for row in rows])
-        self.modseqs = array("Q", [row.modseq for row in rows])
-        self.system = array("B", [row.flags.system for row in rows])
-        self.dates = array("q", [row.internal_date for row in rows])
-        self.sizes = array("Q", [row.size for row in rows])
-        self.keywords: dict[int, frozenset[str]] = {}  # by UID; most messages have none
-        self.known_keywords: dict[str, str] = {}  # lower case -> as first seen
-        self.highest_modseq = status.highest_modseq
-        self.uid_next = status.uid_next  # at SELECT
-        self._gone: set[int] = set()  # UIDs expunged, not told yet
+        self.columns = columns  # as the client counts them, and messages not told yet behind
+        self._now = columns  # as the store has them
+        self._gone: Sequence[int] = ()  # UIDs expunged, not told yet
         self._changed: set[int] = set()  # UIDs whose flags changed elsewhere, not told yet
-        self._new_keywords = False
-        for row in rows:
-            if row.flags.keywords:
-                self._keep_keywords(row)
-        self._told = len(self.uids)  # the last EXISTS
-        self._new_keywords = False
+        self._told = len(columns)  # the last EXISTS
+        self._keywords_told = len(columns.known)
 
     def __len__(self) -> int:
-        return len(self.uids)
+        return len(self.columns)
+
+    # ---------------------------------------------------------------- columns
+    @property
+    def uids(self) -> array[int]:
+        return self.columns.uids
+
+    @property
+    def modseqs(self) -> array[int]:
+        return self.columns.modseqs
+
+    @property
+    def system(self) -> array[int]:
+        return self.columns.system
+
+    @property
+    def dates(self) -> array[int]:
+        return self.columns.dates
+
+    @property
+    def sizes(self) -> array[int]:
+        return self.columns.sizes
+
+    @property
+    def keywords(self) -> Mapping[int, frozenset[str]]:
+        return self.columns.keywords
+
+    @property
+    def highest_modseq(self) -> int:
+        """All changes up to it are known here."""
+        return self._now.modseq
+
+    @property
+    def uid_next(self) -> int:
+        return self._now.status.uid_next
 
     # ---------------------------------------------------------------- questions
     def index_of(self, uid: int) -> int | None:
-        index = bisect_left(self.uids, uid)
-        return index if index < len(self.uids) and self.uids[index] == uid else None
+        return self.columns.index_of(uid)
+
+    @property
+    def gone(self) -> frozenset[int]:
+        """UIDs expunged, and the client not told yet."""
+        return frozenset(self._gone)
 
     def flags_text(self, index: int) -> bytes:
-        return flag_text(self.system[index], self.keywords.get(self.uids[index], NO_KEYWORDS))
+        columns = self.columns
+        return flag_text(columns.system[index], columns.keywords.get(columns.uids[index], NO_KEYWORDS))
 
     def flag_texts(self, indices: Sequence[int]) -> list[bytes]:
         """`flags_text` of many: nearly all messages have one of a few sets of system flags."""
         if self.keywords:
             return [self.flags_text(i) for i in indices]
-        texts = {system: flag_text(system, NO_KEYWORDS) for system in set(self.system)}
-        return [texts[self.system[i]] for i in indices]
+        system = picked(self.system, indices)
+        texts = {flags: flag_text(flags, NO_KEYWORDS) for flags in set(system)}
+        return [texts[flags] for flags in system]
 
     def first_unseen(self) -> int | None:
         """The message number for SELECT's UNSEEN."""
@@ -65,100 +96,71 @@ class FolderView:
 
     def folder_flags(self) -> tuple[Response, Response]:
         """FLAGS and PERMANENTFLAGS."""
-        flags = FolderFlags(tuple(self.known_keywords.values()))
+        flags = FolderFlags(tuple(self.columns.known.values()))
         kept = "" if self.read_only else " ".join((SYSTEM_FLAGS, *flags.keywords, "\\*"))
         return flags, Untagged(Ok("flags kept", f"PERMANENTFLAGS ({kept})"))
 
     # ---------------------------------------------------------------- what happened
-    def learn(self, changes: Changes) -> None:
-        """News from the store, to be told later by `news`."""
-        for row in changes.changed:
-            if not self.uids or row.uid > self.uids[-1]:
-                self._add(row)
-            elif self._update(row):
-                self._changed.add(row.uid)
-        self.expunged(changes.vanished)
-        self.highest_modseq = max(self.highest_modseq, changes.highest_modseq)
+    def learn(self, columns: Columns, own: StoreResult | None = None) -> None:
+        """News from the store, to be told later by `news`; not what `own`, a STORE of this session, did: its answer tells."""
+        before, since = self.columns, self.highest_modseq
+        if own is None or since != own.previous or columns.modseq != own.modseq:
+            done = own.modseq if own is not None and since >= own.previous else None
+            for uid in columns.changed_since(since):
+                index = before.index_of(uid)
+                if index is not None and (done is None or columns.modseqs[columns.index_of(uid) or 0] != done):
+                    self._changed.add(uid)
+        self._gone = columns.gone_from(before)
+        self.columns = columns.with_gone(before, self._gone) if self._gone else columns
+        self._now = columns
 
-    def own_change(self, rows: Iterable[Row]) -> None:
-        """Flags that this session's own command set; the command itself answers them."""
-        for row in rows:
-            self._update(row)
-            self._changed.discard(row.uid)
-
-    def expunged(self, uids: Iterable[int]) -> None:
-        self._gone.update(uid for uid in uids if self.index_of(uid) is not None)
+    def told(self, uids: Iterable[int]) -> None:
+        """A command answered the flags of these."""
+        self._changed.difference_update(uids)
 
     def news(self, expunge: bool, modseq: bool) -> Iterator[Response]:
         """Everything not told yet; EXPUNGEs only when `expunge` allows; MODSEQ in FETCH when `modseq` (RFC 7162 3.2.4)."""
         if expunge and self._gone:
             yield from self._expunges()
-        if len(self.uids) != self._told:
-            self._told = len(self.uids)
+        if len(self) != self._told:
+            self._told = len(self)
             yield Exists(self._told)
         yield from self.keyword_news()
         changed, self._changed = self._changed, set()
-        for uid in sorted(changed):
-            index = self.index_of(uid)
-            if index is not None:
-                yield self.flags_response(index, uid=False, flags=True, modseq=modseq)
+        indices = [index for uid in sorted(changed) if (index := self.index_of(uid)) is not None]
+        yield from self.flags_responses(indices, uid=False, flags=True, modseq=modseq)
 
     def keyword_news(self) -> Iterator[Response]:
         """A FLAGS and a PERMANENTFLAGS line when a keyword appeared, ahead of the FETCH that has it (RFC 3501 7.2.6)."""
-        if self._new_keywords:
-            self._new_keywords = False
+        if len(self.columns.known) != self._keywords_told:
+            self._keywords_told = len(self.columns.known)
             yield from self.folder_flags()
 
-    def flags_response(self, index: int, uid: bool, flags: bool, modseq: bool) -> bytes:
-        """An untagged FETCH of flags."""
-        items = []
-        if uid:
-            items.append(b"UID %d" % self.uids[index])
-        if flags:
-            items.append(b"FLAGS (%b)" % self.flags_text(index))
-        if modseq:
-            items.append(b"MODSEQ (%d)" % self.modseqs[index])
-        return b"* %d FETCH (%b)\r\n" % (index + 1, b" ".join(items))
+    def flags_responses(self, indices: Sequence[int], uid: bool, flags: bool, modseq: bool) -> Iterator[bytes]:
+        """Untagged FETCHes of flags, many in one piece."""
+        items = [
+            form for wanted, form in ((uid, b"UID %d"), (flags, b"FLAGS (%b)"), (modseq, b"MODSEQ (%d)")) if wanted
+        ]
+        form = b"* %d FETCH (" + b" ".join(items) + b")\r\n"
+        for start in range(0, len(indices), LINES):
+            some = indices[start : start + LINES]
+            values: list[Sequence[object]] = [[index + 1 for index in some]]
+            values += [picked(self.uids, some)] * uid + [self.flag_texts(some)] * flags
+            values += [picked(self.modseqs, some)] * modseq
+            yield b"".join([form % line for line in zip(*values, strict=True)])
 
     # ---------------------------------------------------------------- inside
     def _expunges(self) -> Iterator[Expunge]:
         """From the last to the first: no number said is touched by the ones said before it."""
-        gone, self._gone = self._gone, set()
-        indices = sorted(bisect_left(self.uids, uid) for uid in gone)
-        kept = [i for i in range(len(self.uids)) if self.uids[i] not in gone]
-        for name in ("uids", "modseqs", "system", "dates", "sizes"):
-            column = getattr(self, name)
-            setattr(self, name, array(column.typecode, [column[i] for i in kept]))
-        for uid in gone:
-            self.keywords.pop(uid, None)
-        self._told -= len(indices)
-        for index in reversed(indices):
-            yield Expunge(index + 1)
+        numbers = [index + 1 for uid in self._gone if (index := self.index_of(uid)) is not None]
+        self.columns, self._gone = self._now, ()
+        self._told -= len(numbers)
+        for number in reversed(numbers):
+            yield Expunge(number)
 
-    def _add(self, row: Row) -> None:
-        self.uids.append(row.uid)
-        self.modseqs.append(row.modseq)
-        self.system.append(row.flags.system)
-        self.dates.append(row.internal_date)
-        self.sizes.append(row.size)
-        if row.flags.keywords:
-            self._keep_keywords(row)
 
-    def _update(self, row: Row) -> bool:
-        """False when the row is not here or says nothing new."""
-        index = self.index_of(row.uid)
-        if index is None or row.modseq <= self.modseqs[index]:
-            return False
-        self.modseqs[index] = row.modseq
-        self.system[index] = row.flags.system
-        if row.flags.keywords or row.uid in self.keywords:
-            self._keep_keywords(row)
-        return True
-
-    def _keep_keywords(self, row: Row) -> None:
-        """One spelling of a keyword for the whole folder: the first seen."""
-        for keyword in sorted(row.flags.keywords):
-            if keyword.lower() not in self.known_keywords:
-                self.known_keywords[keyword.lower()] = keyword
-                self._new_keywords = True
-        self.keywords[row.uid] = frozenset(self.known_keywords[keyword.lower()] for keyword in row.flags.keywords)
+def picked(column: array[int], indices: Sequence[int]) -> Sequence[int]:
+    """The values at these indices; a slice when they follow each other."""
+    if isinstance(indices, range) and indices.step == 1:
+        return column[indices.start : indices.stop]
+    return [column[i] for i in indices]

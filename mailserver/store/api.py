@@ -12,7 +12,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntFlag
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from mailserver.store.columns import Columns
 
 
 class Flag(IntFlag):
@@ -120,9 +123,10 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class StoreResult:
-    """`changed` holds every message the STORE applied to, also those that had these flags already (their MODSEQ stays)."""
+    """Messages that had these flags already keep their MODSEQ; when all had, `modseq` is `previous`."""
 
-    changed: list[Row]
+    previous: int  # the folder's highest MODSEQ before
+    modseq: int  # and after: that of the messages changed
     modified: list[int]  # UIDs left alone because of UNCHANGEDSINCE (RFC 7162 3.1.3)
 
 
@@ -155,8 +159,12 @@ class MailStore(Protocol):
     async def status(self, folder_id: int) -> FolderStatus: ...
 
     # messages, read
+    async def look(self, folder_id: int) -> Columns:
+        """The folder as it is now, its columns shared with the other sessions of this process (SELECT, NOOP, IDLE)."""
+        ...
+
     async def rows(self, folder_id: int) -> tuple[FolderStatus, list[Row]]:
-        """All narrow rows in UID order with the status they belong to, from one snapshot (SELECT)."""
+        """All narrow rows in UID order with the status they belong to, from one snapshot."""
         ...
 
     async def changes(self, folder_id: int, since_modseq: int) -> Changes: ...

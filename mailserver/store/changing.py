@@ -17,10 +17,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from foundation.database import Transaction
 from mailserver.store import flags as flag_rules
 from mailserver.store import folders as folder_rows
-from mailserver.store.api import Flag, FlagOp, Flags, Row, StoreResult
+from mailserver.store.api import Flag, FlagOp, Flags, StoreResult
 from mailserver.store.insert import TOPIC
 from mailserver.store.ranges import Chunk, chunks
-from mailserver.store.reading import NARROW, as_rows
 from mailserver.store.tables import cards, expunged, folders, loose_blobs, messages, search_texts
 
 _IS_SEEN = messages.c.flags.op("&")(int(Flag.SEEN)) != 0
@@ -48,7 +47,6 @@ def store_flags(
     folder = folder_rows.locked(tx, folder_id)[0]
     modseq = folder.highest_modseq + 1
     limit = folder.highest_modseq if unchanged_since is None else unchanged_since
-    stored: list[Row] = []
     modified: list[int] = []
     tally, changed = Tally(), False
     for chunk in chunks(uids):
@@ -57,11 +55,10 @@ def store_flags(
             refused = select(messages.c.uid).where(where, messages.c.modseq > limit).order_by(messages.c.uid)
             modified += tx.execute(refused).scalars()
         changed |= _apply(tx, and_(where, messages.c.modseq <= limit), op, wish, modseq, tally)
-        done = (messages.c.modseq <= limit) | (messages.c.modseq == modseq)
-        stored += as_rows(tx.execute(select(*NARROW).where(where, done).order_by(messages.c.uid)).all())
-    if changed:
-        grow(tx, folder_id, modseq, tally)
-    return StoreResult(stored, modified)
+    if not changed:
+        return StoreResult(folder.highest_modseq, folder.highest_modseq, modified)
+    grow(tx, folder_id, modseq, tally)
+    return StoreResult(folder.highest_modseq, modseq, modified)
 
 
 def _apply(tx: Transaction, where: ColumnElement[bool], op: FlagOp, wish: Flags, modseq: int, tally: Tally) -> bool:

@@ -25,7 +25,9 @@ from mailserver.store.api import (
     StoreError,
     StoreResult,
 )
+from mailserver.store.columns import Columns, columns_of, narrow
 from mailserver.store.digest import Digest, digest_of
+from mailserver.store.looking import Lookout
 
 
 @dataclass(slots=True)
@@ -62,6 +64,7 @@ class MemoryMailStore:
         self._digest = digest
         self._folders: dict[int, _Folder] = {}
         self._last_id = 0
+        self._lookout = Lookout(self._look)
         self._watchers: defaultdict[int, list[Callable[[], None]]] = defaultdict(list)
 
     async def open_box(self, box_id: int, professional: bool = False) -> None:
@@ -127,6 +130,19 @@ class MemoryMailStore:
         found = self._get(folder_id)
         return self._status(found), [message.row for message in found.messages.values()]
 
+    async def look(self, folder_id: int) -> Columns:
+        return await self._lookout.look(folder_id)
+
+    async def _look(self, folder_id: int, known: Columns | None) -> Columns:
+        found = self._get(folder_id)
+        if known is not None and known.modseq == found.modseq:
+            return known
+        since = 0 if known is None else known.modseq
+        rows = [narrow(message.row) for message in found.messages.values() if message.row.modseq > since]
+        if known is None:
+            return columns_of(self._status(found), rows)
+        return known.advanced(self._status(found), rows, [uid for modseq, uid in found.expunged if modseq > since])
+
     async def changes(self, folder_id: int, since_modseq: int) -> Changes:
         found = self._get(folder_id)
         return Changes(
@@ -173,9 +189,8 @@ class MemoryMailStore:
     ) -> StoreResult:
         flag_rules.check(flags)
         found = self._get(folder_id)
-        stored: list[Row] = []
         modified: list[int] = []
-        modseq = found.modseq + 1
+        previous, modseq = found.modseq, found.modseq + 1
         for uid, message in self._some(found, uids):
             if unchanged_since is not None and message.row.modseq > unchanged_since:
                 modified.append(uid)
@@ -184,10 +199,9 @@ class MemoryMailStore:
             if after != message.row.flags:
                 message.row = replace(message.row, flags=after, modseq=modseq)
                 found.modseq = modseq
-            stored.append(message.row)
         if found.modseq == modseq:
             self._wake(folder_id)
-        return StoreResult(stored, modified)
+        return StoreResult(previous, found.modseq, modified)
 
     async def copy(self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "") -> CopyResult:
         source, target = self._pair(folder_id, target_folder_id)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Executable, bindparam, select
 
 from foundation.blobs import Blobs
 from foundation.keys import Key
 from foundation.tables import blobs as blob_rows
 from mailserver.store import folders as folder_rows
 from mailserver.store.api import Card, Changes, FolderStatus, Row
+from mailserver.store.columns import Columns, columns_of
 from mailserver.store.flags import flags_of
 from mailserver.store.sealed import (
     Front,
@@ -73,6 +75,24 @@ def all_rows(conn: Connection, folder_id: int) -> tuple[FolderStatus, list[Row]]
     snapshot(conn)
     status = folder_rows.status_of(folder_rows.by_id(conn, folder_id))
     return status, as_rows(conn.execute(_ROWS, {"folder": folder_id}).all())
+
+
+def look(conn: Connection, folder_id: int, known: Columns | None) -> Columns:
+    """`known` and what happened since; all of it when nothing is known."""
+    snapshot(conn)
+    status = folder_rows.status_of(folder_rows.by_id(conn, folder_id))
+    if known is None:
+        return columns_of(status, _plain(conn, _ROWS, {"folder": folder_id}))
+    if status.highest_modseq == known.modseq:
+        return known
+    where = {"folder": folder_id, "since": known.modseq}
+    return known.advanced(status, _plain(conn, _CHANGED, where), conn.execute(_VANISHED, where).scalars())
+
+
+def _plain(conn: Connection, query: Executable, where: Mapping[str, object]) -> list[Any]:
+    """The driver's own tuples: nothing in a narrow row needs SQLAlchemy's hand, which takes as long as the query."""
+    with conn.execute(query, where) as result:
+        return list(result.cursor.fetchall())
 
 
 def changes(conn: Connection, folder_id: int, since_modseq: int) -> Changes:

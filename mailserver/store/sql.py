@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -33,8 +34,10 @@ from mailserver.store.api import (
     StoreResult,
 )
 from mailserver.store.boxes import Boxes
+from mailserver.store.columns import Columns
 from mailserver.store.digest import Digest, digest_of
 from mailserver.store.insert import TOPIC, Kept, Place, Thread, keep, put, thread_of
+from mailserver.store.looking import Lookout
 from mailserver.store.sweep import sweep
 
 CARDS_AT_ONCE = 256  # bounds memory, and the time a reader's snapshot is held
@@ -69,6 +72,7 @@ class SqlMailStore:
         self._box_of: dict[int, int] = {}  # a folder never changes its box, an id is never used twice
         self._inbox_of: dict[int, int] = {}
         self._watchers: defaultdict[int, list[Callable[[], None]]] = defaultdict(list)
+        self._lookout = Lookout(partial(db.read, reading.look))
         db.subscribe(TOPIC, self._wake)
 
     async def open_box(self, box_id: int, professional: bool = False) -> None:
@@ -151,6 +155,9 @@ class SqlMailStore:
         return await self._db.read(lambda conn: folder_rows.status_of(folder_rows.by_id(conn, folder_id)))
 
     # ---------------------------------------------------------------- messages, read
+    async def look(self, folder_id: int) -> Columns:
+        return await self._lookout.look(folder_id)
+
     async def rows(self, folder_id: int) -> tuple[FolderStatus, list[Row]]:
         return await self._db.read(reading.all_rows, folder_id)
 

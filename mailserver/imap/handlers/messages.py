@@ -13,7 +13,7 @@ from mailserver.imap.context import Context
 from mailserver.imap.fetch import Renderer
 from mailserver.imap.responses import Bad, No, Ok, Response, SearchResult, Untagged
 from mailserver.imap.sequences import SequenceSet
-from mailserver.imap.view import FolderView
+from mailserver.imap.view import FolderView, picked
 from mailserver.imap.wire import number_set
 from mailserver.store.api import CopyResult, Folder
 
@@ -54,7 +54,8 @@ async def expunge(ctx: Context, command: Expunge) -> AsyncGenerator[Response]:
     if command.uids is not None:
         uids = [view.uids[i] for i in command.uids.of_uids(view.uids)]
     if uids is None or uids:
-        view.expunged(await ctx.store.expunge(view.folder.id, uids))
+        await ctx.store.expunge(view.folder.id, uids)
+        await ctx.refresh()
     for response in ctx.news():
         yield response
     yield Ok("EXPUNGE completed")
@@ -97,15 +98,17 @@ async def store(ctx: Context, command: Store) -> AsyncGenerator[Response]:
     modified: set[int] = set()
     if uids:
         result = await ctx.store.store_flags(view.folder.id, uids, command.op, command.flags, command.unchanged_since)
-        view.own_change(result.changed)
+        await ctx.refresh(result)
         modified = set(result.modified)
         for response in view.keyword_news():
             yield response
-        stored = {row.uid for row in result.changed}
         if not command.silent or ctx.condstore:
-            for index in indices:
-                if view.uids[index] in stored:
-                    yield view.flags_response(index, command.uid, not command.silent, ctx.condstore)
+            untouched = modified | view.gone
+            stored = [i for i in indices if view.uids[i] not in untouched] if untouched else indices
+            for lines in view.flags_responses(stored, command.uid, not command.silent, ctx.condstore):
+                yield lines
+            if not command.silent:
+                view.told(picked(view.uids, stored))
     yield Ok("STORE completed", _modified_code(view, modified, command.uid))
 
 
@@ -145,7 +148,7 @@ async def move(ctx: Context, command: Move) -> AsyncGenerator[Response]:
         code = _copy_code(target, result)
         if code:
             yield Untagged(Ok("moved", code))
-        view.expunged(result.source)
+        await ctx.refresh()
         for response in ctx.news():
             yield response
     yield Ok("MOVE completed")

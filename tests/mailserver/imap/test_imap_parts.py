@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -18,7 +19,8 @@ from mailserver.imap.responses import Bad, Exists, Expunge, No
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.table import COMMANDS
 from mailserver.imap.view import FolderView
-from mailserver.store.api import Changes, Flag, Flags, Folder, FolderStatus, Row
+from mailserver.store.api import Flag, Flags, Folder, FolderStatus, Row, StoreResult
+from mailserver.store.columns import columns_of, narrow
 from tests.mailserver.imap.player import PATIENT
 
 
@@ -205,16 +207,26 @@ def row(uid: int, modseq: int, system: Flag = Flag(0), *keywords: str) -> Row:
     return Row(uid, modseq, Flags(system, frozenset(keywords)), 0, 10)
 
 
+def status(modseq: int) -> FolderStatus:
+    return FolderStatus(0, 0, 0, 99, 1, modseq, 0)
+
+
 def view_of(*rows: Row) -> FolderView:
-    status = FolderStatus(len(rows), 0, 0, 99, 1, max((r.modseq for r in rows), default=1), 0)
-    return FolderView(Folder(1, 1, "INBOX", 1), False, status, rows)
+    columns = columns_of(status(max((r.modseq for r in rows), default=1)), [narrow(r) for r in rows])
+    return FolderView(Folder(1, 1, "INBOX", 1), False, columns)
+
+
+def learn(view: FolderView, modseq: int, *rows: Row, gone: Sequence[int] = (), own: StoreResult | None = None) -> None:
+    view.learn(view._now.advanced(status(modseq), [narrow(r) for r in rows], gone), own)
 
 
 def test_expunges_wait_and_numbers_stay_until_told() -> None:
     view = view_of(row(1, 1), row(2, 2), row(5, 3))
-    view.learn(Changes([row(7, 5)], [1, 2, 4], 6))
+    learn(view, 6, row(7, 5), gone=[1, 2, 4])
     assert list(view.news(expunge=False, modseq=False)) == [Exists(4)]
     assert view.index_of(5) == 2
+    learn(view, 7, row(5, 7, Flag.SEEN))
+    assert list(view.news(expunge=False, modseq=False)) == [b"* 3 FETCH (FLAGS (\\Seen))\r\n"]
     assert list(view.news(expunge=True, modseq=False)) == [Expunge(2), Expunge(1)]
     assert view.index_of(5) == 0
     assert list(view.news(expunge=True, modseq=True)) == []
@@ -222,28 +234,34 @@ def test_expunges_wait_and_numbers_stay_until_told() -> None:
 
 def test_expunges_come_before_new_messages() -> None:
     view = view_of(row(1, 1), row(2, 2))
-    view.learn(Changes([row(3, 4)], [1], 4))
+    learn(view, 4, row(3, 4), gone=[1])
     assert list(view.news(expunge=True, modseq=False)) == [Expunge(1), Exists(2)]
 
 
 def test_own_changes_are_not_told_again() -> None:
-    view = view_of(row(1, 1))
-    view.own_change([row(1, 2, Flag.SEEN)])
-    view.learn(Changes([row(1, 2, Flag.SEEN)], [], 2))
+    view = view_of(row(1, 1), row(2, 1))
+    learn(view, 2, row(1, 2, Flag.SEEN), own=StoreResult(1, 2, []))
     assert list(view.news(expunge=True, modseq=False)) == []
-
-
-def test_an_older_word_does_not_undo_a_newer_one() -> None:
-    view = view_of(row(1, 1))
-    view.own_change([row(1, 5, Flag.SEEN)])
-    view.learn(Changes([row(1, 3)], [], 3))
     assert view.flags_text(0) == b"\\Seen"
-    assert view.highest_modseq == 3
+    assert view.highest_modseq == 2
+
+
+def test_what_another_did_after_the_own_change_is_told() -> None:
+    view = view_of(row(1, 1), row(2, 1))
+    learn(view, 3, row(1, 2, Flag.SEEN), row(2, 3, Flag.FLAGGED), own=StoreResult(1, 2, []))
+    assert list(view.news(expunge=True, modseq=False)) == [b"* 2 FETCH (FLAGS (\\Flagged))\r\n"]
+
+
+def test_what_another_did_before_the_own_change_is_told_with_it() -> None:
+    """The row tells its last MODSEQ only: whether message 1 changed twice is not known."""
+    view = view_of(row(1, 1), row(2, 1))
+    learn(view, 3, row(1, 3, Flag.SEEN | Flag.FLAGGED), own=StoreResult(2, 3, []))
+    assert list(view.news(expunge=True, modseq=False)) == [b"* 1 FETCH (FLAGS (\\Flagged \\Seen))\r\n"]
 
 
 def test_a_message_that_came_and_went_between_two_looks() -> None:
     view = view_of(row(1, 1))
-    view.learn(Changes([], [2], 5))
+    learn(view, 5, gone=[2])
     assert list(view.news(expunge=True, modseq=False)) == []
 
 
@@ -263,14 +281,14 @@ def test_a_client_that_believes_us_has_the_same_list(steps: list[tuple[str, int,
         if kind == "a":
             last += 1
             server.append(last)
-            view.learn(Changes([row(last, modseq)], [], modseq))
+            learn(view, modseq, row(last, modseq))
         elif server:
             uid = server[place % len(server)]
             if kind == "d":
                 server.remove(uid)
-                view.learn(Changes([], [uid], modseq))
+                learn(view, modseq, gone=[uid])
             else:
-                view.learn(Changes([row(uid, modseq, Flag.SEEN)], [], modseq))
+                learn(view, modseq, row(uid, modseq, Flag.SEEN))
         for response in view.news(may_expunge, modseq=False):
             if isinstance(response, Expunge):
                 del client[response.number - 1]

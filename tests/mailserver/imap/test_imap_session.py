@@ -32,6 +32,7 @@ from mailserver.imap.session import WRITE
 from mailserver.imap.view import FolderView
 from mailserver.mime import scan
 from mailserver.store.api import Card, CopyResult, Flag, Flags, Folder, FolderStatus, NewMessage, Row
+from mailserver.store.columns import columns_of, narrow
 from mailserver.store.memory import MemoryMailStore
 from tests.mailserver.imap.player import BOX, DAY, MIXED, PATIENT, Connection, connect, inbox_of, mail, new_store
 
@@ -324,7 +325,11 @@ async def test_search_finds_what_the_words_mean(key: Key, messages: list[tuple[i
         flags = Flags(Flag(system), frozenset(("vu",)) if keyword else frozenset())
         rows.append(Row(uid, number, flags, number, number))
         texts[uid] = (f"subject:{subject}", body)
-    view = FolderView(Folder(1, 1, "INBOX", 1), False, FolderStatus(len(rows), 0, 0, 99, 1, 9, 0), rows)
+    view = FolderView(
+        Folder(1, 1, "INBOX", 1),
+        False,
+        columns_of(FolderStatus(len(rows), 0, 0, 99, 1, 9, 0), [narrow(row) for row in rows]),
+    )
     found = await searching.search(Texts(texts), view, key)
     assert found == [i for i, row in enumerate(rows) if holds(key, row, *texts[row.uid])]
 
@@ -336,7 +341,7 @@ async def test_texts_are_not_read_when_columns_decide() -> None:
             yield 0, "", ""
 
     row = Row(1, 1, Flags(Flag.SEEN), 0, 1)
-    view = FolderView(Folder(1, 1, "INBOX", 1), False, FolderStatus(1, 0, 0, 2, 1, 1, 0), [row])
+    view = FolderView(Folder(1, 1, "INBOX", 1), False, columns_of(FolderStatus(1, 0, 0, 2, 1, 1, 0), [narrow(row)]))
     assert await searching.search(Unread({}), view, And((Text("x"), Not(HasFlag(Flag.SEEN))))) == []
     assert await searching.search(Unread({}), view, Or((Text("x"), HasFlag(Flag.SEEN)))) == [0]
 

@@ -74,6 +74,13 @@ async def seen(store: Any, box_id: int) -> Any:
         cards = [uid async for uid, _ in store.cards(folder.id, range(1, 60))]
         assert cards == [row.uid for row in rows]
         assert status == await store.status(folder.id)
+        columns = await store.look(folder.id)  # advanced by the change log since the last time
+        assert columns.status == status
+        shown = zip(columns.uids, columns.modseqs, columns.system, columns.dates, columns.sizes, strict=True)
+        told = [(row.uid, row.modseq, int(row.flags.system), row.internal_date, row.size) for row in rows]
+        assert list(shown) == told
+        spelled = {uid: {word.lower() for word in words} for uid, words in columns.keywords.items()}
+        assert spelled == {r.uid: {w.lower() for w in r.flags.keywords} for r in rows if r.flags.keywords}
         assert status.messages == len(rows)
         assert status.unseen == sum(not row.flags.system & Flag.SEEN for row in rows)
         assert status.deleted == sum(bool(row.flags.system & Flag.DELETED) for row in rows)
