@@ -20,10 +20,12 @@ from mailserver.delivery.api import Acceptor
 from mailserver.imap.context import Settings as ImapSettings
 from mailserver.imap.factory import ImapFactory, over_tls
 from mailserver.imap.session import ImapSession
+from mailserver.imap.shelf import Shelf
 from mailserver.smtp import doors as smtp
 from mailserver.smtp.limits import Limits as SmtpLimits
 from mailserver.smtp.ports import BENCH, MX, SUBMISSION, SUBMISSIONS, DoorRules, StartTls
 from mailserver.smtp.ports import House as SmtpHouse
+from mssante import mailboxes
 from runtime.house import House, Trust
 from runtime.settings import Role, Settings
 from runtime.sign_in import MailSignIn
@@ -102,6 +104,8 @@ def open_imap(house: House, certificates: Certificates, sockets: dict[str, socke
     sign_in = MailSignIn(house.credentials, house.clock).imap
     settings = ImapSettings(append_limit=house.settings.limits.message_bytes, server_name=house.settings.operator.name)
     tls = TwistedContextFactory(certificates.imap.get)
+    shelf = Shelf()
+    house.db.subscribe(mailboxes.TOPIC, shelf.forget)
     closers: list[Close] = []
     for name in ("imap", "imaps"):
         if name not in sockets:
@@ -109,7 +113,7 @@ def open_imap(house: House, certificates: Certificates, sockets: dict[str, socke
         implicit = name == "imaps"
 
         def session(client_ip: str, implicit: bool = implicit) -> ImapSession:
-            return ImapSession(house.store, sign_in, settings, client_ip, implicit)
+            return ImapSession(house.store, sign_in, settings, client_ip, implicit, shelf=shelf)
 
         factory = ImapFactory(session, tls)
         outer = over_tls(factory, tls) if implicit else factory

@@ -13,6 +13,7 @@ from enum import Enum
 from mailserver.imap.framer import Frame, LiteralOffer
 from mailserver.imap.inbox import Inbox
 from mailserver.imap.responses import Bad, No, Response
+from mailserver.imap.shelf import Shelf
 from mailserver.imap.sign_in import SignedIn, SignIn
 from mailserver.imap.view import FolderView
 from mailserver.store import names
@@ -41,7 +42,7 @@ class FolderLost(Exception):
 
 
 class Context:
-    """One session's. `sleep` (seconds) is given so that tests need not wait."""
+    """One session's. `sleep` (seconds) is given so that tests need not wait; `shelf` is for all sessions of the process."""
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class Context:
         client_ip: str,
         tls: bool,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        shelf: Shelf | None = None,
     ) -> None:
         self.store = store
         self.sign_in = sign_in
@@ -58,6 +60,7 @@ class Context:
         self.client_ip = client_ip
         self.tls = tls
         self.sleep = sleep
+        self.shelf = shelf or Shelf()
         self.inbox = Inbox()
         self.identity: SignedIn | None = None
         self.view: FolderView | None = None

@@ -31,12 +31,12 @@ class SequenceSet:
         """No number is above `exists` (RFC 9051 6: else BAD); ranges with `*` are what pollers send, and are clipped."""
         return all(STAR in pair or max(pair) <= exists for pair in self.ranges)
 
-    def of_numbers(self, exists: int) -> list[int]:
+    def of_numbers(self, exists: int) -> Sequence[int]:
         """Indices from 0 of the messages meant, ascending."""
         spans = [(low - 1, min(high, exists)) for low, high in self._bounds(exists)]
         return _merged(spans)
 
-    def of_uids(self, uids: Sequence[int]) -> list[int]:
+    def of_uids(self, uids: Sequence[int]) -> Sequence[int]:
         """Indices in `uids` (ascending); UIDs that are not there are no error (RFC 3501 6.4.8)."""
         last = uids[-1] if uids else 0
         return _merged([(bisect_left(uids, low), bisect_right(uids, high)) for low, high in self._bounds(last)])
@@ -55,7 +55,10 @@ def _bound(text: bytes) -> int:
     return int(text) or -1
 
 
-def _merged(spans: list[tuple[int, int]]) -> list[int]:
+def _merged(spans: list[tuple[int, int]]) -> Sequence[int]:
+    """A range when it is one, for columns are sliced faster than picked."""
+    if len(spans) == 1:
+        return range(*spans[0])
     indices: list[int] = []
     reached = 0
     for start, stop in sorted(spans):

@@ -22,6 +22,7 @@ from mailserver.imap.fetch import ContentLost
 from mailserver.imap.framer import Event, Frame, LiteralOffer
 from mailserver.imap.grammar import Cursor
 from mailserver.imap.responses import Bad, Bye, Completion, Continue, No, Ok, Response, Tagged, Untagged
+from mailserver.imap.shelf import Shelf
 from mailserver.imap.sign_in import SignIn
 from mailserver.imap.table import COMMANDS, Entry
 from mailserver.store.api import MailStore, StoreError
@@ -54,8 +55,9 @@ class ImapSession:
         client_ip: str,
         tls: bool,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        shelf: Shelf | None = None,
     ) -> None:
-        self.context = Context(store, sign_in, settings, client_ip, tls, sleep)
+        self.context = Context(store, sign_in, settings, client_ip, tls, sleep, shelf)
         self.receive = self.context.inbox.receive
         self._out: list[bytes] = []
         self._size = 0

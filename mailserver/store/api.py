@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntFlag
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from mailserver.store.columns import Columns
@@ -84,6 +84,13 @@ class Card:
     header: bytes
     preview: str
     parts: Mapping[str, PartOffsets] = field(default_factory=dict)
+
+
+class Front(NamedTuple):
+    """Of a card, what lists of messages show: cheaper to open than the whole."""
+
+    envelope: bytes
+    body_structure: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +180,10 @@ class MailStore(Protocol):
         """Cards in ascending UID order, fetched in batches; UIDs that no longer exist are skipped."""
         ...
 
+    async def fronts(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Front]]:
+        """In ascending UID order, in one read; UIDs that no longer exist are skipped."""
+        ...
+
     async def content(self, folder_id: int, uid: int, offset: int = 0, length: int | None = None) -> bytes | None:
         """Octets of the stored message from `offset`; None when the message is gone."""
         ...
@@ -182,6 +193,10 @@ class MailStore(Protocol):
 
         All of it is held in memory: the caller bounds the sum of the sizes, and reads large messages by `content`.
         """
+        ...
+
+    async def octets(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
+        """`contents` without the cards."""
         ...
 
     def texts(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, str, str]]:

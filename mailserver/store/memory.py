@@ -20,6 +20,7 @@ from mailserver.store.api import (
     Flags,
     Folder,
     FolderStatus,
+    Front,
     NewMessage,
     Row,
     StoreError,
@@ -155,6 +156,10 @@ class MemoryMailStore:
         for uid, message in self._some(self._get(folder_id), uids):
             yield uid, message.digest.card
 
+    async def fronts(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Front]]:
+        cards = [(uid, message.digest.card) for uid, message in self._some(self._get(folder_id), uids)]
+        return [(uid, Front(card.envelope, card.body_structure)) for uid, card in cards]
+
     async def content(self, folder_id: int, uid: int, offset: int = 0, length: int | None = None) -> bytes | None:
         message = self._get(folder_id).messages.get(uid)
         if message is None:
@@ -163,6 +168,9 @@ class MemoryMailStore:
 
     async def contents(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Card, bytes]]:
         return [(uid, message.digest.card, message.content) for uid, message in self._some(self._get(folder_id), uids)]
+
+    async def octets(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
+        return [(uid, message.content) for uid, message in self._some(self._get(folder_id), uids)]
 
     async def texts(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, str, str]]:
         for uid, message in self._some(self._get(folder_id), uids):

@@ -7,15 +7,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, bindparam, select
 
-from foundation.blobs import Blobs
+from foundation.blobs import BlobRef, Blobs
 from foundation.keys import Key
 from foundation.tables import blobs as blob_rows
 from mailserver.store import folders as folder_rows
-from mailserver.store.api import Card, Changes, FolderStatus, Row
+from mailserver.store.api import Card, Changes, FolderStatus, Front, Row
 from mailserver.store.columns import Columns, columns_of
 from mailserver.store.flags import flags_of
 from mailserver.store.sealed import (
-    Front,
     back_context,
     front_context,
     texts_context,
@@ -47,13 +46,14 @@ _OWN_CARDS = messages.join(cards, (cards.c.blob_id == messages.c.blob_id) & (car
 _FRONT = (messages.c.uid, messages.c.blob_id, cards.c.front)
 _FRONTS = select(*_FRONT).select_from(_OWN_CARDS).where(_FOLDER, _UIDS).order_by(messages.c.uid)
 _CARDS = _FRONTS.add_columns(cards.c.back)
-_CONTENTS = (
-    select(*_FRONT, cards.c.back, blob_rows.c.data)
+_OCTETS = (
+    select(*_FRONT, blob_rows.c.data)
     # Outer: a blob that is lost is an error of ours, never a message that was expunged.
     .select_from(_OWN_CARDS.outerjoin(blob_rows, blob_rows.c.id == messages.c.blob_id))
     .where(_FOLDER, _UIDS)
     .order_by(messages.c.uid)
 )
+_CONTENTS = _OCTETS.with_only_columns(*_FRONT, cards.c.back, blob_rows.c.data)
 _OWN_TEXTS = messages.join(
     search_texts, (search_texts.c.blob_id == messages.c.blob_id) & (search_texts.c.box_id == _BOX)
 )
@@ -106,27 +106,43 @@ def changes(conn: Connection, folder_id: int, since_modseq: int) -> Changes:
     return Changes(changed, vanished, folder.highest_modseq)
 
 
+def some_fronts(conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Front]]:
+    rows = _plain(conn, _FRONTS, {"folder": folder_id, "uids": uids})
+    return [(uid, unpack_front(key.open(front, front_context(blob)))[1]) for uid, blob, front in rows]
+
+
 def some_cards(conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Card]]:
-    rows = conn.execute(_CARDS, {"folder": folder_id, "uids": uids}).all()
-    return [(uid, unpack_card(*_opened(key, blob, front, back))) for uid, blob, front, back in rows]
+    rows = _plain(conn, _CARDS, {"folder": folder_id, "uids": uids})
+    return [(uid, _opened(key, blob, front, back)[1]) for uid, blob, front, back in rows]
+
+
+def some_octets(
+    conn: Connection, key: Key, blobs: Blobs, folder_id: int, uids: Sequence[int]
+) -> list[tuple[int, bytes]]:
+    found = []
+    for uid, blob, front, data in _plain(conn, _OCTETS, {"folder": folder_id, "uids": uids}):
+        ref, _ = unpack_front(key.open(front, front_context(blob)))
+        found.append((uid, blobs.open(ref, data, 0, None)))
+    return found
 
 
 def some_contents(
     conn: Connection, key: Key, blobs: Blobs, folder_id: int, uids: Sequence[int]
 ) -> list[tuple[int, Card, bytes]]:
     found = []
-    for uid, blob, sealed_front, sealed_back, data in conn.execute(_CONTENTS, {"folder": folder_id, "uids": uids}):
-        front, back = _opened(key, blob, sealed_front, sealed_back)
-        found.append((uid, unpack_card(front, back), blobs.open(front.ref, data, 0, None)))
+    for uid, blob, front, back, data in _plain(conn, _CONTENTS, {"folder": folder_id, "uids": uids}):
+        ref, card = _opened(key, blob, front, back)
+        found.append((uid, card, blobs.open(ref, data, 0, None)))
     return found
 
 
-def _opened(key: Key, blob: int, front: bytes, back: bytes) -> tuple[Front, bytes]:
-    return unpack_front(key.open(front, front_context(blob))), key.open(back, back_context(blob))
+def _opened(key: Key, blob: int, front: bytes, back: bytes) -> tuple[BlobRef, Card]:
+    ref, opened = unpack_front(key.open(front, front_context(blob)))
+    return ref, unpack_card(opened, key.open(back, back_context(blob)))
 
 
 def some_texts(conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) -> list[tuple[int, str, str]]:
-    rows = conn.execute(_TEXTS, {"folder": folder_id, "uids": uids}).all()
+    rows = _plain(conn, _TEXTS, {"folder": folder_id, "uids": uids})
     return [(uid, *unpack_texts(key.open(texts, texts_context(blob)))) for uid, blob, texts in rows]
 
 
@@ -136,8 +152,8 @@ def content(
     row = conn.execute(_FRONTS, {"folder": folder_id, "uids": [uid]}).first()
     if row is None:
         return None
-    front = unpack_front(key.open(row.front, front_context(row.blob_id)))
-    return blobs.read(conn, front.ref, offset, length)
+    ref, _ = unpack_front(key.open(row.front, front_context(row.blob_id)))
+    return blobs.read(conn, ref, offset, length)
 
 
 def as_rows(rows: Sequence[Sequence[object]]) -> list[Row]:

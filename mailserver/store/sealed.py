@@ -11,11 +11,10 @@ import json
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from foundation.blobs import BlobRef
 from foundation.keys import Key
-from mailserver.store.api import Card, PartOffsets
+from mailserver.store.api import Card, Front, PartOffsets
 
 VERSION = 1
 _FRONT = struct.Struct(">BQ32s32sI")  # version, the blob's size, name and key, length of ENVELOPE
@@ -23,24 +22,16 @@ _BACK = struct.Struct(">B4I")  # version, lengths of the four fields
 TEXT_LIMIT = 1 << 20  # octets after inflation: what `mime` may extract is less
 
 
-class Front(NamedTuple):
-    """What a list of messages shows, and the way to the octets."""
-
-    ref: BlobRef
-    envelope: bytes
-    body_structure: bytes
-
-
 def pack_front(ref: BlobRef, card: Card) -> bytes:
     head = _FRONT.pack(VERSION, ref.size, ref.name.encode(), ref.key, len(card.envelope))
     return head + card.envelope + card.body_structure
 
 
-def unpack_front(packed: bytes) -> Front:
+def unpack_front(packed: bytes) -> tuple[BlobRef, Front]:
     version, size, name, key, length = _FRONT.unpack_from(packed)
     _check(version)
     middle = _FRONT.size + length
-    return Front(BlobRef(name.decode(), key, size), packed[_FRONT.size : middle], packed[middle:])
+    return BlobRef(name.decode(), key, size), Front(packed[_FRONT.size : middle], packed[middle:])
 
 
 def pack_back(card: Card) -> bytes:

@@ -28,6 +28,7 @@ from mailserver.store.api import (
     Flags,
     Folder,
     FolderStatus,
+    Front,
     NewMessage,
     Row,
     StoreError,
@@ -172,6 +173,12 @@ class SqlMailStore:
     def _some_cards(self, conn: Connection, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Card]]:
         return reading.some_cards(conn, self._key(conn, folder_id), folder_id, uids)
 
+    async def fronts(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Front]]:
+        def work(conn: Connection) -> list[tuple[int, Front]]:
+            return reading.some_fronts(conn, self._key(conn, folder_id), folder_id, uids)
+
+        return await self._db.read(work)
+
     async def content(self, folder_id: int, uid: int, offset: int = 0, length: int | None = None) -> bytes | None:
         return await self._db.read(self.content_in, folder_id, uid, offset, length)
 
@@ -186,6 +193,12 @@ class SqlMailStore:
 
     def _some_contents(self, conn: Connection, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Card, bytes]]:
         return reading.some_contents(conn, self._key(conn, folder_id), self._blobs, folder_id, uids)
+
+    async def octets(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
+        def work(conn: Connection) -> list[tuple[int, bytes]]:
+            return reading.some_octets(conn, self._key(conn, folder_id), self._blobs, folder_id, uids)
+
+        return await self._db.read(work)
 
     async def texts(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, str, str]]:
         for part in _batches(uids, TEXTS_AT_ONCE):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 from mailserver.imap import search as searching
 from mailserver.imap.commands.fetch import Fetch
@@ -21,7 +21,7 @@ from mailserver.store.api import CopyResult, Folder
 GONE = "EXPUNGEISSUED"
 
 
-def chosen(view: FolderView, messages: SequenceSet, uid: bool) -> list[int]:
+def chosen(view: FolderView, messages: SequenceSet, uid: bool) -> Sequence[int]:
     """Indices of the messages a command means. A number above EXISTS is the client's fault, a UID gone is not."""
     if uid:
         return messages.of_uids(view.uids)
@@ -73,7 +73,7 @@ async def fetch(ctx: Context, command: Fetch) -> AsyncGenerator[Response]:
         indices = [i for i in indices if view.modseqs[i] > command.changed_since]
     if b"MODSEQ" in items:
         ctx.condstore = True
-    renderer = Renderer(ctx.store, view, items, ctx.condstore and b"MODSEQ" not in items)
+    renderer = Renderer(ctx.store, ctx.shelf, view, items, ctx.condstore and b"MODSEQ" not in items)
     async for piece in renderer.run(indices):
         yield piece
     yield Ok("FETCH completed", GONE if renderer.missing and not command.uid else None)

@@ -158,7 +158,7 @@ def test_internal_date_comes_back(seconds: int) -> None:
 def test_number_set_says_the_same_numbers(numbers: set[int]) -> None:
     text = wire.number_set(sorted(numbers))
     if numbers:
-        assert SequenceSet.parse(text).of_numbers(60) == [number - 1 for number in sorted(numbers)]
+        assert list(SequenceSet.parse(text).of_numbers(60)) == [number - 1 for number in sorted(numbers)]
 
 
 # ---------------------------------------------------------------- sets

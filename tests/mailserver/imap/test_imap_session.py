@@ -31,7 +31,7 @@ from mailserver.imap.commands.search import (
 from mailserver.imap.session import WRITE
 from mailserver.imap.view import FolderView
 from mailserver.mime import scan
-from mailserver.store.api import Card, CopyResult, Flag, Flags, Folder, FolderStatus, NewMessage, Row
+from mailserver.store.api import CopyResult, Flag, Flags, Folder, FolderStatus, NewMessage, Row
 from mailserver.store.columns import columns_of, narrow
 from mailserver.store.memory import MemoryMailStore
 from tests.mailserver.imap.player import BOX, DAY, MIXED, PATIENT, Connection, connect, inbox_of, mail, new_store
@@ -188,9 +188,9 @@ class Counting(MemoryMailStore):
 
     reads: list[list[int]]
 
-    async def contents(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Card, bytes]]:
+    async def octets(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
         self.reads.append(list(uids))
-        return await super().contents(folder_id, uids)
+        return await super().octets(folder_id, uids)
 
 
 async def test_small_messages_are_read_together_large_ones_apart_all_in_order() -> None:

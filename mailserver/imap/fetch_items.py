@@ -1,0 +1,174 @@
+"""The items of FETCH as columns: a %-format and the values of many messages; together they are the lines of the answer. Pure.
+
+Items that never change for a message and come from its card stand in *runs*, rendered once and kept (`shelf`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from mailserver.imap.commands.fetch import BodyItem, Item
+from mailserver.imap.view import FolderView, picked
+from mailserver.imap.wire import date_time
+from mailserver.mime.sections import fields_filter, locate
+from mailserver.store.api import Card, Front
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some messages of the view, with what their items need: `pieces` of runs, cards, octets."""
+
+    view: FolderView
+    indices: Sequence[int]
+    pieces: Mapping[Run, Sequence[bytes]] = field(default_factory=dict)
+    cards: Sequence[Any] = ()  # Card; Front for runs that need no more
+    contents: Sequence[bytes] = ()
+
+
+class Column(NamedTuple):
+    """`form` begins with a space and takes one value of each of `values`."""
+
+    form: bytes
+    values: tuple[Callable[[Batch], Sequence[Any]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Items next to each other that never change, at least one of them from the card."""
+
+    items: tuple[Item, ...]
+
+    @property
+    def front(self) -> bool:
+        """The card's front is enough."""
+        return all(item in _LASTING or item in _FRONT for item in self.items)
+
+    def rendered(self, batch: Batch) -> list[bytes]:
+        """Without the space in front."""
+        form, values = joined([_lasting_column(item) for item in self.items])
+        return [form[1:] % line for line in zip(*[one(batch) for one in values], strict=True)]
+
+
+def _column(form: bytes, *values: Callable[[Batch], Sequence[Any]]) -> Column:
+    return Column(form, values)
+
+
+NO_CARD = Front(b"", b"")  # where none is needed
+_CHANGING = {
+    b"UID": _column(b" UID %d", lambda b: picked(b.view.uids, b.indices)),
+    b"FLAGS": _column(b" FLAGS (%b)", lambda b: b.view.flag_texts(b.indices)),
+    b"MODSEQ": _column(b" MODSEQ (%d)", lambda b: picked(b.view.modseqs, b.indices)),
+}
+_LASTING = {
+    b"INTERNALDATE": _column(b" INTERNALDATE %b", lambda b: list(map(date_time, picked(b.view.dates, b.indices)))),
+    b"RFC822.SIZE": _column(b" RFC822.SIZE %d", lambda b: picked(b.view.sizes, b.indices)),
+}
+_FRONT = {
+    b"ENVELOPE": _column(b" ENVELOPE %b", lambda b: [card.envelope for card in b.cards]),
+    b"BODYSTRUCTURE": _column(b" BODYSTRUCTURE %b", lambda b: [card.body_structure for card in b.cards]),
+}
+_BACK = {
+    b"BODY": _column(b" BODY %b", lambda b: [card.body for card in b.cards]),
+}
+
+
+def runs(items: Sequence[Item]) -> Iterator[Item | Run]:
+    """The items in their order, those that last put together."""
+    for lasting, group in groupby(items, _lasts):
+        together = tuple(group)
+        if lasting and any(item not in _LASTING for item in together):
+            yield Run(together)
+        else:
+            yield from together
+
+
+def is_read(item: Item) -> bool:
+    """The stored octets must be read: the header of the message itself stands in the card."""
+    return isinstance(item, BodyItem) and (bool(item.section.part) or not item.section.text.startswith("HEADER"))
+
+
+def column(item: Item | Run) -> Column:
+    if isinstance(item, Run):
+        return _column(b" %b", lambda b: b.pieces[item])
+    if isinstance(item, BodyItem):
+        return _content_column(item)
+    return _CHANGING.get(item) or _LASTING[item]
+
+
+def joined(columns: Sequence[Column]) -> tuple[bytes, list[Callable[[Batch], Sequence[Any]]]]:
+    return b"".join([one.form for one in columns]), [values for one in columns for values in one.values]
+
+
+def _lasts(item: Item) -> bool:
+    if isinstance(item, BodyItem):
+        return not is_read(item)
+    return item not in _CHANGING
+
+
+def _lasting_column(item: Item) -> Column:
+    if isinstance(item, BodyItem):
+        keep = fields_of(item)
+        return _column(b" %b", lambda b: [answer(item, keep(card.header)) for card in b.cards])
+    return (_LASTING | _FRONT | _BACK)[item]
+
+
+def _content_column(item: BodyItem) -> Column:
+    if not (item.section.part or item.section.text or item.partial):  # the whole message: the card need not be read
+        form = b" " + item.label + b" {%d}\r\n%b"
+        return _column(form, lambda b: list(map(len, b.contents)), lambda b: b.contents)
+    keep = fields_of(item)
+
+    def one(card: Card | Front, content: bytes) -> bytes:
+        found = span(item, card, len(content))
+        return answer(item, None if found is None else keep(content[slice(*found)]))
+
+    return _column(b" %b", lambda b: list(map(one, b.cards or [NO_CARD] * len(b.contents), b.contents)))
+
+
+def needs_card(item: BodyItem) -> bool:
+    """To find its span."""
+    return bool(item.section.part or item.section.text)
+
+
+def fields_of(item: BodyItem) -> Callable[[bytes], bytes]:
+    """What HEADER.FIELDS leaves of a header; all of it for other sections."""
+    section = item.section
+    return fields_filter(section.fields, section.text.endswith("NOT")) if section.fields else lambda octets: octets
+
+
+def span(item: BodyItem, card: Card | Front, size: int) -> tuple[int, int] | None:
+    """(start, end) of the section in a message of `size` octets; None when there is no such part."""
+    if not needs_card(item):
+        return 0, size
+    assert isinstance(card, Card)
+    section = item.section
+    return locate(card.parts, section.part, "HEADER" if section.text.startswith("HEADER") else section.text)
+
+
+def window(item: BodyItem, start: int, end: int) -> tuple[int, int]:
+    """The partial's octets inside [start, end); a window beyond the end is an empty one (RFC 3501 6.4.5)."""
+    if item.partial is None:
+        return start, end
+    offset, length = item.partial
+    first = min(start + offset, end)
+    return first, min(first + length, end)
+
+
+def literal(item: BodyItem, size: int) -> bytes:
+    """What stands before the octets."""
+    return b"%b {%d}\r\n" % (_label(item), size)
+
+
+def answer(item: BodyItem, octets: bytes | None) -> bytes:
+    """The whole item."""
+    if octets is None:
+        return _label(item) + b" NIL"
+    start, end = window(item, 0, len(octets))
+    return literal(item, end - start) + octets[start:end]
+
+
+def _label(item: BodyItem) -> bytes:
+    return item.label if item.partial is None else b"%b<%d>" % (item.label, item.partial[0])

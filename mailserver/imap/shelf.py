@@ -1,0 +1,65 @@
+"""What FETCH showed of messages and can never change, kept as rendered: the second client, or the second look, costs a join.
+
+In memory only, bounded in octets, the least lately used folder and set of items out first; one for all sessions of a process.
+What is kept was read with the key of its mailbox: `forget` it with the key.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+
+ROOM = 48 << 20  # octets: 60,000 messages as a client lists them
+OVERHEAD = 130  # octets that Python adds to each
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where pieces belong; `what` tells the items apart."""
+
+    box_id: int
+    folder_id: int
+    what: Hashable
+
+
+@dataclass(slots=True)
+class _Pieces:
+    by_uid: dict[int, bytes] = field(default_factory=dict)
+    octets: int = 0
+
+
+class Shelf:
+    def __init__(self, room: int = ROOM) -> None:
+        self._room = room
+        self._held = 0
+        self._places: OrderedDict[Place, _Pieces] = OrderedDict()
+
+    def pieces(self, place: Place) -> Mapping[int, bytes]:
+        """By UID, those that are known."""
+        found = self._places.get(place)
+        if found is None:
+            return {}
+        self._places.move_to_end(place)
+        return found.by_uid
+
+    def keep(self, place: Place, pieces: Mapping[int, bytes]) -> None:
+        """Pieces that are not there yet. Those of one place that would fill the whole room are not kept."""
+        octets = sum(map(len, pieces.values())) + OVERHEAD * len(pieces)
+        found = self._places.get(place)
+        if octets + (found.octets if found else 0) > self._room:
+            return
+        if found is None:
+            found = self._places[place] = _Pieces()
+        found.by_uid.update(pieces)
+        found.octets += octets
+        self._held += octets
+        while self._held > self._room:
+            self._drop(next(iter(self._places)))
+
+    def forget(self, box_id: int) -> None:
+        for place in [place for place in self._places if place.box_id == box_id]:
+            self._drop(place)
+
+    def _drop(self, place: Place) -> None:
+        self._held -= self._places.pop(place).octets
