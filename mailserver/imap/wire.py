@@ -57,10 +57,14 @@ def _day(days: int) -> bytes:
     return b'"%2d-%s-%04d ' % (at.tm_mday, MONTHS[at.tm_mon - 1].encode(), at.tm_year)
 
 
+_MINUTES = [b"%02d:%02d" % divmod(minute, 60) for minute in range(1440)]
+_SECONDS = [b':%02d +0000"' % second for second in range(60)]
+
+
 def date_time(seconds: int) -> bytes:
     """INTERNALDATE, always in UTC: the zone of the first server says nothing to anybody."""
-    days, rest = divmod(seconds, 86400)
-    return _day(days) + b'%02d:%02d:%02d +0000"' % (rest // 3600, rest // 60 % 60, rest % 60)
+    minutes, second = divmod(seconds, 60)
+    return _day(minutes // 1440) + _MINUTES[minutes % 1440] + _SECONDS[second]
 
 
 def encode_mailbox(name: str) -> bytes:

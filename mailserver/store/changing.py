@@ -7,7 +7,7 @@ MODSEQs are committed in their order and the counters add up. UIDs given to `cop
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, delete, func, insert, literal, not_, select, update
@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from foundation.database import Transaction
 from mailserver.store import flags as flag_rules
 from mailserver.store import folders as folder_rows
-from mailserver.store.api import Flag, FlagOp, Flags, StoreResult
+from mailserver.store.api import Flag, FlagOp, Flags, FolderStatus, StoreResult
 from mailserver.store.insert import TOPIC
 from mailserver.store.ranges import Chunk, chunks
 from mailserver.store.tables import cards, expunged, folders, loose_blobs, messages, search_texts
@@ -43,7 +43,8 @@ class Tally:
 
 def store_flags(
     tx: Transaction, folder_id: int, uids: Sequence[int], op: FlagOp, wish: Flags, unchanged_since: int | None
-) -> StoreResult:
+) -> tuple[StoreResult, FolderStatus]:
+    """What happened, and the folder after it."""
     folder = folder_rows.locked(tx, folder_id)[0]
     modseq = folder.highest_modseq + 1
     limit = folder.highest_modseq if unchanged_since is None else unchanged_since
@@ -55,10 +56,13 @@ def store_flags(
             refused = select(messages.c.uid).where(where, messages.c.modseq > limit).order_by(messages.c.uid)
             modified += tx.execute(refused).scalars()
         changed |= _apply(tx, and_(where, messages.c.modseq <= limit), op, wish, modseq, tally)
+    before = folder_rows.status_of(folder)
     if not changed:
-        return StoreResult(folder.highest_modseq, folder.highest_modseq, modified)
-    grow(tx, folder_id, modseq, tally)
-    return StoreResult(folder.highest_modseq, modseq, modified)
+        return StoreResult(before.highest_modseq, before.highest_modseq, modified), before
+    grow(tx, folder_id, modseq, tally, stored=True)
+    unseen, deleted = before.unseen + tally.unseen, before.deleted + tally.deleted
+    after = replace(before, unseen=unseen, deleted=deleted, highest_modseq=modseq)
+    return StoreResult(before.highest_modseq, modseq, modified), after
 
 
 def _apply(tx: Transaction, where: ColumnElement[bool], op: FlagOp, wish: Flags, modseq: int, tally: Tally) -> bool:
@@ -172,8 +176,8 @@ def _loosen(tx: Transaction, rows: Select[tuple[int, int]]) -> None:
         tx.execute(postgresql.insert(loose_blobs).from_select(columns, rows).on_conflict_do_nothing())
 
 
-def grow(tx: Transaction, folder_id: int, modseq: int, tally: Tally, new_uids: int = 0) -> None:
-    """The folder's counters after a change, and the signal that wakes its sessions."""
+def grow(tx: Transaction, folder_id: int, modseq: int, tally: Tally, new_uids: int = 0, stored: bool = False) -> None:
+    """The folder's counters after a change, and the signal that wakes its sessions. `stored`: flags changed."""
     values = {
         "uid_next": folders.c.uid_next + new_uids,
         "highest_modseq": modseq,
@@ -182,5 +186,7 @@ def grow(tx: Transaction, folder_id: int, modseq: int, tally: Tally, new_uids: i
         "deleted": folders.c.deleted + tally.deleted,
         "size": folders.c.size + tally.size,
     }
+    if stored:
+        values["flags_modseq"] = modseq
     tx.execute(update(folders).where(folders.c.id == folder_id).values(**values))
     tx.signal(TOPIC, folder_id)

@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from mailserver.store.api import FolderStatus, Row
-from mailserver.store.flags import flags_of, keywords_text
+from mailserver.store.api import Flag, FlagOp, FolderStatus, Row
+from mailserver.store.flags import after, flags_of, keywords_text
 
 Narrow = tuple[int, int, int, str, int, int]
 """uid, modseq, system flags, keywords (separated by a space), internal date, size: as the table has them."""
@@ -87,6 +87,17 @@ class Columns:
             (self.modseq, uids),
         )
 
+    def stored(self, status: FolderStatus, uids: Sequence[int], op: FlagOp, system: Flag, limit: int) -> Columns:
+        """After a STORE of system flags, and no keyword, to those of `uids` (ascending) whose MODSEQ is at most `limit`."""
+        became = [int(after(op, system, Flag(bits))) for bits in range(1 << len(Flag))]
+        flags, modseqs = self.system[:], self.modseqs[:]
+        changed = [i for i in self._indices(uids) if became[flags[i]] != flags[i] and modseqs[i] <= limit]
+        for i in changed:
+            flags[i] = became[flags[i]]
+            modseqs[i] = status.highest_modseq
+        told = (self.modseq, [self.uids[i] for i in changed])
+        return replace(self, status=status, system=flags, modseqs=modseqs, latest=told)
+
     def with_gone(self, older: Columns, gone: Sequence[int]) -> Columns:
         """These, and still the messages `gone` of `older`: for a session that may not say yet that they went."""
         lost = [index for uid in gone if (index := older.index_of(uid)) is not None]
@@ -106,6 +117,13 @@ class Columns:
             keywords={**{uid: older.keywords[uid] for uid in gone if uid in older.keywords}, **self.keywords},
             numbering=object(),
         )
+
+    def _indices(self, uids: Sequence[int]) -> Sequence[int]:
+        """Of those of `uids` (ascending) that are here; nearly always neighbours."""
+        first = bisect_left(self.uids, uids[0]) if uids else 0
+        if self.uids[first : first + len(uids)] == array("I", uids):
+            return range(first, first + len(uids))
+        return [index for uid in uids if (index := self.index_of(uid)) is not None]
 
     def _without(self, lost: Collection[int]) -> Columns:
         if not lost:

@@ -14,14 +14,25 @@ def apply(op: FlagOp, wish: Flags, current: Flags) -> Flags:
     """`current` after the STORE; keywords are compared without case and keep the spelling first seen."""
     known = {word.lower(): word for word in current.keywords}
     wished = {word.lower(): known.get(word.lower(), word) for word in sorted(wish.keywords)}
+    system = after(op, wish.system, current.system)
     match op:
         case FlagOp.SET:
-            return Flags(wish.system, frozenset(wished.values()))
+            return Flags(system, frozenset(wished.values()))
         case FlagOp.ADD:
-            return Flags(current.system | wish.system, frozenset((known | wished).values()))
+            return Flags(system, frozenset((known | wished).values()))
         case FlagOp.REMOVE:
-            rest = frozenset(word for lower, word in known.items() if lower not in wished)
-            return Flags(current.system & ~wish.system, rest)
+            return Flags(system, frozenset(word for lower, word in known.items() if lower not in wished))
+
+
+def after(op: FlagOp, wish: Flag, current: Flag) -> Flag:
+    """The system flags alone."""
+    match op:
+        case FlagOp.SET:
+            return wish
+        case FlagOp.ADD:
+            return current | wish
+        case FlagOp.REMOVE:
+            return current & ~wish
 
 
 def check(flags: Flags) -> None:

@@ -63,6 +63,12 @@ class Lookout:
             self._keep(folder_id, post, columns)
             return columns
 
+    def advance(self, folder_id: int, since: int, change: Callable[[Columns], Columns]) -> None:
+        """A commit of ours did `change` after MODSEQ `since`: nothing to read when that is where we are."""
+        post = self._posts.get(folder_id)
+        if post is not None and post.columns is not None and post.columns.modseq == since:
+            self._keep(folder_id, post, change(post.columns))
+
     def _keep(self, folder_id: int, post: _Post, columns: Columns) -> None:
         kept = self._posts.get(folder_id) is post
         self._held -= post.weight if kept else 0

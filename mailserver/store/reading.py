@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, select
+from sqlalchemy import Connection, Executable, Select, bindparam, select
 
-from foundation.blobs import BlobRef, Blobs
+from foundation.blobs import Blobs
 from foundation.keys import Key
 from foundation.tables import blobs as blob_rows
 from mailserver.store import folders as folder_rows
@@ -20,6 +21,7 @@ from mailserver.store.sealed import (
     texts_context,
     unpack_card,
     unpack_front,
+    unpack_ref,
     unpack_texts,
 )
 from mailserver.store.tables import cards, expunged, folders, messages, search_texts
@@ -35,22 +37,22 @@ NARROW = (
 _FOLDER = messages.c.folder_id == bindparam("folder")
 _ROWS = select(*NARROW).where(_FOLDER).order_by(messages.c.uid)
 _CHANGED = select(*NARROW).where(_FOLDER, messages.c.modseq > bindparam("since")).order_by(messages.c.uid)
+_NEW = select(*NARROW).where(_FOLDER, messages.c.uid >= bindparam("from")).order_by(messages.c.uid)
 _VANISHED = (
     select(expunged.c.uid)
     .where(expunged.c.folder_id == bindparam("folder"), expunged.c.modseq > bindparam("since"))
     .order_by(expunged.c.uid)
 )
 _BOX = select(folders.c.box_id).where(folders.c.id == bindparam("folder")).scalar_subquery()
-_UIDS = messages.c.uid.in_(bindparam("uids", expanding=True))
 _OWN_CARDS = messages.join(cards, (cards.c.blob_id == messages.c.blob_id) & (cards.c.box_id == _BOX))
 _FRONT = (messages.c.uid, messages.c.blob_id, cards.c.front)
-_FRONTS = select(*_FRONT).select_from(_OWN_CARDS).where(_FOLDER, _UIDS).order_by(messages.c.uid)
+_FRONTS = select(*_FRONT).select_from(_OWN_CARDS).where(_FOLDER).order_by(messages.c.uid)
 _CARDS = _FRONTS.add_columns(cards.c.back)
 _OCTETS = (
     select(*_FRONT, blob_rows.c.data)
     # Outer: a blob that is lost is an error of ours, never a message that was expunged.
     .select_from(_OWN_CARDS.outerjoin(blob_rows, blob_rows.c.id == messages.c.blob_id))
-    .where(_FOLDER, _UIDS)
+    .where(_FOLDER)
     .order_by(messages.c.uid)
 )
 _CONTENTS = _OCTETS.with_only_columns(*_FRONT, cards.c.back, blob_rows.c.data)
@@ -60,7 +62,7 @@ _OWN_TEXTS = messages.join(
 _TEXTS = (
     select(messages.c.uid, messages.c.blob_id, search_texts.c.texts)
     .select_from(_OWN_TEXTS)
-    .where(_FOLDER, _UIDS)
+    .where(_FOLDER)
     .order_by(messages.c.uid)
 )
 
@@ -80,13 +82,35 @@ def all_rows(conn: Connection, folder_id: int) -> tuple[FolderStatus, list[Row]]
 def look(conn: Connection, folder_id: int, known: Columns | None) -> Columns:
     """`known` and what happened since; all of it when nothing is known."""
     snapshot(conn)
-    status = folder_rows.status_of(folder_rows.by_id(conn, folder_id))
+    folder = folder_rows.by_id(conn, folder_id)
+    status = folder_rows.status_of(folder)
     if known is None:
         return columns_of(status, _plain(conn, _ROWS, {"folder": folder_id}))
     if status.highest_modseq == known.modseq:
         return known
-    where = {"folder": folder_id, "since": known.modseq}
-    return known.advanced(status, _plain(conn, _CHANGED, where), conn.execute(_VANISHED, where).scalars())
+    where = {"folder": folder_id, "since": known.modseq, "from": known.status.uid_next}
+    news = _CHANGED if folder.flags_modseq > known.modseq else _NEW
+    return known.advanced(status, _plain(conn, news, where), conn.execute(_VANISHED, where).scalars())
+
+
+def _of(conn: Connection, query: Select[Any], folder_id: int, uids: Sequence[int]) -> list[Any]:
+    """Rows of these messages, ascending. Those that follow each other are one range: no list to render and to look up."""
+    if not uids:
+        return []
+    first, last = min(uids), max(uids)
+    if last - first + 1 == len(set(uids)):
+        return _plain(conn, _ranged(query), {"folder": folder_id, "first": first, "last": last})
+    return _plain(conn, _listed(query), {"folder": folder_id, "uids": uids})
+
+
+@cache
+def _ranged(query: Select[Any]) -> Select[Any]:
+    return query.where(messages.c.uid.between(bindparam("first"), bindparam("last")))
+
+
+@cache
+def _listed(query: Select[Any]) -> Select[Any]:
+    return query.where(messages.c.uid.in_(bindparam("uids", expanding=True)))
 
 
 def _plain(conn: Connection, query: Executable, where: Mapping[str, object]) -> list[Any]:
@@ -107,21 +131,21 @@ def changes(conn: Connection, folder_id: int, since_modseq: int) -> Changes:
 
 
 def some_fronts(conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Front]]:
-    rows = _plain(conn, _FRONTS, {"folder": folder_id, "uids": uids})
-    return [(uid, unpack_front(key.open(front, front_context(blob)))[1]) for uid, blob, front in rows]
+    rows = _of(conn, _FRONTS, folder_id, uids)
+    return [(uid, unpack_front(key.open(front, front_context(blob)))) for uid, blob, front in rows]
 
 
 def some_cards(conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Card]]:
-    rows = _plain(conn, _CARDS, {"folder": folder_id, "uids": uids})
-    return [(uid, _opened(key, blob, front, back)[1]) for uid, blob, front, back in rows]
+    rows = _of(conn, _CARDS, folder_id, uids)
+    return [(uid, _card(key, blob, key.open(front, front_context(blob)), back)) for uid, blob, front, back in rows]
 
 
 def some_octets(
     conn: Connection, key: Key, blobs: Blobs, folder_id: int, uids: Sequence[int]
 ) -> list[tuple[int, bytes]]:
     found = []
-    for uid, blob, front, data in _plain(conn, _OCTETS, {"folder": folder_id, "uids": uids}):
-        ref, _ = unpack_front(key.open(front, front_context(blob)))
+    for uid, blob, front, data in _of(conn, _OCTETS, folder_id, uids):
+        ref = unpack_ref(key.open(front, front_context(blob)))
         found.append((uid, blobs.open(ref, data, 0, None)))
     return found
 
@@ -130,30 +154,28 @@ def some_contents(
     conn: Connection, key: Key, blobs: Blobs, folder_id: int, uids: Sequence[int]
 ) -> list[tuple[int, Card, bytes]]:
     found = []
-    for uid, blob, front, back, data in _plain(conn, _CONTENTS, {"folder": folder_id, "uids": uids}):
-        ref, card = _opened(key, blob, front, back)
-        found.append((uid, card, blobs.open(ref, data, 0, None)))
+    for uid, blob, front, back, data in _of(conn, _CONTENTS, folder_id, uids):
+        opened = key.open(front, front_context(blob))
+        found.append((uid, _card(key, blob, opened, back), blobs.open(unpack_ref(opened), data, 0, None)))
     return found
 
 
-def _opened(key: Key, blob: int, front: bytes, back: bytes) -> tuple[BlobRef, Card]:
-    ref, opened = unpack_front(key.open(front, front_context(blob)))
-    return ref, unpack_card(opened, key.open(back, back_context(blob)))
+def _card(key: Key, blob: int, front: bytes, back: bytes) -> Card:
+    return unpack_card(unpack_front(front), key.open(back, back_context(blob)))
 
 
 def some_texts(conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) -> list[tuple[int, str, str]]:
-    rows = _plain(conn, _TEXTS, {"folder": folder_id, "uids": uids})
+    rows = _of(conn, _TEXTS, folder_id, uids)
     return [(uid, *unpack_texts(key.open(texts, texts_context(blob)))) for uid, blob, texts in rows]
 
 
 def content(
     conn: Connection, key: Key, blobs: Blobs, folder_id: int, uid: int, offset: int, length: int | None
 ) -> bytes | None:
-    row = conn.execute(_FRONTS, {"folder": folder_id, "uids": [uid]}).first()
-    if row is None:
-        return None
-    ref, _ = unpack_front(key.open(row.front, front_context(row.blob_id)))
-    return blobs.read(conn, ref, offset, length)
+    for _, blob, front in _of(conn, _FRONTS, folder_id, [uid]):
+        ref = unpack_ref(key.open(front, front_context(blob)))
+        return blobs.read(conn, ref, offset, length)
+    return None
 
 
 def as_rows(rows: Sequence[Sequence[object]]) -> list[Row]:

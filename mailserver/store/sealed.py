@@ -27,11 +27,18 @@ def pack_front(ref: BlobRef, card: Card) -> bytes:
     return head + card.envelope + card.body_structure
 
 
-def unpack_front(packed: bytes) -> tuple[BlobRef, Front]:
-    version, size, name, key, length = _FRONT.unpack_from(packed)
+def unpack_front(packed: bytes) -> Front:
+    version, _, _, _, length = _FRONT.unpack_from(packed)
     _check(version)
     middle = _FRONT.size + length
-    return BlobRef(name.decode(), key, size), Front(packed[_FRONT.size : middle], packed[middle:])
+    return Front(packed[_FRONT.size : middle], packed[middle:])
+
+
+def unpack_ref(packed: bytes) -> BlobRef:
+    """Of a front."""
+    version, size, name, key, _ = _FRONT.unpack_from(packed)
+    _check(version)
+    return BlobRef(name.decode(), key, size)
 
 
 def pack_back(card: Card) -> bytes:

@@ -245,7 +245,16 @@ class SqlMailStore:
         self, folder_id: int, uids: Sequence[int], op: FlagOp, flags: Flags, unchanged_since: int | None = None
     ) -> StoreResult:
         flag_rules.check(flags)
-        return await self._db.write(changing.store_flags, folder_id, uids, op, flags, unchanged_since)
+        result, status = await self._db.write(changing.store_flags, folder_id, uids, op, flags, unchanged_since)
+        if result.modseq != result.previous:
+            limit = result.previous if unchanged_since is None else unchanged_since
+
+            def change(columns: Columns) -> Columns:
+                return columns.stored(status, sorted(set(uids)), op, flags.system, limit)
+
+            if not flags.keywords and (op is not FlagOp.SET):
+                self._lookout.advance(folder_id, result.previous, change)
+        return result
 
     async def copy(self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "") -> CopyResult:
         """`actor` as in `move`: some clients (mutt) move by COPY, \\Deleted, EXPUNGE."""

@@ -15,6 +15,10 @@ depends_on = None
 
 
 def upgrade() -> None:
+    with op.batch_alter_table("folders") as batch:
+        batch.add_column(sa.Column("flags_modseq", sa.BigInteger(), nullable=False, server_default="1"))
+    op.execute("UPDATE folders SET flags_modseq = highest_modseq")
+    op.drop_index("messages_modseq", "messages")
     with op.batch_alter_table("messages") as batch:
         # SAVEDATE (RFC 8514): seconds since the epoch; 0: stored before this was kept.
         batch.add_column(sa.Column("saved_at", sa.BigInteger(), nullable=False, server_default="0"))

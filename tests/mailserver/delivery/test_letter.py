@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from foundation.blobs import Blobs, FolderFiles
 from foundation.keys import KeyRing
 from mailserver.delivery.letter import Letter, Version, read
-from mailserver.store.sealed import unpack_front, unpack_texts
+from mailserver.store.sealed import unpack_ref, unpack_texts
 from mssante.closing import Act
 
 KEYS = KeyRing(b"k" * 32)
@@ -54,7 +54,7 @@ def letter(content: bytes, folder: Path, wanted: set[Version] | None = None) -> 
 def test_any_octets_are_a_letter(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     got = letter(content, tmp_path_factory.getbasetemp() / "blobs")
     for copy in got.copies.values():
-        ref, _ = unpack_front(copy.kept.front)
+        ref = unpack_ref(copy.kept.front)
         assert ref.size == copy.kept.size == len(copy.blob.plaintext())
         unpack_texts(copy.kept.texts)
     relayed = got.copies[Version.RELAY].blob.plaintext()
