@@ -200,7 +200,16 @@ class MailStore(Protocol):
         ...
 
     def texts(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, str, str]]:
-        """(uid, decoded headers, decoded body text) for SEARCH, case-folded; extracted at delivery."""
+        """(uid, decoded headers, decoded body text), case-folded; extracted at delivery."""
+        ...
+
+    async def heads(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
+        """The headers of `texts` in UTF-8, one field a line (`subject: ...`), in ascending UID order, in one read; UIDs that no
+        longer exist are skipped."""
+        ...
+
+    async def bodies(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
+        """The bodies of `texts`, as `heads`; each at most 1 MB, the caller bounds how many."""
         ...
 
     # messages, write

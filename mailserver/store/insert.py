@@ -19,7 +19,15 @@ from foundation.keys import Key, KeyRing
 from mailserver.store import flags as flag_rules
 from mailserver.store.api import Flags, StoreError
 from mailserver.store.digest import Digest
-from mailserver.store.sealed import back_context, front_context, pack_back, pack_front, pack_texts, texts_context
+from mailserver.store.sealed import (
+    back_context,
+    front_context,
+    heads_context,
+    pack_back,
+    pack_front,
+    pack_text,
+    texts_context,
+)
 from mailserver.store.tables import cards, folders, message_ids, messages, search_texts
 
 TOPIC = "folder"  # signalled with the folder's id after each commit that changed it
@@ -32,6 +40,7 @@ class Kept:
 
     front: bytes
     back: bytes
+    heads: bytes
     texts: bytes
     size: int
     message_key: bytes | None
@@ -60,7 +69,8 @@ def keep(keys: KeyRing, digest: Digest, ref: BlobRef) -> Kept:
     return Kept(
         pack_front(ref, digest.card),
         pack_back(digest.card),
-        pack_texts(digest.headers_text, digest.body_text),
+        pack_text(digest.headers_text),
+        pack_text(digest.body_text),
         ref.size,
         hashed(digest.message_id) if digest.message_id else None,
         tuple(hashed(name) for name in dict.fromkeys(reversed(digest.references[-REFERENCES:]))),
@@ -175,6 +185,7 @@ def put(tx: Transaction, place: Place, kept: Kept, blob_id: int, thread: Thread,
     own = {"blob_id": blob_id, "box_id": place.box_id}
     front, back = seal(kept.front, front_context(blob_id)), seal(kept.back, back_context(blob_id))
     tx.execute(_INSERT_CARD[dialect], {**own, "front": front, "back": back})
-    tx.execute(_INSERT_TEXTS[dialect], {**own, "texts": seal(kept.texts, texts_context(blob_id))})
+    heads, texts = seal(kept.heads, heads_context(blob_id)), seal(kept.texts, texts_context(blob_id))
+    tx.execute(_INSERT_TEXTS[dialect], {**own, "heads": heads, "texts": texts})
     tx.signal(TOPIC, place.folder_id)
     return uid

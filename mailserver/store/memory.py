@@ -176,6 +176,14 @@ class MemoryMailStore:
         for uid, message in self._some(self._get(folder_id), uids):
             yield uid, message.digest.headers_text, message.digest.body_text
 
+    async def heads(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
+        found = self._some(self._get(folder_id), uids)
+        return [(uid, message.digest.headers_text.encode(errors="replace")) for uid, message in found]
+
+    async def bodies(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
+        found = self._some(self._get(folder_id), uids)
+        return [(uid, message.digest.body_text.encode(errors="replace")) for uid, message in found]
+
     # ---------------------------------------------------------------- messages, write
     async def append(self, folder_id: int, messages: Sequence[NewMessage]) -> list[int]:
         found = self._get(folder_id)

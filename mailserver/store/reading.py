@@ -18,11 +18,12 @@ from mailserver.store.flags import flags_of
 from mailserver.store.sealed import (
     back_context,
     front_context,
+    heads_context,
     texts_context,
     unpack_card,
     unpack_front,
     unpack_ref,
-    unpack_texts,
+    unpack_text,
 )
 from mailserver.store.tables import cards, expunged, folders, messages, search_texts
 
@@ -59,12 +60,13 @@ _CONTENTS = _OCTETS.with_only_columns(*_FRONT, cards.c.back, blob_rows.c.data)
 _OWN_TEXTS = messages.join(
     search_texts, (search_texts.c.blob_id == messages.c.blob_id) & (search_texts.c.box_id == _BOX)
 )
-_TEXTS = (
-    select(messages.c.uid, messages.c.blob_id, search_texts.c.texts)
+_HEADS = (
+    select(messages.c.uid, messages.c.blob_id, search_texts.c.heads)
     .select_from(_OWN_TEXTS)
     .where(_FOLDER)
     .order_by(messages.c.uid)
 )
+_BODIES = _HEADS.with_only_columns(messages.c.uid, messages.c.blob_id, search_texts.c.texts)
 
 
 def snapshot(conn: Connection) -> None:
@@ -164,9 +166,14 @@ def _card(key: Key, blob: int, front: bytes, back: bytes) -> Card:
     return unpack_card(unpack_front(front), key.open(back, back_context(blob)))
 
 
-def some_texts(conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) -> list[tuple[int, str, str]]:
-    rows = _of(conn, _TEXTS, folder_id, uids)
-    return [(uid, *unpack_texts(key.open(texts, texts_context(blob)))) for uid, blob, texts in rows]
+def some_heads(conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
+    rows = _of(conn, _HEADS, folder_id, uids)
+    return [(uid, unpack_text(key.open(heads, heads_context(blob)))) for uid, blob, heads in rows]
+
+
+def some_bodies(conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
+    rows = _of(conn, _BODIES, folder_id, uids)
+    return [(uid, unpack_text(key.open(texts, texts_context(blob)))) for uid, blob, texts in rows]
 
 
 def content(

@@ -93,13 +93,13 @@ class _Parts(Mapping[str, PartOffsets]):
         return len(self._parts())
 
 
-def pack_texts(headers: str, body: str) -> bytes:
-    return zlib.compress(headers.encode(errors="replace") + b"\0" + body.encode(errors="replace"), 1)
+def pack_text(text: str) -> bytes:
+    return zlib.compress(text.encode(errors="replace"), 1)
 
 
-def unpack_texts(packed: bytes) -> tuple[str, str]:
-    headers, _, body = zlib.decompressobj().decompress(packed, TEXT_LIMIT).partition(b"\0")
-    return headers.decode(errors="replace"), body.decode(errors="replace")
+def unpack_text(packed: bytes) -> bytes:
+    """In UTF-8."""
+    return zlib.decompressobj().decompress(packed, TEXT_LIMIT)
 
 
 def front_context(blob_id: int) -> bytes:
@@ -108,6 +108,10 @@ def front_context(blob_id: int) -> bytes:
 
 def back_context(blob_id: int) -> bytes:
     return b"back %d" % blob_id
+
+
+def heads_context(blob_id: int) -> bytes:
+    return b"heads %d" % blob_id
 
 
 def texts_context(blob_id: int) -> bytes:

@@ -202,11 +202,23 @@ class SqlMailStore:
 
     async def texts(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, str, str]]:
         for part in _batches(uids, TEXTS_AT_ONCE):
-            for item in await self._db.read(self._some_texts, folder_id, part):
-                yield item
+            heads = await self.heads(folder_id, part)
+            bodies = dict(await self.bodies(folder_id, part))
+            for uid, head in heads:
+                if uid in bodies:
+                    yield uid, head.decode(errors="replace"), bodies[uid].decode(errors="replace")
 
-    def _some_texts(self, conn: Connection, folder_id: int, uids: Sequence[int]) -> list[tuple[int, str, str]]:
-        return reading.some_texts(conn, self._key(conn, folder_id), folder_id, uids)
+    async def heads(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
+        def work(conn: Connection) -> list[tuple[int, bytes]]:
+            return reading.some_heads(conn, self._key(conn, folder_id), folder_id, uids)
+
+        return await self._db.read(work)
+
+    async def bodies(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
+        def work(conn: Connection) -> list[tuple[int, bytes]]:
+            return reading.some_bodies(conn, self._key(conn, folder_id), folder_id, uids)
+
+        return await self._db.read(work)
 
     # ---------------------------------------------------------------- messages, write
     async def append(self, folder_id: int, messages: Sequence[NewMessage]) -> list[int]:

@@ -37,4 +37,9 @@ def upgrade() -> None:
         sa.Column("front", sa.LargeBinary(), nullable=False),
         sa.Column("back", sa.LargeBinary(), nullable=False),
     )
-    op.create_table("search_texts", *own, sa.Column("texts", sa.LargeBinary(), nullable=False))
+    op.create_table(
+        "search_texts",
+        *own,
+        sa.Column("heads", sa.LargeBinary(), nullable=False),
+        sa.Column("texts", sa.LargeBinary(), nullable=False),
+    )

@@ -63,6 +63,8 @@ async def test_content_by_slices_cards_and_texts(store: Any) -> None:
     assert uid == 2
     assert "lettre 2" in headers
     assert "échographie" in body
+    assert await store.heads(inbox, [9, 2]) == [(2, headers.encode())]
+    assert await store.bodies(inbox, [2, 9]) == [(2, body.encode())]
 
 
 async def test_contents_are_cards_and_octets_of_those_still_there(store: Any) -> None:
