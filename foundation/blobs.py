@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2s
 from itertools import islice
@@ -20,7 +20,7 @@ from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, insert, select
 
 from foundation.clock import DAY, Clock, system_clock
 from foundation.database import Transaction
@@ -137,13 +137,20 @@ class Blobs:
 
     def insert(self, tx: Transaction, prepared: PreparedBlob) -> int:
         """The blob's row; returns its id."""
-        row = {
-            "name": prepared.ref.name,
-            "size": prepared.ref.size,
-            "data": prepared.data,
-            "created_at": self._clock(),
-        }
-        return tx.insert(blobs, row)
+        return tx.insert(blobs, self._row(prepared))
+
+    def insert_all(self, tx: Transaction, prepared: Sequence[PreparedBlob]) -> list[int]:
+        """`insert` of many, at least one, by a few statements."""
+        tx.execute(insert(blobs), [self._row(one) for one in prepared])
+        names, ids = [one.ref.name for one in prepared], dict[str, int]()
+        for start in range(0, len(names), 500):
+            query = select(blobs.c.name, blobs.c.id).where(blobs.c.name.in_(names[start : start + 500]))
+            ids.update((row.name, row.id) for row in tx.execute(query))
+        return [ids[name] for name in names]
+
+    def _row(self, prepared: PreparedBlob) -> dict[str, object]:
+        ref = prepared.ref
+        return {"name": ref.name, "size": ref.size, "data": prepared.data, "created_at": self._clock()}
 
     def read(self, conn: Connection, ref: BlobRef, offset: int = 0, length: int | None = None) -> bytes:
         """Octets from `offset`; raises KeyError when the blob is gone, `Tampered` when it was altered."""

@@ -8,6 +8,7 @@ two professionals are never merged, whatever their mail programs quote.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Executable, Table, bindparam, insert, select, update
@@ -31,6 +32,7 @@ from mailserver.store.sealed import (
 from mailserver.store.tables import cards, folders, message_ids, messages, search_texts
 
 TOPIC = "folder"  # signalled with the folder's id after each commit that changed it
+NAMES = 500  # looked up at once
 REFERENCES = 20  # the nearest ones looked up: a bound on what a hostile References header can cost
 
 
@@ -51,6 +53,17 @@ class Kept:
 class Thread:
     id: int
     exchange_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A message on its way into a folder; `date` in seconds."""
+
+    kept: Kept
+    blob_id: int
+    thread: Thread
+    flags: Flags
+    date: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +90,11 @@ def keep(keys: KeyRing, digest: Digest, ref: BlobRef) -> Kept:
     )
 
 
-_THREADS = select(message_ids.c.message_key, message_ids.c.thread_id, message_ids.c.exchange_id).where(
+_THREADS = select(
+    message_ids.c.message_key, message_ids.c.counterpart, message_ids.c.thread_id, message_ids.c.exchange_id
+).where(
     message_ids.c.box_id == bindparam("box"),
     message_ids.c.message_key.in_(bindparam("names", expanding=True)),
-    message_ids.c.counterpart == bindparam("other"),
 )
 _NO_REPLY = select(message_ids.c.no_reply).where(
     message_ids.c.box_id == bindparam("box"), message_ids.c.message_key == bindparam("name")
@@ -121,21 +135,50 @@ def thread_of(
     blob_id: int,
     exchange_id: int | None = None,
     no_reply: bool = False,
-    own_copy: bool = False,
 ) -> Thread:
-    """The message's thread in this box, remembered for the answers to come.
-
-    `own_copy`: it may be a client's copy of what it submitted, already known by its Message-ID; it joins itself.
-    """
-    own = (kept.message_key,) if own_copy and kept.message_key is not None else ()
-    names, known = (*own, *kept.reference_keys), {}
-    if names:
-        rows = tx.execute(_THREADS, {"box": box_id, "names": names, "other": counterpart})
-        known = {bytes(row.message_key): Thread(row.thread_id, row.exchange_id) for row in rows}
-    found = next((known[name] for name in names if name in known), Thread(blob_id, None))
+    """The message's thread in this box, remembered for the answers to come."""
+    known = _named(tx, box_id, kept.reference_keys)
+    found = _first(known, kept.reference_keys, counterpart) or Thread(blob_id, None)
     thread = Thread(found.id, exchange_id if exchange_id is not None else found.exchange_id)
-    if kept.message_key is not None and kept.message_key not in known:
-        row = {
+    _remember(tx, box_id, [(kept, counterpart, thread)], no_reply)
+    return thread
+
+
+def own_threads(tx: Transaction, box_id: int, copies: Sequence[tuple[bytes, Kept, int]]) -> list[Thread]:
+    """`thread_of` for messages (counterpart, kept, blob id) that the box's own client stores, in their order.
+
+    Each may be its copy of what it submitted, already known by the Message-ID: it joins itself.
+    """
+    own = [((kept.message_key,) if kept.message_key is not None else ()) + kept.reference_keys for _, kept, _ in copies]
+    known = _named(tx, box_id, {name for names in own for name in names})
+    made = []
+    for (other, kept, blob_id), names in zip(copies, own, strict=True):
+        thread = _first(known, names, other) or Thread(blob_id, None)
+        if kept.message_key is not None:
+            known.setdefault(kept.message_key, (other, thread))
+        made.append((kept, other, thread))
+    _remember(tx, box_id, made)
+    return [thread for _, _, thread in made]
+
+
+def _named(tx: Transaction, box_id: int, names: Iterable[bytes]) -> dict[bytes, tuple[bytes, Thread]]:
+    """Message-ID key -> (counterpart, thread), of those known in the box."""
+    known, wanted = {}, list(names)
+    for start in range(0, len(wanted), NAMES):
+        for row in tx.execute(_THREADS, {"box": box_id, "names": wanted[start : start + NAMES]}):
+            known[bytes(row.message_key)] = (bytes(row.counterpart), Thread(row.thread_id, row.exchange_id))
+    return known
+
+
+def _first(known: Mapping[bytes, tuple[bytes, Thread]], names: Sequence[bytes], counterpart: bytes) -> Thread | None:
+    """The thread of the first name that belongs to this counterpart."""
+    found = (known[name] for name in names if name in known)
+    return next((thread for other, thread in found if other == counterpart), None)
+
+
+def _remember(tx: Transaction, box_id: int, made: Sequence[tuple[Kept, bytes, Thread]], no_reply: bool = False) -> None:
+    rows = [
+        {
             "box_id": box_id,
             "message_key": kept.message_key,
             "counterpart": counterpart,
@@ -143,8 +186,11 @@ def thread_of(
             "exchange_id": thread.exchange_id,
             "no_reply": no_reply,
         }
-        tx.execute(_INSERT_ID[tx.conn.dialect.name], row)
-    return thread
+        for kept, counterpart, thread in made
+        if kept.message_key is not None
+    ]
+    if rows:
+        tx.execute(_INSERT_ID[tx.conn.dialect.name], rows)
 
 
 def answers_no_reply(conn: Connection, box_id: int, kept: Kept) -> bool:
@@ -156,36 +202,55 @@ def answers_no_reply(conn: Connection, box_id: int, kept: Kept) -> bool:
 
 def put(tx: Transaction, place: Place, kept: Kept, blob_id: int, thread: Thread, flags: Flags, date: int) -> int:
     """Stores the message in the folder; returns its UID. `date` in seconds. The caller has charged the quota."""
+    return put_all(tx, place, [Entry(kept, blob_id, thread, flags, date)])[0]
+
+
+def put_all(tx: Transaction, place: Place, entries: Sequence[Entry]) -> list[int]:
+    """Like `put`, of at least one: UIDs in their order, one MODSEQ, as many statements as for one."""
     grown = {
         "folder": place.folder_id,
         "box": place.box_id,
-        "count": 1,
-        "new_unseen": flag_rules.unseen(flags),
-        "new_deleted": flag_rules.deleted(flags),
-        "octets": kept.size,
+        "count": len(entries),
+        "new_unseen": sum(flag_rules.unseen(entry.flags) for entry in entries),
+        "new_deleted": sum(flag_rules.deleted(entry.flags) for entry in entries),
+        "octets": sum(entry.kept.size for entry in entries),
     }
     row = tx.execute(_GROW, grown).first()
     if row is None:
         raise StoreError("NONEXISTENT", "no such folder")
-    uid = int(row.uid_next) - 1
-    message = {
-        "folder_id": place.folder_id,
-        "uid": uid,
-        "modseq": row.highest_modseq,
-        "flags": int(flags.system),
-        "keywords": flag_rules.keywords_text(flags),
-        "internal_date": date,
-        "size": kept.size,
-        "blob_id": blob_id,
-        "thread_id": thread.id,
-        "exchange_id": thread.exchange_id,
-    }
-    tx.execute(_INSERT_MESSAGE, message)
-    dialect, seal = tx.conn.dialect.name, place.key.seal
-    own = {"blob_id": blob_id, "box_id": place.box_id}
-    front, back = seal(kept.front, front_context(blob_id)), seal(kept.back, back_context(blob_id))
-    tx.execute(_INSERT_CARD[dialect], {**own, "front": front, "back": back})
-    heads, texts = seal(kept.heads, heads_context(blob_id)), seal(kept.texts, texts_context(blob_id))
-    tx.execute(_INSERT_TEXTS[dialect], {**own, "heads": heads, "texts": texts})
+    uids = list(range(int(row.uid_next) - len(entries), int(row.uid_next)))
+    tx.execute(
+        _INSERT_MESSAGE,
+        [
+            {
+                "folder_id": place.folder_id,
+                "uid": uid,
+                "modseq": row.highest_modseq,
+                "flags": int(entry.flags.system),
+                "keywords": flag_rules.keywords_text(entry.flags),
+                "internal_date": entry.date,
+                "size": entry.kept.size,
+                "blob_id": entry.blob_id,
+                "thread_id": entry.thread.id,
+                "exchange_id": entry.thread.exchange_id,
+            }
+            for uid, entry in zip(uids, entries, strict=True)
+        ],
+    )
+    dialect = tx.conn.dialect.name
+    tx.execute(_INSERT_CARD[dialect], [_card_row(place, entry) for entry in entries])
+    tx.execute(_INSERT_TEXTS[dialect], [_texts_row(place, entry) for entry in entries])
     tx.signal(TOPIC, place.folder_id)
-    return uid
+    return uids
+
+
+def _card_row(place: Place, entry: Entry) -> dict[str, object]:
+    seal, kept, blob_id = place.key.seal, entry.kept, entry.blob_id
+    front, back = seal(kept.front, front_context(blob_id)), seal(kept.back, back_context(blob_id))
+    return {"blob_id": blob_id, "box_id": place.box_id, "front": front, "back": back}
+
+
+def _texts_row(place: Place, entry: Entry) -> dict[str, object]:
+    seal, kept, blob_id = place.key.seal, entry.kept, entry.blob_id
+    heads, texts = seal(kept.heads, heads_context(blob_id)), seal(kept.texts, texts_context(blob_id))
+    return {"blob_id": blob_id, "box_id": place.box_id, "heads": heads, "texts": texts}

@@ -190,10 +190,11 @@ class MemoryMailStore:
         for message in messages:
             flag_rules.check(message.flags)
         self._check_quota(found.folder.box_id, sum(len(message.content) for message in messages))
-        uids = []
+        uids: list[int] = []
+        modseq = found.advance() if messages else 0
         for message in messages:
             date = message.internal_date or self._clock()
-            row = Row(found.uid_next, found.advance(), message.flags, date, len(message.content))
+            row = Row(found.uid_next, modseq, message.flags, date, len(message.content))
             self._put(found, _Message(row, message.content, self._digest(message.content)))
             uids.append(row.uid)
         if uids:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from sqlalchemy import Connection
@@ -37,16 +38,27 @@ from mailserver.store.api import (
 from mailserver.store.boxes import Boxes
 from mailserver.store.columns import Columns
 from mailserver.store.digest import Digest, digest_of
-from mailserver.store.insert import TOPIC, Kept, Place, Thread, keep, put, thread_of
+from mailserver.store.insert import TOPIC, Entry, Kept, Place, Thread, keep, own_threads, put, put_all
 from mailserver.store.looking import Lookout
 from mailserver.store.sweep import sweep
 
 CARDS_AT_ONCE = 256  # bounds memory, and the time a reader's snapshot is held
 TEXTS_AT_ONCE = 64
+PREPARED_AT_ONCE = 16  # each may sync a file, and other work waits for the thread
 KNOWN_FOLDERS = 100_000
 
 ClosingHook = Callable[[Transaction, int, list[int], str], None]
 """(tx, box_id, exchange ids, actor): messages were moved to « Conversations closes », in the same transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A message to append, prepared outside the transaction."""
+
+    message: NewMessage
+    blob: PreparedBlob
+    kept: Kept
+    digest: Digest
 
 
 class SqlMailStore:
@@ -224,34 +236,36 @@ class SqlMailStore:
     async def append(self, folder_id: int, messages: Sequence[NewMessage]) -> list[int]:
         for message in messages:
             flag_rules.check(message.flags)
-        ready = [await asyncio.to_thread(self._prepare, message) for message in messages]
+        ready: list[_Ready] = []
         try:
-            return await self._db.write(self._append, folder_id, ready)
+            for start in range(0, len(messages), PREPARED_AT_ONCE):
+                some = messages[start : start + PREPARED_AT_ONCE]
+                ready += await asyncio.to_thread(lambda: list(map(self._prepare, some)))  # noqa: B023  (awaited at once)
+            return await self._db.write(self._append, folder_id, ready) if ready else []
         except Exception:  # not when cancelled: the commit may be under way
-            for _, blob, _, _ in ready:
-                blob.discard()
+            for one in ready:
+                one.blob.discard()
             raise
 
-    def _prepare(self, message: NewMessage) -> tuple[NewMessage, PreparedBlob, Kept, Digest]:
+    def _prepare(self, message: NewMessage) -> _Ready:
         digest = self._digest(message.content)
         blob = self._blobs.prepare(message.content)
-        return message, blob, keep(self._keys, digest, blob.ref), digest
+        return _Ready(message, blob, keep(self._keys, digest, blob.ref), digest)
 
-    def _append(
-        self, tx: Transaction, folder_id: int, ready: list[tuple[NewMessage, PreparedBlob, Kept, Digest]]
-    ) -> list[int]:
+    def _append(self, tx: Transaction, folder_id: int, ready: Sequence[_Ready]) -> list[int]:
         box_id = folder_rows.by_id(tx.conn, folder_id).box_id
         place = Place(box_id, folder_id, self._boxes.key(tx.conn, box_id))
-        self._charge(tx, box_id, sum(kept.size for _, _, kept, _ in ready))
-        own, uids = self._boxes.address(tx.conn, box_id), []
-        for message, blob, kept, digest in ready:
-            blob_id = self._blobs.insert(tx, blob)
-            thread = thread_of(
-                tx, box_id, counterpart(self._keys, digest.counterpart(own)), kept, blob_id, own_copy=True
-            )
-            date = message.internal_date or self._clock() // 1000
-            uids.append(put(tx, place, kept, blob_id, thread, message.flags, date))
-        return uids
+        self._charge(tx, box_id, sum(one.kept.size for one in ready))
+        own, now = self._boxes.address(tx.conn, box_id), self._clock() // 1000
+        blob_ids = self._blobs.insert_all(tx, [one.blob for one in ready])
+        others = [counterpart(self._keys, one.digest.counterpart(own)) for one in ready]
+        kept = [one.kept for one in ready]
+        threads = own_threads(tx, box_id, list(zip(others, kept, blob_ids, strict=True)))
+        entries = [
+            Entry(one.kept, blob_id, thread, one.message.flags, one.message.internal_date or now)
+            for one, blob_id, thread in zip(ready, blob_ids, threads, strict=True)
+        ]
+        return put_all(tx, place, entries)
 
     async def store_flags(
         self, folder_id: int, uids: Sequence[int], op: FlagOp, flags: Flags, unchanged_since: int | None = None

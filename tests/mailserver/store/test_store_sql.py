@@ -62,6 +62,22 @@ async def test_answers_join_their_thread_and_two_professionals_never_share_one(p
     assert await threads(parts, folder["Envoyés"]) == [a1, b1]
 
 
+async def test_messages_appended_together_know_each_other(parts: Any) -> None:
+    inbox = (await ids(parts))["INBOX"]
+    some = (
+        letter("a1", DR_A, OWN),
+        letter("b1", DR_B, OWN, "a1"),
+        letter("a2", DR_A, OWN, "a1"),
+        letter("a1", DR_A, OWN),
+    )
+    before = (await parts.store.status(inbox)).highest_modseq
+    assert await parts.store.append(inbox, [NewMessage(content) for content in some]) == [1, 2, 3, 4]
+    a1, b1, a2, again = await threads(parts, inbox)
+    assert a1 == a2 == again != b1
+    assert (await parts.store.status(inbox)).highest_modseq == before + 1
+    assert await parts.store.append(inbox, []) == []
+
+
 async def test_a_message_id_used_twice_by_another_sender_steals_nothing(parts: Any) -> None:
     folder = await ids(parts)
     await add(parts, folder["INBOX"], letter("a1", DR_A, OWN), letter("a1", DR_B, OWN), letter("a2", DR_A, OWN, "a1"))
@@ -74,7 +90,7 @@ async def test_the_own_copy_of_a_submitted_message_joins_its_exchange(parts: Any
     folder = await ids(parts)
     other = counterpart(parts.keys, DR_A)
     submitted = letter("mine", OWN, DR_A)
-    _, _, kept, _ = parts.store._prepare(NewMessage(submitted))
+    kept = parts.store._prepare(NewMessage(submitted)).kept
     await parts.db.write(lambda tx: thread_of(tx, BOX, other, kept, 777, exchange_id=42))
     await add(parts, folder["Envoyés"], submitted)
     row = await parts.db.read(lambda conn: conn.execute(select(messages.c.thread_id, messages.c.exchange_id)).one())
@@ -187,9 +203,9 @@ async def test_names_cards_and_texts_are_sealed(parts: Any) -> None:
 async def test_bulk_commands_do_not_cost_by_the_message(parts: Any, count: int) -> None:
     folder = await ids(parts)
     content = letter("1", DR_A, OWN)
-    await parts.store.append(folder["INBOX"], [NewMessage(content)] * count)
     statements: list[str] = []
     event.listen(parts.db.engine, "before_cursor_execute", lambda _c, _cur, sql, *_: statements.append(sql))
+    await parts.store.append(folder["INBOX"], [NewMessage(content)] * count)
     every = list(range(1, count + 1))
     await parts.store.store_flags(folder["INBOX"], every, FlagOp.ADD, Flags(Flag.DELETED))
     await parts.store.copy(folder["INBOX"], every, folder["Archives"])
