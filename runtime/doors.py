@@ -106,6 +106,7 @@ def open_imap(house: House, certificates: Certificates, sockets: dict[str, socke
     tls = TwistedContextFactory(certificates.imap.get)
     shelf = Shelf()
     house.db.subscribe(mailboxes.TOPIC, shelf.forget)
+    house.db.subscribe(mailboxes.TOPIC, house.store.forget)
     closers: list[Close] = []
     for name in ("imap", "imaps"):
         if name not in sockets:

@@ -1,6 +1,7 @@
 """Folders in the database (RFC 9051 6.3): created, found, renamed, deleted. Names are sealed; look-ups go by keyed hash.
 
-Functions take the caller's transaction: delivery and the opening of a mailbox use them in theirs.
+Functions take the caller's transaction: delivery and the opening of a mailbox use them in theirs. Every change of what `listed`
+says signals LISTED with the box's id: each process keeps the lists in memory until then.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from mailserver.store import names
 from mailserver.store.api import Folder, FolderStatus, StoreError
 from mailserver.store.sealed import open_name, seal_name
 from mailserver.store.tables import expunged, folders
+
+LISTED = "folders"
 
 _BY_NAME = select(folders).where(folders.c.box_id == bindparam("box"), folders.c.name_key == bindparam("name_key"))
 _BY_ID = select(folders).where(folders.c.id == bindparam("folder"))
@@ -91,8 +94,9 @@ def create(
     return _add(tx, keys, key, box_id, name, special_use)
 
 
-def remove(tx: Transaction, folder_id: int) -> None:
+def remove(tx: Transaction, folder_id: int, box_id: int) -> None:
     """Its row and its history; the caller has removed the messages."""
+    tx.signal(LISTED, box_id)
     tx.execute(delete(expunged).where(expunged.c.folder_id == folder_id))
     tx.execute(delete(folders).where(folders.c.id == folder_id))
 
@@ -107,12 +111,14 @@ def rename(tx: Transaction, keys: KeyRing, key: Key, box_id: int, old: str, new:
     for name, target in moves.items():
         values = {"name_key": name_key(keys, box_id, target), "sealed_name": seal_name(key, target)}
         tx.execute(update(folders).where(folders.c.id == present[name]).values(**values))
+    tx.signal(LISTED, box_id)
     _add_parents(tx, keys, key, box_id, new)
     names.check_number(_number(tx, box_id))
 
 
-def subscribe(tx: Transaction, folder_id: int, subscribed: bool) -> None:
+def subscribe(tx: Transaction, folder_id: int, box_id: int, subscribed: bool) -> None:
     tx.execute(update(folders).where(folders.c.id == folder_id).values(subscribed=subscribed))
+    tx.signal(LISTED, box_id)
 
 
 def _number(tx: Transaction, box_id: int) -> int:
@@ -144,6 +150,7 @@ def _add(tx: Transaction, keys: KeyRing, key: Key, box_id: int, name: str, speci
     created = tx.execute(insert(folders).returning(folders.c.id), row)
     folder_id = int(created.scalar_one())
     tx.execute(update(folders).where(folders.c.id == folder_id).values(uid_validity=folder_id))
+    tx.signal(LISTED, box_id)
     return Folder(folder_id, box_id, name, folder_id, special_use)
 
 

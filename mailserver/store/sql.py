@@ -6,6 +6,7 @@ Folders: `folders`; reading: `reading`; the way in: `insert`; flags, copies, exp
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
@@ -41,11 +42,13 @@ from mailserver.store.digest import Digest, digest_of
 from mailserver.store.insert import TOPIC, Entry, Kept, Place, Thread, keep, own_threads, put, put_all
 from mailserver.store.looking import Lookout
 from mailserver.store.sweep import sweep
+from mssante.cache import Cache
 
 CARDS_AT_ONCE = 256  # bounds memory, and the time a reader's snapshot is held
 TEXTS_AT_ONCE = 64
 PREPARED_AT_ONCE = 16  # each may sync a file, and other work waits for the thread
 KNOWN_FOLDERS = 100_000
+KNOWN_BOXES, LISTED_SECONDS = 5_000, 60.0  # lists of folders in memory; a lost signal harms for a minute at most
 
 ClosingHook = Callable[[Transaction, int, list[int], str], None]
 """(tx, box_id, exchange ids, actor): messages were moved to « Conversations closes », in the same transaction."""
@@ -86,7 +89,9 @@ class SqlMailStore:
         self._inbox_of: dict[int, int] = {}
         self._watchers: defaultdict[int, list[Callable[[], None]]] = defaultdict(list)
         self._lookout = Lookout(partial(db.read, reading.look))
+        self._listed: Cache[int, list[Folder]] = Cache(KNOWN_BOXES, LISTED_SECONDS)
         db.subscribe(TOPIC, self._wake)
+        db.subscribe(folder_rows.LISTED, self.forget)
 
     async def open_box(self, box_id: int, professional: bool = False) -> None:
         await self._db.write(self.open_box_in, box_id, professional)
@@ -127,7 +132,17 @@ class SqlMailStore:
 
     # ---------------------------------------------------------------- folders
     async def folders(self, box_id: int) -> list[Folder]:
-        return await self._db.read(lambda conn: folder_rows.listed(conn, self._boxes.key(conn, box_id), box_id))
+        """Kept in memory until one of them changes, in any process: nearly every command names a folder."""
+        now, generation = time.monotonic(), self._listed.generation
+        found = self._listed.get(box_id, now)
+        if found is None:
+            found = await self._db.read(lambda conn: folder_rows.listed(conn, self._boxes.key(conn, box_id), box_id))
+            self._listed.keep(box_id, found, now, generation)
+        return list(found)
+
+    def forget(self, box_id: int) -> None:
+        """What is kept in memory of a box: its folders changed, or its key may be gone."""
+        self._listed.forget(lambda box, _: box == box_id)
 
     async def create(self, box_id: int, name: str, special_use: str | None = None) -> Folder:
         return await self._db.write(self._create, box_id, name, special_use)
@@ -143,7 +158,7 @@ class SqlMailStore:
         names.check_removable(names.normal(name), folder.special_use)
         folder_rows.locked(tx, folder.id)
         self._remove(tx, folder.id, box_id, changing.present(tx, folder.id, None))
-        folder_rows.remove(tx, folder.id)
+        folder_rows.remove(tx, folder.id, box_id)
         tx.signal(TOPIC, folder.id)
 
     async def rename(self, box_id: int, name: str, new_name: str) -> None:
@@ -160,7 +175,7 @@ class SqlMailStore:
 
     async def subscribe(self, box_id: int, name: str, subscribed: bool) -> None:
         def work(tx: Transaction) -> None:
-            folder_rows.subscribe(tx, folder_rows.named(tx.conn, self._keys, box_id, name).id, subscribed)
+            folder_rows.subscribe(tx, folder_rows.named(tx.conn, self._keys, box_id, name).id, box_id, subscribed)
 
         await self._db.write(work)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import delete, event, func, select, update
 from foundation.clock import DAY
 from foundation.tables import blobs as blob_rows
 from mailserver.store.api import Flag, FlagOp, Flags, NewMessage
+from mailserver.store.folders import LISTED
 from mailserver.store.insert import thread_of
 from mailserver.store.names import CLOSED
 from mailserver.store.sql import counterpart
@@ -178,6 +180,32 @@ async def test_copies_share_the_card_and_the_last_one_takes_it_away(parts: Any) 
     assert await kept() == ([1], [1])
     await expunge("INBOX", [1, 3])
     assert await kept() == ([], [])
+
+
+async def test_folders_are_read_once_and_again_when_they_change_anywhere(parts: Any) -> None:
+    asked: list[str] = []
+    event.listen(parts.db.engine, "before_cursor_execute", lambda _c, _cur, sql, *_: asked.append(sql))
+
+    async def reads() -> int:
+        asked.clear()
+        await parts.store.folders(BOX)
+        return sum(" folders" in sql for sql in asked)
+
+    await parts.store.folders(BOX)
+    assert await reads() == 0
+    changes = [
+        lambda: parts.store.create(BOX, "Bloc"),
+        lambda: parts.store.subscribe(BOX, "Bloc", False),
+        lambda: parts.store.rename(BOX, "Bloc", "Salle"),
+        lambda: parts.store.delete(BOX, "Salle"),
+    ]
+    for change in changes:
+        await change()
+        await asyncio.sleep(0)
+        assert await reads() == 1
+    assert await reads() == 0
+    parts.db.signals._deliver([(LISTED, BOX)])  # as from another process
+    assert await reads() == 1
 
 
 async def test_names_cards_and_texts_are_sealed(parts: Any) -> None:
