@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailserver.imap.context import Context, State
 
-ALWAYS = ("IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE")
+ALWAYS = ("IMAP4rev1", "IMAP4rev2", "LITERAL+", "SASL-IR", "ID", "ENABLE")
 IN_CLEAR = ("STARTTLS", "LOGINDISABLED")
 TO_SIGN_IN = ("AUTH=PLAIN", "AUTH=LOGIN")
 # One a line, with its clause: a line here is a promise that the whole of it is kept.
@@ -18,8 +18,11 @@ SIGNED_IN = (
     "CONDSTORE",  # RFC 7162
 )
 
-# RFC 5161 4: of what is announced, only this changes the server's behaviour.
-ENABLEABLE = ("CONDSTORE",)
+# RFC 5161 4: of what is announced, only this changes the server's behaviour; with the `Modes` that each turns on.
+ENABLEABLE = {
+    "CONDSTORE": ("condstore",),
+    "IMAP4rev2": ("rev2", "utf8"),
+}
 
 
 def capabilities(ctx: Context) -> tuple[str, ...]:

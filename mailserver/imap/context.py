@@ -41,6 +41,15 @@ class FolderLost(Exception):
     """The selected folder was deleted by another session (RFC 2180 3.3: the connection is ended)."""
 
 
+@dataclass(slots=True)
+class Modes:
+    """What the client turned on, by ENABLE (RFC 5161) or by a command that says so; UNAUTHENTICATE turns all of it off."""
+
+    condstore: bool = False  # RFC 7162 3.1: MODSEQ in every FETCH from now on
+    rev2: bool = False  # RFC 9051
+    utf8: bool = False  # mailbox names and quoted strings in UTF-8 (RFC 9051 5.1, RFC 6855)
+
+
 class Context:
     """One session's. `sleep` (seconds) is given so that tests need not wait; `shelf` is for all sessions of the process."""
 
@@ -64,7 +73,7 @@ class Context:
         self.inbox = Inbox()
         self.identity: SignedIn | None = None
         self.view: FolderView | None = None
-        self.condstore = False  # RFC 7162 3.1: MODSEQ in every FETCH from now on
+        self.modes = Modes()
         self.start_tls = False  # STARTTLS accepted: the transport switches after the answer
         self.leaving = False
         self.login_failures = 0
@@ -77,6 +86,22 @@ class Context:
         if self.identity is None:
             return State.NOT_AUTHENTICATED
         return State.SELECTED if self.view is not None else State.AUTHENTICATED
+
+    @property
+    def condstore(self) -> bool:
+        return self.modes.condstore
+
+    @condstore.setter
+    def condstore(self, on: bool) -> None:
+        self.modes.condstore = on
+
+    @property
+    def rev2(self) -> bool:
+        return self.modes.rev2
+
+    @property
+    def utf8(self) -> bool:
+        return self.modes.utf8
 
     @property
     def box_id(self) -> int:

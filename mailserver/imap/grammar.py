@@ -49,9 +49,11 @@ SYSTEM_FLAGS = {
 class Cursor:
     """A place in one command; every reading method moves it past what it read."""
 
-    __slots__ = ("_line", "_literals", "_pos", "_taken")
+    __slots__ = ("_line", "_literals", "_pos", "_taken", "_utf8")
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Frame, utf8: bool = False) -> None:
+        """`utf8`: mailbox names come so, not in modified UTF-7."""
+        self._utf8 = utf8
         self._line = frame.line
         self._literals = frame.literals
         self._pos = 0
@@ -161,12 +163,12 @@ class Cursor:
         return self.astring().decode("utf-8", "replace")
 
     def mailbox(self) -> str:
-        return mailbox_name(self.astring())
+        return mailbox_name(self.astring(), self._utf8)
 
     def list_mailbox(self) -> str:
         """A LIST pattern: as a mailbox name, with % and * (RFC 3501 6.3.8)."""
         raw = self.string() if self.at(b'"') or self.at(b"{") else self._match(_LIST_MAILBOX, "pattern")[0]
-        return _decoded(raw)
+        return _decoded(raw, self._utf8)
 
     def sequence_set(self) -> SequenceSet:
         found = SequenceSet.parse(self._match(_SET, "message set")[0])
@@ -209,18 +211,18 @@ class Cursor:
         return timegm((int(year), MONTHS.index(name) + 1, int(day), hour, minute, second))
 
 
-def _decoded(raw: bytes) -> str:
+def _decoded(raw: bytes, utf8: bool) -> str:
     if len(raw) > MAX_NAME:
         raise Bad("mailbox name too long")
     try:
-        return decode_mailbox(raw)
+        return raw.decode("utf-8") if utf8 else decode_mailbox(raw)
     except ValueError:
-        raise Bad("mailbox name is not in modified UTF-7") from None
+        raise Bad(f"mailbox name is not in {'UTF-8' if utf8 else 'modified UTF-7'}") from None
 
 
-def mailbox_name(raw: bytes) -> str:
+def mailbox_name(raw: bytes, utf8: bool = False) -> str:
     """The Unicode name; INBOX, and INBOX at the head of a path, in any case (RFC 3501 5.1)."""
-    name = _decoded(raw)
+    name = _decoded(raw, utf8)
     head, slash, rest = name.partition("/")
     return "INBOX" + slash + rest if head.upper() == "INBOX" else name
 

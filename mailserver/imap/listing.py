@@ -32,7 +32,7 @@ def matches(pattern: str, name: str) -> bool:
     return len(name) in places
 
 
-def lines(command: List, folders: Sequence[Folder]) -> Iterator[ListLine]:
+def lines(command: List, folders: Sequence[Folder], utf8: bool = False) -> Iterator[ListLine]:
     if command.patterns == ("",):
         # Always the root with its separator: iOS 18 takes silence for a dead server.
         yield ListLine(("\\Noselect",), "", command.kind)
@@ -46,7 +46,8 @@ def lines(command: List, folders: Sequence[Folder]) -> Iterator[ListLine]:
     parents = {parent for name in names for parent in _parents(name)}
     for name in sorted(wanted, key=lambda name: (name != "INBOX", name)):
         if any(_matches(pattern, name) for pattern in patterns):
-            yield ListLine(_attributes(command, name, chosen.get(name), name in parents), name, command.kind)
+            attributes = _attributes(command, name, chosen.get(name), name in parents)
+            yield ListLine(attributes, name, command.kind, utf8=utf8)
 
 
 def _chosen(command: List, folder: Folder) -> bool:

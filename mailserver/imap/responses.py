@@ -33,9 +33,10 @@ def flags_text(flags: Flags) -> bytes:
     return flag_text(flags.system, flags.keywords)
 
 
-def mailbox(name: str) -> bytes:
+def mailbox(name: str, utf8: bool = False) -> bytes:
+    """In modified UTF-7, or in UTF-8 for who asked for it (RFC 9051 5.1, RFC 6855 3)."""
     # Always quoted: a name such as NIL or 10 is misread as an atom by some clients.
-    return quoted(encode_mailbox(name))
+    return quoted(name.encode() if utf8 else encode_mailbox(name))
 
 
 def _status(kind: bytes, text: str, code: str | None) -> bytes:
@@ -161,20 +162,26 @@ class ListLine:
     name: str
     command: bytes = b"LIST"
     extended: bytes = b""
+    oldname: str | None = None  # the name as the client wrote it, shown when ours differs (RFC 9051 6.3.9.7)
+    utf8: bool = False
 
     def __bytes__(self) -> bytes:
         attributes = " ".join(self.attributes).encode("ascii")
-        return b'* %b (%b) "/" %b%b\r\n' % (self.command, attributes, mailbox(self.name), self.extended)
+        extended = self.extended
+        if self.oldname not in (None, self.name):
+            extended += b' ("OLDNAME" (%b))' % mailbox(self.oldname or "", self.utf8)
+        return b'* %b (%b) "/" %b%b\r\n' % (self.command, attributes, mailbox(self.name, self.utf8), extended)
 
 
 @dataclass(frozen=True, slots=True)
 class StatusLine:
     name: str
     items: Sequence[tuple[bytes, int]]
+    utf8: bool = False
 
     def __bytes__(self) -> bytes:
         items = b" ".join(b"%b %d" % item for item in self.items)
-        return b"* STATUS %b (%b)\r\n" % (mailbox(self.name), items)
+        return b"* STATUS %b (%b)\r\n" % (mailbox(self.name, self.utf8), items)
 
 
 @dataclass(frozen=True, slots=True)

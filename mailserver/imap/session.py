@@ -171,7 +171,7 @@ class ImapSession:
         return None
 
     async def _command(self, frame: Frame) -> AsyncGenerator[Response | Tagged]:
-        at = Cursor(frame)
+        at = Cursor(frame, self.context.utf8)
         tag: bytes | None = None
         entry: Entry | None = None
         try:

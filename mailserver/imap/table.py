@@ -15,7 +15,7 @@ from mailserver.imap.commands import any_state, append, auth, fetch, nonauth, se
 from mailserver.imap.context import Context, State
 from mailserver.imap.grammar import Cursor
 from mailserver.imap.handlers import any_state as do_any
-from mailserver.imap.handlers import folders, messages
+from mailserver.imap.handlers import folders, messages, modes
 from mailserver.imap.handlers import nonauth as do_nonauth
 from mailserver.imap.responses import Response
 
@@ -54,7 +54,7 @@ COMMANDS: dict[bytes, Entry] = {
     b"AUTHENTICATE": Entry(NEW, nonauth.parse_authenticate, do_nonauth.authenticate),
     b"LOGIN": Entry(NEW, nonauth.parse_login, do_nonauth.login),
     # authenticated
-    b"ENABLE": Entry(IN, auth.parse_enable, folders.enable),
+    b"ENABLE": Entry(IN, auth.parse_enable, modes.enable),
     b"SELECT": Entry(IN, auth.parse_select, folders.select),
     b"EXAMINE": Entry(IN, partial(auth.parse_select, read_only=True), folders.select),
     b"CREATE": Entry(IN, auth.parse_create, folders.create),
@@ -68,7 +68,7 @@ COMMANDS: dict[bytes, Entry] = {
     b"NAMESPACE": Entry(IN, bare(auth.Namespace), folders.namespace),
     b"STATUS": Entry(IN, auth.parse_status, folders.status),
     b"APPEND": Entry(IN, append.parse_append, folders.append),
-    b"IDLE": Entry(IN, bare(auth.Idle), folders.idle),
+    b"IDLE": Entry(IN, bare(auth.Idle), modes.idle),
     # selected
     b"CHECK": Entry(SELECTED, bare(selected.Check), messages.check),
     b"CLOSE": Entry(SELECTED, bare(selected.Close), messages.close),
