@@ -9,6 +9,7 @@ of all that it sealed. Look-ups by a personal value (address, login) go through 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from hashlib import blake2s
 from pathlib import Path
 
@@ -49,6 +50,17 @@ class Key:
         """The data; raises `Tampered`."""
         try:
             return self._aead.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context)
+        except (InvalidTag, ValueError) as cause:
+            raise Tampered("a sealed value does not open") from cause
+
+    def open_many(self, sealed: Iterable[bytes], contexts: Iterable[bytes]) -> list[bytes]:
+        """`open` of each with its context; in bulk, calls cost as much as the cipher."""
+        decrypt = self._aead.decrypt
+        try:
+            return [
+                decrypt(one[:NONCE_BYTES], one[NONCE_BYTES:], context)
+                for one, context in zip(sealed, contexts, strict=True)
+            ]
         except (InvalidTag, ValueError) as cause:
             raise Tampered("a sealed value does not open") from cause
 

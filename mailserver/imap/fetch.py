@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 
 from mailserver.imap.commands.fetch import BodyItem, Item
 from mailserver.imap.fetch_items import (
@@ -78,7 +78,8 @@ class Renderer:
                 async for piece in self._streamed(batch, head):
                     yield piece
             else:
-                yield b"".join(_lines([*head, *self._contents], batch, END))
+                for piece in _joined(_lines([*head, *self._contents], batch, END)):
+                    yield piece
             await asyncio.sleep(0)  # other sessions' turn
 
     def _portions(self, indices: Sequence[int]) -> Iterator[tuple[bool, bool, Sequence[int]]]:
@@ -146,7 +147,8 @@ class Renderer:
             found = await self._store.fronts(view.folder.id, list(unknown))
         else:
             found = [item async for item in self._store.cards(view.folder.id, list(unknown))]
-        batch = Batch(view, [unknown[uid] for uid, _ in found], cards=[card for _, card in found])
+        whole = len(found) == len(indices)  # of a folder looked at for the first time
+        batch = Batch(view, indices if whole else [unknown[uid] for uid, _ in found], cards=[card for _, card in found])
         new = dict(zip([uid for uid, _ in found], run.rendered(batch), strict=True))
         self._shelf.keep(place, new)
         return new if len(unknown) == len(uids) else {uid: known[uid] for uid in uids if uid in known} | new
@@ -205,3 +207,9 @@ def _lines(columns: Sequence[Column], batch: Batch, end: bytes = b"") -> Iterato
     form = BEGINNING + form[1:] + end
     numbers = [index + 1 for index in batch.indices]
     return (form % line for line in zip(numbers, *[one(batch) for one in values], strict=True))
+
+
+def _joined(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """In pieces of about SMALL octets, that need not be cut again to be sent; neighbours are about as long as each other."""
+    for first in lines:
+        yield b"".join([first, *islice(lines, SMALL // len(first))])

@@ -82,7 +82,7 @@ class ImapSession:
         self.context.tls, self.context.start_tls = True, False
 
     async def run(self) -> AsyncGenerator[bytes | StartTls]:
-        """Everything to be sent, in pieces of at most WRITE octets, until the session ends."""
+        """Everything to be sent, in pieces of about WRITE octets and at most twice that, until the session ends."""
         ctx = self.context
         self._add(Untagged(Ok("ready", capability_code(ctx))))
         try:
@@ -121,6 +121,9 @@ class ImapSession:
     def _drain(self) -> Iterator[bytes]:
         data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
         self._out, self._size = [], 0
+        if len(data) <= 2 * WRITE:  # no copy for the sake of an even number
+            yield data
+            return
         for start in range(0, len(data), WRITE):
             yield data[start : start + WRITE]
 

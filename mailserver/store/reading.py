@@ -134,12 +134,15 @@ def changes(conn: Connection, folder_id: int, since_modseq: int) -> Changes:
 
 def some_fronts(conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Front]]:
     rows = _of(conn, _FRONTS, folder_id, uids)
-    return [(uid, unpack_front(key.open(front, front_context(blob)))) for uid, blob, front in rows]
+    opened = key.open_many([front for _, _, front in rows], [front_context(blob) for _, blob, _ in rows])
+    return [(row[0], unpack_front(front)) for row, front in zip(rows, opened, strict=True)]
 
 
 def some_cards(conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Card]]:
     rows = _of(conn, _CARDS, folder_id, uids)
-    return [(uid, _card(key, blob, key.open(front, front_context(blob)), back)) for uid, blob, front, back in rows]
+    fronts = key.open_many([front for _, _, front, _ in rows], [front_context(blob) for _, blob, _, _ in rows])
+    backs = key.open_many([back for _, _, _, back in rows], [back_context(blob) for _, blob, _, _ in rows])
+    return [(row[0], unpack_card(unpack_front(f), b)) for row, f, b in zip(rows, fronts, backs, strict=True)]
 
 
 def some_octets(
@@ -158,12 +161,9 @@ def some_contents(
     found = []
     for uid, blob, front, back, data in _of(conn, _CONTENTS, folder_id, uids):
         opened = key.open(front, front_context(blob))
-        found.append((uid, _card(key, blob, opened, back), blobs.open(unpack_ref(opened), data, 0, None)))
+        card = unpack_card(unpack_front(opened), key.open(back, back_context(blob)))
+        found.append((uid, card, blobs.open(unpack_ref(opened), data, 0, None)))
     return found
-
-
-def _card(key: Key, blob: int, front: bytes, back: bytes) -> Card:
-    return unpack_card(unpack_front(front), key.open(back, back_context(blob)))
 
 
 def some_heads(conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:

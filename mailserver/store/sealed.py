@@ -17,27 +17,30 @@ from foundation.keys import Key
 from mailserver.store.api import Card, Front, PartOffsets
 
 VERSION = 1
-_FRONT = struct.Struct(">BQ32s32sI")  # version, the blob's size, name and key, length of ENVELOPE
+_LENGTH = struct.Struct(">BI")  # of a front: version, length of ENVELOPE
+_REF = struct.Struct(">Q32s32s")  # then the blob's size, name and key
+_LISTS = _LENGTH.size + _REF.size  # then ENVELOPE and BODYSTRUCTURE
 _BACK = struct.Struct(">B4I")  # version, lengths of the four fields
 TEXT_LIMIT = 1 << 20  # octets after inflation: what `mime` may extract is less
 
 
 def pack_front(ref: BlobRef, card: Card) -> bytes:
-    head = _FRONT.pack(VERSION, ref.size, ref.name.encode(), ref.key, len(card.envelope))
+    head = _LENGTH.pack(VERSION, len(card.envelope)) + _REF.pack(ref.size, ref.name.encode(), ref.key)
     return head + card.envelope + card.body_structure
 
 
 def unpack_front(packed: bytes) -> Front:
-    version, _, _, _, length = _FRONT.unpack_from(packed)
-    _check(version)
-    middle = _FRONT.size + length
-    return Front(packed[_FRONT.size : middle], packed[middle:])
+    version, length = _LENGTH.unpack_from(packed)
+    if version != VERSION:
+        raise _unknown(version)
+    return Front(packed[_LISTS : _LISTS + length], packed[_LISTS + length :])
 
 
 def unpack_ref(packed: bytes) -> BlobRef:
     """Of a front."""
-    version, size, name, key, _ = _FRONT.unpack_from(packed)
-    _check(version)
+    if packed[0] != VERSION:
+        raise _unknown(packed[0])
+    size, name, key = _REF.unpack_from(packed, _LENGTH.size)
     return BlobRef(name.decode(), key, size)
 
 
@@ -55,7 +58,8 @@ def pack_back(card: Card) -> bytes:
 def unpack_card(front: Front, packed: bytes) -> Card:
     """The whole card from its two halves."""
     version, *lengths = _BACK.unpack_from(packed)
-    _check(version)
+    if version != VERSION:
+        raise _unknown(version)
     at, fields = _BACK.size, []
     for length in lengths:
         fields.append(packed[at : at + length])
@@ -64,9 +68,8 @@ def unpack_card(front: Front, packed: bytes) -> Card:
     return Card(front.envelope, body, front.body_structure, header, preview.decode(), _Parts(parts))
 
 
-def _check(version: int) -> None:
-    if version != VERSION:
-        raise ValueError(f"card of unknown version {version}")
+def _unknown(version: int) -> ValueError:
+    return ValueError(f"card of unknown version {version}")
 
 
 class _Parts(Mapping[str, PartOffsets]):
