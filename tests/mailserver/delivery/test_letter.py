@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from foundation.blobs import Blobs, FolderFiles
 from foundation.keys import KeyRing
 from mailserver.delivery.letter import Letter, Version, read
-from mailserver.store.sealed import unpack_ref, unpack_texts
+from mailserver.store.sealed import unpack_ref, unpack_text
 from mssante.closing import Act
 
 KEYS = KeyRing(b"k" * 32)
@@ -56,7 +56,8 @@ def test_any_octets_are_a_letter(tmp_path_factory: pytest.TempPathFactory, conte
     for copy in got.copies.values():
         ref = unpack_ref(copy.kept.front)
         assert ref.size == copy.kept.size == len(copy.blob.plaintext())
-        unpack_texts(copy.kept.texts)
+        unpack_text(copy.kept.heads)
+        unpack_text(copy.kept.texts)
     relayed = got.copies[Version.RELAY].blob.plaintext()
     assert relayed.endswith(content)
     assert got.copies[Version.OURS].blob.plaintext() == b"Return-Path: <a@b.example>\r\n" + relayed
