@@ -15,13 +15,18 @@ SIGNED_IN = (
     "UIDPLUS",  # RFC 4315
     "SPECIAL-USE",  # RFC 6154
     "MOVE",  # RFC 6851
-    "CONDSTORE",  # RFC 7162
+    "CONDSTORE",  # RFC 7162 3.1
+    "QRESYNC",  # RFC 7162 3.2
+    "UNAUTHENTICATE",  # RFC 8437
+    "UIDONLY",  # RFC 9586
 )
 
 # RFC 5161 4: of what is announced, only this changes the server's behaviour; with the `Modes` that each turns on.
 ENABLEABLE = {
     "CONDSTORE": ("condstore",),
+    "QRESYNC": ("qresync", "condstore"),  # RFC 7162 3.2.3
     "IMAP4rev2": ("rev2", "utf8"),
+    "UIDONLY": ("uid_only",),  # RFC 9586 3
 }
 
 

@@ -12,6 +12,7 @@ from enum import Enum
 
 from mailserver.imap.framer import Frame, LiteralOffer
 from mailserver.imap.inbox import Inbox
+from mailserver.imap.modes import Modes
 from mailserver.imap.responses import Bad, No, Response
 from mailserver.imap.shelf import Shelf
 from mailserver.imap.sign_in import SignedIn, SignIn
@@ -39,15 +40,6 @@ class Settings:
 
 class FolderLost(Exception):
     """The selected folder was deleted by another session (RFC 2180 3.3: the connection is ended)."""
-
-
-@dataclass(slots=True)
-class Modes:
-    """What the client turned on, by ENABLE (RFC 5161) or by a command that says so; UNAUTHENTICATE turns all of it off."""
-
-    condstore: bool = False  # RFC 7162 3.1: MODSEQ in every FETCH from now on
-    rev2: bool = False  # RFC 9051
-    utf8: bool = False  # mailbox names and quoted strings in UTF-8 (RFC 9051 5.1, RFC 6855)
 
 
 class Context:
@@ -160,6 +152,12 @@ class Context:
         self._unwatch = lambda: None
         self.view = None
 
+    def sign_out(self) -> None:
+        """As before sign-in; what the connection itself has (TLS, compression) stays (RFC 8437 2)."""
+        self.deselect()
+        self.identity = None
+        self.modes = Modes()
+
     async def refresh(self, own: StoreResult | None = None) -> None:
         """Brings the view up to date; the table is the truth, the signal only woke us. `own`: what this session just did."""
         view = self.selected
@@ -170,4 +168,4 @@ class Context:
             raise FolderLost from error
 
     def news(self, expunge: bool = True) -> Iterator[Response]:
-        return iter(()) if self.view is None else self.view.news(expunge, self.condstore)
+        return iter(()) if self.view is None else self.view.news(expunge, self.modes)

@@ -29,8 +29,9 @@ from mailserver.imap.fetch_items import (
     span,
     window,
 )
+from mailserver.imap.modes import Modes
 from mailserver.imap.shelf import Place, Shelf
-from mailserver.imap.view import FolderView, picked
+from mailserver.imap.view import FolderView, fetch_head, picked
 from mailserver.store.api import Card, Flag, FlagOp, Flags, Front, MailStore
 
 ROWS_BATCH = 1000  # about 64 KB of flags
@@ -41,7 +42,7 @@ FEW = (
 )
 SMALL = 65536  # octets: read whole, sliced here
 PIECE = 262144  # octets of a large message held at a time
-BEGINNING, END = b"* %d FETCH (", b")\r\n"
+END = b")\r\n"
 
 
 class ContentLost(Exception):
@@ -51,10 +52,11 @@ class ContentLost(Exception):
 class Renderer:
     """One FETCH: `items` as asked, over one view. After `run`, `missing` counts the messages that were gone."""
 
-    def __init__(self, store: MailStore, shelf: Shelf, view: FolderView, items: Sequence[Item], modseq: bool) -> None:
+    def __init__(self, store: MailStore, shelf: Shelf, view: FolderView, items: Sequence[Item], modes: Modes) -> None:
         self._store = store
         self._shelf = shelf
         self._view = view
+        self._modes = modes
         asked = [item for item in items if isinstance(item, BodyItem)]
         self._marks_seen = not view.read_only and any(not item.peek for item in asked)
         self._bodies = [item for item in asked if is_read(item)]
@@ -63,7 +65,8 @@ class Renderer:
         self._head = [column(item) for item in heads]
         self._contents = [column(item) for item in self._bodies]
         # Of a message newly marked \\Seen, unless they are asked for.
-        self._news = [column(b"FLAGS")] * (b"FLAGS" not in items) + [column(b"MODSEQ")] * modseq
+        news = (b"FLAGS", b"MODSEQ") if modes.condstore else (b"FLAGS",)
+        self._news = [column(item) for item in news if item not in items]
         self._needs_cards = any(map(needs_card, self._bodies))
         self._octets_at_once = CONTENT_BATCH // max(1, len(asked))  # each item may repeat the whole message
         self.missing = 0
@@ -78,7 +81,7 @@ class Renderer:
                 async for piece in self._streamed(batch, head):
                     yield piece
             else:
-                for piece in _joined(_lines([*head, *self._contents], batch, END)):
+                for piece in _joined(self._lines([*head, *self._contents], batch, END)):
                     yield piece
             await asyncio.sleep(0)  # other sessions' turn
 
@@ -163,7 +166,7 @@ class Renderer:
     async def _streamed(self, batch: Batch, columns: Sequence[Column]) -> AsyncIterator[bytes]:
         """Large messages, one piece in memory at a time."""
         cards = batch.cards or [NO_CARD] * len(batch.indices)
-        for head, index, card in zip(_lines(columns, batch), batch.indices, cards, strict=True):
+        for head, index, card in zip(self._lines(columns, batch), batch.indices, cards, strict=True):
             pieces, begun = [head], False
             try:
                 for item in self._bodies:
@@ -200,13 +203,12 @@ class Renderer:
             raise ContentLost
         return found
 
-
-def _lines(columns: Sequence[Column], batch: Batch, end: bytes = b"") -> Iterator[bytes]:
-    """Each message's line."""
-    form, values = joined(columns)
-    form = BEGINNING + form[1:] + end
-    numbers = [index + 1 for index in batch.indices]
-    return (form % line for line in zip(numbers, *[one(batch) for one in values], strict=True))
+    def _lines(self, columns: Sequence[Column], batch: Batch, end: bytes = b"") -> Iterator[bytes]:
+        """Each message's line."""
+        form, values = joined(columns)
+        form = fetch_head(self._modes) + form[1:] + end
+        numbers = self._view.numbers(batch.indices, self._modes)
+        return (form % line for line in zip(numbers, *[one(batch) for one in values], strict=True))
 
 
 def _joined(lines: Iterator[bytes]) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 from mailserver.imap.framer import Frame
+from mailserver.imap.modes import Modes
 from mailserver.imap.responses import Bad
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.wire import MONTHS, decode_mailbox
@@ -22,6 +23,7 @@ T = TypeVar("T")
 # Far above any client, far below what hurts: a keyword is repeated in every FETCH of the folder.
 MAX_KEYWORD = 128
 MAX_KEYWORDS = 64
+NOTHING_ON = Modes()
 MAX_NAME = 500  # octets of a mailbox name in modified UTF-7
 
 _TAG = re.compile(rb"[^\x00-\x20\x7f-\xff(){%*\"\\+]{1,64}")
@@ -49,11 +51,10 @@ SYSTEM_FLAGS = {
 class Cursor:
     """A place in one command; every reading method moves it past what it read."""
 
-    __slots__ = ("_line", "_literals", "_pos", "_taken", "_utf8")
+    __slots__ = ("_line", "_literals", "_modes", "_pos", "_taken")
 
-    def __init__(self, frame: Frame, utf8: bool = False) -> None:
-        """`utf8`: mailbox names come so, not in modified UTF-7."""
-        self._utf8 = utf8
+    def __init__(self, frame: Frame, modes: Modes = NOTHING_ON) -> None:
+        self._modes = modes
         self._line = frame.line
         self._literals = frame.literals
         self._pos = 0
@@ -163,14 +164,17 @@ class Cursor:
         return self.astring().decode("utf-8", "replace")
 
     def mailbox(self) -> str:
-        return mailbox_name(self.astring(), self._utf8)
+        return mailbox_name(self.astring(), self._modes.utf8)
 
     def list_mailbox(self) -> str:
         """A LIST pattern: as a mailbox name, with % and * (RFC 3501 6.3.8)."""
         raw = self.string() if self.at(b'"') or self.at(b"{") else self._match(_LIST_MAILBOX, "pattern")[0]
-        return _decoded(raw, self._utf8)
+        return _decoded(raw, self._modes.utf8)
 
-    def sequence_set(self) -> SequenceSet:
+    def sequence_set(self, uid: bool = True) -> SequenceSet:
+        """Of UIDs, or of message numbers."""
+        if not uid and self._modes.uid_only:
+            raise Bad("UIDs only", "UIDREQUIRED")  # RFC 9586 3
         found = SequenceSet.parse(self._match(_SET, "message set")[0])
         if not found.valid():
             self.fail("message numbers stand between 1 and 4294967295")

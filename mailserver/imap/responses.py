@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailserver.imap.wire import encode_mailbox, quoted, string
+from mailserver.imap.wire import encode_mailbox, number_set, quoted, string
 from mailserver.store.api import Flag, Flags
 
 _FLAG_NAMES = (
@@ -219,6 +219,17 @@ class Expunge:
 
 
 @dataclass(frozen=True, slots=True)
+class Vanished:
+    """RFC 7162 3.2.10: UIDs gone, ascending; `earlier`: before the client's look, its message numbers stay."""
+
+    uids: Sequence[int]
+    earlier: bool = False
+
+    def __bytes__(self) -> bytes:
+        return b"* VANISHED %b%b\r\n" % (b"(EARLIER) " if self.earlier else b"", number_set(self.uids))
+
+
+@dataclass(frozen=True, slots=True)
 class SearchResult:
     """`modseq`: the highest of the messages found, when MODSEQ was asked for (RFC 7162 3.1.5)."""
 
@@ -245,6 +256,7 @@ Response = (
     | Exists
     | Recent
     | Expunge
+    | Vanished
     | SearchResult
     | Ok
 )

@@ -31,14 +31,23 @@ class SequenceSet:
         """No number is above `exists` (RFC 9051 6: else BAD); ranges with `*` are what pollers send, and are clipped."""
         return all(STAR in pair or max(pair) <= exists for pair in self.ranges)
 
+    @property
+    def starred(self) -> bool:
+        return any(STAR in pair for pair in self.ranges)
+
+    def count(self) -> int:
+        """How many numbers, of a set without `*`."""
+        return sum(abs(high - low) + 1 for low, high in self.ranges)
+
     def of_numbers(self, exists: int) -> Sequence[int]:
         """Indices from 0 of the messages meant, ascending."""
         spans = [(low - 1, min(high, exists)) for low, high in self._bounds(exists)]
         return _merged(spans)
 
-    def of_uids(self, uids: Sequence[int]) -> Sequence[int]:
-        """Indices in `uids` (ascending); UIDs that are not there are no error (RFC 3501 6.4.8)."""
-        last = uids[-1] if uids else 0
+    def of_uids(self, uids: Sequence[int], last: int | None = None) -> Sequence[int]:
+        """Indices in `uids` (ascending); UIDs that are not there are no error (RFC 3501 6.4.8). `last`: what `*` stands for."""
+        if last is None:
+            last = uids[-1] if uids else 0
         return _merged([(bisect_left(uids, low), bisect_right(uids, high)) for low, high in self._bounds(last)])
 
     def _bounds(self, last: int) -> list[tuple[int, int]]:

@@ -174,7 +174,7 @@ class ImapSession:
         return None
 
     async def _command(self, frame: Frame) -> AsyncGenerator[Response | Tagged]:
-        at = Cursor(frame, self.context.utf8)
+        at = Cursor(frame, self.context.modes)
         tag: bytes | None = None
         entry: Entry | None = None
         try:
@@ -216,6 +216,8 @@ class ImapSession:
             raise Bad("no such command")
         if self.context.state not in entry.states:
             raise Bad(f"not possible in the {self.context.state.value} state")
+        if self.context.modes.uid_only and not entry.expunge_after:
+            raise Bad("UIDs only", "UIDREQUIRED")  # RFC 9586 3: what speaks in message numbers
         return entry
 
     async def _news(self, entry: Entry) -> list[Response]:

@@ -12,11 +12,13 @@ from functools import partial
 from typing import Any
 
 from mailserver.imap.commands import any_state, append, auth, fetch, nonauth, search, selected, store
+from mailserver.imap.commands import select as selects
 from mailserver.imap.context import Context, State
 from mailserver.imap.grammar import Cursor
 from mailserver.imap.handlers import any_state as do_any
 from mailserver.imap.handlers import folders, messages, modes
 from mailserver.imap.handlers import nonauth as do_nonauth
+from mailserver.imap.handlers import select as do_select
 from mailserver.imap.responses import Response
 
 # A parser gives the dataclass its handler takes; the table is the only place that pairs them.
@@ -54,9 +56,10 @@ COMMANDS: dict[bytes, Entry] = {
     b"AUTHENTICATE": Entry(NEW, nonauth.parse_authenticate, do_nonauth.authenticate),
     b"LOGIN": Entry(NEW, nonauth.parse_login, do_nonauth.login),
     # authenticated
+    b"UNAUTHENTICATE": Entry(IN, bare(any_state.Unauthenticate), do_any.unauthenticate),
     b"ENABLE": Entry(IN, auth.parse_enable, modes.enable),
-    b"SELECT": Entry(IN, auth.parse_select, folders.select),
-    b"EXAMINE": Entry(IN, partial(auth.parse_select, read_only=True), folders.select),
+    b"SELECT": Entry(IN, selects.parse_select, do_select.select),
+    b"EXAMINE": Entry(IN, partial(selects.parse_select, read_only=True), do_select.select),
     b"CREATE": Entry(IN, auth.parse_create, folders.create),
     b"DELETE": Entry(IN, auth.parse_delete, folders.delete),
     b"RENAME": Entry(IN, auth.parse_rename, folders.rename),
@@ -71,8 +74,8 @@ COMMANDS: dict[bytes, Entry] = {
     b"IDLE": Entry(IN, bare(auth.Idle), modes.idle),
     # selected
     b"CHECK": Entry(SELECTED, bare(selected.Check), messages.check),
-    b"CLOSE": Entry(SELECTED, bare(selected.Close), messages.close),
-    b"UNSELECT": Entry(SELECTED, bare(selected.Unselect), messages.unselect),
+    b"CLOSE": Entry(SELECTED, bare(selected.Close), do_select.close),
+    b"UNSELECT": Entry(SELECTED, bare(selected.Unselect), do_select.unselect),
     b"EXPUNGE": Entry(SELECTED, bare(selected.Expunge), messages.expunge),
     b"SEARCH": Entry(SELECTED, search.parse_search, messages.search, expunge_after=False),
     b"FETCH": Entry(SELECTED, fetch.parse_fetch, messages.fetch, expunge_after=False),

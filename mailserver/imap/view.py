@@ -11,7 +11,18 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from mailserver.imap.responses import SYSTEM_FLAGS, Exists, Expunge, FolderFlags, Ok, Response, Untagged, flag_text
+from mailserver.imap.modes import Modes
+from mailserver.imap.responses import (
+    SYSTEM_FLAGS,
+    Exists,
+    Expunge,
+    FolderFlags,
+    Ok,
+    Response,
+    Untagged,
+    Vanished,
+    flag_text,
+)
 from mailserver.store.api import Flag, Folder, StoreResult
 from mailserver.store.columns import Columns
 
@@ -118,17 +129,17 @@ class FolderView:
         """A command answered the flags of these."""
         self._changed.difference_update(uids)
 
-    def news(self, expunge: bool, modseq: bool) -> Iterator[Response]:
-        """Everything not told yet; EXPUNGEs only when `expunge` allows; MODSEQ in FETCH when `modseq` (RFC 7162 3.2.4)."""
+    def news(self, expunge: bool, modes: Modes) -> Iterator[Response]:
+        """Everything not told yet; EXPUNGEs only when `expunge` allows."""
         if expunge and self._gone:
-            yield from self._expunges()
+            yield from self._expunges(modes)
         if len(self) != self._told:
             self._told = len(self)
             yield Exists(self._told)
         yield from self.keyword_news()
         changed, self._changed = self._changed, set()
         indices = [index for uid in sorted(changed) if (index := self.index_of(uid)) is not None]
-        yield from self.flags_responses(indices, uid=False, flags=True, modseq=modseq)
+        yield from self.flags_responses(indices, modes)
 
     def keyword_news(self) -> Iterator[Response]:
         """A FLAGS and a PERMANENTFLAGS line when a keyword appeared, ahead of the FETCH that has it (RFC 3501 7.2.6)."""
@@ -136,27 +147,41 @@ class FolderView:
             self._keywords_told = len(self.columns.known)
             yield from self.folder_flags()
 
-    def flags_responses(self, indices: Sequence[int], uid: bool, flags: bool, modseq: bool) -> Iterator[bytes]:
-        """Untagged FETCHes of flags, many in one piece."""
+    def flags_responses(
+        self, indices: Sequence[int], modes: Modes, uid: bool = False, flags: bool = True
+    ) -> Iterator[bytes]:
+        """Untagged FETCHes of flags, many in one piece; with the UID and the MODSEQ when `modes` say so (RFC 7162 3.2.4)."""
+        uid, modseq = (uid or modes.says_uid) and not modes.uid_only, modes.condstore
         items = [
             form for wanted, form in ((uid, b"UID %d"), (flags, b"FLAGS (%b)"), (modseq, b"MODSEQ (%d)")) if wanted
         ]
-        form = b"* %d FETCH (" + b" ".join(items) + b")\r\n"
+        form = fetch_head(modes) + b" ".join(items) + b")\r\n"
         for start in range(0, len(indices), LINES):
             some = indices[start : start + LINES]
-            values: list[Sequence[object]] = [[index + 1 for index in some]]
+            values: list[Sequence[object]] = [self.numbers(some, modes)]
             values += [picked(self.uids, some)] * uid + [self.flag_texts(some)] * flags
             values += [picked(self.modseqs, some)] * modseq
             yield b"".join([form % line for line in zip(*values, strict=True)])
 
+    def numbers(self, indices: Sequence[int], modes: Modes) -> Sequence[int]:
+        """How the messages are called in front of FETCH, or of UIDFETCH."""
+        return picked(self.uids, indices) if modes.uid_only else [index + 1 for index in indices]
+
     # ---------------------------------------------------------------- inside
-    def _expunges(self) -> Iterator[Expunge]:
+    def _expunges(self, modes: Modes) -> Iterator[Response]:
         """From the last to the first: no number said is touched by the ones said before it."""
         numbers = [index + 1 for uid in self._gone if (index := self.index_of(uid)) is not None]
-        self.columns, self._gone = self._now, ()
+        gone, self.columns, self._gone = self._gone, self._now, ()
         self._told -= len(numbers)
+        if modes.vanishes:
+            yield Vanished(gone)
+            return
         for number in reversed(numbers):
             yield Expunge(number)
+
+
+def fetch_head(modes: Modes) -> bytes:
+    return b"* %d UIDFETCH (" if modes.uid_only else b"* %d FETCH ("
 
 
 def picked(column: array[int], indices: Sequence[int]) -> Sequence[int]:

@@ -25,6 +25,11 @@ class Logout:
 
 
 @dataclass(frozen=True, slots=True)
+class Unauthenticate:
+    """RFC 8437 3: another identity may sign in on this connection."""
+
+
+@dataclass(frozen=True, slots=True)
 class Id:
     """RFC 2971 3.1: who the client says it is; never believed, never logged."""
 

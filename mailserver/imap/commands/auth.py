@@ -1,4 +1,4 @@
-"""Commands on folders (RFC 3501 6.3, RFC 5161, RFC 5258 as far as RFC 6154 needs it, RFC 7162 parameters)."""
+"""Commands on folders (RFC 3501 6.3, RFC 5161, RFC 5258 as far as RFC 6154 needs it)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,6 @@ STATUS_ITEMS = frozenset(
 SELECTION_OPTIONS = frozenset((b"SPECIAL-USE", b"SUBSCRIBED", b"REMOTE"))
 RETURN_OPTIONS = frozenset((b"SPECIAL-USE", b"SUBSCRIBED", b"CHILDREN"))
 MAX_PATTERNS = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Select:
-    """RFC 3501 6.3.1 and 6.3.2 (EXAMINE: `read_only`); `condstore` is the parameter of RFC 7162 3.1.8."""
-
-    name: str
-    read_only: bool
-    condstore: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +78,6 @@ class Enable:
 @dataclass(frozen=True, slots=True)
 class Idle:
     """RFC 2177."""
-
-
-def parse_select(at: Cursor, read_only: bool = False) -> Select:
-    at.space()
-    name = at.mailbox()
-    condstore = False
-    if at.take(b" "):
-        for parameter in at.parenthesised(at.word):
-            if parameter != b"CONDSTORE":
-                at.fail("unknown SELECT parameter")
-            condstore = True
-    return Select(name, read_only, condstore)
 
 
 def parse_create(at: Cursor) -> Create:

@@ -52,6 +52,7 @@ class Fetch:
     items: tuple[Item, ...]
     changed_since: int | None
     uid: bool
+    vanished: bool = False  # UIDs gone since then, too
 
 
 RFC822 = {
@@ -63,7 +64,7 @@ RFC822 = {
 
 def parse_fetch(at: Cursor, uid: bool = False) -> Fetch:
     at.space()
-    messages = at.sequence_set()
+    messages = at.sequence_set(uid)
     at.space()
     items: list[Item] = []
     if at.at(b"("):
@@ -77,13 +78,26 @@ def parse_fetch(at: Cursor, uid: bool = False) -> Fetch:
             items = [_item(at)]
     if not items or len(items) > MAX_ITEMS:
         at.fail("FETCH items expected")
-    changed_since = None
-    if at.take(b" ("):
-        if not at.take_word(b"CHANGEDSINCE "):
-            at.fail("unknown FETCH modifier")
-        changed_since = at.mod_sequence()
-        at.expect(b")")
-    return Fetch(messages, tuple(dict.fromkeys(items)), changed_since, uid)
+    changed_since, vanished = _modifiers(at) if at.take(b" ") else (None, False)
+    if vanished and (changed_since is None or not uid):
+        at.fail("VANISHED goes with UID FETCH and CHANGEDSINCE")
+    return Fetch(messages, tuple(dict.fromkeys(items)), changed_since, uid, vanished)
+
+
+def _modifiers(at: Cursor) -> tuple[int | None, bool]:
+    """CHANGEDSINCE and VANISHED (RFC 7162 3.1.4.1, 3.2.6)."""
+    found: dict[bytes, int] = {}
+
+    def modifier() -> None:
+        word = at.word()
+        if word in found or word not in (b"CHANGEDSINCE", b"VANISHED"):
+            at.fail("unknown or repeated FETCH modifier")
+        if word == b"CHANGEDSINCE":
+            at.space()
+        found[word] = at.mod_sequence() if word == b"CHANGEDSINCE" else 1
+
+    at.parenthesised(modifier)
+    return found.get(b"CHANGEDSINCE"), b"VANISHED" in found
 
 
 def _item(at: Cursor) -> Item:

@@ -147,7 +147,7 @@ class _Parser:
         if at.at(b"("):
             return And(tuple(at.parenthesised(lambda: self.key(depth + 1))))
         if at.at_digit() or at.at(b"*"):
-            return Numbers(at.sequence_set(), uid=False)
+            return Numbers(at.sequence_set(uid=False), uid=False)
         word = at.word()
         if word in _PLAIN:
             return _PLAIN[word]

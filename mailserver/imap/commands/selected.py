@@ -54,15 +54,15 @@ def parse_uid_expunge(at: Cursor) -> Expunge:
 
 
 def parse_copy(at: Cursor, uid: bool = False) -> Copy:
-    return Copy(*_messages_and_target(at), uid)
+    return Copy(*_messages_and_target(at, uid), uid)
 
 
 def parse_move(at: Cursor, uid: bool = False) -> Move:
-    return Move(*_messages_and_target(at), uid)
+    return Move(*_messages_and_target(at, uid), uid)
 
 
-def _messages_and_target(at: Cursor) -> tuple[SequenceSet, str]:
+def _messages_and_target(at: Cursor, uid: bool) -> tuple[SequenceSet, str]:
     at.space()
-    messages = at.sequence_set()
+    messages = at.sequence_set(uid)
     at.space()
     return messages, at.mailbox()

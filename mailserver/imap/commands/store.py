@@ -21,7 +21,7 @@ class Store:
 
 def parse_store(at: Cursor, uid: bool = False) -> Store:
     at.space()
-    messages = at.sequence_set()
+    messages = at.sequence_set(uid)
     at.space()
     unchanged_since = None
     if at.take(b"("):

@@ -1,4 +1,4 @@
-"""CAPABILITY, NOOP, LOGOUT, ID."""
+"""CAPABILITY, NOOP, LOGOUT, ID, UNAUTHENTICATE."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import AsyncGenerator
 
 from mailserver.imap import responses
-from mailserver.imap.capabilities import capabilities
-from mailserver.imap.commands.any_state import Capability, Id, Logout, Noop
+from mailserver.imap.capabilities import capabilities, capability_code
+from mailserver.imap.commands.any_state import Capability, Id, Logout, Noop, Unauthenticate
 from mailserver.imap.context import Context
 from mailserver.imap.responses import Bye, Ok, Response
 
@@ -29,6 +29,11 @@ async def logout(ctx: Context, command: Logout) -> AsyncGenerator[Response]:
     ctx.leaving = True
     yield Bye("logging out")
     yield Ok("LOGOUT completed")
+
+
+async def unauthenticate(ctx: Context, command: Unauthenticate) -> AsyncGenerator[Response]:
+    ctx.sign_out()
+    yield Ok("signed out", capability_code(ctx))
 
 
 async def identify(ctx: Context, command: Id) -> AsyncGenerator[Response]:

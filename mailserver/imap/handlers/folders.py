@@ -1,4 +1,4 @@
-"""Commands on folders: SELECT to STATUS, NAMESPACE, APPEND."""
+"""Commands on folders: CREATE to STATUS, NAMESPACE, APPEND."""
 
 from __future__ import annotations
 
@@ -12,40 +12,13 @@ from mailserver.imap.commands.auth import (
     List,
     Namespace,
     Rename,
-    Select,
     Status,
     Subscribe,
 )
 from mailserver.imap.context import Context
-from mailserver.imap.responses import Exists, ListLine, Ok, Recent, Response, StatusLine, Untagged
+from mailserver.imap.responses import ListLine, Ok, Response, StatusLine
 from mailserver.store import names
 from mailserver.store.api import FolderStatus, NewMessage
-
-
-async def select(ctx: Context, command: Select) -> AsyncGenerator[Response]:
-    if ctx.view is not None:
-        # A SELECT that fails leaves nothing selected (RFC 3501 6.3.1).
-        ctx.deselect()
-        yield Untagged(Ok("previous folder closed", "CLOSED"))
-    folder = await ctx.folder(command.name)
-    view = await ctx.select(folder, command.read_only)
-    if command.condstore:
-        ctx.condstore = True
-    for response in view.folder_flags():
-        yield response
-    yield Exists(len(view))
-    if ctx.rev2:  # RFC 9051 6.3.2: LIST instead of RECENT and UNSEEN
-        yield ListLine((), folder.name, oldname=command.name, utf8=ctx.utf8)
-    else:
-        yield Recent()
-        unseen = view.first_unseen()
-        if unseen is not None:
-            yield Untagged(Ok("first unseen", f"UNSEEN {unseen}"))
-    yield Untagged(Ok("UIDs are valid", f"UIDVALIDITY {folder.uid_validity}"))
-    yield Untagged(Ok("next UID", f"UIDNEXT {view.uid_next}"))
-    yield Untagged(Ok("highest mod-sequence", f"HIGHESTMODSEQ {view.highest_modseq}"))
-    name, access = ("EXAMINE", "READ-ONLY") if command.read_only else ("SELECT", "READ-WRITE")
-    yield Ok(f"{name} completed", access)
 
 
 async def create(ctx: Context, command: Create) -> AsyncGenerator[Response]:

@@ -1,4 +1,4 @@
-"""Commands on messages of the selected folder: FETCH, SEARCH, STORE, COPY, MOVE, EXPUNGE, CLOSE (RFC 3501 6.4)."""
+"""Commands on messages of the selected folder: FETCH, SEARCH, STORE, COPY, MOVE, EXPUNGE (RFC 3501 6.4)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import AsyncGenerator, Sequence
 from mailserver.imap import search as searching
 from mailserver.imap.commands.fetch import Fetch
 from mailserver.imap.commands.search import Search
-from mailserver.imap.commands.selected import Check, Close, Copy, Expunge, Move, Unselect
+from mailserver.imap.commands.selected import Check, Copy, Expunge, Move
 from mailserver.imap.commands.store import Store
 from mailserver.imap.context import Context
 from mailserver.imap.fetch import Renderer
-from mailserver.imap.responses import Bad, No, Ok, Response, SearchResult, Untagged
+from mailserver.imap.handlers.select import vanished
+from mailserver.imap.responses import Bad, No, Ok, Response, SearchResult, Untagged, Vanished
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.view import FolderView, picked
 from mailserver.imap.wire import number_set
@@ -35,19 +36,6 @@ async def check(ctx: Context, command: Check) -> AsyncGenerator[Response]:
     yield Ok("CHECK completed")
 
 
-async def close(ctx: Context, command: Close) -> AsyncGenerator[Response]:
-    view = ctx.selected
-    if not view.read_only:
-        await ctx.store.expunge(view.folder.id)
-    ctx.deselect()
-    yield Ok("CLOSE completed")
-
-
-async def unselect(ctx: Context, command: Unselect) -> AsyncGenerator[Response]:
-    ctx.deselect()
-    yield Ok("UNSELECT completed")
-
-
 async def expunge(ctx: Context, command: Expunge) -> AsyncGenerator[Response]:
     view = ctx.writable()
     uids = None
@@ -58,22 +46,28 @@ async def expunge(ctx: Context, command: Expunge) -> AsyncGenerator[Response]:
         await ctx.refresh()
     for response in ctx.news():
         yield response
-    yield Ok("EXPUNGE completed")
+    yield Ok("EXPUNGE completed", _highest(ctx))
 
 
 async def fetch(ctx: Context, command: Fetch) -> AsyncGenerator[Response]:
     view = ctx.selected
     indices = chosen(view, command.messages, command.uid)
     items = list(command.items)
-    if command.uid and b"UID" not in items:
+    if command.uid and b"UID" not in items and not ctx.modes.uid_only:
         items.insert(0, b"UID")
+    if command.vanished:
+        if not ctx.modes.qresync:
+            raise Bad("ENABLE QRESYNC first")  # RFC 7162 3.2.6
+        gone = await vanished(ctx, view, command.changed_since or 0, command.messages)
+        if gone:
+            yield Vanished(gone, earlier=True)
     if command.changed_since is not None:
         if b"MODSEQ" not in items:
             items.append(b"MODSEQ")  # RFC 7162 3.1.4.1
         indices = [i for i in indices if view.modseqs[i] > command.changed_since]
     if b"MODSEQ" in items:
         ctx.condstore = True
-    renderer = Renderer(ctx.store, ctx.shelf, view, items, ctx.condstore and b"MODSEQ" not in items)
+    renderer = Renderer(ctx.store, ctx.shelf, view, items, ctx.modes)
     async for piece in renderer.run(indices):
         yield piece
     yield Ok("FETCH completed", GONE if renderer.missing and not command.uid else None)
@@ -105,7 +99,7 @@ async def store(ctx: Context, command: Store) -> AsyncGenerator[Response]:
         if not command.silent or ctx.condstore:
             untouched = modified | view.gone
             stored = [i for i in indices if view.uids[i] not in untouched] if untouched else indices
-            for lines in view.flags_responses(stored, command.uid, not command.silent, ctx.condstore):
+            for lines in view.flags_responses(stored, ctx.modes, command.uid, not command.silent):
                 yield lines
             if not command.silent:
                 view.told(picked(view.uids, stored))
@@ -151,7 +145,12 @@ async def move(ctx: Context, command: Move) -> AsyncGenerator[Response]:
         await ctx.refresh()
         for response in ctx.news():
             yield response
-    yield Ok("MOVE completed")
+    yield Ok("MOVE completed", _highest(ctx))
+
+
+def _highest(ctx: Context) -> str | None:
+    """RFC 7162 3.2.7: the client has been told all up to it."""
+    return f"HIGHESTMODSEQ {ctx.selected.highest_modseq}" if ctx.modes.qresync else None
 
 
 def _copy_code(target: Folder, result: CopyResult | None) -> str | None:
