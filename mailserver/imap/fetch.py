@@ -32,7 +32,7 @@ from mailserver.imap.fetch_items import (
 from mailserver.imap.modes import Modes
 from mailserver.imap.shelf import Place, Shelf
 from mailserver.imap.view import FolderView, fetch_head, picked
-from mailserver.store.api import Card, Flag, FlagOp, Flags, Front, MailStore
+from mailserver.store.api import Card, Flag, FlagOp, Flags, Front, MailStore, Origin
 
 ROWS_BATCH = 1000  # about 64 KB of flags
 CARDS_BATCH = 500
@@ -145,16 +145,32 @@ class Renderer:
         unknown = {uid: index for uid, index in zip(uids, indices, strict=True) if uid not in known}
         if not unknown:
             return known
-        found: list[tuple[int, Card]] | list[tuple[int, Front]]
-        if run.front:
-            found = await self._store.fronts(view.folder.id, list(unknown))
-        else:
-            found = [item async for item in self._store.cards(view.folder.id, list(unknown))]
-        whole = len(found) == len(indices)  # of a folder looked at for the first time
-        batch = Batch(view, indices if whole else [unknown[uid] for uid, _ in found], cards=[card for _, card in found])
-        new = dict(zip([uid for uid, _ in found], run.rendered(batch), strict=True))
+        whole = len(unknown) == len(indices)  # a folder looked at for the first time
+        batch = await self._sources(run, indices if whole else list(unknown.values()))
+        new = dict(zip(picked(view.uids, batch.indices), run.rendered(batch), strict=True))
         self._shelf.keep(place, new)
         return new if len(unknown) == len(uids) else {uid: known[uid] for uid in uids if uid in known} | new
+
+    async def _sources(self, run: Run, indices: Sequence[int]) -> Batch:
+        """What the run is rendered from, of those of `indices` that still are there."""
+        view, uids = self._view, picked(self._view.uids, indices)
+        cards, origins = dict[int, Card | Front](), dict[int, Origin]()
+        if run.needs_card and run.front:
+            cards = dict(await self._store.fronts(view.folder.id, uids))
+        elif run.needs_card:
+            cards = {uid: card async for uid, card in self._store.cards(view.folder.id, uids)}
+        if run.needs_origin:
+            origins = dict(await self._store.origins(view.folder.id, uids))
+        sources: list[Mapping[int, object]] = [cards] * run.needs_card + [origins] * run.needs_origin
+        if any(len(source) != len(indices) for source in sources):
+            indices = [index for index, uid in zip(indices, uids, strict=True) if all(uid in one for one in sources)]
+        here = picked(view.uids, indices)
+        return Batch(
+            view,
+            indices,
+            cards=[cards[uid] for uid in here] if run.needs_card else (),
+            origins=[origins[uid] for uid in here] if run.needs_origin else (),
+        )
 
     async def _mark_seen(self, indices: Sequence[int]) -> None:
         """BODY[] without PEEK sets \\Seen (RFC 3501 6.4.5)."""

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from mailserver.imap.commands.fetch import BodyItem, Item
 from mailserver.imap.view import FolderView, picked
-from mailserver.imap.wire import date_time
+from mailserver.imap.wire import date_time, string
 from mailserver.mime.sections import fields_filter, locate
-from mailserver.store.api import Card, Front
+from mailserver.store.api import Card, Front, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class Batch:
     pieces: Mapping[Run, Sequence[bytes]] = field(default_factory=dict)
     cards: Sequence[Any] = ()  # Card; Front for runs that need no more
     contents: Sequence[bytes] = ()
+    origins: Sequence[Origin] = ()
 
 
 class Column(NamedTuple):
@@ -37,14 +38,22 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Items next to each other that never change, at least one of them from the card."""
+    """Items next to each other that never change, at least one of them from the card or from the message's origin."""
 
     items: tuple[Item, ...]
 
     @property
     def front(self) -> bool:
         """The card's front is enough."""
-        return all(item in _LASTING or item in _FRONT for item in self.items)
+        return all(item in _LASTING or item in _FRONT or item in _ORIGIN for item in self.items)
+
+    @property
+    def needs_card(self) -> bool:
+        return any(item not in _LASTING and item not in _ORIGIN for item in self.items)
+
+    @property
+    def needs_origin(self) -> bool:
+        return any(item in _ORIGIN for item in self.items)
 
     def rendered(self, batch: Batch) -> list[bytes]:
         """Without the space in front."""
@@ -72,6 +81,15 @@ _FRONT = {
 }
 _BACK = {
     b"BODY": _column(b" BODY %b", lambda b: [card.body for card in b.cards]),
+    # RFC 8970 3.1; made at delivery, so LAZY never has to wait for it.
+    b"PREVIEW": _column(b" PREVIEW %b", lambda b: [string(card.preview.encode(errors="replace")) for card in b.cards]),
+}
+_ORIGIN = {
+    b"EMAILID": _column(b" EMAILID (M%d)", lambda b: [origin.email for origin in b.origins]),
+    b"THREADID": _column(b" THREADID (T%d)", lambda b: [origin.thread for origin in b.origins]),
+    b"SAVEDATE": _column(
+        b" SAVEDATE %b", lambda b: [date_time(origin.saved_at) if origin.saved_at else b"NIL" for origin in b.origins]
+    ),
 }
 
 
@@ -112,7 +130,7 @@ def _lasting_column(item: Item) -> Column:
     if isinstance(item, BodyItem):
         keep = fields_of(item)
         return _column(b" %b", lambda b: [answer(item, keep(card.header)) for card in b.cards])
-    return (_LASTING | _FRONT | _BACK)[item]
+    return (_LASTING | _FRONT | _BACK | _ORIGIN)[item]
 
 
 def _content_column(item: BodyItem) -> Column:

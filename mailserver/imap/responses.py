@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailserver.imap.wire import encode_mailbox, number_set, quoted, string
-from mailserver.store.api import Flag, Flags
+from mailserver.store.api import Flag, Flags, Folder
 
 _FLAG_NAMES = (
     (Flag.ANSWERED, b"\\Answered"),
@@ -173,14 +173,21 @@ class ListLine:
         return b'* %b (%b) "/" %b%b\r\n' % (self.command, attributes, mailbox(self.name, self.utf8), extended)
 
 
+def mailbox_id(folder: Folder) -> str:
+    """MAILBOXID, in its parentheses (RFC 8474 4): the folder's for its life, whatever its name."""
+    return f"(F{folder.id})"
+
+
 @dataclass(frozen=True, slots=True)
 class StatusLine:
     name: str
-    items: Sequence[tuple[bytes, int]]
+    items: Sequence[tuple[bytes, int | bytes]]
     utf8: bool = False
 
     def __bytes__(self) -> bytes:
-        items = b" ".join(b"%b %d" % item for item in self.items)
+        items = b" ".join(
+            b"%b %b" % (item, value if isinstance(value, bytes) else b"%d" % value) for item, value in self.items
+        )
         return b"* STATUS %b (%b)\r\n" % (mailbox(self.name, self.utf8), items)
 
 

@@ -94,6 +94,19 @@ class Front(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a message comes from; never changes while it has its UID.
+
+    `email` and `thread` are numbers within the house, the same for all copies of a message and all messages of a thread
+    (RFC 8474); `saved_at` is when it came into this folder (RFC 8514), in seconds since the epoch, 0 when that was not kept.
+    """
+
+    email: int
+    thread: int
+    saved_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class PartOffsets:
     """Offsets in octets from the start of the message: header [header, body), body [body, end)."""
 
@@ -181,6 +194,10 @@ class MailStore(Protocol):
         ...
 
     async def fronts(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Front]]:
+        """In ascending UID order, in one read; UIDs that no longer exist are skipped."""
+        ...
+
+    async def origins(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Origin]]:
         """In ascending UID order, in one read; UIDs that no longer exist are skipped."""
         ...
 

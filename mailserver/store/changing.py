@@ -120,8 +120,10 @@ def exchanges_of(tx: Transaction, folder_id: int, uids: Sequence[int]) -> list[i
     return sorted(found)
 
 
-def copy(tx: Transaction, source_id: int, target: SqlRow[Any], uids: Sequence[int], tally: Tally) -> list[int]:
-    """Copies `uids` to `target`; returns the new UIDs. Blobs, cards and texts are shared: same box, same key."""
+def copy(
+    tx: Transaction, source_id: int, target: SqlRow[Any], uids: Sequence[int], tally: Tally, now: int
+) -> list[int]:
+    """Copies `uids` to `target`; returns the new UIDs. `now` in seconds. Blobs, cards and texts are shared: same box, same key."""
     modseq, at = target.highest_modseq + 1, target.uid_next
     for chunk in chunks(uids):
         rank = func.row_number().over(order_by=messages.c.uid)
@@ -129,6 +131,7 @@ def copy(tx: Transaction, source_id: int, target: SqlRow[Any], uids: Sequence[in
             "folder_id": literal(target.id),
             "uid": literal(at - 1) + rank,
             "modseq": literal(modseq),
+            "saved_at": literal(now),  # RFC 8514 4.2: of COPY and MOVE too
         }
         rows = select(*(given.get(column.name, column) for column in messages.c))
         rows = rows.where(messages.c.folder_id == source_id, chunk.holds(messages.c.uid))

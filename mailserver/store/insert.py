@@ -201,12 +201,12 @@ def answers_no_reply(conn: Connection, box_id: int, kept: Kept) -> bool:
 
 
 def put(tx: Transaction, place: Place, kept: Kept, blob_id: int, thread: Thread, flags: Flags, date: int) -> int:
-    """Stores the message in the folder; returns its UID. `date` in seconds. The caller has charged the quota."""
-    return put_all(tx, place, [Entry(kept, blob_id, thread, flags, date)])[0]
+    """Stores the message that arrives now in the folder; returns its UID. `date` in seconds. The caller has charged the quota."""
+    return put_all(tx, place, [Entry(kept, blob_id, thread, flags, date)], date)[0]
 
 
-def put_all(tx: Transaction, place: Place, entries: Sequence[Entry]) -> list[int]:
-    """Like `put`, of at least one: UIDs in their order, one MODSEQ, as many statements as for one."""
+def put_all(tx: Transaction, place: Place, entries: Sequence[Entry], now: int) -> list[int]:
+    """Like `put`, of at least one, at `now` in seconds: UIDs in their order, one MODSEQ, as many statements as for one."""
     grown = {
         "folder": place.folder_id,
         "box": place.box_id,
@@ -229,6 +229,7 @@ def put_all(tx: Transaction, place: Place, entries: Sequence[Entry]) -> list[int
                 "flags": int(entry.flags.system),
                 "keywords": flag_rules.keywords_text(entry.flags),
                 "internal_date": entry.date,
+                "saved_at": now,
                 "size": entry.kept.size,
                 "blob_id": entry.blob_id,
                 "thread_id": entry.thread.id,

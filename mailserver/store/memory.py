@@ -22,6 +22,7 @@ from mailserver.store.api import (
     FolderStatus,
     Front,
     NewMessage,
+    Origin,
     Row,
     StoreError,
     StoreResult,
@@ -36,6 +37,7 @@ class _Message:
     row: Row
     content: bytes
     digest: Digest
+    origin: Origin
 
 
 @dataclass(slots=True)
@@ -65,6 +67,8 @@ class MemoryMailStore:
         self._digest = digest
         self._folders: dict[int, _Folder] = {}
         self._last_id = 0
+        self._last_message = 0
+        self._threads: dict[tuple[int, str], int] = {}  # (box, Message-ID) -> thread
         self._lookout = Lookout(self._look)
         self._watchers: defaultdict[int, list[Callable[[], None]]] = defaultdict(list)
 
@@ -160,6 +164,9 @@ class MemoryMailStore:
         cards = [(uid, message.digest.card) for uid, message in self._some(self._get(folder_id), uids)]
         return [(uid, Front(card.envelope, card.body_structure)) for uid, card in cards]
 
+    async def origins(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Origin]]:
+        return [(uid, message.origin) for uid, message in self._some(self._get(folder_id), uids)]
+
     async def content(self, folder_id: int, uid: int, offset: int = 0, length: int | None = None) -> bytes | None:
         message = self._get(folder_id).messages.get(uid)
         if message is None:
@@ -195,7 +202,9 @@ class MemoryMailStore:
         for message in messages:
             date = message.internal_date or self._clock()
             row = Row(found.uid_next, modseq, message.flags, date, len(message.content))
-            self._put(found, _Message(row, message.content, self._digest(message.content)))
+            digest = self._digest(message.content)
+            origin = self._origin(found.folder.box_id, digest)
+            self._put(found, _Message(row, message.content, digest, origin))
             uids.append(row.uid)
         if uids:
             self._wake(folder_id)
@@ -282,6 +291,16 @@ class MemoryMailStore:
     def _some(self, found: _Folder, uids: Iterable[int]) -> list[tuple[int, _Message]]:
         return [(uid, found.messages[uid]) for uid in sorted(set(uids)) if uid in found.messages]
 
+    def _origin(self, box_id: int, digest: Digest) -> Origin:
+        """Threads by Message-ID alone: who the counterpart is, this store does not know."""
+        self._last_message += 1
+        own = [digest.message_id] if digest.message_id else []
+        known = (self._threads.get((box_id, name)) for name in [*own, *reversed(digest.references)])
+        thread = next((found for found in known if found is not None), self._last_message)
+        for name in own:
+            self._threads.setdefault((box_id, name), thread)
+        return Origin(self._last_message, thread, self._clock())
+
     def _put(self, found: _Folder, message: _Message) -> None:
         found.messages[found.uid_next] = message
         found.uid_next += 1
@@ -292,7 +311,8 @@ class MemoryMailStore:
         modseq, first = target.advance(), target.uid_next
         for _, message in chosen:
             row = replace(message.row, uid=target.uid_next, modseq=modseq)
-            self._put(target, _Message(row, message.content, message.digest))
+            origin = replace(message.origin, saved_at=self._clock())
+            self._put(target, _Message(row, message.content, message.digest, origin))
         self._wake(target.folder.id)
         return CopyResult(
             target.folder.uid_validity, [uid for uid, _ in chosen], list(range(first, first + len(chosen)))

@@ -12,7 +12,7 @@ from foundation.blobs import Blobs
 from foundation.keys import Key
 from foundation.tables import blobs as blob_rows
 from mailserver.store import folders as folder_rows
-from mailserver.store.api import Card, Changes, FolderStatus, Front, Row
+from mailserver.store.api import Card, Changes, FolderStatus, Front, Origin, Row
 from mailserver.store.columns import Columns, columns_of
 from mailserver.store.flags import flags_of
 from mailserver.store.sealed import (
@@ -39,6 +39,11 @@ _FOLDER = messages.c.folder_id == bindparam("folder")
 _ROWS = select(*NARROW).where(_FOLDER).order_by(messages.c.uid)
 _CHANGED = select(*NARROW).where(_FOLDER, messages.c.modseq > bindparam("since")).order_by(messages.c.uid)
 _NEW = select(*NARROW).where(_FOLDER, messages.c.uid >= bindparam("from")).order_by(messages.c.uid)
+_ORIGINS = (
+    select(messages.c.uid, messages.c.blob_id, messages.c.thread_id, messages.c.saved_at)
+    .where(_FOLDER)
+    .order_by(messages.c.uid)
+)
 _VANISHED = (
     select(expunged.c.uid)
     .where(expunged.c.folder_id == bindparam("folder"), expunged.c.modseq > bindparam("since"))
@@ -130,6 +135,10 @@ def changes(conn: Connection, folder_id: int, since_modseq: int) -> Changes:
     changed = as_rows(conn.execute(_CHANGED, where).all())
     vanished = list(conn.execute(_VANISHED, where).scalars())
     return Changes(changed, vanished, folder.highest_modseq)
+
+
+def some_origins(conn: Connection, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Origin]]:
+    return [(uid, Origin(*values)) for uid, *values in _of(conn, _ORIGINS, folder_id, uids)]
 
 
 def some_fronts(conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Front]]:

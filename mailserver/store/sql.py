@@ -32,6 +32,7 @@ from mailserver.store.api import (
     FolderStatus,
     Front,
     NewMessage,
+    Origin,
     Row,
     StoreError,
     StoreResult,
@@ -206,6 +207,9 @@ class SqlMailStore:
 
         return await self._db.read(work)
 
+    async def origins(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Origin]]:
+        return await self._db.read(reading.some_origins, folder_id, uids)
+
     async def content(self, folder_id: int, uid: int, offset: int = 0, length: int | None = None) -> bytes | None:
         return await self._db.read(self.content_in, folder_id, uid, offset, length)
 
@@ -280,7 +284,7 @@ class SqlMailStore:
             Entry(one.kept, blob_id, thread, one.message.flags, one.message.internal_date or now)
             for one, blob_id, thread in zip(ready, blob_ids, threads, strict=True)
         ]
-        return put_all(tx, place, entries)
+        return put_all(tx, place, entries, now)
 
     async def store_flags(
         self, folder_id: int, uids: Sequence[int], op: FlagOp, flags: Flags, unchanged_since: int | None = None
@@ -330,7 +334,7 @@ class SqlMailStore:
         tally = changing.tally_of(tx, folder_id, chosen)
         if leave:
             self._charge(tx, target.box_id, tally.size)
-        new = changing.copy(tx, folder_id, target, chosen, tally)
+        new = changing.copy(tx, folder_id, target, chosen, tally, self._clock() // 1000)
         if not leave:
             modseq = folder_rows.by_id(tx.conn, folder_id).highest_modseq + 1
             changing.move_out(tx, folder_id, chosen, tally, modseq)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mailserver.imap.grammar import Cursor
 
 STATUS_ITEMS = frozenset(
-    (b"MESSAGES", b"RECENT", b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN", b"DELETED", b"SIZE", b"HIGHESTMODSEQ")
+    (b"MESSAGES", b"RECENT", b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN", b"DELETED", b"SIZE", b"HIGHESTMODSEQ", b"MAILBOXID")
 )
 SELECTION_OPTIONS = frozenset((b"SPECIAL-USE", b"SUBSCRIBED", b"REMOTE"))
 RETURN_OPTIONS = frozenset((b"SPECIAL-USE", b"SUBSCRIBED", b"CHILDREN"))

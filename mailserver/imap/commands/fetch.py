@@ -11,6 +11,8 @@ from mailserver.imap.wire import astring
 ITEMS = frozenset(
     (b"UID", b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE", b"MODSEQ", b"ENVELOPE", b"BODY", b"BODYSTRUCTURE")
 )
+# Never changing either: RFC 8474 5, RFC 8514 4.2, RFC 8970 3.1.
+LATER_ITEMS = frozenset((b"EMAILID", b"THREADID", b"SAVEDATE", b"PREVIEW"))
 MACROS = {
     b"FAST": (b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE"),
     b"ALL": (b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE", b"ENVELOPE"),
@@ -107,8 +109,10 @@ def _item(at: Cursor) -> Item:
     word = at.word()
     if word in RFC822:
         return RFC822[word]
-    if word not in ITEMS:
+    if word not in ITEMS | LATER_ITEMS:
         at.fail("unknown FETCH item")
+    if word == b"PREVIEW":
+        at.take_word(b" (LAZY)")
     return word
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 from mailserver.imap.grammar import Cursor
 from mailserver.imap.responses import No
@@ -103,7 +104,40 @@ class Or:
     keys: tuple[Key, ...]
 
 
-Key = All | HasFlag | HasKeyword | Numbers | Arrived | Sent | SizeIn | ModSeq | Header | Body | Text | Not | And | Or
+@dataclass(frozen=True, slots=True)
+class OriginIs:
+    """RFC 8474 6: EMAILID, THREADID; `field` of `store.api.Origin`."""
+
+    field: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """RFC 8514 4.3: saved in [start, end), seconds since the epoch."""
+
+    start: float = 0
+    end: float = inf
+
+
+Key = (
+    OriginIs
+    | Saved
+    | All
+    | HasFlag
+    | HasKeyword
+    | Numbers
+    | Arrived
+    | Sent
+    | SizeIn
+    | ModSeq
+    | Header
+    | Body
+    | Text
+    | Not
+    | And
+    | Or
+)
 
 DAY = 86400
 NOTHING = Not(All())
@@ -212,6 +246,7 @@ _PLAIN: dict[bytes, Key] = {
     b"NEW": NOTHING,
     b"RECENT": NOTHING,
     b"OLD": All(),
+    b"SAVEDATESUPPORTED": All(),  # RFC 8514 4.3
 }
 
 _WITH_ARGUMENT: dict[bytes, Callable[[_Parser], Key]] = {
@@ -222,9 +257,13 @@ _WITH_ARGUMENT: dict[bytes, Callable[[_Parser], Key]] = {
     b"FROM": lambda p: Header("from", p.needle()),
     b"HEADER": _Parser.header,
     b"KEYWORD": _Parser.keyword,
+    b"EMAILID": lambda p: OriginIs("email", p.at.atom()),
     b"LARGER": lambda p: SizeIn(above=p.at.number()),
     b"MODSEQ": _Parser.modseq,
     b"ON": lambda p: Arrived(day := p.day(), day + DAY),
+    b"SAVEDBEFORE": lambda p: Saved(end=p.day()),
+    b"SAVEDON": lambda p: Saved(day := p.day(), day + DAY),
+    b"SAVEDSINCE": lambda p: Saved(p.day()),
     b"SENTBEFORE": lambda p: Sent(None, p.day()),
     b"SENTON": lambda p: Sent(day := p.day(), day + DAY),
     b"SENTSINCE": lambda p: Sent(p.day(), None),
@@ -232,6 +271,7 @@ _WITH_ARGUMENT: dict[bytes, Callable[[_Parser], Key]] = {
     b"SMALLER": lambda p: SizeIn(below=p.at.number()),
     b"SUBJECT": lambda p: Header("subject", p.needle()),
     b"TEXT": lambda p: Text(p.needle()),
+    b"THREADID": lambda p: OriginIs("thread", p.at.atom()),
     b"TO": lambda p: Header("to", p.needle()),
     b"UID": lambda p: Numbers(p.at.sequence_set(), uid=True),
     b"UNKEYWORD": lambda p: Not(p.keyword()),

@@ -16,16 +16,16 @@ from mailserver.imap.commands.auth import (
     Subscribe,
 )
 from mailserver.imap.context import Context
-from mailserver.imap.responses import ListLine, Ok, Response, StatusLine
+from mailserver.imap.responses import ListLine, Ok, Response, StatusLine, mailbox_id
 from mailserver.store import names
-from mailserver.store.api import FolderStatus, NewMessage
+from mailserver.store.api import Folder, FolderStatus, NewMessage
 
 
 async def create(ctx: Context, command: Create) -> AsyncGenerator[Response]:
     created = await ctx.store.create(ctx.box_id, command.name)
     if ctx.rev2 and created.name != command.name:
         yield ListLine((), created.name, oldname=command.name, utf8=ctx.utf8)
-    yield Ok("CREATE completed")
+    yield Ok("CREATE completed", f"MAILBOXID {mailbox_id(created)}")
 
 
 async def delete(ctx: Context, command: Delete) -> AsyncGenerator[Response]:
@@ -65,12 +65,12 @@ async def status(ctx: Context, command: Status) -> AsyncGenerator[Response]:
     if b"HIGHESTMODSEQ" in command.items:
         ctx.condstore = True  # RFC 7162 3.1: a CONDSTORE enabling command
     found = await ctx.store.status(folder.id)
-    yield StatusLine(folder.name, tuple((item, _status_value(item, found)) for item in command.items), ctx.utf8)
+    yield StatusLine(folder.name, tuple((item, _status_value(item, found, folder)) for item in command.items), ctx.utf8)
     yield Ok("STATUS completed")
 
 
-def _status_value(item: bytes, status: FolderStatus) -> int:
-    values = {
+def _status_value(item: bytes, status: FolderStatus, folder: Folder) -> int | bytes:
+    values: dict[bytes, int | bytes] = {
         b"MESSAGES": status.messages,
         b"RECENT": 0,
         b"UIDNEXT": status.uid_next,
@@ -79,6 +79,7 @@ def _status_value(item: bytes, status: FolderStatus) -> int:
         b"DELETED": status.deleted,
         b"SIZE": status.size,
         b"HIGHESTMODSEQ": status.highest_modseq,
+        b"MAILBOXID": mailbox_id(folder).encode("ascii"),
     }
     return values[item]
 

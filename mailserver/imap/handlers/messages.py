@@ -12,6 +12,7 @@ from mailserver.imap.commands.store import Store
 from mailserver.imap.context import Context
 from mailserver.imap.fetch import Renderer
 from mailserver.imap.handlers.select import vanished
+from mailserver.imap.origin_keys import resolved
 from mailserver.imap.responses import Bad, No, Ok, Response, SearchResult, Untagged, Vanished
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.view import FolderView, picked
@@ -76,7 +77,7 @@ async def fetch(ctx: Context, command: Fetch) -> AsyncGenerator[Response]:
 async def search(ctx: Context, command: Search) -> AsyncGenerator[Response]:
     view = ctx.selected
     ctx.condstore = ctx.condstore or command.with_modseq
-    indices = await searching.search(ctx.store, view, command.key)
+    indices = await searching.search(ctx.store, view, await resolved(ctx.store, view, command.key))
     numbers = [view.uids[i] for i in indices] if command.uid else [i + 1 for i in indices]
     modseq = max((view.modseqs[i] for i in indices), default=0) if command.with_modseq else None
     yield SearchResult(numbers, modseq)

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from mailserver.imap.commands.select import Known, Select
 from mailserver.imap.commands.selected import Close, Unselect
 from mailserver.imap.context import Context
-from mailserver.imap.responses import Bad, Exists, ListLine, Ok, Recent, Response, Untagged, Vanished
+from mailserver.imap.responses import Bad, Exists, ListLine, Ok, Recent, Response, Untagged, Vanished, mailbox_id
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.view import FolderView
 
@@ -37,6 +37,7 @@ async def select(ctx: Context, command: Select) -> AsyncGenerator[Response]:
     yield Untagged(Ok("UIDs are valid", f"UIDVALIDITY {folder.uid_validity}"))
     yield Untagged(Ok("next UID", f"UIDNEXT {view.uid_next}"))
     yield Untagged(Ok("highest mod-sequence", f"HIGHESTMODSEQ {view.highest_modseq}"))
+    yield Untagged(Ok("identifier", f"MAILBOXID {mailbox_id(folder)}"))
     if command.known is not None and command.known.uid_validity == folder.uid_validity:
         async for news in _since(ctx, view, command.known):
             yield news

@@ -15,6 +15,7 @@ from mailserver.imap import wire
 from mailserver.imap.framer import MAX_LINE, Event, Frame, Framer, LiteralOffer, TooLong
 from mailserver.imap.grammar import Cursor, mailbox_name
 from mailserver.imap.listing import matches
+from mailserver.imap.modes import Modes
 from mailserver.imap.responses import Bad, Exists, Expunge, No
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.table import COMMANDS
@@ -223,25 +224,25 @@ def learn(view: FolderView, modseq: int, *rows: Row, gone: Sequence[int] = (), o
 def test_expunges_wait_and_numbers_stay_until_told() -> None:
     view = view_of(row(1, 1), row(2, 2), row(5, 3))
     learn(view, 6, row(7, 5), gone=[1, 2, 4])
-    assert list(view.news(expunge=False, modseq=False)) == [Exists(4)]
+    assert list(view.news(expunge=False, modes=Modes())) == [Exists(4)]
     assert view.index_of(5) == 2
     learn(view, 7, row(5, 7, Flag.SEEN))
-    assert list(view.news(expunge=False, modseq=False)) == [b"* 3 FETCH (FLAGS (\\Seen))\r\n"]
-    assert list(view.news(expunge=True, modseq=False)) == [Expunge(2), Expunge(1)]
+    assert list(view.news(expunge=False, modes=Modes())) == [b"* 3 FETCH (FLAGS (\\Seen))\r\n"]
+    assert list(view.news(expunge=True, modes=Modes())) == [Expunge(2), Expunge(1)]
     assert view.index_of(5) == 0
-    assert list(view.news(expunge=True, modseq=True)) == []
+    assert list(view.news(expunge=True, modes=Modes(condstore=True))) == []
 
 
 def test_expunges_come_before_new_messages() -> None:
     view = view_of(row(1, 1), row(2, 2))
     learn(view, 4, row(3, 4), gone=[1])
-    assert list(view.news(expunge=True, modseq=False)) == [Expunge(1), Exists(2)]
+    assert list(view.news(expunge=True, modes=Modes())) == [Expunge(1), Exists(2)]
 
 
 def test_own_changes_are_not_told_again() -> None:
     view = view_of(row(1, 1), row(2, 1))
     learn(view, 2, row(1, 2, Flag.SEEN), own=StoreResult(1, 2, []))
-    assert list(view.news(expunge=True, modseq=False)) == []
+    assert list(view.news(expunge=True, modes=Modes())) == []
     assert view.flags_text(0) == b"\\Seen"
     assert view.highest_modseq == 2
 
@@ -249,20 +250,20 @@ def test_own_changes_are_not_told_again() -> None:
 def test_what_another_did_after_the_own_change_is_told() -> None:
     view = view_of(row(1, 1), row(2, 1))
     learn(view, 3, row(1, 2, Flag.SEEN), row(2, 3, Flag.FLAGGED), own=StoreResult(1, 2, []))
-    assert list(view.news(expunge=True, modseq=False)) == [b"* 2 FETCH (FLAGS (\\Flagged))\r\n"]
+    assert list(view.news(expunge=True, modes=Modes())) == [b"* 2 FETCH (FLAGS (\\Flagged))\r\n"]
 
 
 def test_what_another_did_before_the_own_change_is_told_with_it() -> None:
     """The row tells its last MODSEQ only: whether message 1 changed twice is not known."""
     view = view_of(row(1, 1), row(2, 1))
     learn(view, 3, row(1, 3, Flag.SEEN | Flag.FLAGGED), own=StoreResult(2, 3, []))
-    assert list(view.news(expunge=True, modseq=False)) == [b"* 1 FETCH (FLAGS (\\Flagged \\Seen))\r\n"]
+    assert list(view.news(expunge=True, modes=Modes())) == [b"* 1 FETCH (FLAGS (\\Flagged \\Seen))\r\n"]
 
 
 def test_a_message_that_came_and_went_between_two_looks() -> None:
     view = view_of(row(1, 1))
     learn(view, 5, gone=[2])
-    assert list(view.news(expunge=True, modseq=False)) == []
+    assert list(view.news(expunge=True, modes=Modes())) == []
 
 
 @PATIENT
@@ -289,12 +290,12 @@ def test_a_client_that_believes_us_has_the_same_list(steps: list[tuple[str, int,
                 learn(view, modseq, gone=[uid])
             else:
                 learn(view, modseq, row(uid, modseq, Flag.SEEN))
-        for response in view.news(may_expunge, modseq=False):
+        for response in view.news(may_expunge, Modes()):
             if isinstance(response, Expunge):
                 del client[response.number - 1]
             elif isinstance(response, Exists):
                 assert response.count >= len(client)
                 client += list(view.uids)[len(client) : response.count]
         assert client == list(view.uids)
-    list(view.news(expunge=True, modseq=False))
+    list(view.news(expunge=True, modes=Modes()))
     assert list(view.uids) == server

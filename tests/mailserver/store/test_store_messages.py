@@ -243,3 +243,18 @@ async def test_unknown_folder(store: Any, verb: str) -> None:
     with pytest.raises(StoreError) as refused:
         await getattr(store, verb)(999_999)
     assert refused.value.code == "NONEXISTENT"
+
+
+async def test_an_origin_follows_its_message(store: Any) -> None:
+    """RFC 8474: one EMAILID for all copies, one THREADID for a conversation; RFC 8514: the date of each way in."""
+    inbox, archive = await folder_id(store), await folder_id(store, "Archives")
+    answer = letter(2).replace(b"Message-ID", b"In-Reply-To: <1@space.example>\r\nMessage-ID")
+    await store.append(inbox, [NewMessage(letter(1), internal_date=5), NewMessage(letter(9), internal_date=5)])
+    await store.append(inbox, [NewMessage(answer, internal_date=5)])
+    first, other, second = [origin for _, origin in await store.origins(inbox, [1, 2, 3, 99])]
+    assert len({first.email, other.email, second.email}) == 3
+    assert first.thread == second.thread != other.thread
+    assert first.saved_at == 1_800_000_000
+    await store.copy(inbox, [1], archive)
+    await store.move(inbox, [3], archive)
+    assert [origin for _, origin in await store.origins(archive, [1, 2])] == [first, second]
