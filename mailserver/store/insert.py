@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Executable, Table, bindparam, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from foundation.blobs import BlobRef
 from foundation.database import Transaction
 from foundation.keys import Key, KeyRing
+from foundation.prepared import Prepared
 from mailserver.store import flags as flag_rules
 from mailserver.store.api import Flags, StoreError
 from mailserver.store.digest import Digest
@@ -99,7 +100,7 @@ _THREADS = select(
 _NO_REPLY = select(message_ids.c.no_reply).where(
     message_ids.c.box_id == bindparam("box"), message_ids.c.message_key == bindparam("name")
 )
-_GROW = (
+_GROW = Prepared(
     update(folders)
     .where(folders.c.id == bindparam("folder"), folders.c.box_id == bindparam("box"))
     .values(
@@ -114,15 +115,17 @@ _GROW = (
 )
 
 
-def _insert_new(table: Table) -> dict[str, Executable]:
-    """For rows that may be there already, by dialect."""
-    return {
-        "sqlite": sqlite.insert(table).on_conflict_do_nothing(),
-        "postgresql": postgresql.insert(table).on_conflict_do_nothing(),
-    }
+def _insert_new(table: Table) -> Prepared:
+    """For rows that may be there already."""
+    return Prepared(
+        {
+            "sqlite": sqlite.insert(table).on_conflict_do_nothing(),
+            "postgresql": postgresql.insert(table).on_conflict_do_nothing(),
+        }
+    )
 
 
-_INSERT_MESSAGE = insert(messages)
+_INSERT_MESSAGE = Prepared(insert(messages))
 # Who writes to himself has the blob in two folders, and one card.
 _INSERT_ID, _INSERT_CARD, _INSERT_TEXTS = map(_insert_new, (message_ids, cards, search_texts))
 
@@ -190,7 +193,7 @@ def _remember(tx: Transaction, box_id: int, made: Sequence[tuple[Kept, bytes, Th
         if kept.message_key is not None
     ]
     if rows:
-        tx.execute(_INSERT_ID[tx.conn.dialect.name], rows)
+        _INSERT_ID.run_all(tx.conn, rows)
 
 
 def answers_no_reply(conn: Connection, box_id: int, kept: Kept) -> bool:
@@ -215,17 +218,18 @@ def put_all(tx: Transaction, place: Place, entries: Sequence[Entry], now: int) -
         "new_deleted": sum(flag_rules.deleted(entry.flags) for entry in entries),
         "octets": sum(entry.kept.size for entry in entries),
     }
-    row = tx.execute(_GROW, grown).first()
+    row = _GROW.run(tx.conn, grown).fetchone()
     if row is None:
         raise StoreError("NONEXISTENT", "no such folder")
-    uids = list(range(int(row.uid_next) - len(entries), int(row.uid_next)))
-    tx.execute(
-        _INSERT_MESSAGE,
+    uid_next, modseq = row
+    uids = list(range(uid_next - len(entries), uid_next))
+    _INSERT_MESSAGE.run_all(
+        tx.conn,
         [
             {
                 "folder_id": place.folder_id,
                 "uid": uid,
-                "modseq": row.highest_modseq,
+                "modseq": modseq,
                 "flags": int(entry.flags.system),
                 "keywords": flag_rules.keywords_text(entry.flags),
                 "internal_date": entry.date,
@@ -238,9 +242,8 @@ def put_all(tx: Transaction, place: Place, entries: Sequence[Entry], now: int) -
             for uid, entry in zip(uids, entries, strict=True)
         ],
     )
-    dialect = tx.conn.dialect.name
-    tx.execute(_INSERT_CARD[dialect], [_card_row(place, entry) for entry in entries])
-    tx.execute(_INSERT_TEXTS[dialect], [_texts_row(place, entry) for entry in entries])
+    _INSERT_CARD.run_all(tx.conn, [_card_row(place, entry) for entry in entries])
+    _INSERT_TEXTS.run_all(tx.conn, [_texts_row(place, entry) for entry in entries])
     tx.signal(TOPIC, place.folder_id)
     return uids
 

@@ -272,7 +272,7 @@ class SqlMailStore:
         return _Ready(message, blob, keep(self._keys, digest, blob.ref), digest)
 
     def _append(self, tx: Transaction, folder_id: int, ready: Sequence[_Ready]) -> list[int]:
-        box_id = folder_rows.by_id(tx.conn, folder_id).box_id
+        box_id = self._box(tx.conn, folder_id)
         place = Place(box_id, folder_id, self._boxes.key(tx.conn, box_id))
         self._charge(tx, box_id, sum(one.kept.size for one in ready))
         own, now = self._boxes.address(tx.conn, box_id), self._clock() // 1000
