@@ -67,6 +67,7 @@ class Context:
         self.view: FolderView | None = None
         self.modes = Modes()
         self.start_tls = False  # STARTTLS accepted: the transport switches after the answer
+        self.start_deflate = False  # COMPRESS accepted: from behind the answer on
         self.leaving = False
         self.login_failures = 0
         self._unwatch: Callable[[], None] = lambda: None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from mailserver.imap.deflate import Deflate
 from mailserver.imap.framer import Event, Framer
 
 
@@ -19,6 +20,7 @@ class Inbox:
         self.framer = Framer()
         self.woken = False  # the selected folder changed since the last look
         self.on_hungry: Callable[[], None] = lambda: None
+        self.deflate: Deflate | None = None  # RFC 4978, once agreed
         self._waiter: asyncio.Future[None] | None = None
 
     @property
@@ -26,8 +28,13 @@ class Inbox:
         """The session has done all it could and sleeps."""
         return self._waiter is not None and not self._waiter.done()
 
+    @property
+    def backlog(self) -> int:
+        """Octets received that no command has taken yet."""
+        return self.framer.backlog + (self.deflate.backlog if self.deflate is not None else 0)
+
     def receive(self, data: bytes) -> None:
-        self.framer.receive(data)
+        (self.deflate or self.framer).receive(data)
         self._ring()
 
     def forget(self) -> None:
@@ -44,7 +51,7 @@ class Inbox:
     async def event(self) -> Event:
         """The next event, whatever the folder does meanwhile."""
         while (event := self.take()) is None:
-            await self._sleep()
+            await self._more()
         return event
 
     async def event_or_wake(self) -> Event | None:
@@ -52,12 +59,19 @@ class Inbox:
         while (event := self.take()) is None:
             if self.woken:
                 return None
-            await self._sleep()
+            await self._more()
         return event
 
     def _ring(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    async def _more(self) -> None:
+        if self.deflate is not None and self.deflate.has_more:
+            self.framer.receive(self.deflate.inflated())
+            await asyncio.sleep(0)  # other sessions' turn: few octets can stand for many
+        else:
+            await self._sleep()
 
     async def _sleep(self) -> None:
         self.on_hungry()

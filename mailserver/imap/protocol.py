@@ -133,7 +133,7 @@ class ImapProtocol(Protocol):
     def leave(self, text: str) -> None:
         """Ends the connection, telling the client why."""
         if self.session.at_rest:  # elsewhere the words would land inside an answer
-            self.transport.write(bytes(Bye(text)))
+            self.transport.write(self.session.farewell(text))
         if self._task is not None:
             self._task.cancel()
 

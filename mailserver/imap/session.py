@@ -18,6 +18,7 @@ from typing import Final
 
 from mailserver.imap.capabilities import capability_code
 from mailserver.imap.context import Context, FolderLost, Settings
+from mailserver.imap.deflate import Deflate, NotDeflate
 from mailserver.imap.fetch import ContentLost
 from mailserver.imap.framer import Event, Frame, LiteralOffer
 from mailserver.imap.grammar import Cursor
@@ -70,7 +71,7 @@ class ImapSession:
     @property
     def backlog(self) -> int:
         """Octets received that no command has taken yet."""
-        return self.context.inbox.framer.backlog
+        return self.context.inbox.backlog
 
     @property
     def at_rest(self) -> bool:
@@ -99,10 +100,16 @@ class ImapSession:
                         if self._size >= WRITE or response == b"" or isinstance(response, Continue):
                             for piece in self._drain():
                                 yield piece
+                if ctx.start_deflate:
+                    for piece in self._drain():
+                        yield piece
+                    ctx.start_deflate, ctx.inbox.deflate = False, Deflate()
                 if ctx.start_tls:
                     for piece in self._drain():
                         yield piece
                     yield START_TLS
+        except NotDeflate:
+            self._add(Bye("deflated data expected"))
         except FolderLost:
             self._add(Bye("the selected folder was deleted"))
         except ContentLost:
@@ -113,6 +120,11 @@ class ImapSession:
         for piece in self._drain():
             yield piece
 
+    def farewell(self, text: str) -> bytes:
+        """The last words of the connection, when it is at rest."""
+        self._add(Bye(text))
+        return b"".join(self._drain())
+
     def _add(self, response: Response | Tagged) -> None:
         data = bytes(response)
         self._out.append(data)
@@ -121,6 +133,8 @@ class ImapSession:
     def _drain(self) -> Iterator[bytes]:
         data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
         self._out, self._size = [], 0
+        if data and self.context.inbox.deflate is not None:
+            data = self.context.inbox.deflate.deflated(data)
         if len(data) <= 2 * WRITE:  # no copy for the sake of an even number
             yield data
             return
@@ -198,7 +212,7 @@ class ImapSession:
             completion = refusal
         except StoreError as refusal:
             completion = No(refusal.text, refusal.code)
-        except (FolderLost, ContentLost):
+        except (FolderLost, ContentLost, NotDeflate):
             raise
         except Exception as error:
             _report(type(command).__name__, error)

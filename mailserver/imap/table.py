@@ -71,6 +71,7 @@ COMMANDS: dict[bytes, Entry] = {
     b"NAMESPACE": Entry(IN, bare(auth.Namespace), folders.namespace),
     b"STATUS": Entry(IN, auth.parse_status, folders.status),
     b"APPEND": Entry(IN, append.parse_append, folders.append),
+    b"COMPRESS": Entry(IN, auth.parse_compress, modes.compress),
     b"IDLE": Entry(IN, bare(auth.Idle), modes.idle),
     # selected
     b"CHECK": Entry(SELECTED, bare(selected.Check), messages.check),

@@ -76,6 +76,13 @@ class Enable:
 
 
 @dataclass(frozen=True, slots=True)
+class Compress:
+    """RFC 4978 3."""
+
+    algorithm: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Idle:
     """RFC 2177."""
 
@@ -146,3 +153,8 @@ def parse_enable(at: Cursor) -> Enable:
     if not names:
         at.fail("capability expected")
     return Enable(tuple(names))
+
+
+def parse_compress(at: Cursor) -> Compress:
+    at.space()
+    return Compress(at.word())

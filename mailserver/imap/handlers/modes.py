@@ -1,4 +1,4 @@
-"""What a session turns on: ENABLE (RFC 5161), IDLE (RFC 2177)."""
+"""What a session turns on: ENABLE (RFC 5161), COMPRESS (RFC 4978), IDLE (RFC 2177)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator
 
 from mailserver.imap import responses
 from mailserver.imap.capabilities import ENABLEABLE
-from mailserver.imap.commands.auth import Enable, Idle
+from mailserver.imap.commands.auth import Compress, Enable, Idle
 from mailserver.imap.context import Context
 from mailserver.imap.framer import Frame, LiteralOffer
-from mailserver.imap.responses import Bad, Continue, Ok, Response, Untagged
+from mailserver.imap.responses import Bad, Continue, No, Ok, Response, Untagged
 
 
 async def enable(ctx: Context, command: Enable) -> AsyncGenerator[Response]:
@@ -23,6 +23,15 @@ async def enable(ctx: Context, command: Enable) -> AsyncGenerator[Response]:
     if ctx.condstore and not had_modseqs and ctx.view is not None:
         yield Untagged(Ok("highest mod-sequence", f"HIGHESTMODSEQ {ctx.view.highest_modseq}"))
     yield Ok("ENABLE completed")
+
+
+async def compress(ctx: Context, command: Compress) -> AsyncGenerator[Response]:
+    if command.algorithm != b"DEFLATE":
+        raise Bad("no such compression")
+    if ctx.inbox.deflate is not None:
+        raise No("compression is on already", "COMPRESSIONACTIVE")  # RFC 4978 3
+    ctx.start_deflate = True
+    yield Ok("DEFLATE active")
 
 
 async def idle(ctx: Context, command: Idle) -> AsyncGenerator[Response]:
