@@ -142,13 +142,16 @@ class Renderer:
         view = self._view
         place = Place(view.folder.box_id, view.folder.id, run)
         known = self._shelf.pieces(place)
-        unknown = {uid: index for uid, index in zip(uids, indices, strict=True) if uid not in known}
-        if not unknown:
+        if all(uid in known for uid in uids):
             return known
-        whole = len(unknown) == len(indices)  # a folder looked at for the first time
-        batch = await self._sources(run, indices if whole else list(unknown.values()))
-        new = dict(zip(picked(view.uids, batch.indices), run.rendered(batch), strict=True))
-        self._shelf.keep(place, new)
+        async with self._shelf.turn(place):
+            known = self._shelf.pieces(place)
+            unknown = [index for uid, index in zip(uids, indices, strict=True) if uid not in known]
+            if not unknown:
+                return known
+            batch = await self._sources(run, indices if len(unknown) == len(indices) else unknown)
+            new = dict(zip(picked(view.uids, batch.indices), run.rendered(batch), strict=True))
+            self._shelf.keep(place, new)
         return new if len(unknown) == len(uids) else {uid: known[uid] for uid in uids if uid in known} | new
 
     async def _sources(self, run: Run, indices: Sequence[int]) -> Batch:

@@ -6,9 +6,11 @@ What is kept was read with the key of its mailbox: `forget` it with the key.
 
 from __future__ import annotations
 
+from asyncio import Lock
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 ROOM = 48 << 20  # octets: 60,000 messages as a client lists them
 OVERHEAD = 130  # octets that Python adds to each
@@ -34,6 +36,7 @@ class Shelf:
         self._room = room
         self._held = 0
         self._places: OrderedDict[Place, _Pieces] = OrderedDict()
+        self._turns: WeakValueDictionary[Place, Lock] = WeakValueDictionary()
 
     def pieces(self, place: Place) -> Mapping[int, bytes]:
         """By UID, those that are known."""
@@ -42,6 +45,10 @@ class Shelf:
             return {}
         self._places.move_to_end(place)
         return found.by_uid
+
+    def turn(self, place: Place) -> Lock:
+        """Held while pieces of a place are made: who comes at the same time finds them made."""
+        return self._turns.setdefault(place, Lock())
 
     def keep(self, place: Place, pieces: Mapping[int, bytes]) -> None:
         """Pieces that are not there yet. Those of one place that would fill the whole room are not kept."""

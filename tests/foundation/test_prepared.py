@@ -12,9 +12,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from foundation.prepared import Prepared
-from tests.support.postgres import postgres_server, postgres_url
+from tests.support.postgres import postgres_server
 
-__all__ = ["postgres_server", "postgres_url"]
+__all__ = ["postgres_server"]
 
 things = Table(
     "test_things",
@@ -41,7 +41,7 @@ GROW = Prepared(
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def conn(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Connection]:
-    url = f"sqlite:///{tmp_path}/t.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    url = f"sqlite:///{tmp_path}/t.db" if request.param == "sqlite" else request.getfixturevalue("postgres_server")
     engine = create_engine(url, hide_parameters=True)
     with engine.connect() as connection:
         things.create(connection)

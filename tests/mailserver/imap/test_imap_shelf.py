@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from mailserver.imap.shelf import OVERHEAD, Place, Shelf
@@ -53,6 +54,7 @@ class Counting(MemoryMailStore):
 
     async def fronts(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Front]]:
         self.reads.append(list(uids))
+        await asyncio.sleep(0.01)
         return await super().fronts(folder_id, uids)
 
 
@@ -73,6 +75,22 @@ async def test_a_second_look_opens_no_card_but_of_new_messages_and_shows_the_fla
     assert second.count(b" FETCH (UID ") == 4
     assert first.splitlines()[1].replace(b"FLAGS ()", b"FLAGS (\\Flagged)") == second.splitlines()[1]
     await connection.close()
+
+
+async def test_sessions_that_ask_at_the_same_time_open_each_card_once() -> None:
+    store, shelf = Counting(), Shelf()
+    store.reads = []
+    await store.open_box(BOX)
+    inbox = await inbox_of(store)
+    await store.append(inbox, [NewMessage(mail(n, f"n{n}", "x")) for n in range(1, 4)])
+    connections = [await connect(store, "selected") for _ in range(5)]
+    for connection in connections:
+        connection.session.context.shelf = shelf
+    said = await asyncio.gather(*(connection.ask(b"a FETCH 1:* ENVELOPE") for connection in connections))
+    assert len(set(said)) == 1
+    assert store.reads == [[1, 2, 3]]
+    for connection in connections:
+        await connection.close()
 
 
 async def test_a_field_name_is_never_a_format() -> None:
