@@ -2,13 +2,16 @@
 
 A worker takes due jobs with a lease, so that a killed process only delays them; a handler answers with a value: `Done`,
 `Retry(after, reason)` or `GiveUp(reason)`. A job that gave up stays, visible to the operator. Payloads are sealed: they may hold
-addresses. A handler may run twice (the process died between its work and its answer): it must tolerate that.
+addresses. A handler may run twice (the process died between its work and its answer): it must tolerate that; but only the answer
+of the worker that holds the lease counts. A job may have a lane (a destination): few of one lane run together, so that a slow
+operator never holds up the others.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +29,11 @@ log = structlog.get_logger()
 TOPIC = "jobs"
 LEASE = 5 * MINUTE
 LOOK_EVERY = 5.0  # seconds between looks when no signal woke us: due times and other processes' leftovers
-AT_ONCE = 16  # jobs running together in one process
+RENEW_EVERY = 100.0  # seconds: a third of the lease, so that one missed renewal loses nothing
+AT_ONCE = 64  # jobs running together in one process
+IN_LANE = 4  # of one lane, all processes together
+WITHOUT_LANE = 16
+LOOK_AHEAD = 4  # rows looked at for each one wanted: some are in a full lane
 CRASH_BACKOFF = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR)  # after an exception in a handler
 CRASH_LIMIT = 20
 
@@ -72,10 +79,13 @@ Handler = Callable[[dict[str, Any], Job], Awaitable[Answer]]
 class Jobs:
     """Writes and works the jobs of one database."""
 
-    def __init__(self, db: Database, keys: KeyRing, clock: Clock = system_clock) -> None:
+    def __init__(
+        self, db: Database, keys: KeyRing, clock: Clock = system_clock, renew_every: float = RENEW_EVERY
+    ) -> None:
         self._db = db
         self._keys = keys
         self._clock = clock
+        self._renew_every = renew_every
         self._handlers: dict[str, Handler] = {}
         self._wake = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
@@ -83,8 +93,19 @@ class Jobs:
     def handle(self, kind: str, handler: Handler) -> None:
         self._handlers[kind] = handler
 
-    def enqueue(self, tx: Transaction, kind: str, payload: dict[str, Any], due_at: int | None = None) -> int:
-        """The promise, in the caller's transaction; returns the job's id. Workers wake at its commit."""
+    def enqueue(
+        self,
+        tx: Transaction,
+        kind: str,
+        payload: dict[str, Any],
+        due_at: int | None = None,
+        lane: str = "",
+        priority: int = 0,
+    ) -> int:
+        """The promise, in the caller's transaction; returns the job's id. Workers wake at its commit.
+
+        `lane` is readable by the operator: a domain, never an address. Of what is due, the higher `priority` goes first.
+        """
         now = self._clock()
         row = {
             "kind": kind,
@@ -93,6 +114,8 @@ class Jobs:
             "lease_until": 0,
             "attempts": 0,
             "created_at": now,
+            "lane": lane,
+            "priority": priority,
             "payload": self._seal(kind, payload),
         }
         tx.signal(TOPIC, 0)
@@ -146,19 +169,31 @@ class Jobs:
         return await self._db.write(_take, list(self._handlers), limit, now)
 
     async def _run(self, job: Job, sealed: bytes) -> None:
+        """A worker that lost its lease stops and changes nothing: the job is another's."""
+        working = asyncio.ensure_future(self._answer(job, sealed))
+        while not (await asyncio.wait({working}, timeout=self._renew_every))[0]:
+            if not await self._db.write(_renew, job, self._clock() + LEASE):
+                working.cancel()
+                await asyncio.wait({working})
+                log.warning("job lease lost", kind=job.kind, job=job.id)
+                return
+        if not await self._db.write(self._settle, job, working.result()):
+            log.warning("job lease lost", kind=job.kind, job=job.id)
+
+    async def _answer(self, job: Job, sealed: bytes) -> Answer:
         try:
-            answer = await self._handlers[job.kind](self._open(job.kind, sealed), job)
+            return await self._handlers[job.kind](self._open(job.kind, sealed), job)
         except Exception as error:
             # The traceback may hold personal data in its values: the kind of error is enough to find it again.
             log.error("job crashed", kind=job.kind, job=job.id, error=type(error).__name__, where=_where(error))
-            answer = _after_crash(job, type(error).__name__)
-        await self._db.write(self._settle, job, answer)
+            return _after_crash(job, type(error).__name__)
 
-    def _settle(self, tx: Transaction, job: Job, answer: Answer) -> None:
-        row = jobs.c.id == job.id
+    def _settle(self, tx: Transaction, job: Job, answer: Answer) -> bool:
+        """Whether the answer counted."""
+        row = _held(job)
         match answer:
             case Done():
-                tx.execute(delete(jobs).where(row))
+                return tx.execute(delete(jobs).where(row)).rowcount == 1
             case Retry(after, reason, payload):
                 values: dict[str, Any] = {
                     "state": "waiting",
@@ -168,9 +203,10 @@ class Jobs:
                 }
                 if payload is not None:
                     values["payload"] = self._seal(job.kind, payload)
-                tx.execute(update(jobs).where(row).values(**values))
+                return tx.execute(update(jobs).where(row).values(**values)).rowcount == 1
             case GiveUp(reason):
-                tx.execute(update(jobs).where(row).values(state="failed", lease_until=0, last_reason=reason))
+                given_up = {"state": "failed", "lease_until": 0, "last_reason": reason}
+                return tx.execute(update(jobs).where(row).values(**given_up)).rowcount == 1
 
     def _seal(self, kind: str, payload: dict[str, Any]) -> bytes:
         return self._keys.registry.seal(json.dumps(payload).encode(), b"job " + kind.encode())
@@ -196,16 +232,44 @@ def _any_due(conn: Connection, kinds: list[str], now: int) -> bool:
     return conn.execute(select(jobs.c.id).where(_due(kinds, now)).limit(1)).first() is not None
 
 
+def _held(job: Job) -> Any:
+    """The row, as long as nobody took it anew: each taking counts one attempt more."""
+    return and_(jobs.c.id == job.id, jobs.c.state == "running", jobs.c.attempts == job.attempts)
+
+
+def _renew(tx: Transaction, job: Job, lease_until: int) -> bool:
+    return tx.execute(update(jobs).where(_held(job)).values(lease_until=lease_until)).rowcount == 1
+
+
 def _take(tx: Transaction, kinds: list[str], limit: int, now: int) -> list[tuple[Job, bytes]]:
-    query = select(jobs).where(_due(kinds, now)).order_by(jobs.c.due_at).limit(limit).with_for_update(skip_locked=True)
-    taken = [
-        (Job(row.id, row.kind, row.attempts + 1, row.created_at, now), row.payload) for row in tx.execute(query).all()
-    ]
+    under_way = (
+        select(jobs.c.lane, func.count().label("running"))
+        .where(jobs.c.state == "running", jobs.c.lease_until > now)
+        .group_by(jobs.c.lane)
+    )
+    lanes = Counter({row.lane: row.running for row in tx.execute(under_way)})
+    full = [lane for lane, count in lanes.items() if count >= _room(lane)]
+    query = (
+        select(jobs)
+        .where(_due(kinds, now), jobs.c.lane.not_in(full))
+        .order_by(jobs.c.priority.desc(), jobs.c.due_at)
+        .limit(LOOK_AHEAD * limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken: list[tuple[Job, bytes]] = []
+    for row in tx.execute(query).all():
+        if len(taken) < limit and lanes[row.lane] < _room(row.lane):
+            lanes[row.lane] += 1
+            taken.append((Job(row.id, row.kind, row.attempts + 1, row.created_at, now), row.payload))
     if taken:
         ids = [job.id for job, _ in taken]
         values = {"state": "running", "lease_until": now + LEASE, "attempts": jobs.c.attempts + 1}
         tx.execute(update(jobs).where(jobs.c.id.in_(ids)).values(**values))
     return taken
+
+
+def _room(lane: str) -> int:
+    return IN_LANE if lane else WITHOUT_LANE
 
 
 def _after_crash(job: Job, reason: str) -> Answer:

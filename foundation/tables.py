@@ -31,6 +31,8 @@ jobs = Table(
     Column("lease_until", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("lane", String(255), nullable=False, server_default=""),  # few of one lane run together: a relay's domain
+    Column("priority", SmallInteger, nullable=False, server_default="0"),  # of what is due, the higher goes first
     Column("payload", LargeBinary, nullable=False),  # sealed JSON
     Column("last_reason", Text),  # a name of a reason, no personal data
     Index("jobs_due", "state", "due_at"),

@@ -67,7 +67,7 @@ class Promises:
                 {"address": one.address, "notify": sorted(one.notify), "orcpt": one.orcpt} for one in recipients
             ],
         }
-        self._owe(tx, "relay", payload)
+        self._owe(tx, "relay", payload, lane=domain)
         loosen(tx, blob[0], self.now)
 
     def _bounce(self, tx: Transaction, verdicts: tuple[Verdict, ...], blob: tuple[int, BlobRef] | None) -> None:
@@ -98,8 +98,8 @@ class Promises:
             "created_at": self.now,
         }
 
-    def _owe(self, tx: Transaction, kind: str, payload: dict[str, Any]) -> None:
-        self.space.jobs.enqueue(tx, kind, payload)
+    def _owe(self, tx: Transaction, kind: str, payload: dict[str, Any], lane: str = "") -> None:
+        self.space.jobs.enqueue(tx, kind, payload, lane=lane)
 
 
 def _told(recipient: Recipient, verdict: Verdict) -> str | None:

@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, update
 from foundation.audit import Audit, verify
 from foundation.clock import MINUTE
 from foundation.database import Database, metadata
-from foundation.jobs import LEASE, Answer, Done, GiveUp, Job, Jobs, Retry, counts
+from foundation.jobs import AT_ONCE, IN_LANE, LEASE, Answer, Done, GiveUp, Job, Jobs, Retry, counts
 from foundation.keys import KeyRing
 from foundation.tables import audit, jobs
 
@@ -97,6 +97,101 @@ async def test_a_job_of_a_killed_process_runs_again_after_its_lease(house) -> No
     time.now += LEASE
     await work.drain()
     assert len(seen) == 1
+
+
+async def test_a_slow_destination_never_holds_up_another(house) -> None:
+    db, work, _ = house
+    stuck, started = asyncio.Event(), list[str]()
+
+    async def handler(payload: dict[str, Any], job: Job) -> Answer:
+        started.append(payload["lane"])
+        if payload["lane"] == "slow.example":
+            await stuck.wait()
+        return Done()
+
+    def fill(tx: Any) -> None:
+        for lane in [*["slow.example"] * 3 * AT_ONCE, "quick.example"]:
+            work.enqueue(tx, "relay", {"lane": lane}, lane=lane)
+
+    work.handle("relay", handler)
+    await db.write(fill)
+    stop = asyncio.Event()
+    worker = asyncio.create_task(work.work(stop))
+    async with asyncio.timeout(10):
+        while "quick.example" not in started:
+            await asyncio.sleep(0.01)
+    assert started.count("slow.example") == IN_LANE
+    stop.set()
+    stuck.set()
+    await worker
+
+
+async def test_the_higher_priority_goes_first(house) -> None:
+    db, work, _ = house
+    seen: list[int] = []
+
+    async def handler(payload: dict[str, Any], job: Job) -> Answer:
+        seen.append(payload["n"])
+        return Done()
+
+    work.handle("relay", handler)
+    for priority in (0, 4, -2, 6):
+        await db.write(work.enqueue, "relay", {"n": priority}, None, "op.example", priority)
+    await work.drain()
+    assert seen == [6, 4, 0, -2]
+
+
+@pytest.mark.parametrize("late", [Done(), GiveUp("late"), Retry(0, "late", {"n": 9})])
+async def test_the_answer_of_a_worker_that_lost_its_lease_is_void(house, late: Answer) -> None:
+    """Two workers: the first stalls beyond its lease, the second takes the job; only the second's answer counts."""
+    db, first, time = house
+    second = Jobs(db, KeyRing(bytes(32)), time)
+    stalled, freed = asyncio.Event(), asyncio.Event()
+
+    async def stalls(payload: dict[str, Any], job: Job) -> Answer:
+        stalled.set()
+        await freed.wait()
+        return late
+
+    first.handle("relay", stalls)
+    second.handle("relay", answering(Retry(MINUTE, "second", {"n": 2}))[0])
+    await db.write(first.enqueue, "relay", {"n": 1})
+    slow = asyncio.create_task(first.drain())
+    await stalled.wait()
+    time.now += LEASE
+    await second.drain()
+    freed.set()
+    await slow
+    rows = await db.read(lambda c: c.execute(select(jobs.c.state, jobs.c.last_reason, jobs.c.attempts)).all())
+    assert rows == [("waiting", "second", 2)]
+
+
+async def test_a_long_job_keeps_its_lease_and_stops_when_it_is_lost(house) -> None:
+    db, _, time = house
+    work = Jobs(db, KeyRing(bytes(32)), time, renew_every=0.01)
+    ended: list[str] = []
+
+    async def long(payload: dict[str, Any], job: Job) -> Answer:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("cancelled")
+        return Done()
+
+    work.handle("relay", long)
+    await db.write(work.enqueue, "relay", {})
+    running = asyncio.create_task(work.drain())
+    lease = select(jobs.c.lease_until)
+    async with asyncio.timeout(10):
+        while await db.read(lambda c: c.execute(lease).scalar_one()) == 0:
+            await asyncio.sleep(0.01)
+        time.now += LEASE - 1
+        while await db.read(lambda c: c.execute(lease).scalar_one()) != time.now + LEASE:
+            await asyncio.sleep(0.01)
+        assert ended == []
+        await db.write(lambda tx: tx.execute(update(jobs).values(attempts=7)))  # somebody else took it
+        await running
+    assert ended == ["cancelled"]
 
 
 async def test_the_worker_wakes_at_the_commit(house) -> None:

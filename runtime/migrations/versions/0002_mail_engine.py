@@ -15,6 +15,9 @@ depends_on = None
 
 
 def upgrade() -> None:
+    with op.batch_alter_table("jobs") as batch:
+        batch.add_column(sa.Column("lane", sa.String(255), nullable=False, server_default=""))
+        batch.add_column(sa.Column("priority", sa.SmallInteger(), nullable=False, server_default="0"))
     with op.batch_alter_table("folders") as batch:
         batch.add_column(sa.Column("flags_modseq", sa.BigInteger(), nullable=False, server_default="1"))
     op.execute("UPDATE folders SET flags_modseq = highest_modseq")

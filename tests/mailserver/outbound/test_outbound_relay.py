@@ -25,6 +25,7 @@ from mailserver.outbound.courier import Accepted, Courier, Parcel, Result
 from mailserver.outbound.peer import UNREACHABLE, Problem, answered
 from mailserver.outbound.relay import Relay
 from mailserver.outbound.routes import NoRoute
+from mailserver.outbound.schedule import Patience
 from mssante import reasons
 from mssante.operators import Route
 from tests.mailserver.outbound.conftest import DOMAIN, Space, Start
@@ -121,7 +122,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     found.jobs = Jobs(db, KeyRing(b"k" * 32), lambda: found.now)
     relay = Relay(
         db, found.blobs, found.resolve, found, found.accept, Office("mx.cabinet.example", "postmaster@cabinet.example"),
-        clock=lambda: found.now,
+        patience=Patience(chance=lambda: 0.0), clock=lambda: found.now,
     )  # fmt: skip
     found.jobs.handle("relay", relay)
     yield found
