@@ -116,7 +116,7 @@ class Jobs:
             "created_at": now,
             "lane": lane,
             "priority": priority,
-            "payload": self._seal(kind, payload),
+            "payload": self.seal(kind, payload),
         }
         tx.signal(TOPIC, 0)
         return tx.insert(jobs, row)
@@ -182,7 +182,7 @@ class Jobs:
 
     async def _answer(self, job: Job, sealed: bytes) -> Answer:
         try:
-            return await self._handlers[job.kind](self._open(job.kind, sealed), job)
+            return await self._handlers[job.kind](self.open(job.kind, sealed), job)
         except Exception as error:
             # The traceback may hold personal data in its values: the kind of error is enough to find it again.
             log.error("job crashed", kind=job.kind, job=job.id, error=type(error).__name__, where=_where(error))
@@ -202,16 +202,18 @@ class Jobs:
                     "last_reason": reason,
                 }
                 if payload is not None:
-                    values["payload"] = self._seal(job.kind, payload)
+                    values["payload"] = self.seal(job.kind, payload)
                 return tx.execute(update(jobs).where(row).values(**values)).rowcount == 1
             case GiveUp(reason):
                 given_up = {"state": "failed", "lease_until": 0, "last_reason": reason}
                 return tx.execute(update(jobs).where(row).values(**given_up)).rowcount == 1
 
-    def _seal(self, kind: str, payload: dict[str, Any]) -> bytes:
+    def seal(self, kind: str, payload: dict[str, Any]) -> bytes:
+        """A payload as the row keeps it."""
+        """A payload as its row keeps it."""
         return self._keys.registry.seal(json.dumps(payload).encode(), b"job " + kind.encode())
 
-    def _open(self, kind: str, sealed: bytes) -> dict[str, Any]:
+    def open(self, kind: str, sealed: bytes) -> dict[str, Any]:
         payload: dict[str, Any] = json.loads(self._keys.registry.open(sealed, b"job " + kind.encode()))
         return payload
 

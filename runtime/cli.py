@@ -1,4 +1,4 @@
-"""The command line: `mssante demo`, `serve`, `init`, `doctor`, `health`.
+"""The command line: `mssante demo`, `serve`, `init`, `doctor`, `health`, `queue`.
 
 Imports stay inside the commands: `mssante --help` must not pay for the whole house. Exit codes: 0 done, 1 failed, 2 wrong usage or
 settings.
@@ -12,6 +12,8 @@ from typing import Annotated
 
 import typer
 
+from runtime.queue_cli import queue
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -19,6 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(queue, name="queue")
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="Settings file (docs/settings.md).")]
 DEFAULT_CONFIG = Path("mssante.toml")

@@ -87,7 +87,7 @@ class World:
 
         def store(tx: Any) -> None:
             self.blobs.insert(tx, blob)
-            self.jobs.enqueue(tx, "relay", payload)
+            self.jobs.enqueue(tx, "relay", payload, lane=DOMAIN)
 
         await self.db.write(store)
 

@@ -1,0 +1,121 @@
+"""The operator's hands on what waits to leave: see it, have it tried now, call it off.
+
+A message that a worker is trying at this moment is left alone: its outcome is already on the way. Calling off is a verdict like any
+other: the relay job itself tells the sender, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, or_, select, update
+
+from foundation.database import Transaction
+from foundation.jobs import TOPIC, Jobs
+from foundation.tables import jobs
+from mailserver.outbound import errand as words
+from mailserver.outbound.errand import Errand
+from mailserver.outbound.peer import Problem
+from mailserver.outbound.report import Told
+
+KIND = "relay"
+
+CALLED_OFF = Problem(
+    "called_off",
+    "5.3.0",
+    "L’envoi a été annulé par l’exploitant de votre messagerie.",
+    "The operator of your mail service called the sending off.",
+    permanent=True,
+)
+
+
+class State(Enum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    FAILED = "failed"  # given up without anybody to tell: for the operator
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One message for one domain; times in milliseconds; `last_reason` is a name without personal data."""
+
+    id: int
+    domain: str
+    state: State
+    created_at: int
+    attempts: int
+    next_try: int
+    priority: int
+    last_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which messages an act is about: by number, of a domain, or all (both None)."""
+
+    ids: tuple[int, ...] | None = None
+    domain: str | None = None
+
+    def where(self) -> Any:
+        picked = [jobs.c.kind == KIND]
+        if self.ids is not None:
+            picked.append(jobs.c.id.in_(self.ids))
+        if self.domain is not None:
+            picked.append(jobs.c.lane == self.domain.lower())
+        return and_(*picked)
+
+
+def listed(conn: Connection, chosen: Chosen) -> list[Waiting]:
+    """In the order in which they are tried."""
+    order = (jobs.c.due_at, jobs.c.priority.desc(), jobs.c.id)
+    return [_waiting(row) for row in conn.execute(select(jobs).where(chosen.where()).order_by(*order))]
+
+
+def shown(conn: Connection, work: Jobs, number: int) -> tuple[Waiting, Errand] | None:
+    """One message with its addresses."""
+    row = conn.execute(select(jobs).where(Chosen((number,)).where())).first()
+    return None if row is None else (_waiting(row), Errand.read(work.open(KIND, row.payload)))
+
+
+def retry(tx: Transaction, chosen: Chosen, now: int) -> list[int]:
+    """Due now, those given up included; the numbers of those it applies to."""
+    found = [row.id for row in _resting(tx, chosen, now)]
+    for number in found:
+        tx.execute(update(jobs).where(jobs.c.id == number).values(state="waiting", due_at=now, lease_until=0))
+    tx.signal(TOPIC, 0)
+    return found
+
+
+def cancel(tx: Transaction, work: Jobs, chosen: Chosen, now: int, silent: bool) -> list[int]:
+    """Never tried again. The sender is told, unless `silent` or unwished (RFC 3461 4.1); verdicts already given stay owed."""
+    found = _resting(tx, chosen, now)
+    for row in found:
+        errand = Errand.read(work.open(KIND, row.payload))
+        told = () if silent or not errand.reverse_path else tuple(_verdicts(errand))
+        if not errand.reports and not told:
+            tx.execute(delete(jobs).where(jobs.c.id == row.id))
+            continue
+        left = replace(errand, recipients=(), reports=errand.reports + told)
+        values = {"state": "waiting", "due_at": now, "lease_until": 0, "last_reason": CALLED_OFF.name}
+        tx.execute(update(jobs).where(jobs.c.id == row.id).values(**values, payload=work.seal(KIND, left.payload())))
+    tx.signal(TOPIC, 0)
+    return [row.id for row in found]
+
+
+def _verdicts(errand: Errand) -> list[Told]:
+    return [words.failed(one, CALLED_OFF) for one in errand.recipients if words.wants(one, "FAILURE")]
+
+
+def _resting(tx: Transaction, chosen: Chosen, now: int) -> Sequence[Any]:
+    """Those that no worker holds."""
+    free = or_(jobs.c.state != "running", jobs.c.lease_until <= now)
+    return tx.execute(select(jobs).where(chosen.where(), free).order_by(jobs.c.id).with_for_update()).all()
+
+
+def _waiting(row: Any) -> Waiting:
+    return Waiting(
+        row.id, row.lane, State(row.state), row.created_at, row.attempts, row.due_at, row.priority, row.last_reason
+    )
