@@ -69,6 +69,8 @@ async def test_half_sense(lines: list[tuple[bytes, list[str]]]) -> None:
         assert b"SERVERBUG" not in said, (name, words)
         assert len(re.findall(rb"(?m)^t (?:OK|NO|BAD) ", said)) == 1
     # The session's numbers still are the store's.
+    if not connection.session.signed_in:  # UNAUTHENTICATE
+        assert b"z OK" in await connection.ask(b"z LOGIN bob {7+}\r\n" + "sésame".encode())
     assert b"z OK" in await connection.ask(b"z NOOP")
     if not connection.session.context.view:
         await connection.ask(b"z SELECT INBOX")
