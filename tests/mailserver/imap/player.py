@@ -23,7 +23,7 @@ import hypothesis
 
 from mailserver.imap.context import Settings
 from mailserver.imap.session import ImapSession, StartTls
-from mailserver.imap.sign_in import Refused, SignedIn
+from mailserver.imap.sign_in import Refused, SignedIn, SignIn
 from mailserver.store.api import Flag, Flags, NewMessage
 from mailserver.store.memory import MemoryMailStore
 from mailserver.store.sql import SqlMailStore
@@ -94,7 +94,9 @@ async def sign_in(login: str, password: str, client_ip: str) -> SignedIn | Refus
 class Connection:
     """One session, driven by hand. `slept` collects the waits the session asked for."""
 
-    def __init__(self, store: Store, tls: bool = True, settings: Settings | None = None) -> None:
+    def __init__(
+        self, store: Store, tls: bool = True, settings: Settings | None = None, sign_in: SignIn = sign_in
+    ) -> None:
         self.slept: list[float] = []
         self.session = ImapSession(store, sign_in, settings or SETTINGS, "192.0.2.1", tls, self._sleep)
         self.output = b""

@@ -1,0 +1,291 @@
+"""Many sessions on one mailbox: random commands on three stores, each answer checked against a mailbox in plain Python.
+
+After each NOOP, and at any time in IDLE, a client's belief is exactly the mailbox; in between it never hears of an expunge
+while message numbers are in use (RFC 9051 7.5.1), and no MODSEQ goes back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+from mailserver.imap.sign_in import Refused, SignedIn
+from mailserver.store.memory import MemoryMailStore
+from tests.mailserver.imap.believer import Believer, Flags, Mailbox, set_of, stored
+from tests.mailserver.imap.player import DAY, PATIENT, Connection
+from tests.mailserver.store.conftest import postgres_server, postgres_url, sql_parts
+
+__all__ = ["postgres_server", "postgres_url"]
+
+MODES = ("", "CONDSTORE", "QRESYNC")
+SESSIONS = st.sampled_from(range(len(MODES)))
+FLAGS = st.frozensets(st.sampled_from(["\\Seen", "\\Deleted", "\\Flagged", "$Work"]), max_size=2)
+SOME = st.lists(st.integers(1, 12), min_size=1, max_size=4, unique=True).map(sorted)
+QUIET = frozenset(("FETCH", "STORE", "SEARCH"))
+
+
+class Client:
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.belief = Believer()
+        self.selected = self.idling = False
+
+
+class Sessions(RuleBasedStateMachine):
+    """One mailbox for each sequence of commands; `store` and `run` are the test's."""
+
+    store: Any
+    run: Callable[[Awaitable[Any]], Any]
+    boxes: Iterator[int]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.box = next(self.boxes)
+        self.inbox, self.other = Mailbox(), Mailbox()
+        self.tags = itertools.count(1)
+        self.clients = self.run(self._begin())
+
+    async def _begin(self) -> list[Client]:
+        async def sign_in(login: str, password: str, client_ip: str) -> SignedIn | Refused:
+            return SignedIn(self.box, login, "Dr Bob")
+
+        await self.store.open_box(self.box)
+        clients = []
+        for mode in MODES:
+            clients.append(Client(Connection(self.store, sign_in=sign_in)))
+            await clients[-1].connection.settle()
+            await clients[-1].connection.ask(b"x LOGIN bob x")
+            if mode:
+                await clients[-1].connection.ask(b"x ENABLE " + mode.encode())
+        return clients
+
+    def teardown(self) -> None:
+        for client in self.clients:
+            self.run(client.connection.close())
+
+    def ask(self, client: Client, command: str) -> list[str]:
+        """The answer's lines; it is OK."""
+        tag = f"a{next(self.tags)}"
+        said = self.run(client.connection.ask(f"{tag} {command}".encode()))
+        lines = client.belief.hear(said, command.split()[0] not in QUIET)
+        assert lines[-1].startswith(f"{tag} OK"), (command, lines)
+        return lines
+
+    def ready(self, number: int) -> Client:
+        """Selected, not idling, every message number known by its UID."""
+        client = self.clients[number]
+        if client.idling:
+            self.stop(client)
+        if not client.selected:
+            self.select(number)
+        self.complete(client)
+        return client
+
+    def complete(self, client: Client) -> None:
+        """After EXISTS a client asks for what is new."""
+        while None in client.belief.order:
+            self.ask(client, "FETCH 1:* (UID FLAGS MODSEQ)")
+
+    def stop(self, client: Client) -> None:
+        client.idling = False
+        client.belief.hear(self.run(client.connection.ask(b"DONE")), True)
+
+    def named(self, client: Client, picks: list[int], uid: bool) -> tuple[str, list[int]]:
+        """(the set as sent, the UIDs it means) for this client; numbers wrap, so that they are right."""
+        if uid:
+            return set_of(picks), [uid for uid in picks if uid in client.belief.order]
+        numbers = sorted({(pick - 1) % len(client.belief.order) + 1 for pick in picks})
+        return set_of(numbers), [client.belief.order[number - 1] or 0 for number in numbers]
+
+    def agrees(self, client: Client) -> bool:
+        belief, now = client.belief, self.inbox.messages
+        order = [uid for uid in belief.order if uid is not None]
+        return (
+            len(belief.order) == len(now)
+            and order == [uid for uid in now if uid in order]
+            and all(belief.flags[uid] == now[uid].flags for uid in order if uid in belief.flags)
+            and all(belief.modseqs[uid] <= now[uid].modseq for uid in order if uid in belief.modseqs)
+        )
+
+    def check_idlers(self) -> None:
+        async def heard(client: Client) -> None:
+            for _ in range(400):
+                said, client.connection.output = client.connection.output, b""
+                client.belief.hear(said, True)
+                if self.agrees(client):
+                    return
+                await asyncio.sleep(0.005)
+            raise AssertionError((client.belief.__dict__, self.inbox))
+
+        for client in self.clients:
+            if client.idling:
+                self.run(heard(client))
+
+    # ---------------------------------------------------------------- commands
+    @rule(number=SESSIONS)
+    def select(self, number: int) -> None:
+        client = self.clients[number]
+        if client.idling:
+            self.stop(client)
+        self.complete(client)
+        belief, known = client.belief, ""
+        belief.forget_numbers()
+        if MODES[number] == "QRESYNC" and belief.highest:
+            folder = self.run(self.store.folders(self.box))
+            validity = next(one.uid_validity for one in folder if one.name == "INBOX")
+            known = f" (QRESYNC ({validity} {belief.highest}))"
+        else:
+            belief.forget()
+        self.ask(client, "SELECT INBOX" + known)
+        assert len(belief.order) == len(self.inbox.messages)
+        assert belief.highest == self.inbox.modseq
+        client.selected = True
+        if known:  # all it remembers is right, without asking for more
+            assert belief.flags == {uid: one.flags for uid, one in self.inbox.messages.items()}
+        self.ask(client, "FETCH 1:* (UID FLAGS MODSEQ)")
+        assert belief.order == list(self.inbox.messages)
+        assert belief.modseqs == {uid: one.modseq for uid, one in self.inbox.messages.items()}
+
+    @rule(number=SESSIONS)
+    def noop(self, number: int) -> None:
+        client = self.ready(number)
+        self.ask(client, "NOOP")
+        assert self.agrees(client), (client.belief.__dict__, self.inbox)
+
+    @rule(number=SESSIONS)
+    def idle(self, number: int) -> None:
+        client = self.ready(number)
+        client.belief.hear(self.run(client.connection.ask(b"i IDLE")), True)
+        client.idling = True
+        self.check_idlers()
+
+    @rule(number=SESSIONS, flags=FLAGS, count=st.integers(1, 2))
+    def append(self, number: int, flags: Flags, count: int) -> None:
+        client = self.ready(number)
+        for _ in range(count):
+            lines = self.ask(client, f"APPEND INBOX ({' '.join(flags)}) {{3+}}\r\nabc")
+            (uid,) = self.inbox.add([flags])
+            assert f" {uid}] APPEND" in lines[-1]
+        self.check_idlers()
+
+    @rule(
+        number=SESSIONS,
+        picks=SOME,
+        uid=st.booleans(),
+        op=st.sampled_from(["FLAGS", "+FLAGS", "-FLAGS"]),
+        flags=FLAGS,
+        silent=st.booleans(),
+        back=st.none() | st.integers(0, 3),
+    )
+    @precondition(lambda self: self.inbox.messages)
+    def store_flags(
+        self, number: int, picks: list[int], uid: bool, op: str, flags: Flags, silent: bool, back: int | None
+    ) -> None:
+        client = self.ready(number)
+        if not client.belief.order:
+            return
+        text, uids = self.named(client, picks, uid)
+        since = None if back is None else max(0, self.inbox.modseq - back)
+        spared = self.inbox.store(uids, op, flags, since)
+        if silent:  # it knows by itself what it did
+            for one in set(uids) & self.inbox.messages.keys() - set(spared):
+                client.belief.flags[one] = stored(client.belief.flags[one], op, flags)
+        command = "UID STORE" if uid else "STORE"
+        condition = "" if since is None else f"(UNCHANGEDSINCE {since}) "
+        order = list(client.belief.order)
+        lines = self.ask(client, f"{command} {text} {condition}{op}{'.SILENT' * silent} ({' '.join(flags)})")
+        told = re.search(r"\[MODIFIED (\S+)\]", lines[-1])
+        expected = sorted(spared if uid else [order.index(one) + 1 for one in spared])
+        assert (told[1] if told else "") == _runs(expected)
+        self.check_idlers()
+
+    @rule(number=SESSIONS, picks=SOME, uid=st.booleans())
+    def fetch(self, number: int, picks: list[int], uid: bool) -> None:
+        client = self.ready(number)
+        if not client.belief.order:
+            return
+        text, uids = self.named(client, picks, uid)
+        lines = self.ask(client, f"{'UID FETCH' if uid else 'FETCH'} {text} (UID FLAGS MODSEQ)")
+        found = {int(match[1]) for line in lines if (match := re.search(r"FETCH \(UID (\d+) FLAGS", line))}
+        assert found >= set(uids) & self.inbox.messages.keys()
+
+    @rule(number=SESSIONS, uid=st.booleans())
+    def search(self, number: int, uid: bool) -> None:
+        client = self.ready(number)
+        order, before = list(client.belief.order), dict(client.belief.flags)
+        lines = self.ask(client, f"{'UID SEARCH' if uid else 'SEARCH'} DELETED")
+        line = next(line for line in lines if line.startswith("* SEARCH"))
+        numbers = [int(word) for word in line.split()[2:] if word.isdigit()]
+        found = numbers if uid else [order[number - 1] for number in numbers]
+        believed = [uid for uid in order if uid is not None and "\\Deleted" in before.get(uid, ())]
+        assert found in ([uid for uid in order if uid in self.inbox.deleted()], believed)
+
+    @rule(number=SESSIONS, picks=st.none() | SOME)
+    def expunge(self, number: int, picks: list[int] | None) -> None:
+        client = self.ready(number)
+        gone = self.inbox.deleted()
+        if picks is not None:
+            gone = [uid for uid in gone if uid in picks and uid in client.belief.order]
+        self.inbox.remove(gone)
+        self.ask(client, "EXPUNGE" if picks is None else f"UID EXPUNGE {set_of(picks)}")
+        assert self.agrees(client) or picks is not None
+        assert not set(gone) & set(client.belief.order)
+        self.check_idlers()
+
+    @rule(number=SESSIONS, picks=SOME, uid=st.booleans(), within=st.booleans())
+    def copy(self, number: int, picks: list[int], uid: bool, within: bool) -> None:
+        self._copied(number, picks, uid, "INBOX" if within else "Archives", move=False)
+
+    @rule(number=SESSIONS, picks=SOME, uid=st.booleans())
+    def move(self, number: int, picks: list[int], uid: bool) -> None:
+        self._copied(number, picks, uid, "Archives", move=True)
+
+    def _copied(self, number: int, picks: list[int], uid: bool, target: str, move: bool) -> None:
+        client = self.ready(number)
+        if not client.belief.order:
+            return
+        text, uids = self.named(client, picks, uid)
+        here = [one for one in uids if one in self.inbox.messages]
+        mailbox = self.inbox if target == "INBOX" else self.other
+        made = mailbox.add([self.inbox.messages[one].flags for one in here]) if here else []
+        if move:
+            self.inbox.remove(here)
+        command = ("UID " if uid else "") + ("MOVE" if move else "COPY")
+        lines = self.ask(client, f"{command} {text} {target}")
+        told = next((match for line in lines if (match := re.search(r"\[COPYUID \d+ (\S+) (\S+)\]", line))), None)
+        assert (told.groups() if told else ("", "")) == (_runs(here), _runs(made))
+        assert not (move and set(here) & set(client.belief.order))
+        self.check_idlers()
+
+
+def _runs(numbers: list[int]) -> str:
+    """The shortest set, as the server writes it."""
+    runs = [list(group) for _, group in itertools.groupby(numbers, lambda n, c=itertools.count(): n - next(c))]  # type: ignore[misc]
+    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}:{run[-1]}" for run in runs)
+
+
+@pytest.mark.parametrize(("kind", "examples"), [("memory", 60), ("sqlite", 40), ("postgresql", 25)])
+def test_any_sessions(kind: str, examples: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    with asyncio.Runner() as runner:
+        close = None
+        if kind == "memory":
+            store: Any = MemoryMailStore(clock=lambda: DAY)
+        else:
+            sqlite = f"sqlite:///{tmp_path}/mail.db"
+            url = sqlite if kind == "sqlite" else request.getfixturevalue("postgres_url")
+            parts = runner.run(sql_parts(url, tmp_path))
+            store, close = parts.store, parts.db.close
+        made = {"store": store, "run": staticmethod(runner.run), "boxes": itertools.count(1)}
+        bounds = settings(PATIENT, max_examples=examples, stateful_step_count=25, database=None)
+        run_state_machine_as_test(type("Machine", (Sessions,), made), settings=bounds)
+        if close is not None:
+            runner.run(close())
