@@ -105,6 +105,8 @@ class Believer:
             elif match := re.search(r"\[HIGHESTMODSEQ (\d+)\]", line):
                 assert int(match[1]) >= self.highest, line
                 self.highest = int(match[1])
+        if may_expunge:  # else an expunge older than what was told may still wait to be
+            self.highest = max([self.highest, *self.modseqs.values()])
         return lines
 
     def _gone(self, uid: int | None) -> None:
@@ -127,4 +129,3 @@ class Believer:
         if match := re.search(r"MODSEQ \((\d+)\)", items):
             assert int(match[1]) >= self.modseqs.get(known, 0), items
             self.modseqs[known] = int(match[1])
-            self.highest = max(self.highest, int(match[1]))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
@@ -285,7 +285,9 @@ def test_any_sessions(kind: str, examples: int, tmp_path: Path, request: pytest.
             parts = runner.run(sql_parts(url, tmp_path))
             store, close = parts.store, parts.db.close
         made = {"store": store, "run": staticmethod(runner.run), "boxes": itertools.count(1)}
-        bounds = settings(PATIENT, max_examples=examples, stateful_step_count=25, database=None)
+        bounds = settings(
+            PATIENT, max_examples=examples, stateful_step_count=25, database=None, phases=[Phase.generate]
+        )
         run_state_machine_as_test(type("Machine", (Sessions,), made), settings=bounds)
         if close is not None:
             runner.run(close())
