@@ -12,14 +12,12 @@ import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import aiosmtplib
-
 from mailserver.delivery.api import Recipient
 from mailserver.outbound import peer
+from mailserver.outbound.client import Client, Lost, Reply, connect
 from mailserver.outbound.peer import Judge, Problem
 from mssante.operators import Route
 
-STEP = 60.0  # seconds for one command and its reply
 LAST_STEP = 180.0  # for the reply to the message itself
 TOTAL = 240.0  # for all of it: below the job's lease (5 minutes), so that two workers never send the same message
 TOGETHER = 100  # recipients in one transaction: what every server takes (RFC 5321 4.5.3.1.8)
@@ -62,7 +60,7 @@ class Courier:
         self._name = name
         self._context = context
         self._judge = judge
-        self._idle: dict[Route, list[aiosmtplib.SMTP]] = {}
+        self._idle: dict[Route, list[Client]] = {}
 
     async def deliver(self, routes: Sequence[Route], parcel: Parcel) -> dict[str, Result]:
         """Address -> result; the next route is tried only when a server could not be reached or recognised."""
@@ -88,54 +86,62 @@ class Courier:
         self._idle.clear()
 
     # ---------------------------------------------------------------- connection
-    async def _open(self, route: Route, domain: str) -> aiosmtplib.SMTP | Problem:
+    async def _open(self, route: Route, domain: str) -> Client | Problem:
         """A connection whose peer may receive mail for `domain`."""
         client = await self._reuse(route) or await self._connect(route)
         if isinstance(client, Problem):
             return client
-        connection = client.get_transport_info("ssl_object")
-        problem = self._judge(connection, domain) if connection is not None else peer.NO_TLS
+        problem = self._judge(client.tls, domain) if client.tls is not None else peer.NO_TLS
         if problem is not None:
             client.close()
             return problem
         return client
 
-    async def _connect(self, route: Route) -> aiosmtplib.SMTP | Problem:
-        client = aiosmtplib.SMTP(
-            hostname=route.host, port=route.port, local_hostname=self._name, start_tls=False, timeout=STEP
-        )
+    async def _connect(self, route: Route) -> Client | Problem:
+        client: Client | None = None
+        problem: Problem | None = peer.UNREACHABLE
         try:
-            await client.connect()
-            await client.ehlo()
-            if not client.supports_extension("starttls"):
-                client.close()
-                return peer.NO_TLS
-            await client.starttls(tls_context=self._context())
-            await client.ehlo()
+            client, greeting = await connect(route.host, route.port)
+            problem = await self._greet(client, greeting, route)
         except ssl.SSLError as error:
-            client.close()
-            return peer.bad_handshake(error)
-        except aiosmtplib.SMTPResponseException as error:
-            client.close()
-            return peer.turned_away(error.code, error.message, route.host)
-        except (aiosmtplib.SMTPException, OSError, ValueError):
-            client.close()
-            return peer.UNREACHABLE
-        return client
+            problem = peer.bad_handshake(error)
+        except (Lost, OSError, ValueError):
+            problem = peer.UNREACHABLE
+        finally:
+            if problem is not None and client is not None:
+                client.close()
+        assert client is not None or problem is not None
+        return problem or client  # type: ignore[return-value]
 
-    async def _reuse(self, route: Route) -> aiosmtplib.SMTP | None:
+    async def _greet(self, client: Client, greeting: Reply, route: Route) -> Problem | None:
+        """EHLO, STARTTLS and EHLO again: what was said before TLS is forgotten (RFC 3207 4.2)."""
+        if greeting.code != 220:
+            return peer.turned_away(greeting.code, greeting.text, route.host)
+        reply = await client.hello(self._name)
+        if reply.code != 250:
+            return peer.turned_away(reply.code, reply.text, route.host)
+        if "starttls" not in client.extensions:
+            return peer.NO_TLS
+        [reply] = await client.ask([b"STARTTLS"])
+        if reply.code != 220:
+            return peer.turned_away(reply.code, reply.text, route.host)
+        await client.start_tls(self._context(), route.host)
+        reply = await client.hello(self._name)
+        return None if reply.code == 250 else peer.turned_away(reply.code, reply.text, route.host)
+
+    async def _reuse(self, route: Route) -> Client | None:
+        """RSET shows whether a kept connection still lives, before a message depends on it."""
         while clients := self._idle.get(route):
             client = clients.pop()
             try:
-                if client.is_connected:
-                    await client.rset()
+                if client.is_open and (await client.ask([b"RSET"]))[0].code == 250:
                     return client
-            except (aiosmtplib.SMTPException, OSError):
+            except Lost:
                 pass
             client.close()
         return None
 
-    def _keep(self, route: Route, client: aiosmtplib.SMTP) -> None:
+    def _keep(self, route: Route, client: Client) -> None:
         clients = self._idle.setdefault(route, [])
         if len(clients) >= KEPT:
             client.close()
@@ -143,30 +149,26 @@ class Courier:
         clients.append(client)
         asyncio.get_running_loop().call_later(KEEP, self._drop, route, client)
 
-    def _drop(self, route: Route, client: aiosmtplib.SMTP) -> None:
+    def _drop(self, route: Route, client: Client) -> None:
         if client in self._idle.get(route, ()):
             self._idle[route].remove(client)
             client.close()
 
     # ---------------------------------------------------------------- conversation
-    async def _converse(
-        self, client: aiosmtplib.SMTP, route: Route, parcel: Parcel, results: dict[str, Result]
-    ) -> None:
+    async def _converse(self, client: Client, route: Route, parcel: Parcel, results: dict[str, Result]) -> None:
         """Fills `results`; whoever is missing at the end was cut off."""
         unfit = _unfit(client, parcel)
         if unfit is not None:
             results.update((one.address, replace(unfit, host=route.host)) for one in parcel.recipients)
             self._keep(route, client)
             return
-        heavy = len(parcel.content) > HEAVY
-        wire = await asyncio.to_thread(wire_form, parcel.content) if heavy else wire_form(parcel.content)
         kept = False
         try:
             for start in range(0, len(parcel.recipients), TOGETHER):
-                await _transaction(client, route, parcel, parcel.recipients[start : start + TOGETHER], wire, results)
+                await _transaction(client, route, parcel, parcel.recipients[start : start + TOGETHER], results)
             self._keep(route, client)
             kept = True
-        except (aiosmtplib.SMTPException, OSError):
+        except (Lost, OSError):
             for one in parcel.recipients:
                 results.setdefault(one.address, replace(peer.CUT, host=route.host))
         finally:
@@ -175,69 +177,75 @@ class Courier:
 
 
 async def _transaction(
-    client: aiosmtplib.SMTP,
-    route: Route,
-    parcel: Parcel,
-    recipients: Sequence[Recipient],
-    wire: bytes,
-    results: dict[str, Result],
+    client: Client, route: Route, parcel: Parcel, recipients: Sequence[Recipient], results: dict[str, Result]
 ) -> None:
-    """MAIL, RCPT for each, DATA: replies become results; only a lost connection raises."""
-    encoding = "utf-8" if _is_international(parcel) else "ascii"
+    """MAIL and RCPT for each, then the message: replies become results; only a lost connection raises."""
+    path = f"MAIL FROM:<{parcel.reverse_path}>"
+    mail = " ".join([path, *_mail_options(client, parcel)]).encode()
+    rcpts = [" ".join([f"RCPT TO:<{one.address}>", *_rcpt_options(client, one)]).encode() for one in recipients]
+    replies = await client.ask([mail, *rcpts])
+    if replies[0].code != 250:
+        replies[1:] = [replies[0]] * len(recipients)  # what is said to RCPT without MAIL says nothing
     accepted = []
-    try:
-        await client.mail(parcel.reverse_path, options=_mail_options(client, parcel), encoding=encoding)
-        for one in recipients:
-            try:
-                await client.rcpt(one.address, options=_rcpt_options(client, one), encoding=encoding)
-                accepted.append(one.address)
-            except aiosmtplib.SMTPResponseException as error:
-                results[one.address] = peer.answered(error.code, error.message, route.host)
-        if not accepted:
-            await client.rset()
-            return
-        await _data(client, wire)
-    except aiosmtplib.SMTPResponseException as error:
-        problem = peer.answered(error.code, error.message, route.host)
-        results.update((one.address, problem) for one in recipients if one.address not in results)
-        await client.rset()
-    else:
-        reports = client.supports_extension("dsn")
+    for one, reply in zip(recipients, replies[1:], strict=True):
+        if reply.code in (250, 251):
+            accepted.append(one.address)
+        else:
+            results[one.address] = peer.answered(reply.code, reply.text, route.host)
+    end = await _message(client, parcel.content) if accepted else None
+    if end is not None and end.code == 250:
+        reports = "dsn" in client.extensions
         results.update((address, Accepted(route.host, reports)) for address in accepted)
+        return
+    if end is not None:
+        problem = peer.answered(end.code, end.text, route.host)
+        results.update((address, problem) for address in accepted)
+    await client.ask([b"RSET"])
 
 
-async def _data(client: aiosmtplib.SMTP, wire: bytes) -> None:
-    """DATA with octets made ready by `wire_form`: aiosmtplib's own method holds the loop for a second on 25 MB."""
-    start = await client.execute_command(b"DATA")
+async def _message(client: Client, content: bytes) -> Reply:
+    """The message and the reply that decides: BDAT (RFC 3030) when the peer takes it, else DATA."""
+    if "chunking" in client.extensions:
+        wire = await _prepared(with_line_ends, content)
+        await client.send(f"BDAT {len(wire)} LAST\r\n".encode())
+        await client.send(wire)
+        return await client.reply(LAST_STEP)
+    [start] = await client.ask([b"DATA"])
     if start.code != 354:
-        raise aiosmtplib.SMTPDataError(start.code, start.message)
-    if client.protocol is None:
-        raise aiosmtplib.SMTPServerDisconnected("connection lost")
-    client.protocol.write(wire)
-    end = await client.protocol.read_response(timeout=LAST_STEP)
-    if end.code != 250:
-        raise aiosmtplib.SMTPDataError(end.code, end.message)
+        return start
+    await client.send(await _prepared(wire_form, content))
+    return await client.reply(LAST_STEP)
+
+
+async def _prepared(form: Callable[[bytes], bytes], content: bytes) -> bytes:
+    return await asyncio.to_thread(form, content) if len(content) > HEAVY else form(content)
+
+
+def with_line_ends(content: bytes) -> bytes:
+    """All line ends CRLF (RFC 5321 2.3.8)."""
+    lines = content.count(b"\r\n")
+    if content.count(b"\n") != lines or content.count(b"\r") != lines:
+        return _LINE_END.sub(b"\r\n", content)
+    return content
 
 
 def wire_form(content: bytes) -> bytes:
     """Line ends CRLF, dots doubled at line starts, the final dot (RFC 5321 4.5.2)."""
-    lines = content.count(b"\r\n")
-    if content.count(b"\n") != lines or content.count(b"\r") != lines:
-        content = _LINE_END.sub(b"\r\n", content)
+    content = with_line_ends(content)
     if content.startswith(b"."):
         content = b"." + content
     end = b".\r\n" if content.endswith(b"\n") or not content else b"\r\n.\r\n"
     return content.replace(b"\n.", b"\n..") + end
 
 
-def _unfit(client: aiosmtplib.SMTP, parcel: Parcel) -> Problem | None:
+def _unfit(client: Client, parcel: Parcel) -> Problem | None:
     """What this server says in advance that it cannot take."""
-    limit = client.esmtp_extensions.get("size", "").strip()
+    limit = client.extensions.get("size", "")
     if limit.isdecimal() and 0 < int(limit) < len(parcel.content):  # 0: no limit (RFC 1870 section 4)
         return peer.TOO_LARGE
-    if _is_international(parcel) and not client.supports_extension("smtputf8"):
+    if _is_international(parcel) and "smtputf8" not in client.extensions:
         return peer.NO_UTF8
-    if not parcel.content.isascii() and not client.supports_extension("8bitmime"):
+    if not parcel.content.isascii() and "8bitmime" not in client.extensions:
         return peer.NO_8BIT
     return None
 
@@ -246,15 +254,15 @@ def _is_international(parcel: Parcel) -> bool:
     return not (parcel.reverse_path.isascii() and all(one.address.isascii() for one in parcel.recipients))
 
 
-def _mail_options(client: aiosmtplib.SMTP, parcel: Parcel) -> list[str]:
+def _mail_options(client: Client, parcel: Parcel) -> list[str]:
     options = []
-    if client.supports_extension("size"):
+    if "size" in client.extensions:
         options.append(f"SIZE={len(parcel.content)}")
     if not parcel.content.isascii():
         options.append("BODY=8BITMIME")
     if _is_international(parcel):
         options.append("SMTPUTF8")
-    if client.supports_extension("dsn"):
+    if "dsn" in client.extensions:
         if parcel.ret:
             options.append(f"RET={parcel.ret}")
         if parcel.envid:
@@ -262,10 +270,10 @@ def _mail_options(client: aiosmtplib.SMTP, parcel: Parcel) -> list[str]:
     return options
 
 
-def _rcpt_options(client: aiosmtplib.SMTP, recipient: Recipient) -> list[str]:
+def _rcpt_options(client: Client, recipient: Recipient) -> list[str]:
     """The wishes go with the message to whoever takes it over (RFC 3461 5.2.1)."""
     options = []
-    if client.supports_extension("dsn"):
+    if "dsn" in client.extensions:
         if recipient.notify:
             options.append(f"NOTIFY={','.join(sorted(recipient.notify))}")
         kind, semicolon, address = (recipient.orcpt or "").partition(";")

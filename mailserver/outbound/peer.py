@@ -132,7 +132,7 @@ NO_8BIT = Problem(
 
 def answered(code: int, text: str, host: str) -> Problem:
     """A 4xx or 5xx reply. 552 to RCPT or DATA without 5.x.y is « too many recipients » (RFC 5321 4.5.3.1.10): later."""
-    said = " ".join(text.encode("utf-8", "replace").decode().split())  # aiosmtplib keeps octets as surrogates
+    said = " ".join(text.encode("utf-8", "replace").decode().split())  # octets that are not UTF-8 came as surrogates
     found = _ENHANCED.match(said)
     permanent = code >= 500 and not (code == 552 and found is None)
     own = found is not None and found[1][0] == ("5" if permanent else "4")

@@ -1,0 +1,158 @@
+"""The client's side of one SMTP connection: lines out, replies in (RFC 5321 4.2), several commands at once when the peer
+announces PIPELINING (RFC 2920). Knows no mail: who is told what is `courier`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+STEP = 60.0  # seconds for one reply
+MAX_REPLY = 64 * 1024  # octets of one reply, and of replies not read yet
+SLICE = 64 * 1024  # octets given to the transport at once: what is not sent yet stays small
+
+_LINE = re.compile(rb"([2-5]\d\d)([ -]?)([^\r\n]*)\r?\n")
+
+
+class Lost(Exception):
+    """The connection is gone, silent for too long, or speaks nonsense."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`text`: the lines without their codes; octets that are not UTF-8 as surrogates."""
+
+    code: int
+    text: str
+
+
+class Client(asyncio.Protocol):
+    """Made by `connect`. `extensions`: keyword in small letters -> parameters, as the last EHLO gave them."""
+
+    def __init__(self) -> None:
+        self.extensions: dict[str, str] = {}
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+        self._news = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+
+    # ---------------------------------------------------------------- what the loop calls
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
+        self._transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if len(self._buffer) > MAX_REPLY:
+            self.close()
+        self._news.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._news.set()
+        self._room.set()
+
+    def pause_writing(self) -> None:
+        self._room.clear()
+
+    def resume_writing(self) -> None:
+        self._room.set()
+
+    # ---------------------------------------------------------------- the connection
+    @property
+    def is_open(self) -> bool:
+        """Open and silent: a peer that said something unasked (421, as a rule) is about to leave."""
+        return self._transport is not None and not self._transport.is_closing() and not self._buffer
+
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        return None if self._transport is None else self._transport.get_extra_info("ssl_object")
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
+        """Octets that came with the 220 were sent before TLS by anybody: the connection is given up (RFC 3207 section 6)."""
+        if not self.is_open:
+            raise Lost
+        loop = asyncio.get_running_loop()
+        found = await loop.start_tls(self._open(), self, context, server_hostname=host, ssl_handshake_timeout=STEP)
+        if found is None:
+            raise Lost
+        self._transport = found
+        self.extensions = {}
+
+    # ---------------------------------------------------------------- the conversation
+    async def hello(self, name: str) -> Reply:
+        [reply] = await self.ask([f"EHLO {name}".encode()])
+        if reply.code == 250:
+            words = [line.partition(" ") for line in reply.text.split("\n")[1:]]
+            self.extensions = {keyword.lower(): parameters.strip() for keyword, _, parameters in words}
+        return reply
+
+    async def ask(self, commands: Sequence[bytes]) -> list[Reply]:
+        """One reply for each, in order; all are sent at once when the peer allows it."""
+        if any(b"\r" in command or b"\n" in command for command in commands):
+            raise ValueError("a command is one line")
+        if "pipelining" in self.extensions:
+            await self.send(b"".join(command + b"\r\n" for command in commands))
+            return [await self.reply() for _ in commands]
+        replies = []
+        for command in commands:
+            await self.send(command + b"\r\n")
+            replies.append(await self.reply())
+        return replies
+
+    async def send(self, octets: bytes) -> None:
+        """Waits for a slow peer, slice by slice."""
+        view = memoryview(octets)
+        for start in range(0, len(view), SLICE):
+            await self._within(self._room, STEP)
+            self._open().write(view[start : start + SLICE])
+
+    async def reply(self, seconds: float = STEP) -> Reply:
+        lines: list[str] = []
+        while True:
+            end = self._buffer.find(b"\n") + 1
+            if end:
+                found = _LINE.fullmatch(bytes(self._buffer[:end]))
+                del self._buffer[:end]
+                if found is None:
+                    raise Lost
+                lines.append(found[3].decode("utf-8", "surrogateescape"))
+                if found[2] != b"-":
+                    return Reply(int(found[1]), "\n".join(lines))
+            else:
+                self._open()
+                self._news.clear()
+                await self._within(self._news, seconds)
+
+    async def _within(self, event: asyncio.Event, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(event.wait(), seconds)
+        except TimeoutError:
+            raise Lost from None
+
+    def _open(self) -> asyncio.Transport:
+        if self._transport is None:
+            raise Lost
+        return self._transport
+
+
+async def connect(host: str, port: int) -> tuple[Client, Reply]:
+    """A connection and its greeting; raises `Lost` or `OSError`."""
+    loop = asyncio.get_running_loop()
+    try:
+        _, client = await asyncio.wait_for(loop.create_connection(Client, host, port), STEP)
+    except TimeoutError:
+        raise Lost from None
+    try:
+        return client, await client.reply()
+    except BaseException:
+        client.close()
+        raise

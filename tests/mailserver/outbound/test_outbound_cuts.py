@@ -1,0 +1,195 @@
+"""A peer that leaves at every step of the conversation: nobody gets two verdicts, nobody is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import ssl
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+import pytest
+
+from foundation.clock import HOUR
+from mailserver.delivery.api import Recipient
+from mailserver.outbound.courier import Accepted, Courier, Parcel, Result
+from mailserver.outbound.peer import Problem
+from mssante.operators import Route
+from tests.mailserver.outbound.conftest import DOMAIN, Space
+from tests.mailserver.outbound.test_outbound_relay import SENDER, A, B, C, World, world  # noqa: F401  a fixture
+
+CONTENT = b"Subject: a\r\n\r\n.point\r\n" + b"x" * 70 + b"\r\n"
+GONE = "550 5.1.1 no such box"
+
+
+@dataclass
+class Scripted:
+    """Blocking sockets in a thread. `cuts`: at which of its replies, counted over all connections, it leaves instead."""
+
+    context: ssl.SSLContext
+    extensions: tuple[str, ...] = ("PIPELINING", "CHUNKING", "8BITMIME")
+    cuts: frozenset[int] = frozenset()
+    injects: bool = False
+    said: int = 0
+    connections: int = 0
+    batches: list[list[str]] = field(default_factory=list)  # commands that came before a reply was read
+    got: list[tuple[list[str], bytes]] = field(default_factory=list)
+
+    def serve(self, listening: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listening.accept()
+                self.connections += 1
+                with suppress(OSError, ssl.SSLError, StopIteration):
+                    self._talk(connection)
+                connection.close()
+
+    def _say(self, connection: socket.socket, *lines: str) -> None:
+        self.said += 1
+        if self.said in self.cuts:
+            raise ConnectionAbortedError
+        connection.sendall("".join(f"{line}\r\n" for line in lines).encode())
+
+    def _talk(self, connection: socket.socket) -> None:
+        connection.settimeout(10)
+        self._say(connection, "220 mx.hopital.example")
+        self._read(connection)
+        self._say(connection, "250-mx.hopital.example", "250 STARTTLS")
+        self._read(connection)
+        self._say(connection, "220 go", *(["250 injected"] if self.injects else []))
+        connection = self.context.wrap_socket(connection, server_side=True)
+        buffer, recipients = b"", list[str]()
+        try:
+            while data := connection.recv(65536):
+                buffer += data
+                self.batches.append(re.findall(r"^[A-Z]{4}", buffer.decode("latin-1"), re.M))
+                while b"\r\n" in buffer:
+                    line, _, buffer = buffer.partition(b"\r\n")
+                    verb = line[:4].decode()
+                    if verb == "EHLO":
+                        offered = ("mx.hopital.example", *self.extensions)
+                        lines = [f"250{' ' if one is offered[-1] else '-'}{one}" for one in offered]
+                        self._say(connection, *lines)
+                    elif verb == "RCPT":
+                        address = line[9:-1].decode()
+                        fine = address != B
+                        recipients += [address] * fine
+                        self._say(connection, "250 2.1.5 OK" if fine else GONE)
+                    elif verb == "BDAT":
+                        size = int(line.split()[1])
+                        while len(buffer) < size:
+                            buffer += connection.recv(65536)
+                        self._keep(connection, recipients, buffer[:size])
+                        buffer, recipients = buffer[size:], []
+                    elif verb == "DATA":
+                        self._say(connection, "354 go")
+                        while not buffer.endswith(b"\r\n.\r\n"):
+                            if not (more := connection.recv(65536)):
+                                return
+                            buffer += more
+                        self._keep(connection, recipients, buffer[:-3].replace(b"\r\n..", b"\r\n."))
+                        buffer, recipients = b"", []
+                    else:
+                        recipients = []
+                        self._say(connection, "250 OK")
+        finally:
+            connection.close()
+
+    def _keep(self, connection: socket.socket, recipients: list[str], content: bytes) -> None:
+        self.got.append((recipients, content))
+        self._say(connection, "250 2.0.0 taken over")
+
+    @staticmethod
+    def _read(connection: socket.socket) -> None:
+        while not connection.recv(1024).endswith(b"\r\n"):
+            pass
+
+
+@contextmanager
+def listening(peer: Scripted) -> Iterator[Route]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=peer.serve, args=(server,), daemon=True)
+        thread.start()
+        yield Route("127.0.0.1", server.getsockname()[1])
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def to(*addresses: str) -> Parcel:
+    return Parcel(SENDER, tuple(Recipient(one) for one in addresses), DOMAIN, CONTENT)
+
+
+@pytest.mark.parametrize("extensions", [("PIPELINING", "CHUNKING"), ("PIPELINING",), ("CHUNKING",), ("SIZE 9999",)])
+async def test_one_connection_many_messages_as_the_peer_announces(space: Space, extensions: tuple[str, ...]) -> None:
+    peer, courier = Scripted(space.server_context(), extensions), space.courier()
+    with listening(peer) as route:
+        for _ in range(3):
+            results = await courier.deliver([route], to(A, B, C))
+            assert results[A] == results[C] == Accepted("127.0.0.1", False)
+            assert isinstance(results[B], Problem)
+            assert (results[B].permanent, results[B].status) == (True, "5.1.1")
+        assert peer.got == [([A, C], CONTENT)] * 3
+        assert peer.connections == 1
+        together = ["MAIL", "RCPT", "RCPT", "RCPT"] in peer.batches
+        assert together == ("PIPELINING" in extensions)
+        verbs = {verb for batch in peer.batches for verb in batch}
+        assert ("BDAT" in verbs, "DATA" in verbs) == ("CHUNKING" in extensions, "CHUNKING" not in extensions)
+        await courier.close()
+
+
+async def test_octets_sent_before_tls_end_the_connection(space: Space) -> None:
+    """RFC 3207 section 6: « 250 injected » must not be taken for the answer to our EHLO under TLS."""
+    peer, courier = Scripted(space.server_context(), injects=True), space.courier()
+    with listening(peer) as route:
+        found = (await courier.deliver([route], to(A)))[A]
+        assert isinstance(found, Problem)
+        assert (found.name, found.permanent) == ("unreachable", False)
+        assert peer.got == []
+
+
+REPLIES = 9  # greeting, EHLO, STARTTLS, EHLO, MAIL, three RCPT, BDAT
+
+
+@pytest.mark.parametrize("extensions", [("PIPELINING", "CHUNKING"), ("SIZE 9999",)])
+@pytest.mark.parametrize("first", range(1, REPLIES + 2))
+async def test_every_recipient_gets_exactly_one_verdict(
+    world: World,  # noqa: F811
+    space: Space,
+    first: int,
+    extensions: tuple[str, ...],
+) -> None:
+    """The peer leaves at its n-th reply, then again at the same one of the next connection, then behaves."""
+    peer = Scripted(space.server_context(), extensions, frozenset({first, 2 * first}))
+    courier: Courier = space.courier()
+    with listening(peer) as route:
+
+        async def deliver(routes: list[Route], parcel: Parcel) -> dict[str, Result]:
+            return await courier.deliver([route], parcel)
+
+        world.deliver = deliver  # type: ignore[method-assign]
+        await world.send(A, B, C, content=CONTENT)
+        await world.run(100 * HOUR)
+        await courier.close()
+    assert await world.states() == []
+    final = [(address, action) for address, action, _ in world.actions() if action != "delayed"]
+    assert final == [(B, "failed")]
+    reached = Counter(address for addresses, _ in peer.got for address in addresses)
+    assert set(reached) == {A, C}
+    # Only a connection lost after the message was taken over may bring it twice (RFC 5321 4.5.5: better than never).
+    lost_replies = sum(1 for cut in peer.cuts if cut <= peer.said)
+    assert max(reached.values()) <= 1 + lost_replies
+    assert all(content == CONTENT for _, content in peer.got)
+
+
+async def test_a_closed_courier_is_quiet(space: Space) -> None:
+    peer, courier = Scripted(space.server_context()), space.courier()
+    with listening(peer) as route:
+        await courier.deliver([route], to(A))
+        await courier.close()
+        await asyncio.sleep(0)
+        assert (await courier.deliver([route], to(A)))[A] == Accepted("127.0.0.1", False)
+        assert peer.connections == 2
+        await courier.close()
