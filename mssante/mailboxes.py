@@ -17,6 +17,7 @@ from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from foundation.database import Database, Transaction
 from foundation.keys import Key, KeyRing
+from foundation.prepared import Prepared
 from mssante.address import Address, parse_address
 from mssante.cache import Cache
 from mssante.identity import Invalid, parse_adeli, parse_finess, parse_ins, parse_rpps, parse_siret
@@ -168,7 +169,7 @@ class Mailboxes:
 
     def charge(self, tx: Transaction, box_id: int, octets: int) -> bool:
         """Adds to what is used (takes away when negative); False, and nothing changed, when the limit would be passed."""
-        return tx.execute(_CHARGE, {"key": box_id, "octets": octets}).rowcount == 1
+        return bool(_CHARGE.run(tx.conn, {"key": box_id, "octets": octets}).rowcount == 1)
 
     # ---------------------------------------------------------------- life
     def create(self, tx: Transaction, new: NewMailbox, now: int) -> Mailbox:
@@ -287,7 +288,7 @@ _BY_ID = select(mailboxes).where(mailboxes.c.id == bindparam("key"))
 _WRAPPED = select(mailboxes.c.address_key, mailboxes.c.wrapped_key).where(mailboxes.c.id == bindparam("key"))
 _QUOTA = select(mailboxes.c.used_bytes, mailboxes.c.quota_bytes).where(mailboxes.c.id == bindparam("key"))
 _FITS = or_(bindparam("octets") <= 0, mailboxes.c.used_bytes + bindparam("octets") <= mailboxes.c.quota_bytes)
-_CHARGE = (
+_CHARGE = Prepared(
     update(mailboxes)
     .where(mailboxes.c.id == bindparam("key"), _FITS)
     .values(used_bytes=mailboxes.c.used_bytes + bindparam("octets"))

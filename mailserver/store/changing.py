@@ -6,15 +6,17 @@ MODSEQs are committed in their order and the counters add up. UIDs given to `cop
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, delete, func, insert, literal, not_, select, update
 from sqlalchemy import Row as SqlRow
+from sqlalchemy import Select, Update, and_, bindparam, case, delete, func, insert, literal, not_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from foundation.database import Transaction
+from foundation.prepared import Prepared
 from mailserver.store import flags as flag_rules
 from mailserver.store import folders as folder_rows
 from mailserver.store.api import Flag, FlagOp, Flags, FolderStatus, StoreResult
@@ -26,6 +28,35 @@ _IS_SEEN = messages.c.flags.op("&")(int(Flag.SEEN)) != 0
 _OTHER = messages.alias("other")
 _OTHERS = select(_OTHER.c.uid).join(folders, folders.c.id == _OTHER.c.folder_id)
 _IS_DELETED = messages.c.flags.op("&")(int(Flag.DELETED)) != 0
+
+Statement = Select[Any] | Update
+_HERE = messages.c.folder_id == bindparam("folder")
+_REFUSED = select(messages.c.uid).where(_HERE, messages.c.modseq > bindparam("limit")).order_by(messages.c.uid)
+_KINDS = (
+    select(messages.c.flags, messages.c.keywords, func.count())
+    .where(_HERE, messages.c.modseq <= bindparam("limit"))
+    .group_by(messages.c.flags, messages.c.keywords)
+)
+_CHANGE = (
+    update(messages)
+    .where(_HERE, messages.c.modseq <= bindparam("limit"))
+    .where(messages.c.flags == bindparam("old_system"), messages.c.keywords == bindparam("old_keywords"))
+    .values(flags=bindparam("new_system"), keywords=bindparam("new_keywords"), modseq=bindparam("new_modseq"))
+)
+_COUNTED = (
+    update(folders)
+    .where(folders.c.id == bindparam("folder"))
+    .values(
+        uid_next=folders.c.uid_next + bindparam("new_uids"),
+        highest_modseq=bindparam("new_modseq"),
+        messages=folders.c.messages + bindparam("more"),
+        unseen=folders.c.unseen + bindparam("more_unseen"),
+        deleted=folders.c.deleted + bindparam("more_deleted"),
+        size=folders.c.size + bindparam("octets"),
+    )
+)
+_GROW = Prepared(_COUNTED)
+_GROW_STORED = Prepared(_COUNTED.values(flags_modseq=bindparam("new_modseq")))
 
 
 @dataclass(slots=True)
@@ -51,11 +82,10 @@ def store_flags(
     modified: list[int] = []
     tally, changed = Tally(), False
     for chunk in chunks(uids):
-        where = and_(messages.c.folder_id == folder_id, chunk.holds(messages.c.uid))
+        where = {"folder": folder_id, "limit": limit}
         if unchanged_since is not None:
-            refused = select(messages.c.uid).where(where, messages.c.modseq > limit).order_by(messages.c.uid)
-            modified += tx.execute(refused).scalars()
-        changed |= _apply(tx, and_(where, messages.c.modseq <= limit), op, wish, modseq, tally)
+            modified += [uid for (uid,) in _on(tx, _REFUSED, chunk, where).fetchall()]
+        changed |= _apply(tx, chunk, where, op, wish, modseq, tally)
     before = folder_rows.status_of(folder)
     if not changed:
         return StoreResult(before.highest_modseq, before.highest_modseq, modified), before
@@ -65,22 +95,41 @@ def store_flags(
     return StoreResult(before.highest_modseq, modseq, modified), after
 
 
-def _apply(tx: Transaction, where: ColumnElement[bool], op: FlagOp, wish: Flags, modseq: int, tally: Tally) -> bool:
+def _apply(
+    tx: Transaction, chunk: Chunk, where: dict[str, int], op: FlagOp, wish: Flags, modseq: int, tally: Tally
+) -> bool:
     """One UPDATE per distinct set of flags found, there are few; a row once changed has left `where` by its MODSEQ."""
-    kinds = select(messages.c.flags, messages.c.keywords, func.count().label("number")).where(where)
     changed = False
-    for row in tx.execute(kinds.group_by(messages.c.flags, messages.c.keywords)).all():
-        before = flag_rules.flags_of(row.flags, row.keywords)
+    for system, keywords, number in _on(tx, _KINDS, chunk, where).fetchall():
+        before = flag_rules.flags_of(system, keywords)
         after = flag_rules.apply(op, wish, before)
         if after == before:
             continue
         changed = True
-        values = {"flags": int(after.system), "keywords": flag_rules.keywords_text(after), "modseq": modseq}
-        same = and_(where, messages.c.flags == row.flags, messages.c.keywords == row.keywords)
-        tx.execute(update(messages).where(same).values(**values))
-        tally.unseen += row.number * (flag_rules.unseen(after) - flag_rules.unseen(before))
-        tally.deleted += row.number * (flag_rules.deleted(after) - flag_rules.deleted(before))
+        old = {"old_system": system, "old_keywords": keywords}
+        keywords_after = flag_rules.keywords_text(after)
+        new = {"new_system": int(after.system), "new_keywords": keywords_after, "new_modseq": modseq}
+        _on(tx, _CHANGE, chunk, {**where, **old, **new})
+        tally.unseen += number * (flag_rules.unseen(after) - flag_rules.unseen(before))
+        tally.deleted += number * (flag_rules.deleted(after) - flag_rules.deleted(before))
     return changed
+
+
+def _on(tx: Transaction, statement: Statement, chunk: Chunk, values: Mapping[str, object]) -> Any:
+    """The statement on the messages of `chunk`; a cursor. A range, which clients send most, costs nothing to prepare."""
+    if chunk.listed:
+        return tx.execute(_listed(statement), {**values, "uids": chunk.listed})
+    return _ranged(statement).run(tx.conn, {**values, "first": chunk.first, "last": chunk.last})
+
+
+@cache
+def _ranged(statement: Statement) -> Prepared:
+    return Prepared(statement.where(messages.c.uid.between(bindparam("first"), bindparam("last"))))
+
+
+@cache
+def _listed(statement: Statement) -> Statement:
+    return statement.where(messages.c.uid.in_(bindparam("uids", expanding=True)))
 
 
 def present(tx: Transaction, folder_id: int, uids: Sequence[int] | None, deleted_only: bool = False) -> list[int]:
@@ -182,14 +231,13 @@ def _loosen(tx: Transaction, rows: Select[tuple[int, int]]) -> None:
 def grow(tx: Transaction, folder_id: int, modseq: int, tally: Tally, new_uids: int = 0, stored: bool = False) -> None:
     """The folder's counters after a change, and the signal that wakes its sessions. `stored`: flags changed."""
     values = {
-        "uid_next": folders.c.uid_next + new_uids,
-        "highest_modseq": modseq,
-        "messages": folders.c.messages + tally.messages,
-        "unseen": folders.c.unseen + tally.unseen,
-        "deleted": folders.c.deleted + tally.deleted,
-        "size": folders.c.size + tally.size,
+        "folder": folder_id,
+        "new_uids": new_uids,
+        "new_modseq": modseq,
+        "more": tally.messages,
+        "more_unseen": tally.unseen,
+        "more_deleted": tally.deleted,
+        "octets": tally.size,
     }
-    if stored:
-        values["flags_modseq"] = modseq
-    tx.execute(update(folders).where(folders.c.id == folder_id).values(**values))
+    (_GROW_STORED if stored else _GROW).run(tx.conn, values)
     tx.signal(TOPIC, folder_id)
