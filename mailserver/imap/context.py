@@ -34,6 +34,7 @@ class Settings:
 
     append_limit: int = 50 * 1024 * 1024
     server_name: str = "MSSanté"
+    progress_every: float = 10  # seconds between two INPROGRESS
     max_login_failures: int = 5  # on one connection; slowing down across connections is the password check's affair
     max_bad_commands: int = 20  # in a row
 

@@ -22,6 +22,7 @@ from mailserver.imap.deflate import Deflate, NotDeflate
 from mailserver.imap.fetch import ContentLost
 from mailserver.imap.framer import Event, Frame, LiteralOffer
 from mailserver.imap.grammar import Cursor
+from mailserver.imap.progress import reporting
 from mailserver.imap.responses import Bad, Bye, Completion, Continue, No, Ok, Response, Tagged, Untagged
 from mailserver.imap.shelf import Shelf
 from mailserver.imap.sign_in import SignIn
@@ -202,7 +203,10 @@ class ImapSession:
             return
         completion: Completion = No("internal error", "SERVERBUG")
         try:
-            async with aclosing(entry.handle(self.context, command)) as responses:
+            answer = entry.handle(self.context, command)
+            if entry.long:
+                answer = reporting(answer, tag, self.context.settings.progress_every)
+            async with aclosing(answer) as responses:
                 async for response in responses:
                     if isinstance(response, Ok):
                         completion = response

@@ -32,6 +32,7 @@ class Entry:
     parse: Parser
     handle: Handler
     expunge_after: bool = True
+    long: bool = False  # may go on for minutes: INPROGRESS is told meanwhile
 
 
 ANY = frozenset((State.NOT_AUTHENTICATED, State.AUTHENTICATED, State.SELECTED))
@@ -77,16 +78,16 @@ COMMANDS: dict[bytes, Entry] = {
     b"CHECK": Entry(SELECTED, bare(selected.Check), messages.check),
     b"CLOSE": Entry(SELECTED, bare(selected.Close), do_select.close),
     b"UNSELECT": Entry(SELECTED, bare(selected.Unselect), do_select.unselect),
-    b"EXPUNGE": Entry(SELECTED, bare(selected.Expunge), messages.expunge),
-    b"SEARCH": Entry(SELECTED, search.parse_search, messages.search, expunge_after=False),
-    b"FETCH": Entry(SELECTED, fetch.parse_fetch, messages.fetch, expunge_after=False),
-    b"STORE": Entry(SELECTED, store.parse_store, messages.store, expunge_after=False),
-    b"COPY": Entry(SELECTED, selected.parse_copy, messages.copy),
-    b"MOVE": Entry(SELECTED, selected.parse_move, messages.move),
-    b"UID EXPUNGE": Entry(SELECTED, selected.parse_uid_expunge, messages.expunge),
-    b"UID SEARCH": Entry(SELECTED, partial(search.parse_search, uid=True), messages.search),
-    b"UID FETCH": Entry(SELECTED, partial(fetch.parse_fetch, uid=True), messages.fetch),
-    b"UID STORE": Entry(SELECTED, partial(store.parse_store, uid=True), messages.store),
-    b"UID COPY": Entry(SELECTED, partial(selected.parse_copy, uid=True), messages.copy),
-    b"UID MOVE": Entry(SELECTED, partial(selected.parse_move, uid=True), messages.move),
+    b"EXPUNGE": Entry(SELECTED, bare(selected.Expunge), messages.expunge, long=True),
+    b"SEARCH": Entry(SELECTED, search.parse_search, messages.search, expunge_after=False, long=True),
+    b"FETCH": Entry(SELECTED, fetch.parse_fetch, messages.fetch, expunge_after=False, long=True),
+    b"STORE": Entry(SELECTED, store.parse_store, messages.store, expunge_after=False, long=True),
+    b"COPY": Entry(SELECTED, selected.parse_copy, messages.copy, long=True),
+    b"MOVE": Entry(SELECTED, selected.parse_move, messages.move, long=True),
+    b"UID EXPUNGE": Entry(SELECTED, selected.parse_uid_expunge, messages.expunge, long=True),
+    b"UID SEARCH": Entry(SELECTED, partial(search.parse_search, uid=True), messages.search, long=True),
+    b"UID FETCH": Entry(SELECTED, partial(fetch.parse_fetch, uid=True), messages.fetch, long=True),
+    b"UID STORE": Entry(SELECTED, partial(store.parse_store, uid=True), messages.store, long=True),
+    b"UID COPY": Entry(SELECTED, partial(selected.parse_copy, uid=True), messages.copy, long=True),
+    b"UID MOVE": Entry(SELECTED, partial(selected.parse_move, uid=True), messages.move, long=True),
 }

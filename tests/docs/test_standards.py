@@ -54,7 +54,7 @@ def test_a_row_is_complete_and_its_file_cites_the_specification(row: dict[str, s
         assert row["specification"] in (ROOT / row["file"]).read_text(encoding="utf-8")
 
 
-# Where each word of the CAPABILITY reply is promised. None: part of IMAP4rev1 itself.
+# Where each word of the CAPABILITY reply is specified.
 CAPABILITIES = {
     "IMAP4rev1": "RFC 3501",
     "IMAP4rev2": "RFC 9051",
