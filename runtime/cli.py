@@ -1,4 +1,4 @@
-"""The command line: `mssante demo`, `serve`, `init`, `doctor`, `health`, `queue`.
+"""The command line: `mssante demo`, `serve`, `init`, `doctor`, `health`, `dns`, `queue`.
 
 Imports stay inside the commands: `mssante --help` must not pay for the whole house. Exit codes: 0 done, 1 failed, 2 wrong usage or
 settings.
@@ -82,6 +82,14 @@ def health(config: ConfigOption = DEFAULT_CONFIG) -> None:
     from runtime import start
 
     raise typer.Exit(start.health(config))
+
+
+@app.command()
+def dns(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Print the DNS records by which mail clients find this server, as lines of a zone file."""
+    from runtime import start
+
+    raise typer.Exit(start.dns(config))
 
 
 def main() -> None:

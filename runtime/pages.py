@@ -1,4 +1,4 @@
-"""The citizens' site: the kit, and each package's table of pages."""
+"""The site: the kit, and each package's table of pages (citizens', and the settings page of professionals)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+import care_desk.app
+import care_desk.deps
 import citizen_inbox.app
 import citizen_inbox.deps
 import health_space.accounts.app
@@ -24,6 +26,7 @@ from health_space.notices import operations as notices
 from mailserver.delivery.api import Acceptor
 from runtime import settings
 from runtime.house import House
+from runtime.mail_doors import mail_doors, profile_signer
 
 
 def site(house: House, acceptor: Acceptor, readers: Readers, send: Send) -> Starlette:
@@ -41,7 +44,12 @@ def site(house: House, acceptor: Acceptor, readers: Readers, send: Send) -> Star
         house.db,
         house.keys,
         web_settings(house.settings.web),
-        {"accounts": chrome.TEMPLATES, **health_space.app.TEMPLATES, "citizen_inbox": citizen_inbox.app.TEMPLATES},
+        {
+            "accounts": chrome.TEMPLATES,
+            **health_space.app.TEMPLATES,
+            "citizen_inbox": citizen_inbox.app.TEMPLATES,
+            "care_desk": care_desk.app.TEMPLATES,
+        },
         chrome.NAV,
         chrome.around(name_of, badges),
         house.clock,
@@ -52,6 +60,9 @@ def site(house: House, acceptor: Acceptor, readers: Readers, send: Send) -> Star
             Route("/", _home),
             Route("/livez", _alive),
             *health_space.accounts.app.routes(health_space.accounts.deps.Deps(web, sign_in, send)),
+            *care_desk.app.routes(
+                care_desk.deps.Deps(web, mail_doors(house.settings), profile_signer(house.settings.web))
+            ),
             *citizen_inbox.app.routes(
                 citizen_inbox.deps.Deps(
                     web=web,

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from care_desk.mail_doors import srv_records
 from foundation.clock import system_clock
 from foundation.keys import KeyRing
 from foundation.settings import BadSettings
@@ -20,6 +21,7 @@ from runtime import logs, workers
 from runtime.doctor import Finding, examine
 from runtime.doors import doors_of
 from runtime.loop import run
+from runtime.mail_doors import mail_doors
 from runtime.schema import upgrade
 from runtime.settings import Settings, read
 from runtime.sockets import DoorsBusy, open_doors, split_door
@@ -134,6 +136,14 @@ def health(config: Path) -> int:
             socket.create_connection(_own(door), HEALTH_SECONDS).close()
     except OSError:
         return FAILED
+    return OK
+
+
+def dns(config: Path) -> int:
+    settings = _settings(config)
+    if settings is None:
+        return WRONG
+    print("\n".join(srv_records(mail_doors(settings))))
     return OK
 
 

@@ -55,4 +55,5 @@ def _to_try(facts: dict[str, Any], data: Path) -> list[str]:
         f"  3. the doctor sees the answer:      curl -s --cacert {first['ca']} --ssl-reqd"
         f" --connect-to ::{first['imap']} 'imap://mail.alpha.example/INBOX;MAILINDEX=*'"
         f" -u {doctor['login']}:{doctor['password']}",
+        f"  4. settings for a mail program:     http://{first['web']}/regler-ma-messagerie",
     ]

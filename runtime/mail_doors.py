@@ -1,0 +1,59 @@
+"""The doors as mail clients outside see them, and the DNS records that lead there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import ip_address
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key, pkcs7
+
+from care_desk.mail_doors import MailDoor, MailDoors
+from runtime.settings import Settings, Web
+from runtime.sockets import split_door
+
+OFFICIAL = {
+    "imaps": (True, True, 993),
+    "submissions": (False, True, 465),
+    "imap": (True, False, 143),
+    "submission": (False, False, 587),
+}
+
+
+def mail_doors(settings: Settings) -> MailDoors:
+    """Official ports, whatever is mapped to them here; a door on a loopback address (the demo) is named as it is."""
+    doors = []
+    for name, (reads, tls, official) in OFFICIAL.items():
+        if door := getattr(settings.doors, name):
+            host, port = split_door(door)
+            here = _is_loopback(host)
+            doors.append(MailDoor(reads, tls, host if here else settings.operator.host, port if here else official))
+    own = settings.operator
+    return MailDoors(own.name, own.host, tuple(domain.lower() for domain in own.domains), tuple(doors))
+
+
+def profile_signer(web: Web) -> Callable[[bytes], bytes] | None:
+    """Signs a profile (CMS, RFC 5652) by the web certificate, so that a telephone shows whose it is; None without one."""
+    if web.certificate is None or web.key is None:
+        return None
+    own, *others = x509.load_pem_x509_certificates(web.certificate.read_bytes())
+    key = load_pem_private_key(web.key.read_bytes(), None)
+    if not isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)):
+        return None
+
+    def sign(profile: bytes) -> bytes:
+        builder = pkcs7.PKCS7SignatureBuilder().set_data(profile).add_signer(own, key, hashes.SHA256())
+        for one in others:
+            builder = builder.add_certificate(one)
+        return builder.sign(Encoding.DER, [pkcs7.PKCS7Options.Binary])
+
+    return sign
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
