@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailserver.imap.context import Context, State
 
-ALWAYS = ("IMAP4rev1", "IMAP4rev2", "LITERAL+", "SASL-IR", "ID", "ENABLE")
+ALWAYS = ("IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE")
 IN_CLEAR = ("STARTTLS", "LOGINDISABLED")
 TO_SIGN_IN = ("AUTH=PLAIN", "AUTH=LOGIN")
 # One a line, with its clause: a line here is a promise that the whole of it is kept.
@@ -26,7 +26,7 @@ SIGNED_IN = (
     "UIDONLY",  # RFC 9586
 )
 
-# RFC 5161 4: of what is announced, only this changes the server's behaviour; with the `Modes` that each turns on.
+# RFC 5161 4: where it is announced, only this changes the server's behaviour; with the `Modes` that each turns on.
 ENABLEABLE = {
     "CONDSTORE": ("condstore",),
     "QRESYNC": ("qresync", "condstore"),  # RFC 7162 3.2.3
@@ -36,10 +36,11 @@ ENABLEABLE = {
 
 
 def capabilities(ctx: Context) -> tuple[str, ...]:
+    always = (*ALWAYS, "IMAP4rev2") if ctx.settings.rev2 else ALWAYS
     if ctx.state is not State.NOT_AUTHENTICATED:
-        return ALWAYS + SIGNED_IN
+        return always + SIGNED_IN
     # Thunderbird decides on IDLE or CONDSTORE before sign-in when it can: the whole list does no harm there.
-    return ALWAYS + (TO_SIGN_IN if ctx.tls else IN_CLEAR) + SIGNED_IN
+    return always + (TO_SIGN_IN if ctx.tls else IN_CLEAR) + SIGNED_IN
 
 
 def capability_code(ctx: Context) -> str:

@@ -34,6 +34,7 @@ class Settings:
 
     append_limit: int = 50 * 1024 * 1024
     server_name: str = "MSSanté"
+    rev2: bool = False  # IMAP4rev2 is announced: not before SEARCH, LIST and BINARY are as RFC 9051 wants them
     progress_every: float = 10  # seconds between two INPROGRESS
     max_login_failures: int = 5  # on one connection; slowing down across connections is the password check's affair
     max_bad_commands: int = 20  # in a row

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.imap.capabilities import ENABLEABLE, capabilities
+from mailserver.imap.capabilities import capabilities
 from mailserver.imap.context import Context, Settings
 from mailserver.imap.sign_in import Refused, SignedIn
 from mailserver.store.memory import MemoryMailStore
@@ -149,10 +149,6 @@ def test_what_is_done_is_announced() -> None:
     promised = {CAPABILITIES[name] for name in announced()}
     done = {row["specification"] for row in ROWS if row["status"] == "Yes" and row["specification"] in extensions}
     assert done <= promised, f"Yes in docs/standards.tsv, yet not announced: {sorted(done - promised)}"
-
-
-def test_what_can_be_enabled_is_announced() -> None:
-    assert ENABLEABLE.keys() <= announced()
 
 
 def test_rows_are_in_order_and_told_once() -> None:

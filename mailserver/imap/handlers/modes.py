@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 from mailserver.imap import responses
-from mailserver.imap.capabilities import ENABLEABLE
+from mailserver.imap.capabilities import ENABLEABLE, capabilities
 from mailserver.imap.commands.auth import Compress, Enable, Idle
 from mailserver.imap.context import Context
 from mailserver.imap.framer import Frame, LiteralOffer
@@ -14,7 +14,8 @@ from mailserver.imap.responses import Bad, Continue, No, Ok, Response, Untagged
 
 async def enable(ctx: Context, command: Enable) -> AsyncGenerator[Response]:
     """What is not announced is not enabled (Strato's empty mailboxes: IMAP4rev2 behind the client's back)."""
-    names = tuple(name for name in ENABLEABLE if name.upper().encode("ascii") in command.names)
+    known = [name for name in capabilities(ctx) if name in ENABLEABLE]
+    names = tuple(name for name in known if name.upper().encode("ascii") in command.names)
     had_modseqs = ctx.condstore
     for name in names:
         for mode in ENABLEABLE[name]:

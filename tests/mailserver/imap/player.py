@@ -146,7 +146,7 @@ class Connection:
         await asyncio.gather(self._task, return_exceptions=True)
 
 
-SETTINGS = Settings(append_limit=2000, server_name="Opérateur", max_bad_commands=10)
+SETTINGS = Settings(append_limit=2000, server_name="Opérateur", max_bad_commands=10, rev2=True)
 
 
 async def in_memory() -> Store:

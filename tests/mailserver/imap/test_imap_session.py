@@ -28,11 +28,13 @@ from mailserver.imap.commands.search import (
     SizeIn,
     Text,
 )
+from mailserver.imap.context import Settings
+from mailserver.imap.framer import Frame
 from mailserver.imap.session import WRITE
 from mailserver.imap.view import FolderView
 from mailserver.mime import scan
 from mailserver.store.api import CopyResult, Flag, Flags, Folder, FolderStatus, NewMessage, Row
-from mailserver.store.columns import columns_of, narrow
+from mailserver.store.columns import Columns, columns_of, narrow
 from mailserver.store.memory import MemoryMailStore
 from tests.mailserver.imap.player import BOX, DAY, MIXED, PATIENT, Connection, connect, inbox_of, mail, new_store
 
@@ -353,3 +355,48 @@ async def test_texts_are_not_read_when_columns_decide() -> None:
 def test_the_sent_date_is_the_senders_day(date: str, day: int | None) -> None:
     wanted = None if day is None else int(datetime(2026, 6, day, tzinfo=UTC).timestamp())
     assert searching._sent_day(f"subject: x\ndate: {date.casefold()}\n") == wanted
+
+
+async def test_what_is_not_announced_cannot_be_enabled() -> None:
+    """Strato's empty mailboxes (email-mcp 91): IMAP4rev2 behind the client's back."""
+    connection = Connection(await new_store("three messages"), settings=Settings(rev2=False))
+    await connection.settle()
+    await connection.ask('x LOGIN bob "sésame"'.encode())
+    await connection.ask(b"x SELECT INBOX")
+    assert b"IMAP4rev2" not in await connection.ask(b"a1 CAPABILITY")
+    assert await connection.ask(b"a2 ENABLE IMAP4rev2") == b"* ENABLED\r\na2 OK ENABLE completed\r\n"
+    assert await connection.ask(b"a3 UID SEARCH ALL") == b"* SEARCH 1 2 3\r\na3 OK SEARCH completed\r\n"
+
+
+class SlowToTell(MemoryMailStore):
+    """A message comes between the look of SELECT and the answer to IDLE."""
+
+    async def look(self, folder_id: int) -> Columns:
+        columns = await super().look(folder_id)
+        if self.arriving:
+            message = self.arriving.pop()
+            await self.append(folder_id, [NewMessage(message)])
+        return columns
+
+    arriving: ClassVar[list[bytes]] = []
+
+
+async def test_what_comes_while_idle_begins_is_told() -> None:
+    """chatmail: EXISTS lost under load. The watch is there before the look, so the message behind the look rings."""
+    store = SlowToTell(clock=lambda: DAY)
+    await store.open_box(BOX)
+    connection = await connect(store, "selected")
+    store.arriving.append(mail(1))
+    assert await connection.ask(b"a1 IDLE") == b"+ idling\r\n* 1 EXISTS\r\n"
+
+
+async def test_a_long_list_of_uids_is_answered_piece_by_piece() -> None:
+    """gromox 214: UID FETCH 1:59029 held the whole answer in memory."""
+    store = MemoryMailStore(clock=lambda: DAY)
+    await store.open_box(BOX)
+    inbox = await inbox_of(store)
+    await store.append(inbox, [NewMessage(b"a: b\r\n\r\nc")] * 59029)
+    session = (await connect(store, "selected")).session
+    pieces = [bytes(piece) async for piece in session._command(Frame(b"a1 UID FETCH 1:59029 (FLAGS)"))]
+    assert max(map(len, pieces)) <= 2 * WRITE  # what is held while the client does not read
+    assert sum(map(len, pieces)) > 1_500_000
