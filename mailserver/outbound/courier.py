@@ -40,6 +40,7 @@ class Parcel:
     content: bytes
     envid: str | None = None
     ret: str | None = None
+    require_tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +244,8 @@ def _unfit(client: Client, parcel: Parcel) -> Problem | None:
     limit = client.extensions.get("size", "")
     if limit.isdecimal() and 0 < int(limit) < len(parcel.content):  # 0: no limit (RFC 1870 section 4)
         return peer.TOO_LARGE
+    if parcel.require_tls and "requiretls" not in client.extensions:
+        return peer.NO_REQUIRETLS
     if _is_international(parcel) and "smtputf8" not in client.extensions:
         return peer.NO_UTF8
     if not parcel.content.isascii() and "8bitmime" not in client.extensions:
@@ -262,6 +265,8 @@ def _mail_options(client: Client, parcel: Parcel) -> list[str]:
         options.append("BODY=8BITMIME")
     if _is_international(parcel):
         options.append("SMTPUTF8")
+    if parcel.require_tls:
+        options.append("REQUIRETLS")
     if "dsn" in client.extensions:
         if parcel.ret:
             options.append(f"RET={parcel.ret}")

@@ -21,7 +21,9 @@ REPORTED = ("FAILURE", "DELAY")  # what a sender is told without having asked (R
 class Errand:
     """`recipients`: those without a final verdict; `reports`: verdicts that the sender has not been told yet.
 
-    `told`: the delay notice is out; `letters`: reports already written; `due_at`: next try, while reports go first.
+    Patience begins at `hold_until` when the sender asked for a later release; at `deadline` (0: none) it ends. `require_tls`: only
+    to a peer that promises the same. `told`: the delay notice is out; `letters`: reports already written; `due_at`: next try,
+    while reports go first.
     """
 
     blob: BlobRef
@@ -36,6 +38,9 @@ class Errand:
     told: bool = False
     letters: int = 0
     due_at: int = 0
+    hold_until: int = 0
+    deadline: int = 0
+    require_tls: bool = False
     reports: tuple[Told, ...] = ()
 
     @classmethod
@@ -56,8 +61,15 @@ class Errand:
             told=payload.get("told", False),
             letters=payload.get("letters", 0),
             due_at=payload.get("due_at", 0),
+            hold_until=payload.get("hold_until", 0),
+            deadline=payload.get("deadline", 0),
+            require_tls=payload.get("require_tls", False),
             reports=tuple(Told(**{**one, "action": Action(one["action"])}) for one in payload.get("reports", ())),
         )
+
+    @property
+    def begun_at(self) -> int:
+        return max(self.created_at, self.hold_until)
 
     def payload(self) -> dict[str, Any]:
         return {
@@ -75,6 +87,9 @@ class Errand:
             "told": self.told,
             "letters": self.letters,
             "due_at": self.due_at,
+            "hold_until": self.hold_until,
+            "deadline": self.deadline,
+            "require_tls": self.require_tls,
             "reports": [_told(one) for one in self.reports],
         }
 

@@ -114,6 +114,20 @@ TOO_LARGE = Problem(
     "This message is too large for the recipient’s operator.",
     permanent=True,
 )
+TOO_LATE = Problem(
+    "deadline_passed",
+    "5.4.7",
+    "Le message n’a pas pu être remis dans le délai que vous aviez fixé.",
+    "The message could not be delivered within the time that you gave.",
+    permanent=True,
+)
+NO_REQUIRETLS = Problem(
+    "requiretls_not_supported",
+    "5.7.30",
+    "L’opérateur du destinataire ne s’engage pas à garder le chiffrement que vous exigez jusqu’au bout.",
+    "The recipient’s operator does not promise the encryption that you require all the way.",
+    permanent=True,
+)
 NO_UTF8 = Problem(
     "utf8_not_supported",
     "5.6.7",

@@ -71,12 +71,16 @@ class Relay:
 
     # ---------------------------------------------------------------- to the peer
     async def _carry(self, errand: Errand, content: bytes) -> dict[str, Result]:
+        if errand.deadline and self.clock() >= errand.deadline:
+            return {one.address: peer.TOO_LATE for one in errand.recipients}
         routes = await self.resolve(errand.domain)
         if isinstance(routes, NoRoute):
             problem = peer.NO_SUCH_DOMAIN if routes.permanent else peer.NO_ROUTE
             return {one.address: problem for one in errand.recipients}
         signed = await self._sign(errand, content)
-        parcel = Parcel(errand.reverse_path, errand.recipients, errand.domain, signed, errand.envid, errand.ret)
+        parcel = Parcel(
+            errand.reverse_path, errand.recipients, errand.domain, signed, errand.envid, errand.ret, errand.require_tls
+        )
         return await self.courier.deliver(routes, parcel)
 
     async def _sign(self, errand: Errand, content: bytes) -> bytes:
@@ -90,8 +94,9 @@ class Relay:
     # ---------------------------------------------------------------- verdicts
     def _conclude(self, errand: Errand, results: dict[str, Result]) -> Answer:
         """What the results mean for each recipient, and what to do next."""
-        now, until = self.clock(), self.patience.until(errand.created_at, errand.urgent)
-        late = now >= errand.created_at + self.patience.notice and not errand.told
+        now, until = self.clock(), self.patience.until(errand.begun_at, errand.urgent)
+        until = min(until, errand.deadline or until)
+        late = now >= errand.begun_at + self.patience.notice and not errand.told
         reports, waiting, problems, lost = [], [], list[Problem](), False
         for one in errand.recipients:
             result = results[one.address]
@@ -109,7 +114,7 @@ class Relay:
             if late and words.wants(one, "DELAY"):
                 reports.append(words.delayed(one, result, until))
         log.info("relay", waiting=len(waiting), failed=lost, problems=sorted({one.name for one in problems}))
-        after = self.patience.wait(errand.tries, errand.created_at, now, errand.urgent, errand.told or late)
+        after = self.patience.wait(errand.tries, errand.begun_at, now, until, errand.told or late)
         left = replace(errand, recipients=tuple(waiting), told=errand.told or late, due_at=now + after)
         if reports and errand.reverse_path:  # a notice is never answered by a notice (RFC 5321 6.1)
             return Retry(0, "report", replace(left, reports=tuple(reports)).payload())
@@ -136,7 +141,7 @@ class Relay:
         verdict = (await self.accept(envelope, self.blobs.prepare(content))).verdicts[0]
         if verdict.fate is Fate.REFUSED:
             later = verdict.reason is not None and not verdict.reason.permanent
-            if later and now < errand.created_at + 2 * self.patience.limit:
+            if later and now < errand.begun_at + 2 * self.patience.limit:
                 return Retry(REPORT_WAIT, "report_deferred", errand.payload())
             if not errand.recipients:
                 return GiveUp("report_refused")

@@ -26,10 +26,10 @@ class Patience:
     def until(self, created_at: int, urgent: bool) -> int:
         return created_at + (self.urgent_limit if urgent else self.limit)
 
-    def wait(self, tries: int, created_at: int, now: int, urgent: bool, told: bool) -> int:
-        """Milliseconds to the next try after `tries` failed ones: in time for the delay notice, and once more at the limit."""
+    def wait(self, tries: int, created_at: int, now: int, until: int, told: bool) -> int:
+        """Milliseconds to the next try after `tries` failed ones: in time for the delay notice, and once more at `until`."""
         after = int(self.waits[min(tries, len(self.waits)) - 1] * (1 - self.spread * self.chance()))
-        marks = [self.until(created_at, urgent)]
+        marks = [until]
         if not told:
             marks.append(created_at + self.notice)
         return min([after, *(mark - now for mark in marks if mark > now)])

@@ -10,7 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -138,6 +138,20 @@ async def test_one_connection_many_messages_as_the_peer_announces(space: Space, 
         verbs = {verb for batch in peer.batches for verb in batch}
         assert ("BDAT" in verbs, "DATA" in verbs) == ("CHUNKING" in extensions, "CHUNKING" not in extensions)
         await courier.close()
+
+
+@pytest.mark.parametrize("promises", [True, False])
+async def test_required_tls_goes_only_where_it_is_promised(space: Space, promises: bool) -> None:
+    peer = Scripted(space.server_context(), ("REQUIRETLS",) if promises else ("PIPELINING",))
+    courier = space.courier()
+    with listening(peer) as route:
+        found = (await courier.deliver([route], replace(to(A), require_tls=True)))[A]
+        await courier.close()
+    if promises:
+        assert found == Accepted("127.0.0.1", False)
+        return
+    assert isinstance(found, Problem)
+    assert (found.status, found.permanent, peer.got) == ("5.7.30", True, [])
 
 
 async def test_octets_sent_before_tls_end_the_connection(space: Space) -> None:

@@ -74,7 +74,7 @@ class World:
 
     # what the tests do
     async def send(
-        self, *recipients: str | dict[str, Any], reverse_path: str = SENDER, content: bytes = LETTER
+        self, *recipients: str | dict[str, Any], reverse_path: str = SENDER, content: bytes = LETTER, **more: Any
     ) -> None:
         blob = self.blobs.prepare(content)
         entries = [
@@ -82,12 +82,12 @@ class World:
         ]
         payload = {
             "blob": [blob.ref.name, blob.ref.key.hex(), blob.ref.size], "reverse_path": reverse_path, "recipients": entries,
-            "domain": DOMAIN, "envid": "env-1", "ret": None, "created_at": self.now,
+            "domain": DOMAIN, "envid": "env-1", "ret": None, "created_at": self.now, **more,
         }  # fmt: skip
 
         def store(tx: Any) -> None:
             self.blobs.insert(tx, blob)
-            self.jobs.enqueue(tx, "relay", payload, lane=DOMAIN)
+            self.jobs.enqueue(tx, "relay", payload, payload.get("hold_until"), lane=DOMAIN)
 
         await self.db.write(store)
 
@@ -209,6 +209,25 @@ async def test_only_those_without_verdict_are_tried_again(world: World) -> None:
     assert world.conversations == [[A, B, C], [C], [C]]
     assert world.actions() == [(B, "failed", "5.1.1")]
     assert await world.states() == []
+
+
+async def test_at_the_deadline_it_comes_back(world: World) -> None:
+    world.script = lambda address, run: UNREACHABLE
+    await world.send(A, deadline=START + 10 * MINUTE)
+    await world.run(100 * HOUR)
+    assert world.now == START + 10 * MINUTE
+    assert world.actions() == [(A, "failed", "5.4.7")]
+    assert len(world.conversations) == 3  # nothing is sent at or after the deadline
+
+
+async def test_patience_begins_at_the_release(world: World) -> None:
+    world.script = lambda address, run: UNREACHABLE
+    await world.send(A, hold_until=START + 100 * HOUR)
+    await world.run(99 * HOUR)
+    assert world.conversations == []
+    await world.run(300 * HOUR)
+    assert [action for _, action, _ in world.actions()] == ["delayed", "failed"]
+    assert world.now == START + 172 * HOUR
 
 
 # ---------------------------------------------------------------- wishes (RFC 3461)
