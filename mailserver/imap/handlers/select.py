@@ -31,7 +31,7 @@ async def select(ctx: Context, command: Select) -> AsyncGenerator[Response]:
         yield ListLine((), folder.name, oldname=command.name, utf8=ctx.utf8)
     else:
         yield Recent()
-        unseen = view.first_unseen()
+        unseen = None if ctx.modes.uid_only else view.first_unseen()  # it is a message number
         if unseen is not None:
             yield Untagged(Ok("first unseen", f"UNSEEN {unseen}"))
     yield Untagged(Ok("UIDs are valid", f"UIDVALIDITY {folder.uid_validity}"))

@@ -6,12 +6,14 @@ import asyncio
 import base64
 import imaplib
 import json
+import random
 import socket
 import ssl
 import struct
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +84,40 @@ def read_until(connection: ssl.SSLSocket | socket.socket, end: bytes) -> bytes:
 
 
 PLAIN = b"a AUTHENTICATE PLAIN " + base64.b64encode(f"\0bob\0{PASSWORD}".encode()) + b"\r\n"
+
+
+def test_deflate_under_tls(server: Server) -> None:
+    """A large message both ways while the client is slow to read, then a goodbye that can be read too (RFC 4978)."""
+    with server.raw() as connection:
+        read_until(connection, b"\r\n")
+        connection.sendall(PLAIN + b"b SELECT INBOX\r\n")
+        read_until(connection, b"b OK")
+        connection.sendall(b"c COMPRESS DEFLATE\r\n")
+        assert read_until(connection, b"active\r\n").endswith(b"c OK DEFLATE active\r\n")
+        out, into, said = zlib.compressobj(1, zlib.DEFLATED, -15), zlib.decompressobj(-15), b""
+
+        def send(data: bytes) -> None:
+            connection.sendall(out.compress(data) + out.flush(zlib.Z_PARTIAL_FLUSH))
+
+        def until(end: bytes) -> bytes:
+            nonlocal said
+            while end not in said:
+                piece = connection.recv(65536)
+                assert piece, said[-200:]
+                said += into.decompress(piece)
+            head, _, said = said.partition(end)
+            return head + end
+
+        noise = base64.encodebytes(random.Random(1).randbytes(3_000_000))
+        message = b"Subject: deflate\r\n\r\n" + noise.replace(b"\n", b"\r\n")
+        send(b"d APPEND Archives {%d+}\r\n%b\r\n" % (len(message), message))
+        until(b"APPEND completed\r\n")
+        send(b"e SELECT Archives\r\nf FETCH * BODY.PEEK[]\r\n")
+        time.sleep(0.3)
+        assert message in until(b"f OK FETCH completed\r\n")
+        send(b"g MOVE * Corbeille\r\nh LOGOUT\r\n")
+        until(b"h OK LOGOUT completed\r\n")
+        assert connection.recv(1) == b""
 
 
 def test_imapclient_daily_use(server: Server) -> None:
