@@ -37,7 +37,10 @@ class Prepared:
         self._texts: dict[tuple[str, tuple[str, ...]], _Text] = {}
 
     def run(self, conn: Connection, values: Values) -> Any:
-        """The driver's cursor. Raises `DBAPIError`, as SQLAlchemy does."""
+        """The driver's cursor. Raises `DBAPIError`, as SQLAlchemy does.
+
+        Begins no transaction: the caller has, or the statement stands alone.
+        """
         text = self._text(conn, tuple(values))
         cursor = conn.connection.cursor()
         try:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Executable, Select, bindparam, select
 
 from foundation.blobs import Blobs
 from foundation.keys import Key
+from foundation.prepared import Prepared
 from foundation.tables import blobs as blob_rows
 from mailserver.store import folders as folder_rows
 from mailserver.store.api import Card, Changes, FolderStatus, Front, Origin, Row
@@ -36,6 +37,7 @@ NARROW = (
     messages.c.size,
 )
 _FOLDER = messages.c.folder_id == bindparam("folder")
+_MODSEQ = Prepared(select(folders.c.highest_modseq).where(folders.c.id == bindparam("folder")))
 _ROWS = select(*NARROW).where(_FOLDER).order_by(messages.c.uid)
 _CHANGED = select(*NARROW).where(_FOLDER, messages.c.modseq > bindparam("since")).order_by(messages.c.uid)
 _NEW = select(*NARROW).where(_FOLDER, messages.c.uid >= bindparam("from")).order_by(messages.c.uid)
@@ -89,12 +91,12 @@ def all_rows(conn: Connection, folder_id: int) -> tuple[FolderStatus, list[Row]]
 def look(conn: Connection, folder_id: int, known: Columns | None) -> Columns:
     """`known` and what happened since; all of it when nothing is known."""
     snapshot(conn)
+    if known is not None and _MODSEQ.run(conn, {"folder": folder_id}).fetchall() == [(known.modseq,)]:
+        return known  # nearly every look: one number
     folder = folder_rows.by_id(conn, folder_id)
     status = folder_rows.status_of(folder)
     if known is None:
         return columns_of(status, _plain(conn, _ROWS, {"folder": folder_id}))
-    if status.highest_modseq == known.modseq:
-        return known
     where = {"folder": folder_id, "since": known.modseq, "from": known.status.uid_next}
     news = _CHANGED if folder.flags_modseq > known.modseq else _NEW
     return known.advanced(status, _plain(conn, news, where), conn.execute(_VANISHED, where).scalars())
