@@ -15,7 +15,10 @@ from sqlalchemy import Connection, insert, select
 
 from foundation.clock import Clock, system_clock
 from foundation.database import Transaction
+from foundation.prepared import Prepared
 from foundation.tables import audit
+
+_INSERT = Prepared(insert(audit))
 
 
 class Audit:
@@ -39,7 +42,7 @@ class Audit:
             row = {"chain": self._chain, "seq": seq, "severity": 0, **item}
             row["digest"] = previous = digest(previous, row)
             rows.append(row)
-        conn.execute(insert(audit), rows)
+        _INSERT.run_all(conn, rows)
         self._written = (first + len(rows), previous)
 
     def committed(self) -> None:

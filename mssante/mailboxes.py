@@ -28,6 +28,7 @@ TOPIC = "mailbox"
 GIB = 1 << 30
 REMEMBERED = 10_000  # mailboxes and keys kept in memory
 REMEMBER_SECONDS = 60.0
+ROOMY = 80  # per cent of the quota: below the first warning, room is remembered
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -91,6 +92,7 @@ class Mailboxes:
         self._monotonic = monotonic
         self._boxes: Cache[bytes | int, Mailbox] = Cache(2 * REMEMBERED, REMEMBER_SECONDS)
         self._box_keys: Cache[int, Key] = Cache(REMEMBERED, REMEMBER_SECONDS)
+        self._roomy: Cache[int, bool] = Cache(REMEMBERED, REMEMBER_SECONDS)
 
     def listen(self, db: Database) -> Callable[[], None]:
         """From now on changes made in any process are seen at once; returns the undo."""
@@ -99,6 +101,7 @@ class Mailboxes:
     def forget(self, box_id: int) -> None:
         self._boxes.forget(lambda _, box: box.id == box_id)
         self._box_keys.forget(lambda key, _: key == box_id)
+        self._roomy.forget(lambda key, _: key == box_id)
 
     # ---------------------------------------------------------------- find
     def resolve(self, conn: Connection, address: Address | str) -> Mailbox | None:
@@ -162,14 +165,32 @@ class Mailboxes:
 
     def quota(self, conn: Connection, box_id: int) -> tuple[int, int]:
         """(used, limit) in octets; KeyError when unknown."""
-        row = conn.execute(_QUOTA, {"key": box_id}).first()
+        row = _QUOTA.run(conn, {"key": box_id}).fetchone()
         if row is None:
             raise KeyError(box_id)
-        return row.used_bytes, row.quota_bytes
+        used, limit = row
+        return used, limit
+
+    def has_room(self, conn: Connection, box_id: int) -> bool:
+        """Whether anything more fits, as far as is known before the message; `charge` decides. KeyError when unknown.
+
+        A mailbox far from its limit is remembered as such for a while; one near it is always read.
+        """
+        now = self._monotonic()
+        if self._roomy.get(box_id, now):
+            return True
+        generation = self._roomy.generation
+        used, limit = self.quota(conn, box_id)
+        if used * 100 < ROOMY * limit:
+            self._roomy.keep(box_id, True, now, generation)
+        return used < limit
 
     def charge(self, tx: Transaction, box_id: int, octets: int) -> bool:
         """Adds to what is used (takes away when negative); False, and nothing changed, when the limit would be passed."""
-        return bool(_CHARGE.run(tx.conn, {"key": box_id, "octets": octets}).rowcount == 1)
+        fits = bool(_CHARGE.run(tx.conn, {"key": box_id, "octets": octets}).rowcount == 1)
+        if not fits:
+            self._roomy.forget(lambda key, _: key == box_id)
+        return fits
 
     # ---------------------------------------------------------------- life
     def create(self, tx: Transaction, new: NewMailbox, now: int) -> Mailbox:
@@ -286,7 +307,7 @@ def _context(name: str, row: Any) -> bytes:
 _BY_ADDRESS = select(mailboxes).where(mailboxes.c.address_key == bindparam("key"))
 _BY_ID = select(mailboxes).where(mailboxes.c.id == bindparam("key"))
 _WRAPPED = select(mailboxes.c.address_key, mailboxes.c.wrapped_key).where(mailboxes.c.id == bindparam("key"))
-_QUOTA = select(mailboxes.c.used_bytes, mailboxes.c.quota_bytes).where(mailboxes.c.id == bindparam("key"))
+_QUOTA = Prepared(select(mailboxes.c.used_bytes, mailboxes.c.quota_bytes).where(mailboxes.c.id == bindparam("key")))
 _FITS = or_(bindparam("octets") <= 0, mailboxes.c.used_bytes + bindparam("octets") <= mailboxes.c.quota_bytes)
 _CHARGE = Prepared(
     update(mailboxes)

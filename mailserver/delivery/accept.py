@@ -12,6 +12,7 @@ import asyncio
 from sqlalchemy import Connection
 
 from foundation.blobs import INLINE, PreparedBlob
+from foundation.remembered import MEMORY, NotRemembered
 from mailserver.delivery import headers, letter
 from mailserver.delivery.api import INWARD_DOORS, Door, Envelope, Fate, Outcome, Recipient, Sender, Verdict
 from mailserver.delivery.decide import exchange_of
@@ -34,7 +35,10 @@ class Delivery:
         self._space = space
 
     async def judge(self, sender: Sender, reverse_path: str, recipient: Recipient) -> Verdict:
-        refused = await self._space.db.read(self._judge, sender, reverse_path, recipient)
+        try:
+            refused = self._judge(MEMORY, sender, reverse_path, recipient)
+        except NotRemembered:
+            refused = await self._space.db.read(self._judge, sender, reverse_path, recipient)
         if refused is None:
             return Verdict(recipient.address, Fate.DELIVERED)
         return Verdict(recipient.address, Fate.REFUSED, refused.reason, refused.detail)
@@ -52,10 +56,8 @@ class Delivery:
         verdict = decide(author.facts, to.facts, exchange.facts if exchange else None, message, space.clock())
         if isinstance(verdict, Refused):
             return verdict
-        if to.box is not None:
-            used, limit = space.mailboxes.quota(conn, to.box.id)
-            if used >= limit:
-                return Refused(reasons.BOX_FULL)
+        if to.box is not None and not space.mailboxes.has_room(conn, to.box.id):
+            return Refused(reasons.BOX_FULL)
         return None
 
     async def accept(self, envelope: Envelope, content: PreparedBlob) -> Outcome:

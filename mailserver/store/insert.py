@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Table, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Connection, Table, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from foundation.blobs import BlobRef
@@ -33,7 +33,7 @@ from mailserver.store.sealed import (
 from mailserver.store.tables import cards, folders, message_ids, messages, search_texts
 
 TOPIC = "folder"  # signalled with the folder's id after each commit that changed it
-NAMES = 500  # looked up at once
+NAMES = 100  # looked up at once
 REFERENCES = 20  # the nearest ones looked up: a bound on what a hostile References header can cost
 
 
@@ -91,12 +91,15 @@ def keep(keys: KeyRing, digest: Digest, ref: BlobRef) -> Kept:
     )
 
 
-_THREADS = select(
-    message_ids.c.message_key, message_ids.c.counterpart, message_ids.c.thread_id, message_ids.c.exchange_id
-).where(
-    message_ids.c.box_id == bindparam("box"),
-    message_ids.c.message_key.in_(bindparam("names", expanding=True)),
-)
+def _threads(count: int) -> Prepared:
+    names: list[BindParameter[bytes]] = [bindparam(f"name{i}") for i in range(count)]
+    query = select(
+        message_ids.c.message_key, message_ids.c.counterpart, message_ids.c.thread_id, message_ids.c.exchange_id
+    )
+    return Prepared(query.where(message_ids.c.box_id == bindparam("box"), message_ids.c.message_key.in_(names)))
+
+
+_THREADS = {count: _threads(count) for count in (1, 4, NAMES)}
 _NO_REPLY = select(message_ids.c.no_reply).where(
     message_ids.c.box_id == bindparam("box"), message_ids.c.message_key == bindparam("name")
 )
@@ -168,8 +171,12 @@ def _named(tx: Transaction, box_id: int, names: Iterable[bytes]) -> dict[bytes, 
     """Message-ID key -> (counterpart, thread), of those known in the box."""
     known, wanted = {}, list(names)
     for start in range(0, len(wanted), NAMES):
-        for row in tx.execute(_THREADS, {"box": box_id, "names": wanted[start : start + NAMES]}):
-            known[bytes(row.message_key)] = (bytes(row.counterpart), Thread(row.thread_id, row.exchange_id))
+        some = wanted[start : start + NAMES]
+        places = next(count for count in _THREADS if count >= len(some))
+        some += some[-1:] * (places - len(some))  # a few sizes of statement, the last name again where there is room
+        values: dict[str, object] = {f"name{i}": name for i, name in enumerate(some)}
+        for name, other, thread_id, exchange_id in _THREADS[places].run(tx.conn, values | {"box": box_id}):
+            known[bytes(name)] = (bytes(other), Thread(thread_id, exchange_id))
     return known
 
 

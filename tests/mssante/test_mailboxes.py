@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from foundation.database import Database, Transaction
 from foundation.keys import Tampered
+from foundation.remembered import MEMORY, NotRemembered
 from mssante.identity import demo_ins, luhn_key
 from mssante.kinds import BoxKind, BoxState, ProfileState
 from mssante.mailboxes import AddressTaken, Holder, Mailboxes, NewMailbox, quota_mark
@@ -121,6 +122,28 @@ async def test_quota_is_never_passed(space: Any) -> None:
     assert await space.db.write(space.boxes.charge, box.id, -5)  # giving back is always allowed
     with pytest.raises(KeyError):
         await space.db.read(space.boxes.quota, 999)
+
+
+async def test_room_is_remembered_far_from_the_limit_only(space: Any) -> None:
+    box = await space.box("a.b@medecins.example", quota_bytes=1_000)
+    with pytest.raises(NotRemembered):
+        space.boxes.has_room(MEMORY, box.id)
+    assert await space.db.read(space.boxes.has_room, box.id)
+    assert space.boxes.has_room(MEMORY, box.id)
+    assert await space.db.write(space.boxes.charge, box.id, 900)
+    assert not await space.db.write(space.boxes.charge, box.id, 200)  # refused: the room is looked at again
+    assert await space.db.read(space.boxes.has_room, box.id)
+    with pytest.raises(NotRemembered):
+        space.boxes.has_room(MEMORY, box.id)
+    assert await space.db.write(space.boxes.charge, box.id, 100)
+    assert not await space.db.read(space.boxes.has_room, box.id)
+
+
+async def test_a_smaller_quota_is_seen_at_once(space: Any) -> None:
+    box = await space.box("a.b@medecins.example", quota_bytes=1_000)
+    assert await space.db.read(space.boxes.has_room, box.id)
+    await space.db.write(space.boxes.set_quota, box.id, 0)
+    assert not await space.db.read(space.boxes.has_room, box.id)
 
 
 @pytest.mark.parametrize(
