@@ -10,6 +10,9 @@ TO_SIGN_IN = ("AUTH=PLAIN", "AUTH=LOGIN")
 # One a line, with its clause: a line here is a promise that the whole of it is kept.
 SIGNED_IN = (
     "IDLE",  # RFC 2177
+    "LIST-EXTENDED",  # RFC 5258
+    "LIST-STATUS",  # RFC 5819
+    "STATUS=SIZE",  # RFC 8438
     "NAMESPACE",  # RFC 2342
     "UNSELECT",  # RFC 3691
     "COMPRESS=DEFLATE",  # RFC 4978

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from mailserver.imap.commands.auth import List
+from mailserver.imap.commands.auth import BASE_OPTIONS, List
 from mailserver.imap.responses import ListLine
 from mailserver.store.api import Folder
 
@@ -32,35 +32,59 @@ def matches(pattern: str, name: str) -> bool:
     return len(name) in places
 
 
-def lines(command: List, folders: Sequence[Folder], utf8: bool = False) -> Iterator[ListLine]:
+def lines(
+    command: List, folders: Sequence[Folder], lost: Collection[str] = (), utf8: bool = False
+) -> Iterator[tuple[ListLine, Folder | None]]:
+    """Each line with its folder, where that exists and meets the selection: only these have a STATUS (RFC 5819 2).
+
+    `lost`: names that are subscribed and have no folder any more.
+    """
     if command.patterns == ("",):
         # Always the root with its separator: iOS 18 takes silence for a dead server.
-        yield ListLine(("\\Noselect",), "", command.kind)
+        yield ListLine(("\\Noselect",), "", command.kind), None
         return
-    names = {folder.name for folder in folders}
-    chosen = {folder.name: folder for folder in folders if _chosen(command, folder)}
-    wanted = set(chosen)
-    if not command.selection:
-        wanted |= {parent for name in chosen for parent in _parents(name) if _shows_parent(command, parent, names)}
+    here = {folder.name: folder for folder in folders}
+    chosen = {name for name, folder in here.items() if _chosen(command, folder)}
+    if command.subscribed_only and b"SPECIAL-USE" not in command.selection:
+        chosen.update(lost)
+    above = {parent for name in chosen for parent in _parents(name)}
+    wanted = chosen | {parent for parent in above if _shows_parent(command, parent, here)}
     patterns = [command.reference + pattern for pattern in command.patterns]
-    parents = {parent for name in names for parent in _parents(name)}
+    with_children = above.union(*(_parents(name) for name in here))
     for name in sorted(wanted, key=lambda name: (name != "INBOX", name)):
         if any(_matches(pattern, name) for pattern in patterns):
-            attributes = _attributes(command, name, chosen.get(name), name in parents)
-            yield ListLine(attributes, name, command.kind, utf8=utf8)
+            folder = here.get(name) if name in chosen or command.kind != b"LSUB" else None
+            attributes = [
+                "\\HasChildren" if name in with_children else "\\HasNoChildren",
+                *_attributes(command, folder),
+            ]
+            if command.tells_subscribed and (name in lost or (folder is not None and folder.subscribed)):
+                attributes.append("\\Subscribed")
+            extended = _child_info(command) if name in above else b""
+            yield ListLine(attributes, name, command.kind, extended, utf8=utf8), folder if name in chosen else None
 
 
 def _chosen(command: List, folder: Folder) -> bool:
-    if command.kind == b"LSUB" or b"SUBSCRIBED" in command.selection:
-        return folder.subscribed
+    if command.subscribed_only and not folder.subscribed:
+        return False
     return b"SPECIAL-USE" not in command.selection or folder.special_use is not None
 
 
-def _shows_parent(command: List, parent: str, names: set[str]) -> bool:
+def _shows_parent(command: List, parent: str, here: Mapping[str, Folder]) -> bool:
     """A level without folder of its own; for LSUB % also one that is not subscribed (RFC 3501 6.3.9)."""
     if command.kind == b"LSUB":
         return any("%" in pattern for pattern in command.patterns)
-    return parent not in names
+    if command.selection:
+        return b"RECURSIVEMATCH" in command.selection
+    return parent not in here
+
+
+def _child_info(command: List) -> bytes:
+    """Something below meets the selection (RFC 5258 4)."""
+    if b"RECURSIVEMATCH" not in command.selection:
+        return b""
+    met = b" ".join(b'"%b"' % option for option in sorted(command.selection & BASE_OPTIONS))
+    return b' ("CHILDINFO" (%b))' % met
 
 
 def _matches(pattern: str, name: str) -> bool:
@@ -69,18 +93,13 @@ def _matches(pattern: str, name: str) -> bool:
     return matches(pattern, name)
 
 
-def _attributes(command: List, name: str, folder: Folder | None, has_children: bool) -> tuple[str, ...]:
-    found = ["\\HasChildren" if has_children else "\\HasNoChildren"]
+def _attributes(command: List, folder: Folder | None) -> list[str]:
     if folder is None:
-        found.append("\\Noselect")
-    elif command.kind == b"XLIST":
-        found += ["\\Inbox"] if name == "INBOX" else []
-        found += [_XLIST.get(folder.special_use, folder.special_use)] if folder.special_use else []
-    else:
-        found += [folder.special_use] if folder.special_use else []
-        if folder.subscribed and b"SUBSCRIBED" in command.selection | command.returns:
-            found.append("\\Subscribed")
-    return tuple(found)
+        return ["\\NonExistent"] if command.extended else ["\\Noselect"]
+    if command.kind != b"XLIST":
+        return [folder.special_use] if folder.special_use else []
+    found = ["\\Inbox"] if folder.name == "INBOX" else []
+    return found + ([_XLIST.get(folder.special_use, folder.special_use)] if folder.special_use else [])
 
 
 def _parents(name: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from foundation.keys import Key, KeyRing
 from mailserver.store import names
 from mailserver.store.api import Folder, FolderStatus, StoreError
 from mailserver.store.sealed import open_name, seal_name
-from mailserver.store.tables import expunged, folders
+from mailserver.store.tables import expunged, folders, lost_folders
 
 LISTED = "folders"
 
@@ -24,6 +24,7 @@ _BY_ID = select(folders).where(folders.c.id == bindparam("folder"))
 _BY_BOX = select(folders).where(folders.c.box_id == bindparam("box"))
 _LOCK = _BY_ID.with_for_update()
 _STATUS = ("messages", "unseen", "deleted", "uid_next", "uid_validity", "highest_modseq", "size")
+_STATUSES = select(folders.c.id, *(folders.c[name] for name in _STATUS)).where(folders.c.box_id == bindparam("box"))
 
 
 def name_key(keys: KeyRing, box_id: int, name: str) -> bytes:
@@ -81,6 +82,10 @@ def status_of(row: Row[Any]) -> FolderStatus:
     return FolderStatus(*(getattr(row, name) for name in _STATUS))
 
 
+def statuses(conn: Connection, box_id: int) -> dict[int, FolderStatus]:
+    return {row.id: status_of(row) for row in conn.execute(_STATUSES, {"box": box_id})}
+
+
 def create(
     tx: Transaction, keys: KeyRing, key: Key, box_id: int, wanted: str, special_use: str | None = None
 ) -> Folder:
@@ -94,11 +99,14 @@ def create(
     return _add(tx, keys, key, box_id, name, special_use)
 
 
-def remove(tx: Transaction, folder_id: int, box_id: int) -> None:
+def remove(tx: Transaction, folder: Row[Any]) -> None:
     """Its row and its history; the caller has removed the messages."""
-    tx.signal(LISTED, box_id)
-    tx.execute(delete(expunged).where(expunged.c.folder_id == folder_id))
-    tx.execute(delete(folders).where(folders.c.id == folder_id))
+    tx.signal(LISTED, folder.box_id)
+    tx.execute(delete(expunged).where(expunged.c.folder_id == folder.id))
+    tx.execute(delete(folders).where(folders.c.id == folder.id))
+    if folder.subscribed and _lost_number(tx, folder.box_id) < names.LOST:
+        lost = {"box_id": folder.box_id, "name_key": folder.name_key, "sealed_name": folder.sealed_name}
+        tx.execute(insert(lost_folders), lost)
 
 
 def rename(tx: Transaction, keys: KeyRing, key: Key, box_id: int, old: str, new: str) -> None:
@@ -111,6 +119,7 @@ def rename(tx: Transaction, keys: KeyRing, key: Key, box_id: int, old: str, new:
     for name, target in moves.items():
         values = {"name_key": name_key(keys, box_id, target), "sealed_name": seal_name(key, target)}
         tx.execute(update(folders).where(folders.c.id == present[name]).values(**values))
+        forget_lost(tx, keys, box_id, target)
     tx.signal(LISTED, box_id)
     _add_parents(tx, keys, key, box_id, new)
     names.check_number(_number(tx, box_id))
@@ -119,6 +128,22 @@ def rename(tx: Transaction, keys: KeyRing, key: Key, box_id: int, old: str, new:
 def subscribe(tx: Transaction, folder_id: int, box_id: int, subscribed: bool) -> None:
     tx.execute(update(folders).where(folders.c.id == folder_id).values(subscribed=subscribed))
     tx.signal(LISTED, box_id)
+
+
+def lost(conn: Connection, key: Key, box_id: int) -> list[str]:
+    sealed = conn.execute(select(lost_folders.c.sealed_name).where(lost_folders.c.box_id == box_id)).scalars()
+    return sorted(open_name(key, name) for name in sealed)
+
+
+def forget_lost(tx: Transaction, keys: KeyRing, box_id: int, name: str) -> bool:
+    """Whether the name was among the lost ones; it is not any more."""
+    own = (lost_folders.c.box_id == box_id, lost_folders.c.name_key == name_key(keys, box_id, name))
+    return bool(tx.execute(delete(lost_folders).where(*own)).rowcount)
+
+
+def _lost_number(tx: Transaction, box_id: int) -> int:
+    counted = select(func.count()).select_from(lost_folders).where(lost_folders.c.box_id == box_id)
+    return int(tx.execute(counted).scalar_one())
 
 
 def _number(tx: Transaction, box_id: int) -> int:
@@ -150,6 +175,7 @@ def _add(tx: Transaction, keys: KeyRing, key: Key, box_id: int, name: str, speci
     created = tx.execute(insert(folders).returning(folders.c.id), row)
     folder_id = int(created.scalar_one())
     tx.execute(update(folders).where(folders.c.id == folder_id).values(uid_validity=folder_id))
+    forget_lost(tx, keys, box_id, name)
     tx.signal(LISTED, box_id)
     return Folder(folder_id, box_id, name, folder_id, special_use)
 

@@ -66,6 +66,7 @@ class MemoryMailStore:
         self._clock = clock
         self._digest = digest
         self._folders: dict[int, _Folder] = {}
+        self._lost: defaultdict[int, set[str]] = defaultdict(set)
         self._last_id = 0
         self._last_message = 0
         self._threads: dict[tuple[int, str], int] = {}  # (box, Message-ID) -> thread
@@ -98,6 +99,8 @@ class MemoryMailStore:
         found = self._named(box_id, name)
         names.check_removable(found.folder.name, found.folder.special_use)
         del self._folders[found.folder.id]
+        if found.folder.subscribed and len(self._lost[box_id]) < names.LOST:
+            self._lost[box_id].add(found.folder.name)
         self._wake(found.folder.id)
 
     async def rename(self, box_id: int, name: str, new_name: str) -> None:
@@ -119,13 +122,23 @@ class MemoryMailStore:
         for folder_id, target_name in moves.items():
             moved = self._folders[folder_id]
             moved.folder = replace(moved.folder, name=target_name)
+            self._lost[box_id].discard(target_name)
         for parent in names.parents(new):
             if parent not in present:
                 self._add(box_id, parent, None)
 
     async def subscribe(self, box_id: int, name: str, subscribed: bool) -> None:
+        if not subscribed and (lost := names.normal(name)) in self._lost[box_id]:
+            self._lost[box_id].remove(lost)
+            return
         found = self._named(box_id, name)
         found.folder = replace(found.folder, subscribed=subscribed)
+
+    async def lost(self, box_id: int) -> list[str]:
+        return sorted(self._lost[box_id])
+
+    async def statuses(self, box_id: int) -> dict[int, FolderStatus]:
+        return {found.folder.id: self._status(found) for found in self._of(box_id)}
 
     async def status(self, folder_id: int) -> FolderStatus:
         return self._status(self._get(folder_id))
@@ -280,6 +293,7 @@ class MemoryMailStore:
         self._last_id += 1  # ids are never used twice, so they serve as UIDVALIDITY
         folder = Folder(self._last_id, box_id, name, self._last_id, special_use)
         self._folders[folder.id] = _Folder(folder)
+        self._lost[box_id].discard(name)
         return folder
 
     def _pair(self, folder_id: int, target_folder_id: int) -> tuple[_Folder, _Folder]:

@@ -14,6 +14,7 @@ INBOX = "INBOX"
 CLOSED = "Conversations closes"  # moving a conversation here closes the exchange (docs/rules.md section 4)
 NAME_CHARACTERS = 255
 DEPTH = 16
+LOST = 500  # names of deleted folders that stay subscribed; beyond, DELETE ends the subscription too
 FOLDERS = 2_000  # of one mailbox: its list is opened at each SELECT, so fifty thousand would keep everybody waiting
 
 DEFAULT_FOLDERS: tuple[tuple[str, str | None], ...] = (

@@ -159,7 +159,7 @@ class SqlMailStore:
         names.check_removable(names.normal(name), folder.special_use)
         folder_rows.locked(tx, folder.id)
         self._remove(tx, folder.id, box_id, changing.present(tx, folder.id, None))
-        folder_rows.remove(tx, folder.id, box_id)
+        folder_rows.remove(tx, folder)
         tx.signal(TOPIC, folder.id)
 
     async def rename(self, box_id: int, name: str, new_name: str) -> None:
@@ -176,9 +176,17 @@ class SqlMailStore:
 
     async def subscribe(self, box_id: int, name: str, subscribed: bool) -> None:
         def work(tx: Transaction) -> None:
+            if not subscribed and folder_rows.forget_lost(tx, self._keys, box_id, names.normal(name)):
+                return
             folder_rows.subscribe(tx, folder_rows.named(tx.conn, self._keys, box_id, name).id, box_id, subscribed)
 
         await self._db.write(work)
+
+    async def lost(self, box_id: int) -> list[str]:
+        return await self._db.read(lambda conn: folder_rows.lost(conn, self._boxes.key(conn, box_id), box_id))
+
+    async def statuses(self, box_id: int) -> dict[int, FolderStatus]:
+        return await self._db.read(folder_rows.statuses, box_id)
 
     async def status(self, folder_id: int) -> FolderStatus:
         return await self._db.read(lambda conn: folder_rows.status_of(folder_rows.by_id(conn, folder_id)))

@@ -36,6 +36,14 @@ folders = Table(
     sqlite_autoincrement=True,  # an id is never used twice: it gives the UIDVALIDITY
 )
 
+lost_folders = Table(
+    "lost_folders",  # deleted, and their names still subscribed (RFC 9051 6.3.7)
+    metadata,
+    Column("box_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("name_key", LargeBinary, primary_key=True),
+    Column("sealed_name", LargeBinary, nullable=False),
+)
+
 messages = Table(
     "messages",
     metadata,

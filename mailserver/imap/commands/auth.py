@@ -1,4 +1,4 @@
-"""Commands on folders (RFC 3501 6.3, RFC 5161, RFC 5258 as far as RFC 6154 needs it)."""
+"""Commands on folders (RFC 3501 6.3, RFC 5161, RFC 5258)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from mailserver.imap.grammar import Cursor
 STATUS_ITEMS = frozenset(
     (b"MESSAGES", b"RECENT", b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN", b"DELETED", b"SIZE", b"HIGHESTMODSEQ", b"MAILBOXID")
 )
-SELECTION_OPTIONS = frozenset((b"SPECIAL-USE", b"SUBSCRIBED", b"REMOTE"))
-RETURN_OPTIONS = frozenset((b"SPECIAL-USE", b"SUBSCRIBED", b"CHILDREN"))
+BASE_OPTIONS = frozenset((b"SPECIAL-USE", b"SUBSCRIBED"))  # those that RECURSIVEMATCH can go with (RFC 5258 3.1)
+SELECTION_OPTIONS = BASE_OPTIONS | {b"REMOTE", b"RECURSIVEMATCH"}
+RETURN_OPTIONS = frozenset((b"SPECIAL-USE", b"SUBSCRIBED", b"CHILDREN", b"STATUS"))
 MAX_PATTERNS = 32
 
 
@@ -46,13 +47,27 @@ class Subscribe:
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """RFC 3501 6.3.8, RFC 5258 3, RFC 6154 2; `kind` is LIST, LSUB (RFC 3501 6.3.9) or XLIST (Outlook)."""
+    """RFC 3501 6.3.8, RFC 5258 3, RFC 6154 2; `kind` is LIST, LSUB (RFC 3501 6.3.9) or XLIST (Outlook).
+
+    `extended`: written in a way that only RFC 5258 knows; `status`: what RETURN (STATUS ...) wants (RFC 5819).
+    """
 
     kind: bytes
     reference: str
     patterns: tuple[str, ...]
     selection: frozenset[bytes] = frozenset()
     returns: frozenset[bytes] = frozenset()
+    status: tuple[bytes, ...] = ()
+    extended: bool = False
+
+    @property
+    def subscribed_only(self) -> bool:
+        return self.kind == b"LSUB" or b"SUBSCRIBED" in self.selection
+
+    @property
+    def tells_subscribed(self) -> bool:
+        """\\Subscribed is wanted: by its own option, or because the selection implies it (RFC 5258 3.1)."""
+        return b"SUBSCRIBED" in self.selection | self.returns
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,39 +126,61 @@ def parse_subscribe(at: Cursor, wanted: bool = True) -> Subscribe:
 
 def parse_list(at: Cursor, kind: bytes = b"LIST") -> List:
     at.space()
-    selection: frozenset[bytes] = frozenset()
-    if kind == b"LIST" and at.at(b"("):
-        selection = _options(at, SELECTION_OPTIONS)
+    if kind != b"LIST":
+        reference = at.list_mailbox()
+        at.space()
+        return List(kind, reference, (at.list_mailbox(),))
+    selection = frozenset[bytes]()
+    if extended := at.at(b"("):
+        selection = _selection(at)
         at.space()
     reference = at.list_mailbox()
     at.space()
-    if kind == b"LIST" and at.at(b"("):
+    if at.at(b"("):
+        extended = True
         patterns = tuple(at.parenthesised(at.list_mailbox))
-        if len(patterns) > MAX_PATTERNS:
-            at.fail("too many patterns")
+        if not 0 < len(patterns) <= MAX_PATTERNS:
+            at.fail(f"1 to {MAX_PATTERNS} patterns expected")
     else:
         patterns = (at.list_mailbox(),)
-    returns: frozenset[bytes] = frozenset()
-    if kind == b"LIST" and at.take_word(b" RETURN "):
-        returns = _options(at, RETURN_OPTIONS)
-    return List(kind, reference, patterns, selection, returns)
+    if not at.take_word(b" RETURN "):
+        return List(kind, reference, patterns, selection, extended=extended)
+    options = dict(at.parenthesised(lambda: _return_option(at)))
+    return List(kind, reference, patterns, selection, frozenset(options), options.get(b"STATUS", ()), extended=True)
 
 
-def _options(at: Cursor, known: frozenset[bytes]) -> frozenset[bytes]:
+def _selection(at: Cursor) -> frozenset[bytes]:
     options = frozenset(at.parenthesised(at.word))
-    if options - known:
+    if options - SELECTION_OPTIONS:
         at.fail("unknown LIST option")
+    if b"RECURSIVEMATCH" in options and not options & BASE_OPTIONS:
+        at.fail("RECURSIVEMATCH goes with SUBSCRIBED or SPECIAL-USE")  # RFC 5258 3.1
     return options
+
+
+def _return_option(at: Cursor) -> tuple[bytes, tuple[bytes, ...]]:
+    """(option, its STATUS items)."""
+    option = at.word()
+    if option not in RETURN_OPTIONS:
+        at.fail("unknown LIST option")
+    if option != b"STATUS":
+        return option, ()
+    at.space()
+    return option, _status_items(at)
 
 
 def parse_status(at: Cursor) -> Status:
     at.space()
     name = at.mailbox()
     at.space()
+    return Status(name, _status_items(at))
+
+
+def _status_items(at: Cursor) -> tuple[bytes, ...]:
     items = tuple(dict.fromkeys(at.parenthesised(at.word)))
     if not items or set(items) - STATUS_ITEMS:
         at.fail("unknown STATUS item")
-    return Status(name, items)
+    return items
 
 
 def parse_enable(at: Cursor) -> Enable:

@@ -1,8 +1,8 @@
-"""Commands on folders: CREATE to STATUS, NAMESPACE, APPEND."""
+"""Commands on folders: CREATE to STATUS (SIZE: RFC 8438), NAMESPACE, APPEND."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 from mailserver.imap import listing, responses
 from mailserver.imap.commands.append import Append
@@ -44,14 +44,19 @@ async def rename(ctx: Context, command: Rename) -> AsyncGenerator[Response]:
 
 
 async def subscribe(ctx: Context, command: Subscribe) -> AsyncGenerator[Response]:
-    folder = await ctx.folder(command.name)
-    await ctx.store.subscribe(ctx.box_id, folder.name, command.wanted)
+    await ctx.store.subscribe(ctx.box_id, command.name, command.wanted)
     yield Ok("done")
 
 
 async def list_folders(ctx: Context, command: List) -> AsyncGenerator[Response]:
-    for line in listing.lines(command, await ctx.store.folders(ctx.box_id), ctx.utf8):
+    folders = await ctx.store.folders(ctx.box_id)
+    lost = await ctx.store.lost(ctx.box_id) if command.subscribed_only or command.tells_subscribed else ()
+    found = await ctx.store.statuses(ctx.box_id) if command.status else {}
+    _condstore(ctx, command.status)
+    for line, folder in listing.lines(command, folders, lost, ctx.utf8):
         yield line
+        if folder is not None and folder.id in found:
+            yield _status_line(ctx, folder, command.status, found[folder.id])
     yield Ok(f"{command.kind.decode()} completed")
 
 
@@ -62,11 +67,18 @@ async def namespace(ctx: Context, command: Namespace) -> AsyncGenerator[Response
 
 async def status(ctx: Context, command: Status) -> AsyncGenerator[Response]:
     folder = await ctx.folder(command.name)
-    if b"HIGHESTMODSEQ" in command.items:
-        ctx.condstore = True  # RFC 7162 3.1: a CONDSTORE enabling command
-    found = await ctx.store.status(folder.id)
-    yield StatusLine(folder.name, tuple((item, _status_value(item, found, folder)) for item in command.items), ctx.utf8)
+    _condstore(ctx, command.items)
+    yield _status_line(ctx, folder, command.items, await ctx.store.status(folder.id))
     yield Ok("STATUS completed")
+
+
+def _condstore(ctx: Context, items: Sequence[bytes]) -> None:
+    if b"HIGHESTMODSEQ" in items:
+        ctx.condstore = True  # RFC 7162 3.1: a CONDSTORE enabling command
+
+
+def _status_line(ctx: Context, folder: Folder, items: Sequence[bytes], found: FolderStatus) -> StatusLine:
+    return StatusLine(folder.name, tuple((item, _status_value(item, found, folder)) for item in items), ctx.utf8)
 
 
 def _status_value(item: bytes, status: FolderStatus, folder: Folder) -> int | bytes:

@@ -21,6 +21,12 @@ def upgrade() -> None:
     with op.batch_alter_table("folders") as batch:
         batch.add_column(sa.Column("flags_modseq", sa.BigInteger(), nullable=False, server_default="1"))
     op.execute("UPDATE folders SET flags_modseq = highest_modseq")
+    op.create_table(
+        "lost_folders",
+        sa.Column("box_id", sa.BigInteger(), autoincrement=False, primary_key=True),
+        sa.Column("name_key", sa.LargeBinary(), primary_key=True),
+        sa.Column("sealed_name", sa.LargeBinary(), nullable=False),
+    )
     op.drop_index("messages_modseq", "messages")
     with op.batch_alter_table("messages") as batch:
         # SAVEDATE (RFC 8514): seconds since the epoch; 0: stored before this was kept.

@@ -121,6 +121,38 @@ async def test_subscriptions_and_special_use(store: Any) -> None:
         await store.subscribe(BOX, "Rien", True)
 
 
+async def test_a_subscription_outlives_its_folder(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 9051 6.3.7; the neighbour sees none of it, and the number is bounded."""
+    for name in ("a", "b", "c", "d"):
+        await store.create(BOX, name)
+    await store.subscribe(BOX, "c", False)
+    for name in ("a", "b", "c"):
+        await store.delete(BOX, name)
+    assert await store.lost(BOX) == ["a", "b"]
+    assert await store.lost(OTHER_BOX) == []
+    with pytest.raises(StoreError) as refused:
+        await store.subscribe(OTHER_BOX, "a", False)
+    assert refused.value.code == "NONEXISTENT"
+    await store.create(BOX, "a")
+    assert await store.lost(BOX) == ["b"]
+    await store.rename(BOX, "a", "b")
+    assert await store.lost(BOX) == []
+    monkeypatch.setattr(names, "LOST", 1)
+    await store.delete(BOX, "b")
+    await store.delete(BOX, "d")
+    assert await store.lost(BOX) == ["b"]
+    await store.subscribe(BOX, "b", False)
+    assert await store.lost(BOX) == []
+
+
+async def test_statuses_are_those_of_each_folder_of_the_box(store: Any) -> None:
+    inbox = await named(store, "INBOX")
+    await store.append(inbox.id, [NewMessage(b"Subject: a\r\n\r\nb\r\n")])
+    found = await store.statuses(BOX)
+    assert found == {folder.id: await store.status(folder.id) for folder in await store.folders(BOX)}
+    assert not found.keys() & (await store.statuses(OTHER_BOX)).keys()
+
+
 async def test_a_mailbox_has_a_bounded_number_of_folders(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each SELECT opens the list: 50,000 folders, made in 25 s, kept other mailboxes waiting 5 s (measured)."""
     monkeypatch.setattr(names, "FOLDERS", 10)
