@@ -78,7 +78,9 @@ class Listing:
 
 
 def folders_of(conn: Connection, box: int) -> Folders:
-    rows = conn.execute(select(folders.c.id, folders.c.special_use).where(folders.c.box_id == box)).all()
+    rows = conn.execute(
+        select(folders.c.id, folders.c.special_use).where(folders.c.box_id == box).order_by(folders.c.id)
+    ).all()
     shown = tuple(row.id for row in rows if row.special_use not in _HIDDEN)
     return Folders(shown, next((row.id for row in rows if row.special_use == _SENT), None))
 

@@ -18,6 +18,9 @@ SIGNED_IN = (
     "COMPRESS=DEFLATE",  # RFC 4978
     "UIDPLUS",  # RFC 4315
     "SPECIAL-USE",  # RFC 6154
+    "CREATE-SPECIAL-USE",  # RFC 6154 3
+    "QUOTA",  # RFC 9208; no QUOTASET: limits are the operator's, nobody sets them by IMAP
+    "QUOTA=RES-STORAGE",  # RFC 9208 5.1
     "MOVE",  # RFC 6851
     "CONDSTORE",  # RFC 7162 3.1
     "QRESYNC",  # RFC 7162 3.2

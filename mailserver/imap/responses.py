@@ -192,6 +192,28 @@ class StatusLine:
 
 
 @dataclass(frozen=True, slots=True)
+class QuotaRoot:
+    """The roots of a folder (RFC 9208 4.2.2): one, named ""."""
+
+    name: str
+    utf8: bool = False
+
+    def __bytes__(self) -> bytes:
+        return b'* QUOTAROOT %b ""\r\n' % mailbox(self.name, self.utf8)
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """In octets; said in units of 1024, so that full is full (RFC 9208 4.2.1, 5.1)."""
+
+    used: int
+    limit: int
+
+    def __bytes__(self) -> bytes:
+        return b'* QUOTA "" (STORAGE %d %d)\r\n' % (-(-self.used // 1024), self.limit // 1024)
+
+
+@dataclass(frozen=True, slots=True)
 class FolderFlags:
     """FLAGS: the system flags and the keywords in use (RFC 3501 7.2.6)."""
 
@@ -259,6 +281,8 @@ Response = (
     | Namespace
     | ListLine
     | StatusLine
+    | QuotaRoot
+    | Quota
     | FolderFlags
     | Exists
     | Recent

@@ -16,7 +16,7 @@ from mailserver.imap.commands import select as selects
 from mailserver.imap.context import Context, State
 from mailserver.imap.grammar import Cursor
 from mailserver.imap.handlers import any_state as do_any
-from mailserver.imap.handlers import folders, messages, modes
+from mailserver.imap.handlers import folders, messages, modes, quota
 from mailserver.imap.handlers import nonauth as do_nonauth
 from mailserver.imap.handlers import select as do_select
 from mailserver.imap.responses import Response
@@ -71,6 +71,8 @@ COMMANDS: dict[bytes, Entry] = {
     b"XLIST": Entry(IN, partial(auth.parse_list, kind=b"XLIST"), folders.list_folders),
     b"NAMESPACE": Entry(IN, bare(auth.Namespace), folders.namespace),
     b"STATUS": Entry(IN, auth.parse_status, folders.status),
+    b"GETQUOTA": Entry(IN, auth.parse_get_quota, quota.get_quota),
+    b"GETQUOTAROOT": Entry(IN, auth.parse_get_quota_root, quota.get_quota_root),
     b"APPEND": Entry(IN, append.parse_append, folders.append),
     b"COMPRESS": Entry(IN, auth.parse_compress, modes.compress),
     b"IDLE": Entry(IN, bare(auth.Idle), modes.idle),

@@ -185,6 +185,10 @@ class MailStore(Protocol):
         """Of all folders of the box by id, in one read."""
         ...
 
+    async def deleted_sizes(self, folder_ids: Sequence[int]) -> dict[int, int]:
+        """Octets that EXPUNGE would give back, by folder, in one read (RFC 9208 4.1.4); it counts, the status does not."""
+        ...
+
     # messages, read
     async def look(self, folder_id: int) -> Columns:
         """The folder as it is now, its columns shared with the other sessions of this process (SELECT, NOOP, IDLE)."""

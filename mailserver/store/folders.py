@@ -6,6 +6,7 @@ says signals LISTED with the box's id: each process keeps the lists in memory un
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
@@ -13,9 +14,9 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select,
 from foundation.database import Transaction
 from foundation.keys import Key, KeyRing
 from mailserver.store import names
-from mailserver.store.api import Folder, FolderStatus, StoreError
+from mailserver.store.api import Flag, Folder, FolderStatus, StoreError
 from mailserver.store.sealed import open_name, seal_name
-from mailserver.store.tables import expunged, folders, lost_folders
+from mailserver.store.tables import expunged, folders, lost_folders, messages
 
 LISTED = "folders"
 
@@ -56,8 +57,11 @@ def named(conn: Connection, keys: KeyRing, box_id: int, name: str) -> Row[Any]:
 
 
 def special(conn: Connection, box_id: int, special_use: str) -> int | None:
-    """Id of the box's folder with this special use: « Envoyés » wherever the user renamed it to."""
-    query = select(folders.c.id).where(folders.c.box_id == box_id, folders.c.special_use == special_use)
+    """Id of the box's folder with this special use: « Envoyés » wherever the user renamed it to.
+
+    The first one, which came with the box: clients may make others (RFC 6154 3).
+    """
+    query = select(func.min(folders.c.id)).where(folders.c.box_id == box_id, folders.c.special_use == special_use)
     found = conn.execute(query).scalar()
     return None if found is None else int(found)
 
@@ -86,14 +90,19 @@ def statuses(conn: Connection, box_id: int) -> dict[int, FolderStatus]:
     return {row.id: status_of(row) for row in conn.execute(_STATUSES, {"box": box_id})}
 
 
+def deleted_sizes(conn: Connection, folder_ids: Sequence[int]) -> dict[int, int]:
+    deleted = messages.c.flags.bitwise_and(int(Flag.DELETED)) != 0
+    query = select(messages.c.folder_id, func.sum(messages.c.size)).where(messages.c.folder_id.in_(folder_ids), deleted)
+    found = {row[0]: int(row[1]) for row in conn.execute(query.group_by(messages.c.folder_id))}
+    return {folder_id: found.get(folder_id, 0) for folder_id in folder_ids}
+
+
 def create(
     tx: Transaction, keys: KeyRing, key: Key, box_id: int, wanted: str, special_use: str | None = None
 ) -> Folder:
     name = names.normal(wanted)
     if find(tx.conn, keys, box_id, name) is not None:
         raise StoreError("ALREADYEXISTS", "this folder exists already")
-    if special_use and special(tx.conn, box_id, special_use) is not None:
-        raise StoreError("CANNOT", "another folder has this special use")  # RFC 6154 section 3
     _add_parents(tx, keys, key, box_id, name)
     names.check_number(_number(tx, box_id) + 1)
     return _add(tx, keys, key, box_id, name, special_use)

@@ -97,7 +97,8 @@ class MemoryMailStore:
 
     async def delete(self, box_id: int, name: str) -> None:
         found = self._named(box_id, name)
-        names.check_removable(found.folder.name, found.folder.special_use)
+        first = next(other for other in self._of(box_id) if other.folder.special_use == found.folder.special_use)
+        names.check_removable(found.folder.name, found is first and found.folder.special_use is not None)
         del self._folders[found.folder.id]
         if found.folder.subscribed and len(self._lost[box_id]) < names.LOST:
             self._lost[box_id].add(found.folder.name)
@@ -139,6 +140,12 @@ class MemoryMailStore:
 
     async def statuses(self, box_id: int) -> dict[int, FolderStatus]:
         return {found.folder.id: self._status(found) for found in self._of(box_id)}
+
+    async def deleted_sizes(self, folder_ids: Sequence[int]) -> dict[int, int]:
+        def size(found: _Folder) -> int:
+            return sum(m.row.size for m in found.messages.values() if flag_rules.deleted(m.row.flags))
+
+        return {folder_id: size(self._folders[folder_id]) for folder_id in folder_ids if folder_id in self._folders}
 
     async def status(self, folder_id: int) -> FolderStatus:
         return self._status(self._get(folder_id))
@@ -288,8 +295,6 @@ class MemoryMailStore:
         raise StoreError("NONEXISTENT", "no such folder")
 
     def _add(self, box_id: int, name: str, special_use: str | None) -> Folder:
-        if special_use and any(found.folder.special_use == special_use for found in self._of(box_id)):
-            raise StoreError("CANNOT", "another folder has this special use")
         self._last_id += 1  # ids are never used twice, so they serve as UIDVALIDITY
         folder = Folder(self._last_id, box_id, name, self._last_id, special_use)
         self._folders[folder.id] = _Folder(folder)

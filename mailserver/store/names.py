@@ -66,9 +66,9 @@ def renamed(name: str, old: str, new: str) -> str | None:
     return new + name[len(old) :] if name.startswith(old + SEPARATOR) else None
 
 
-def check_removable(name: str, special_use: str | None) -> None:
-    """Folders the product itself files into stay: raises StoreError CANNOT."""
-    if name in (INBOX, CLOSED) or special_use in SPECIAL_USES:
+def check_removable(name: str, default: bool) -> None:
+    """Folders the product itself files into stay: raises StoreError CANNOT. `default`: the first one of its special use."""
+    if name in (INBOX, CLOSED) or default:
         raise StoreError("CANNOT", "this folder belongs to the mailbox and cannot be deleted")
 
 

@@ -156,7 +156,8 @@ class SqlMailStore:
 
     def _delete(self, tx: Transaction, box_id: int, name: str) -> None:
         folder = folder_rows.named(tx.conn, self._keys, box_id, name)
-        names.check_removable(names.normal(name), folder.special_use)
+        use = folder.special_use
+        names.check_removable(names.normal(name), bool(use) and folder_rows.special(tx.conn, box_id, use) == folder.id)
         folder_rows.locked(tx, folder.id)
         self._remove(tx, folder.id, box_id, changing.present(tx, folder.id, None))
         folder_rows.remove(tx, folder)
@@ -187,6 +188,9 @@ class SqlMailStore:
 
     async def statuses(self, box_id: int) -> dict[int, FolderStatus]:
         return await self._db.read(folder_rows.statuses, box_id)
+
+    async def deleted_sizes(self, folder_ids: Sequence[int]) -> dict[int, int]:
+        return await self._db.read(folder_rows.deleted_sizes, folder_ids) if folder_ids else {}
 
     async def status(self, folder_id: int) -> FolderStatus:
         return await self._db.read(lambda conn: folder_rows.status_of(folder_rows.by_id(conn, folder_id)))

@@ -8,7 +8,7 @@ from mailserver.imap.grammar import Cursor
 
 STATUS_ITEMS = frozenset(
     (b"MESSAGES", b"RECENT", b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN", b"DELETED", b"SIZE", b"HIGHESTMODSEQ", b"MAILBOXID")
-)
+) | {b"DELETED-STORAGE"}
 BASE_OPTIONS = frozenset((b"SPECIAL-USE", b"SUBSCRIBED"))  # those that RECURSIVEMATCH can go with (RFC 5258 3.1)
 SELECTION_OPTIONS = BASE_OPTIONS | {b"REMOTE", b"RECURSIVEMATCH"}
 RETURN_OPTIONS = frozenset((b"SPECIAL-USE", b"SUBSCRIBED", b"CHILDREN", b"STATUS"))
@@ -17,9 +17,10 @@ MAX_PATTERNS = 32
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """RFC 3501 6.3.3."""
+    """RFC 3501 6.3.3; `uses`: what RFC 6154 3 wants it to be for, in lower case."""
 
     name: str
+    uses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,20 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class GetQuota:
+    """RFC 9208 4.1.1."""
+
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GetQuotaRoot:
+    """RFC 9208 4.1.2."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Enable:
     """RFC 5161 3.1."""
 
@@ -104,7 +119,14 @@ class Idle:
 
 def parse_create(at: Cursor) -> Create:
     at.space()
-    return Create(at.mailbox())
+    name = at.mailbox()
+    if not at.take(b" ("):
+        return Create(name)
+    if not at.take_word(b"USE "):
+        at.fail("unknown CREATE parameter")
+    uses = at.parenthesised(at.flag)
+    at.expect(b")")
+    return Create(name, tuple(use.decode("ascii").lower() for use in uses))
 
 
 def parse_delete(at: Cursor) -> Delete:
@@ -181,6 +203,16 @@ def _status_items(at: Cursor) -> tuple[bytes, ...]:
     if not items or set(items) - STATUS_ITEMS:
         at.fail("unknown STATUS item")
     return items
+
+
+def parse_get_quota(at: Cursor) -> GetQuota:
+    at.space()
+    return GetQuota(at.astring())
+
+
+def parse_get_quota_root(at: Cursor) -> GetQuotaRoot:
+    at.space()
+    return GetQuotaRoot(at.mailbox())
 
 
 def parse_enable(at: Cursor) -> Enable:

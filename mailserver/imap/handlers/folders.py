@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from mailserver.imap import listing, responses
 from mailserver.imap.commands.append import Append
@@ -16,16 +16,26 @@ from mailserver.imap.commands.auth import (
     Subscribe,
 )
 from mailserver.imap.context import Context
-from mailserver.imap.responses import ListLine, Ok, Response, StatusLine, mailbox_id
+from mailserver.imap.responses import ListLine, No, Ok, Response, StatusLine, mailbox_id
 from mailserver.store import names
 from mailserver.store.api import Folder, FolderStatus, NewMessage
 
 
 async def create(ctx: Context, command: Create) -> AsyncGenerator[Response]:
-    created = await ctx.store.create(ctx.box_id, command.name)
+    created = await ctx.store.create(ctx.box_id, command.name, _special_use(command))
     if ctx.rev2 and created.name != command.name:
         yield ListLine((), created.name, oldname=command.name, utf8=ctx.utf8)
     yield Ok("CREATE completed", f"MAILBOXID {mailbox_id(created)}")
+
+
+def _special_use(command: Create) -> str | None:
+    """A folder is for one thing, and not for what only a view over all folders could be (\\All, \\Flagged)."""
+    if not command.uses:
+        return None
+    found = [use for use in names.SPECIAL_USES if use.lower() in command.uses]
+    if len(set(command.uses)) != 1 or not found:
+        raise No("no such special use", "USEATTR")  # RFC 6154 3
+    return found[0]
 
 
 async def delete(ctx: Context, command: Delete) -> AsyncGenerator[Response]:
@@ -52,11 +62,12 @@ async def list_folders(ctx: Context, command: List) -> AsyncGenerator[Response]:
     folders = await ctx.store.folders(ctx.box_id)
     lost = await ctx.store.lost(ctx.box_id) if command.subscribed_only or command.tells_subscribed else ()
     found = await ctx.store.statuses(ctx.box_id) if command.status else {}
+    deleted = await _deleted_sizes(ctx, command.status, found)
     _condstore(ctx, command.status)
     for line, folder in listing.lines(command, folders, lost, ctx.utf8):
         yield line
         if folder is not None and folder.id in found:
-            yield _status_line(ctx, folder, command.status, found[folder.id])
+            yield _status_line(ctx, folder, command.status, found[folder.id], deleted.get(folder.id, 0))
     yield Ok(f"{command.kind.decode()} completed")
 
 
@@ -68,7 +79,9 @@ async def namespace(ctx: Context, command: Namespace) -> AsyncGenerator[Response
 async def status(ctx: Context, command: Status) -> AsyncGenerator[Response]:
     folder = await ctx.folder(command.name)
     _condstore(ctx, command.items)
-    yield _status_line(ctx, folder, command.items, await ctx.store.status(folder.id))
+    found = await ctx.store.status(folder.id)
+    deleted = await _deleted_sizes(ctx, command.items, {folder.id: found})
+    yield _status_line(ctx, folder, command.items, found, deleted.get(folder.id, 0))
     yield Ok("STATUS completed")
 
 
@@ -77,11 +90,20 @@ def _condstore(ctx: Context, items: Sequence[bytes]) -> None:
         ctx.condstore = True  # RFC 7162 3.1: a CONDSTORE enabling command
 
 
-def _status_line(ctx: Context, folder: Folder, items: Sequence[bytes], found: FolderStatus) -> StatusLine:
-    return StatusLine(folder.name, tuple((item, _status_value(item, found, folder)) for item in items), ctx.utf8)
+async def _deleted_sizes(ctx: Context, items: Sequence[bytes], found: Mapping[int, FolderStatus]) -> dict[int, int]:
+    if b"DELETED-STORAGE" not in items:
+        return {}
+    return await ctx.store.deleted_sizes([folder_id for folder_id, status in found.items() if status.deleted])
 
 
-def _status_value(item: bytes, status: FolderStatus, folder: Folder) -> int | bytes:
+def _status_line(
+    ctx: Context, folder: Folder, items: Sequence[bytes], found: FolderStatus, deleted_size: int
+) -> StatusLine:
+    values = tuple((item, _status_value(item, found, folder, deleted_size)) for item in items)
+    return StatusLine(folder.name, values, ctx.utf8)
+
+
+def _status_value(item: bytes, status: FolderStatus, folder: Folder, deleted_size: int) -> int | bytes:
     values: dict[bytes, int | bytes] = {
         b"MESSAGES": status.messages,
         b"RECENT": 0,
@@ -89,6 +111,7 @@ def _status_value(item: bytes, status: FolderStatus, folder: Folder) -> int | by
         b"UIDVALIDITY": status.uid_validity,
         b"UNSEEN": status.unseen,
         b"DELETED": status.deleted,
+        b"DELETED-STORAGE": deleted_size,
         b"SIZE": status.size,
         b"HIGHESTMODSEQ": status.highest_modseq,
         b"MAILBOXID": mailbox_id(folder).encode("ascii"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mailserver.store import names
-from mailserver.store.api import Folder, NewMessage, StoreError
+from mailserver.store.api import Flag, Flags, Folder, NewMessage, StoreError
 from mailserver.store.names import CLOSED
 
 BOX, OTHER_BOX = 1, 2
@@ -115,8 +115,13 @@ async def test_rename_of_inbox_moves_its_messages(store: Any) -> None:
 async def test_subscriptions_and_special_use(store: Any) -> None:
     await store.subscribe(BOX, "Archives", False)
     assert not (await named(store, "Archives")).subscribed
+    await store.create(BOX, "Seconde corbeille", "\\Trash")
     with pytest.raises(StoreError):
-        await store.create(BOX, "Seconde corbeille", "\\Trash")
+        await store.delete(BOX, "Corbeille")
+    await store.rename(BOX, "Corbeille", "Poubelle")
+    with pytest.raises(StoreError):
+        await store.delete(BOX, "Poubelle")
+    await store.delete(BOX, "Seconde corbeille")
     with pytest.raises(StoreError):
         await store.subscribe(BOX, "Rien", True)
 
@@ -143,6 +148,15 @@ async def test_a_subscription_outlives_its_folder(store: Any, monkeypatch: pytes
     assert await store.lost(BOX) == ["b"]
     await store.subscribe(BOX, "b", False)
     assert await store.lost(BOX) == []
+
+
+async def test_deleted_sizes_count_what_an_expunge_gives_back(store: Any) -> None:
+    inbox, archives = await named(store, "INBOX"), await named(store, "Archives")
+    message = NewMessage(b"Subject: a\r\n\r\nb\r\n")
+    await store.append(inbox.id, [message, NewMessage(message.content, Flags(Flag.DELETED | Flag.SEEN))])
+    await store.append(archives.id, [message])
+    assert await store.deleted_sizes([inbox.id, archives.id]) == {inbox.id: len(message.content), archives.id: 0}
+    assert await store.deleted_sizes([]) == {}
 
 
 async def test_statuses_are_those_of_each_folder_of_the_box(store: Any) -> None:
