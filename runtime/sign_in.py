@@ -18,7 +18,7 @@ class MailSignIn:
         answer = await self._credentials.check(login, password, self._clock(), client_ip, MAIL)
         if not isinstance(answer, SignedIn):
             return imap.Refused(answer.wait_ms)
-        return imap.SignedIn(answer.box_id, answer.actor, answer.actor)
+        return imap.SignedIn(answer.box_id, answer.actor, answer.actor, answer.credential_id)
 
     async def submission(self, login: str, password: str, client_ip: str) -> smtp.SignedIn | smtp.WrongPassword:
         answer = await self._credentials.check(login, password, self._clock(), client_ip, MAIL)

@@ -19,6 +19,8 @@ SIGNED_IN = (
     "UIDPLUS",  # RFC 4315
     "SPECIAL-USE",  # RFC 6154
     "CREATE-SPECIAL-USE",  # RFC 6154 3
+    "METADATA",  # RFC 5464
+    "LIST-METADATA",  # RFC 9590
     "QUOTA",  # RFC 9208; no QUOTASET: limits are the operator's, nobody sets them by IMAP
     "QUOTA=RES-STORAGE",  # RFC 9208 5.1
     "MOVE",  # RFC 6851

@@ -109,6 +109,11 @@ class Context:
         return self.identity.actor if self.identity else ""
 
     @property
+    def member(self) -> int:
+        """Whose the private annotations are (RFC 5464 3.1)."""
+        return self.identity.member if self.identity else 0
+
+    @property
     def selected(self) -> FolderView:
         assert self.view is not None
         return self.view

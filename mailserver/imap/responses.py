@@ -7,10 +7,10 @@ value here: the session answers them with one fixed sentence.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mailserver.imap.wire import encode_mailbox, number_set, quoted, string
+from mailserver.imap.wire import astring, encode_mailbox, number_set, octets, quoted, string
 from mailserver.store.api import Flag, Flags, Folder
 
 _FLAG_NAMES = (
@@ -192,6 +192,22 @@ class StatusLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Metadata:
+    """Values by entry, None for one that is not there (RFC 5464 4.4.1)."""
+
+    name: str
+    values: Mapping[str, bytes | None]
+    utf8: bool = False
+
+    def __bytes__(self) -> bytes:
+        pairs = (
+            astring(entry.encode()) + b" " + (b"NIL" if value is None else octets(value))
+            for entry, value in self.values.items()
+        )
+        return b"* METADATA %b (%b)\r\n" % (mailbox(self.name, self.utf8), b" ".join(pairs))
+
+
+@dataclass(frozen=True, slots=True)
 class QuotaRoot:
     """The roots of a folder (RFC 9208 4.2.2): one, named ""."""
 
@@ -281,6 +297,7 @@ Response = (
     | Namespace
     | ListLine
     | StatusLine
+    | Metadata
     | QuotaRoot
     | Quota
     | FolderFlags

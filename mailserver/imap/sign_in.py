@@ -8,11 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """`box_id` is the mailbox opened, `actor` who acts in it (member of an ORG box), `display` a name for that person."""
+    """`box_id` is the mailbox opened, `actor` who acts in it (member of an ORG box), `display` a name for that person.
+
+    `member` is the number of the credential: never another person's.
+    """
 
     box_id: int
     actor: str = ""
     display: str = ""
+    member: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from mailserver.imap.commands import any_state, append, auth, fetch, nonauth, search, selected, store
+from mailserver.imap.commands import any_state, append, auth, fetch, metadata, nonauth, search, selected, store
 from mailserver.imap.commands import select as selects
 from mailserver.imap.context import Context, State
 from mailserver.imap.grammar import Cursor
 from mailserver.imap.handlers import any_state as do_any
 from mailserver.imap.handlers import folders, messages, modes, quota
+from mailserver.imap.handlers import metadata as do_metadata
 from mailserver.imap.handlers import nonauth as do_nonauth
 from mailserver.imap.handlers import select as do_select
 from mailserver.imap.responses import Response
@@ -73,6 +74,8 @@ COMMANDS: dict[bytes, Entry] = {
     b"STATUS": Entry(IN, auth.parse_status, folders.status),
     b"GETQUOTA": Entry(IN, auth.parse_get_quota, quota.get_quota),
     b"GETQUOTAROOT": Entry(IN, auth.parse_get_quota_root, quota.get_quota_root),
+    b"GETMETADATA": Entry(IN, metadata.parse_get_metadata, do_metadata.get_metadata),
+    b"SETMETADATA": Entry(IN, metadata.parse_set_metadata, do_metadata.set_metadata),
     b"APPEND": Entry(IN, append.parse_append, folders.append),
     b"COMPRESS": Entry(IN, auth.parse_compress, modes.compress),
     b"IDLE": Entry(IN, bare(auth.Idle), modes.idle),

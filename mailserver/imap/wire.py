@@ -32,6 +32,11 @@ def string(value: bytes) -> bytes:
     return quoted(value) if len(value) < 1024 and _QUOTABLE.fullmatch(value) else literal(value)
 
 
+def octets(value: bytes) -> bytes:
+    """`string`, or a literal8 for what holds NUL (RFC 3516 4.4)."""
+    return b"~" + literal(value) if b"\0" in value else string(value)
+
+
 def astring(value: bytes) -> bytes:
     return value if _ATOM.fullmatch(value) else string(value)
 

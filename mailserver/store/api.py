@@ -189,6 +189,15 @@ class MailStore(Protocol):
         """Octets that EXPUNGE would give back, by folder, in one read (RFC 9208 4.1.4); it counts, the status does not."""
         ...
 
+    # annotations (RFC 5464); `member` is who asks: /private entries are theirs alone; folder 0 is the server
+    async def annotations(self, box_id: int, member: int, folder_ids: Sequence[int]) -> dict[int, dict[str, bytes]]:
+        """By folder, values by entry's name in lower case, in one read; nothing of another box's folder."""
+        ...
+
+    async def annotate(self, box_id: int, member: int, folder_id: int, values: Mapping[str, bytes | None]) -> None:
+        """All or nothing; a value of None takes the entry away."""
+        ...
+
     # messages, read
     async def look(self, folder_id: int) -> Columns:
         """The folder as it is now, its columns shared with the other sessions of this process (SELECT, NOOP, IDLE)."""

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from mailserver.store import annotations as annotation_rules
 from mailserver.store import flags as flag_rules
 from mailserver.store import names
 from mailserver.store.api import (
@@ -67,6 +68,7 @@ class MemoryMailStore:
         self._digest = digest
         self._folders: dict[int, _Folder] = {}
         self._lost: defaultdict[int, set[str]] = defaultdict(set)
+        self._annotations: defaultdict[int, dict[tuple[int, int, str], bytes]] = defaultdict(dict)
         self._last_id = 0
         self._last_message = 0
         self._threads: dict[tuple[int, str], int] = {}  # (box, Message-ID) -> thread
@@ -100,6 +102,8 @@ class MemoryMailStore:
         first = next(other for other in self._of(box_id) if other.folder.special_use == found.folder.special_use)
         names.check_removable(found.folder.name, found is first and found.folder.special_use is not None)
         del self._folders[found.folder.id]
+        kept = self._annotations[box_id]
+        self._annotations[box_id] = {at: value for at, value in kept.items() if at[0] != found.folder.id}
         if found.folder.subscribed and len(self._lost[box_id]) < names.LOST:
             self._lost[box_id].add(found.folder.name)
         self._wake(found.folder.id)
@@ -149,6 +153,26 @@ class MemoryMailStore:
 
     async def status(self, folder_id: int) -> FolderStatus:
         return self._status(self._get(folder_id))
+
+    # ---------------------------------------------------------------- annotations
+    async def annotations(self, box_id: int, member: int, folder_ids: Sequence[int]) -> dict[int, dict[str, bytes]]:
+        found: dict[int, dict[str, bytes]] = {folder_id: {} for folder_id in folder_ids}
+        for (folder_id, whose, entry), value in self._annotations[box_id].items():
+            if folder_id in found and annotation_rules.owner(member, entry) == whose:
+                found[folder_id][entry] = value
+        return found
+
+    async def annotate(self, box_id: int, member: int, folder_id: int, values: Mapping[str, bytes | None]) -> None:
+        if folder_id != annotation_rules.SERVER and self._get(folder_id).folder.box_id != box_id:
+            raise StoreError("NONEXISTENT", "no such folder")
+        kept = dict(self._annotations[box_id])
+        for entry, value in values.items():
+            at = (folder_id, annotation_rules.owner(member, entry), entry)
+            kept.pop(at, None)
+            if value is not None:
+                kept[at] = value
+        annotation_rules.check_number(len(kept))
+        self._annotations[box_id] = kept
 
     # ---------------------------------------------------------------- messages, read
     async def rows(self, folder_id: int) -> tuple[FolderStatus, list[Row]]:

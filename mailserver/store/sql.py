@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,6 +18,7 @@ from foundation.blobs import Blobs, PreparedBlob
 from foundation.clock import Clock, system_clock
 from foundation.database import Database, Transaction
 from foundation.keys import Key, KeyRing
+from mailserver.store import annotations as annotation_rows
 from mailserver.store import changing, names, reading
 from mailserver.store import flags as flag_rules
 from mailserver.store import folders as folder_rows
@@ -161,6 +162,7 @@ class SqlMailStore:
         folder_rows.locked(tx, folder.id)
         self._remove(tx, folder.id, box_id, changing.present(tx, folder.id, None))
         folder_rows.remove(tx, folder)
+        annotation_rows.remove(tx, box_id, folder.id)
         tx.signal(TOPIC, folder.id)
 
     async def rename(self, box_id: int, name: str, new_name: str) -> None:
@@ -194,6 +196,25 @@ class SqlMailStore:
 
     async def status(self, folder_id: int) -> FolderStatus:
         return await self._db.read(lambda conn: folder_rows.status_of(folder_rows.by_id(conn, folder_id)))
+
+    # ---------------------------------------------------------------- annotations
+    async def annotations(self, box_id: int, member: int, folder_ids: Sequence[int]) -> dict[int, dict[str, bytes]]:
+        def work(conn: Connection) -> dict[int, dict[str, bytes]]:
+            return annotation_rows.found(conn, self._boxes.key(conn, box_id), box_id, member, folder_ids)
+
+        return await self._db.read(work)
+
+    async def annotate(self, box_id: int, member: int, folder_id: int, values: Mapping[str, bytes | None]) -> None:
+        await self._db.write(self._annotate, box_id, member, folder_id, values)
+
+    def _annotate(
+        self, tx: Transaction, box_id: int, member: int, folder_id: int, values: Mapping[str, bytes | None]
+    ) -> None:
+        # INBOX is held for all of them: no two writers count together.
+        wanted = {self._inbox(tx.conn, box_id), folder_id or self._inbox(tx.conn, box_id)}
+        if any(folder.box_id != box_id for folder in folder_rows.locked(tx, *wanted)):
+            raise StoreError("NONEXISTENT", "no such folder")
+        annotation_rows.change(tx, self._keys, self._boxes.key(tx.conn, box_id), box_id, member, folder_id, values)
 
     # ---------------------------------------------------------------- messages, read
     async def look(self, folder_id: int) -> Columns:

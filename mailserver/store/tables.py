@@ -44,6 +44,16 @@ lost_folders = Table(
     Column("sealed_name", LargeBinary, nullable=False),
 )
 
+folder_annotations = Table(
+    "folder_annotations",  # RFC 5464
+    metadata,
+    Column("box_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("folder_id", BigInteger, primary_key=True, autoincrement=False),  # 0: of the server
+    Column("member", BigInteger, primary_key=True, autoincrement=False),  # whose private entry; 0: shared
+    Column("entry_key", LargeBinary, primary_key=True),  # keyed hash of the entry's name
+    Column("sealed", LargeBinary, nullable=False),  # name and value
+)
+
 messages = Table(
     "messages",
     metadata,

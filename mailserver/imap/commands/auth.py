@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
+from mailserver.imap.commands.metadata import entries
 from mailserver.imap.grammar import Cursor
 
 STATUS_ITEMS = frozenset(
@@ -11,7 +13,7 @@ STATUS_ITEMS = frozenset(
 ) | {b"DELETED-STORAGE"}
 BASE_OPTIONS = frozenset((b"SPECIAL-USE", b"SUBSCRIBED"))  # those that RECURSIVEMATCH can go with (RFC 5258 3.1)
 SELECTION_OPTIONS = BASE_OPTIONS | {b"REMOTE", b"RECURSIVEMATCH"}
-RETURN_OPTIONS = frozenset((b"SPECIAL-USE", b"SUBSCRIBED", b"CHILDREN", b"STATUS"))
+RETURN_OPTIONS = frozenset((b"SPECIAL-USE", b"SUBSCRIBED", b"CHILDREN", b"STATUS", b"METADATA"))
 MAX_PATTERNS = 32
 
 
@@ -50,7 +52,8 @@ class Subscribe:
 class List:
     """RFC 3501 6.3.8, RFC 5258 3, RFC 6154 2; `kind` is LIST, LSUB (RFC 3501 6.3.9) or XLIST (Outlook).
 
-    `extended`: written in a way that only RFC 5258 knows; `status`: what RETURN (STATUS ...) wants (RFC 5819).
+    `extended`: written in a way that only RFC 5258 knows; `status`: what RETURN (STATUS ...) wants (RFC 5819);
+    `entries`: what RETURN (METADATA ...) wants (RFC 9590).
     """
 
     kind: bytes
@@ -59,6 +62,7 @@ class List:
     selection: frozenset[bytes] = frozenset()
     returns: frozenset[bytes] = frozenset()
     status: tuple[bytes, ...] = ()
+    entries: tuple[str, ...] = ()
     extended: bool = False
 
     @property
@@ -167,8 +171,10 @@ def parse_list(at: Cursor, kind: bytes = b"LIST") -> List:
         patterns = (at.list_mailbox(),)
     if not at.take_word(b" RETURN "):
         return List(kind, reference, patterns, selection, extended=extended)
-    options = dict(at.parenthesised(lambda: _return_option(at)))
-    return List(kind, reference, patterns, selection, frozenset(options), options.get(b"STATUS", ()), extended=True)
+    found = List(kind, reference, patterns, selection, extended=True)
+    for option in at.parenthesised(lambda: _return_option(at)):
+        found = replace(found, returns=found.returns | {option[0]}, **option[1])
+    return found
 
 
 def _selection(at: Cursor) -> frozenset[bytes]:
@@ -180,15 +186,18 @@ def _selection(at: Cursor) -> frozenset[bytes]:
     return options
 
 
-def _return_option(at: Cursor) -> tuple[bytes, tuple[bytes, ...]]:
-    """(option, its STATUS items)."""
+def _return_option(at: Cursor) -> tuple[bytes, dict[str, Any]]:
+    """(option, fields of `List` that it sets)."""
     option = at.word()
     if option not in RETURN_OPTIONS:
         at.fail("unknown LIST option")
-    if option != b"STATUS":
-        return option, ()
-    at.space()
-    return option, _status_items(at)
+    if option == b"STATUS":
+        at.space()
+        return option, {"status": _status_items(at)}
+    if option == b"METADATA":
+        at.space()
+        return option, {"entries": entries(at)}
+    return option, {}
 
 
 def parse_status(at: Cursor) -> Status:

@@ -16,7 +16,8 @@ from mailserver.imap.commands.auth import (
     Subscribe,
 )
 from mailserver.imap.context import Context
-from mailserver.imap.responses import ListLine, No, Ok, Response, StatusLine, mailbox_id
+from mailserver.imap.handlers.metadata import select
+from mailserver.imap.responses import ListLine, Metadata, No, Ok, Response, StatusLine, mailbox_id
 from mailserver.store import names
 from mailserver.store.api import Folder, FolderStatus, NewMessage
 
@@ -63,11 +64,15 @@ async def list_folders(ctx: Context, command: List) -> AsyncGenerator[Response]:
     lost = await ctx.store.lost(ctx.box_id) if command.subscribed_only or command.tells_subscribed else ()
     found = await ctx.store.statuses(ctx.box_id) if command.status else {}
     deleted = await _deleted_sizes(ctx, command.status, found)
+    ids = [folder.id for folder in folders] if command.entries else []
+    kept = await ctx.store.annotations(ctx.box_id, ctx.member, ids) if ids else {}
     _condstore(ctx, command.status)
     for line, folder in listing.lines(command, folders, lost, ctx.utf8):
         yield line
         if folder is not None and folder.id in found:
             yield _status_line(ctx, folder, command.status, found[folder.id], deleted.get(folder.id, 0))
+        if folder is not None and folder.id in kept:
+            yield Metadata(folder.name, select(kept[folder.id], command.entries), ctx.utf8)
     yield Ok(f"{command.kind.decode()} completed")
 
 

@@ -27,6 +27,14 @@ def upgrade() -> None:
         sa.Column("name_key", sa.LargeBinary(), primary_key=True),
         sa.Column("sealed_name", sa.LargeBinary(), nullable=False),
     )
+    op.create_table(
+        "folder_annotations",
+        sa.Column("box_id", sa.BigInteger(), autoincrement=False, primary_key=True),
+        sa.Column("folder_id", sa.BigInteger(), autoincrement=False, primary_key=True),
+        sa.Column("member", sa.BigInteger(), autoincrement=False, primary_key=True),
+        sa.Column("entry_key", sa.LargeBinary(), primary_key=True),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+    )
     op.drop_index("messages_modseq", "messages")
     with op.batch_alter_table("messages") as batch:
         # SAVEDATE (RFC 8514): seconds since the epoch; 0: stored before this was kept.

@@ -31,6 +31,7 @@ from mailserver.imap.commands.search import (
 from mailserver.imap.context import Settings
 from mailserver.imap.framer import Frame
 from mailserver.imap.session import WRITE
+from mailserver.imap.sign_in import Refused, SignedIn
 from mailserver.imap.view import FolderView
 from mailserver.mime import scan
 from mailserver.store.api import CopyResult, Flag, Flags, Folder, FolderStatus, NewMessage, Row
@@ -400,3 +401,23 @@ async def test_a_long_list_of_uids_is_answered_piece_by_piece() -> None:
     pieces = [bytes(piece) async for piece in session._command(Frame(b"a1 UID FETCH 1:59029 (FLAGS)"))]
     assert max(map(len, pieces)) <= 2 * WRITE  # what is held while the client does not read
     assert sum(map(len, pieces)) > 1_500_000
+
+
+async def test_annotations_of_any_octets_up_to_their_limit_and_private_to_the_member() -> None:
+    async def members(login: str, password: str, client_ip: str) -> SignedIn | Refused:
+        return SignedIn(BOX, login, login, int(password))
+
+    store = await new_store()
+    mine, colleague = Connection(store, sign_in=members), Connection(store, sign_in=members)
+    await mine.ask(b"a LOGIN anne 11")
+    await colleague.ask(b"a LOGIN jean 12")
+    said = await mine.ask(b"b SETMETADATA INBOX (/private/a ~{3+}\r\n\0\r\n /shared/a {4096+}\r\n" + b"x" * 4096 + b")")
+    assert b"b OK" in said
+    assert b"/private/a ~{3}\r\n\0\r\n)" in await mine.ask(b"c GETMETADATA INBOX /private/a")
+    assert b"(/private/a NIL)" in await colleague.ask(b"c GETMETADATA INBOX /private/a")
+    assert b"x" * 4096 in await colleague.ask(b"d GETMETADATA INBOX /shared/a")
+    assert b"d BAD" in await mine.ask(b"d SETMETADATA INBOX (/private/a {1+}\r\n\0)")
+    said = await mine.ask(b"e SETMETADATA INBOX (/private/a {4097+}\r\n" + b"x" * 4097 + b")")
+    assert said == b"e NO [METADATA MAXSIZE 4096] the value is too long\r\n"
+    await mine.close()
+    await colleague.close()

@@ -1,0 +1,56 @@
+"""METADATA (RFC 5464): notes that clients keep about a folder, or about the server as this mailbox sees it.
+
+/private is the member's own, /shared is for all members of the mailbox; nothing crosses mailboxes, so the server has no shared
+entries that somebody could write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable, Mapping
+
+from mailserver.imap.commands.metadata import GetMetadata, SetMetadata
+from mailserver.imap.context import Context
+from mailserver.imap.responses import Metadata, No, Ok, Response
+from mailserver.store.annotations import SERVER, VALUE_OCTETS
+
+
+async def get_metadata(ctx: Context, command: GetMetadata) -> AsyncGenerator[Response]:
+    folder_id, name = await _place(ctx, command.name)
+    kept = (await ctx.store.annotations(ctx.box_id, ctx.member, (folder_id,)))[folder_id]
+    found = select(kept, command.entries, command.depth)
+    limit = command.max_size
+    sizes = [len(value or b"") for value in found.values()]
+    shown = {entry: value for entry, value in found.items() if limit is None or len(value or b"") <= limit}
+    if shown:
+        yield Metadata(name, shown, ctx.utf8)
+    too_long = limit is not None and max(sizes, default=0) > limit
+    yield Ok("GETMETADATA completed", f"METADATA LONGENTRIES {max(sizes)}" if too_long else None)  # RFC 5464 4.2.1
+
+
+async def set_metadata(ctx: Context, command: SetMetadata) -> AsyncGenerator[Response]:
+    folder_id, _ = await _place(ctx, command.name)
+    if folder_id == SERVER and any(entry.startswith("/shared") for entry in command.values):
+        raise No("shared entries of the server are the operator's", "NOPERM")
+    if any(len(value or b"") > VALUE_OCTETS for value in command.values.values()):
+        raise No("the value is too long", f"METADATA MAXSIZE {VALUE_OCTETS}")
+    await ctx.store.annotate(ctx.box_id, ctx.member, folder_id, command.values)
+    yield Ok("SETMETADATA completed")
+
+
+async def _place(ctx: Context, name: str) -> tuple[int, str]:
+    """(folder's id or SERVER, its name)."""
+    if not name:
+        return SERVER, ""
+    folder = await ctx.folder(name)
+    return folder.id, folder.name
+
+
+def select(kept: Mapping[str, bytes], wanted: Iterable[str], depth: int | None = 0) -> dict[str, bytes | None]:
+    """The entries themselves, None for one that is not there; with a depth those below too (RFC 5464 4.2.2)."""
+    if depth == 0:
+        return {entry: kept.get(entry) for entry in wanted}
+    found: dict[str, bytes | None] = {}
+    for top in wanted:
+        below = (e for e in kept if e.startswith(top + "/") and (depth is None or "/" not in e[len(top) + 1 :]))
+        found |= {entry: kept[entry] for entry in sorted([*([top] if top in kept else []), *below])}
+    return found
