@@ -24,6 +24,9 @@ SIGNED_IN = (
     "QUOTA",  # RFC 9208; no QUOTASET: limits are the operator's, nobody sets them by IMAP
     "QUOTA=RES-STORAGE",  # RFC 9208 5.1
     "MOVE",  # RFC 6851
+    "ESEARCH",  # RFC 4731
+    "WITHIN",  # RFC 5032
+    "SEARCHRES",  # RFC 5182
     "CONDSTORE",  # RFC 7162 3.1
     "QRESYNC",  # RFC 7162 3.2
     "OBJECTID",  # RFC 8474

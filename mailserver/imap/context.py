@@ -6,6 +6,7 @@ The state of RFC 3501 3 is computed from it, never stored beside it, so the two 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -14,6 +15,7 @@ from mailserver.imap.framer import Frame, LiteralOffer
 from mailserver.imap.inbox import Inbox
 from mailserver.imap.modes import Modes
 from mailserver.imap.responses import Bad, No, Response
+from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.shelf import Shelf
 from mailserver.imap.sign_in import SignedIn, SignIn
 from mailserver.imap.view import FolderView
@@ -67,6 +69,8 @@ class Context:
         self.inbox = Inbox()
         self.identity: SignedIn | None = None
         self.view: FolderView | None = None
+        self.tag = b""  # of the command under way
+        self.clock: Callable[[], float] = time.time
         self.modes = Modes()
         self.start_tls = False  # STARTTLS accepted: the transport switches after the answer
         self.start_deflate = False  # COMPRESS accepted: from behind the answer on
@@ -117,6 +121,13 @@ class Context:
     def selected(self) -> FolderView:
         assert self.view is not None
         return self.view
+
+    def saved(self, uid: bool) -> SequenceSet:
+        """What `$` stands for; without what was expunged since (RFC 5182 2.1)."""
+        if self.view is None:
+            raise Bad("no search result is kept")
+        here = {kept: index for kept in self.view.saved if (index := self.view.index_of(kept)) is not None}
+        return SequenceSet.of(here if uid else [index + 1 for index in here.values()])
 
     def writable(self) -> FolderView:
         if self.selected.read_only:

@@ -24,6 +24,7 @@ T = TypeVar("T")
 MAX_KEYWORD = 128
 MAX_KEYWORDS = 64
 NOTHING_ON = Modes()
+Saved = Callable[[bool], SequenceSet]  # what `$` stands for, in UIDs or in message numbers
 MAX_NAME = 500  # octets of a mailbox name in modified UTF-7
 
 _TAG = re.compile(rb"[^\x00-\x20\x7f-\xff(){%*\"\\+]{1,64}")
@@ -48,13 +49,18 @@ SYSTEM_FLAGS = {
 }
 
 
+def nothing_saved(uid: bool) -> SequenceSet:
+    raise Bad("no search result is kept")
+
+
 class Cursor:
     """A place in one command; every reading method moves it past what it read."""
 
-    __slots__ = ("_line", "_literals", "_modes", "_pos", "_taken")
+    __slots__ = ("_line", "_literals", "_modes", "_pos", "_saved", "_taken")
 
-    def __init__(self, frame: Frame, modes: Modes = NOTHING_ON) -> None:
+    def __init__(self, frame: Frame, modes: Modes = NOTHING_ON, saved: Saved = nothing_saved) -> None:
         self._modes = modes
+        self._saved = saved
         self._line = frame.line
         self._literals = frame.literals
         self._pos = 0
@@ -172,7 +178,9 @@ class Cursor:
         return _decoded(raw, self._modes.utf8)
 
     def sequence_set(self, uid: bool = True) -> SequenceSet:
-        """Of UIDs, or of message numbers."""
+        """Of UIDs, or of message numbers; `$` is the result of the last SEARCH that kept it (RFC 5182 2.1)."""
+        if self.take(b"$"):
+            return self._saved(uid)
         if not uid and self._modes.uid_only:
             raise Bad("UIDs only", "UIDREQUIRED")  # RFC 9586 3
         found = SequenceSet.parse(self._match(_SET, "message set")[0])

@@ -1,38 +1,33 @@
-"""Search keys on where messages come from (RFC 8474 6, RFC 8514 4.3): made into sets of UIDs before the search begins."""
+"""Search keys that need more than the view: made into plainer ones before the search begins.
+
+Where messages come from (RFC 8474 6, RFC 8514 4.3) becomes sets of UIDs; ages (RFC 5032) become dates.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-from mailserver.imap.commands.search import And, Key, Not, Numbers, Or, OriginIs, Saved
+from mailserver.imap.commands.search import Aged, And, Arrived, Key, Not, Numbers, Or, OriginIs, Saved
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.view import FolderView
-from mailserver.imap.wire import number_set
 from mailserver.store.api import MailStore, Origin
 
-NO_UID = SequenceSet(())
 
-
-async def resolved(store: MailStore, view: FolderView, key: Key) -> Key:
-    """`key` with the UIDs in place of what asks for origins; these are read once, and only when asked for."""
-    if not _asks(key):
+async def resolved(store: MailStore, view: FolderView, key: Key, now: int) -> Key:
+    """`key` in words of the view, at `now` in seconds; origins are read once, and only when asked for."""
+    if _asks(key, Aged):
+        key = mapped(key, lambda leaf: _at(now, leaf))
+    if not _asks(key, OriginIs, Saved):
         return key
     origins = await store.origins(view.folder.id, view.uids)
     dates = dict(zip(view.uids, view.dates, strict=True))
 
     def those(holds: Callable[[int, Origin], bool]) -> Key:
-        uids = number_set([uid for uid, origin in origins if holds(uid, origin)])
-        return Numbers(SequenceSet.parse(uids) if uids else NO_UID, uid=True)
+        return Numbers(SequenceSet.of(uid for uid, origin in origins if holds(uid, origin)), uid=True)
 
-    def replaced(key: Key) -> Key:
-        match key:
-            case And(keys):
-                return And(tuple(map(replaced, keys)))
-            case Or(keys):
-                return Or(tuple(map(replaced, keys)))
-            case Not(inner):
-                return Not(replaced(inner))
+    def replaced(leaf: Key) -> Key:
+        match leaf:
             case OriginIs(field, value):
                 wanted = _number(field, value)
                 return those(lambda _, origin: getattr(origin, field) == wanted)
@@ -40,19 +35,40 @@ async def resolved(store: MailStore, view: FolderView, key: Key) -> Key:
                 # What came in before this was kept: its INTERNALDATE says it best.
                 return those(lambda uid, origin: start <= (origin.saved_at or dates[uid]) < end)
             case _:
-                return key
+                return leaf
 
-    return replaced(key)
+    return mapped(key, replaced)
 
 
-def _asks(key: Key) -> bool:
+def _at(now: int, leaf: Key) -> Key:
+    match leaf:
+        case Aged(seconds, younger):
+            return Arrived(now - seconds, None) if younger else Arrived(None, now - seconds + 1)
+        case _:
+            return leaf
+
+
+def mapped(key: Key, change: Callable[[Key], Key]) -> Key:
+    """The tree with each of its leaves changed."""
+    match key:
+        case And(keys):
+            return And(tuple(mapped(one, change) for one in keys))
+        case Or(keys):
+            return Or(tuple(mapped(one, change) for one in keys))
+        case Not(inner):
+            return Not(mapped(inner, change))
+        case _:
+            return change(key)
+
+
+def _asks(key: Key, *kinds: type) -> bool:
     match key:
         case And(keys) | Or(keys):
-            return any(map(_asks, keys))
+            return any(_asks(one, *kinds) for one in keys)
         case Not(inner):
-            return _asks(inner)
+            return _asks(inner, *kinds)
         case _:
-            return isinstance(key, OriginIs | Saved)
+            return isinstance(key, kinds)
 
 
 def _number(field: str, value: bytes) -> int | None:

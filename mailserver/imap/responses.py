@@ -286,6 +286,20 @@ class SearchResult:
         return b"* SEARCH" + text + (b" (MODSEQ %d)" % self.modseq if self.modseq and self.numbers else b"") + b"\r\n"
 
 
+@dataclass(frozen=True, slots=True)
+class ESearch:
+    """RFC 4731 3, RFC 9051 7.3.4: the items told, each with its value, in the order they are said."""
+
+    tag: bytes
+    uid: bool
+    items: tuple[tuple[bytes, bytes], ...]
+
+    def __bytes__(self) -> bytes:
+        uid = b" UID" if self.uid else b""
+        items = b"".join(b" " + name + b" " + value for name, value in self.items)
+        return b'* ESEARCH (TAG "' + self.tag + b'")' + uid + items + b"\r\n"
+
+
 Response = (
     bytes
     | Untagged
@@ -297,6 +311,7 @@ Response = (
     | Namespace
     | ListLine
     | StatusLine
+    | ESearch
     | Metadata
     | QuotaRoot
     | Quota

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 STAR = 0  # `*` inside a range; no message bears the number 0
@@ -12,6 +12,17 @@ STAR = 0  # `*` inside a range; no message bears the number 0
 @dataclass(frozen=True, slots=True)
 class SequenceSet:
     ranges: tuple[tuple[int, int], ...]  # as written, ends in any order
+
+    @staticmethod
+    def of(numbers: Iterable[int]) -> SequenceSet:
+        """Of ascending numbers."""
+        runs: list[tuple[int, int]] = []
+        for number in numbers:
+            if runs and number == runs[-1][1] + 1:
+                runs[-1] = (runs[-1][0], number)
+            else:
+                runs.append((number, number))
+        return SequenceSet(tuple(runs))
 
     @staticmethod
     def parse(text: bytes) -> SequenceSet:

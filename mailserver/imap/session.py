@@ -189,11 +189,11 @@ class ImapSession:
         return None
 
     async def _command(self, frame: Frame) -> AsyncGenerator[Response | Tagged]:
-        at = Cursor(frame, self.context.modes)
+        at = Cursor(frame, self.context.modes, self.context.saved)
         tag: bytes | None = None
         entry: Entry | None = None
         try:
-            tag = at.tag()
+            tag = self.context.tag = at.tag()
             at.space()
             entry = self._entry(at)
             command = entry.parse(at)

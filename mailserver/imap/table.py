@@ -19,6 +19,7 @@ from mailserver.imap.handlers import any_state as do_any
 from mailserver.imap.handlers import folders, messages, modes, quota
 from mailserver.imap.handlers import metadata as do_metadata
 from mailserver.imap.handlers import nonauth as do_nonauth
+from mailserver.imap.handlers import search as do_search
 from mailserver.imap.handlers import select as do_select
 from mailserver.imap.responses import Response
 
@@ -84,13 +85,13 @@ COMMANDS: dict[bytes, Entry] = {
     b"CLOSE": Entry(SELECTED, bare(selected.Close), do_select.close),
     b"UNSELECT": Entry(SELECTED, bare(selected.Unselect), do_select.unselect),
     b"EXPUNGE": Entry(SELECTED, bare(selected.Expunge), messages.expunge, long=True),
-    b"SEARCH": Entry(SELECTED, search.parse_search, messages.search, expunge_after=False, long=True),
+    b"SEARCH": Entry(SELECTED, search.parse_search, do_search.search, expunge_after=False, long=True),
     b"FETCH": Entry(SELECTED, fetch.parse_fetch, messages.fetch, expunge_after=False, long=True),
     b"STORE": Entry(SELECTED, store.parse_store, messages.store, expunge_after=False, long=True),
     b"COPY": Entry(SELECTED, selected.parse_copy, messages.copy, long=True),
     b"MOVE": Entry(SELECTED, selected.parse_move, messages.move, long=True),
     b"UID EXPUNGE": Entry(SELECTED, selected.parse_uid_expunge, messages.expunge, long=True),
-    b"UID SEARCH": Entry(SELECTED, partial(search.parse_search, uid=True), messages.search, long=True),
+    b"UID SEARCH": Entry(SELECTED, partial(search.parse_search, uid=True), do_search.search, long=True),
     b"UID FETCH": Entry(SELECTED, partial(fetch.parse_fetch, uid=True), messages.fetch, long=True),
     b"UID STORE": Entry(SELECTED, partial(store.parse_store, uid=True), messages.store, long=True),
     b"UID COPY": Entry(SELECTED, partial(selected.parse_copy, uid=True), messages.copy, long=True),

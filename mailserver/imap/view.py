@@ -37,6 +37,7 @@ class FolderView:
         self.folder = folder
         self.read_only = read_only
         self.columns = columns  # as the client counts them, and messages not told yet behind
+        self.saved: Sequence[int] = ()  # UIDs, ascending: `$` (RFC 5182)
         self._now = columns  # as the store has them
         self._gone: Sequence[int] = ()  # UIDs expunged, not told yet
         self._changed: set[int] = set()  # UIDs whose flags changed elsewhere, not told yet

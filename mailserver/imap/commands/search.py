@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
+from mailserver.imap.commands.returns import Returns, parse_returns
 from mailserver.imap.grammar import Cursor
-from mailserver.imap.responses import No
 from mailserver.imap.sequences import SequenceSet
 from mailserver.store.api import Flag
 
@@ -52,6 +52,14 @@ class Sent:
 
     start: int | None
     end: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Aged:
+    """INTERNALDATE at least `seconds` ago, or at most when `younger` (RFC 5032 3)."""
+
+    seconds: int
+    younger: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,7 @@ Key = (
     | HasKeyword
     | Numbers
     | Arrived
+    | Aged
     | Sent
     | SizeIn
     | ModSeq
@@ -148,21 +157,26 @@ class Search:
     key: Key
     with_modseq: bool  # MODSEQ was among the keys: the answer tells the highest one
     uid: bool
+    returns: Returns | None = None
+    known_charset: bool = True  # False: NO, and whoever asked to keep the result keeps nothing (RFC 5182 2.1)
 
 
 def parse_search(at: Cursor, uid: bool = False) -> Search:
     at.space()
+    returns = None
+    if at.take_word(b"RETURN"):
+        returns = parse_returns(at)
+        at.space()
     charset = "utf-8"
     if at.take_word(b"CHARSET "):
         charset = at.astring().decode("ascii", "replace").lower()
-        if charset not in ("utf-8", "us-ascii"):
-            raise No("only these character sets are known", "BADCHARSET (UTF-8 US-ASCII)")
         at.space()
-    parser = _Parser(at, charset)
+    known = charset in ("utf-8", "us-ascii")
+    parser = _Parser(at, charset if known else "latin-1")
     keys = [parser.key(0)]
     while at.take(b" ") and not at.at_end():
         keys.append(parser.key(0))
-    return Search(And(tuple(keys)), parser.modseq_seen, uid)
+    return Search(And(tuple(keys)), parser.modseq_seen, uid, returns, known)
 
 
 class _Parser:
@@ -180,7 +194,7 @@ class _Parser:
             at.fail("search too complex")
         if at.at(b"("):
             return And(tuple(at.parenthesised(lambda: self.key(depth + 1))))
-        if at.at_digit() or at.at(b"*"):
+        if at.at_digit() or at.at(b"*") or at.at(b"$"):
             return Numbers(at.sequence_set(uid=False), uid=False)
         word = at.word()
         if word in _PLAIN:
@@ -260,6 +274,7 @@ _WITH_ARGUMENT: dict[bytes, Callable[[_Parser], Key]] = {
     b"EMAILID": lambda p: OriginIs("email", p.at.atom()),
     b"LARGER": lambda p: SizeIn(above=p.at.number()),
     b"MODSEQ": _Parser.modseq,
+    b"OLDER": lambda p: Aged(p.at.nz_number(), younger=False),
     b"ON": lambda p: Arrived(day := p.day(), day + DAY),
     b"SAVEDBEFORE": lambda p: Saved(end=p.day()),
     b"SAVEDON": lambda p: Saved(day := p.day(), day + DAY),
@@ -275,4 +290,5 @@ _WITH_ARGUMENT: dict[bytes, Callable[[_Parser], Key]] = {
     b"TO": lambda p: Header("to", p.needle()),
     b"UID": lambda p: Numbers(p.at.sequence_set(), uid=True),
     b"UNKEYWORD": lambda p: Not(p.keyword()),
+    b"YOUNGER": lambda p: Aged(p.at.nz_number(), younger=True),
 }

@@ -1,19 +1,16 @@
-"""Commands on messages of the selected folder: FETCH, SEARCH, STORE, COPY, MOVE, EXPUNGE (RFC 3501 6.4)."""
+"""Commands on messages of the selected folder: FETCH, STORE, COPY, MOVE, EXPUNGE (RFC 3501 6.4)."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 
-from mailserver.imap import search as searching
 from mailserver.imap.commands.fetch import Fetch
-from mailserver.imap.commands.search import Search
 from mailserver.imap.commands.selected import Check, Copy, Expunge, Move
 from mailserver.imap.commands.store import Store
 from mailserver.imap.context import Context
 from mailserver.imap.fetch import Renderer
 from mailserver.imap.handlers.select import vanished
-from mailserver.imap.origin_keys import resolved
-from mailserver.imap.responses import Bad, No, Ok, Response, SearchResult, Untagged, Vanished
+from mailserver.imap.responses import Bad, No, Ok, Response, Untagged, Vanished
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.view import FolderView, picked
 from mailserver.imap.wire import number_set
@@ -72,16 +69,6 @@ async def fetch(ctx: Context, command: Fetch) -> AsyncGenerator[Response]:
     async for piece in renderer.run(indices):
         yield piece
     yield Ok("FETCH completed", GONE if renderer.missing and not command.uid else None)
-
-
-async def search(ctx: Context, command: Search) -> AsyncGenerator[Response]:
-    view = ctx.selected
-    ctx.condstore = ctx.condstore or command.with_modseq
-    indices = await searching.search(ctx.store, view, await resolved(ctx.store, view, command.key))
-    numbers = [view.uids[i] for i in indices] if command.uid else [i + 1 for i in indices]
-    modseq = max((view.modseqs[i] for i in indices), default=0) if command.with_modseq else None
-    yield SearchResult(numbers, modseq)
-    yield Ok("SEARCH completed")
 
 
 async def store(ctx: Context, command: Store) -> AsyncGenerator[Response]:
