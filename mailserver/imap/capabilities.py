@@ -24,6 +24,11 @@ SIGNED_IN = (
     "QUOTA",  # RFC 9208; no QUOTASET: limits are the operator's, nobody sets them by IMAP
     "QUOTA=RES-STORAGE",  # RFC 9208 5.1
     "MOVE",  # RFC 6851
+    "SORT",  # RFC 5256 3
+    "THREAD=ORDEREDSUBJECT",
+    "THREAD=REFERENCES",
+    "SORT=DISPLAY",  # RFC 5957
+    "ESORT",  # RFC 5267 3
     "ESEARCH",  # RFC 4731
     "WITHIN",  # RFC 5032
     "SEARCHRES",  # RFC 5182

@@ -56,11 +56,12 @@ def nothing_saved(uid: bool) -> SequenceSet:
 class Cursor:
     """A place in one command; every reading method moves it past what it read."""
 
-    __slots__ = ("_line", "_literals", "_modes", "_pos", "_saved", "_taken")
+    __slots__ = ("_line", "_literals", "_modes", "_pos", "_results", "_saved", "_taken")
 
     def __init__(self, frame: Frame, modes: Modes = NOTHING_ON, saved: Saved = nothing_saved) -> None:
         self._modes = modes
         self._saved = saved
+        self._results: dict[bool, SequenceSet] = {}
         self._line = frame.line
         self._literals = frame.literals
         self._pos = 0
@@ -180,7 +181,9 @@ class Cursor:
     def sequence_set(self, uid: bool = True) -> SequenceSet:
         """Of UIDs, or of message numbers; `$` is the result of the last SEARCH that kept it (RFC 5182 2.1)."""
         if self.take(b"$"):
-            return self._saved(uid)
+            if uid not in self._results:  # made once, however often the command names it
+                self._results[uid] = self._saved(uid)
+            return self._results[uid]
         if not uid and self._modes.uid_only:
             raise Bad("UIDs only", "UIDREQUIRED")  # RFC 9586 3
         found = SequenceSet.parse(self._match(_SET, "message set")[0])

@@ -280,10 +280,27 @@ class SearchResult:
 
     numbers: Sequence[int]
     modseq: int | None = None
+    name: bytes = b"SEARCH"
 
     def __bytes__(self) -> bytes:
         text = b"".join(b" %d" % number for number in self.numbers)
-        return b"* SEARCH" + text + (b" (MODSEQ %d)" % self.modseq if self.modseq and self.numbers else b"") + b"\r\n"
+        return (
+            b"* "
+            + self.name
+            + text
+            + (b" (MODSEQ %d)" % self.modseq if self.modseq and self.numbers else b"")
+            + b"\r\n"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """RFC 5256 4; `trees` as written there."""
+
+    trees: bytes
+
+    def __bytes__(self) -> bytes:
+        return b"* THREAD" + (b" " + self.trees if self.trees else b"") + b"\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +329,7 @@ Response = (
     | ListLine
     | StatusLine
     | ESearch
+    | Threads
     | Metadata
     | QuotaRoot
     | Quota

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from mailserver.imap.commands import any_state, append, auth, fetch, metadata, nonauth, search, selected, store
+from mailserver.imap.commands import any_state, append, auth, fetch, metadata, nonauth, search, selected, sort, store
 from mailserver.imap.commands import select as selects
 from mailserver.imap.context import Context, State
 from mailserver.imap.grammar import Cursor
@@ -91,6 +91,10 @@ COMMANDS: dict[bytes, Entry] = {
     b"COPY": Entry(SELECTED, selected.parse_copy, messages.copy, long=True),
     b"MOVE": Entry(SELECTED, selected.parse_move, messages.move, long=True),
     b"UID EXPUNGE": Entry(SELECTED, selected.parse_uid_expunge, messages.expunge, long=True),
+    b"SORT": Entry(SELECTED, sort.parse_sort, do_search.sort, expunge_after=False, long=True),
+    b"THREAD": Entry(SELECTED, sort.parse_thread, do_search.thread, expunge_after=False, long=True),
+    b"UID SORT": Entry(SELECTED, partial(sort.parse_sort, uid=True), do_search.sort, long=True),
+    b"UID THREAD": Entry(SELECTED, partial(sort.parse_thread, uid=True), do_search.thread, long=True),
     b"UID SEARCH": Entry(SELECTED, partial(search.parse_search, uid=True), do_search.search, long=True),
     b"UID FETCH": Entry(SELECTED, partial(fetch.parse_fetch, uid=True), messages.fetch, long=True),
     b"UID STORE": Entry(SELECTED, partial(store.parse_store, uid=True), messages.store, long=True),

@@ -28,7 +28,7 @@ class Returns:
     def ends(self, found: Sequence[int]) -> Sequence[int]:
         """What MODSEQ and `$` speak of: all that was found, or its ends when nothing but these was asked for.
 
-        RFC 4731 3.2, RFC 5182 2.4; `found` ascending.
+        RFC 4731 3.2, RFC 5182 2.4.
         """
         wanted = self.words - {b"SAVE"}
         if not found or not wanted or wanted & {b"ALL", b"COUNT"}:

@@ -167,10 +167,16 @@ def parse_search(at: Cursor, uid: bool = False) -> Search:
     if at.take_word(b"RETURN"):
         returns = parse_returns(at)
         at.space()
-    charset = "utf-8"
+    charset = b"utf-8"
     if at.take_word(b"CHARSET "):
-        charset = at.astring().decode("ascii", "replace").lower()
+        charset = at.astring()
         at.space()
+    return parse_keys(at, charset, uid, returns)
+
+
+def parse_keys(at: Cursor, named: bytes, uid: bool, returns: Returns | None) -> Search:
+    """The search keys, whose texts are in the character set `named`."""
+    charset = named.decode("ascii", "replace").lower()
     known = charset in ("utf-8", "us-ascii")
     parser = _Parser(at, charset if known else "latin-1")
     keys = [parser.key(0)]
