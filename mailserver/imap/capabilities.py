@@ -27,6 +27,7 @@ SIGNED_IN = (
     "SORT",  # RFC 5256 3
     "THREAD=ORDEREDSUBJECT",
     "THREAD=REFERENCES",
+    "THREAD=REFS",  # draft-ietf-morg-inthread: by the newest message
     "SORT=DISPLAY",  # RFC 5957
     "ESORT",  # RFC 5267 3
     "ESEARCH",  # RFC 4731

@@ -1,6 +1,6 @@
 """The SMTP commands: one table, name -> what it asks for and what runs. Handlers know the conversation, never bytes or sockets.
 
-Four commands take over the connection (an `Action`): the engine does them. An extension is a row here and a keyword in
+Five commands take over the connection (an `Action`): the engine does them. An extension is a row here and a keyword in
 `hello_lines`.
 """
 
@@ -25,6 +25,7 @@ Handler = Callable[[Conversation, str], Awaitable[Reply]]
 
 class Action(Enum):
     DATA = "DATA"
+    BDAT = "BDAT"
     STARTTLS = "STARTTLS"
     AUTH = "AUTH"
     QUIT = "QUIT"
@@ -67,8 +68,8 @@ def gate(command: Command, argument: str, talk: Conversation) -> Reply | None:
         return _starttls_gate(talk)
     if command.run is Action.AUTH:
         return _auth_gate(talk)
-    if command.run is Action.DATA:
-        return _data_gate(talk)
+    if command.run in (Action.DATA, Action.BDAT):
+        return _data_gate(talk, command.run is Action.DATA)
     return None
 
 
@@ -86,9 +87,11 @@ def _auth_gate(talk: Conversation) -> Reply | None:
     return replies.NOT_NOW if talk.transaction else None
 
 
-def _data_gate(talk: Conversation) -> Reply | None:
+def _data_gate(talk: Conversation, whole: bool) -> Reply | None:
     if talk.transaction is None:
         return replies.MAIL_FIRST
+    if whole and talk.transaction.chunks is not None:
+        return replies.NOT_NOW  # RFC 3030 2: DATA and BDAT never in one transaction
     return None if talk.transaction.recipients else replies.RECIPIENT_FIRST
 
 
@@ -96,14 +99,14 @@ def _data_gate(talk: Conversation) -> Reply | None:
 async def ehlo(talk: Conversation, name: str) -> Reply:
     if not _HELLO_NAME.fullmatch(name):
         return replies.BAD_ARGUMENT
-    talk.hello, talk.extended, talk.transaction = name, True, None
+    talk.greet(name, extended=True)
     return Reply(250, "", hello_lines(talk))
 
 
 async def helo(talk: Conversation, name: str) -> Reply:
     if not _HELLO_NAME.fullmatch(name):
         return replies.BAD_ARGUMENT
-    talk.hello, talk.extended, talk.transaction = name, False, None
+    talk.greet(name, extended=False)
     return reply(250, "", talk.house.hostname)
 
 
@@ -116,6 +119,7 @@ def hello_lines(talk: Conversation) -> tuple[str, ...]:
         "8BITMIME",  # RFC 6152
         "SMTPUTF8",  # RFC 6531
         "ENHANCEDSTATUSCODES",  # RFC 2034
+        "CHUNKING",  # RFC 3030
         "DSN",  # RFC 3461
     ]
     if talk.offers_starttls and not talk.secure:
@@ -157,6 +161,8 @@ async def rcpt(talk: Conversation, argument: str) -> Reply:
     transaction, limits = talk.transaction, talk.house.limits
     if transaction is None:
         return replies.MAIL_FIRST
+    if transaction.chunks is not None:
+        return replies.NOT_NOW  # the message is begun
     if len(transaction.recipients) >= limits.recipients or talk.refused >= limits.refused_recipients:
         return replies.TOO_MANY_RECIPIENTS  # first: the ten thousandth recipient must cost nothing
     recipient = parse_rcpt(argument, transaction.smtp_utf8, talk.odd_path)
@@ -171,7 +177,7 @@ async def rcpt(talk: Conversation, argument: str) -> Reply:
 
 
 async def rset(talk: Conversation, _: str) -> Reply:
-    talk.transaction = None
+    talk.give_up()
     return replies.OK
 
 
@@ -203,6 +209,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         # 512, then NOTIFY 28 and ORCPT 500 (RFC 3461 4.1, 4.2)
         "RCPT": Command(rcpt, octets=1_100, guarded=True, hello=True),
         "DATA": Command(Action.DATA, argument=False, guarded=True, hello=True),
+        "BDAT": Command(Action.BDAT, guarded=True, hello=True),
         "RSET": Command(rset, argument=False, idle=True),
         "NOOP": Command(noop, idle=True),
         "VRFY": Command(vrfy, guarded=True, idle=True),

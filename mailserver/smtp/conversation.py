@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from foundation.blobs import BlobWriter
 from mailserver.delivery.api import Envelope, Recipient, Sender
+from mailserver.smtp.data import ChunkScanner
 from mailserver.smtp.grammar import OddPath
 from mailserver.smtp.ports import ChainVerdict, DoorRules, House, SignedIn, Tls
 
 
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """What BDAT brought so far (RFC 3030); `until`: loop time at which the whole must be here."""
+
+    writer: BlobWriter
+    scanner: ChunkScanner
+    until: float
+
+
 @dataclass(slots=True)
 class Transaction:
-    """From MAIL to the end of DATA."""
+    """From MAIL to the end of DATA or the last BDAT."""
 
     sender: Sender
     reverse_path: str
@@ -19,6 +30,7 @@ class Transaction:
     ret: str | None
     envid: str | None
     recipients: list[Recipient] = field(default_factory=list)
+    chunks: Chunks | None = None
 
     def envelope(self) -> Envelope:
         return Envelope(
@@ -54,7 +66,17 @@ class Conversation:
     def begin_tls(self, peer: ChainVerdict | None) -> None:
         """RFC 3207 4.2: all that was learnt in the clear is forgotten."""
         self.secure, self.peer = True, peer
-        self.hello, self.extended, self.transaction = "", False, None
+        self.greet("", extended=False)
+
+    def greet(self, name: str, extended: bool) -> None:
+        self.hello, self.extended = name, extended
+        self.give_up()
+
+    def give_up(self) -> None:
+        """The transaction is over, and what came of its message forgotten (RFC 5321 4.1.1.5)."""
+        if self.transaction is not None and self.transaction.chunks is not None:
+            self.transaction.chunks.writer.abort()
+        self.transaction = None
 
     def count_idle(self) -> None:
         self.idle += 1

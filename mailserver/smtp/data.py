@@ -1,8 +1,8 @@
-"""The DATA reader, pure: octets of the wire in, octets of the message out (RFC 5321 4.1.1.4, 4.5.2, 2.3.8).
+"""The readers of DATA and BDAT, pure: octets of the wire in, octets of the message out (RFC 5321 4.1.1.4, 4.5.2, 2.3.8).
 
 Only CR LF "." CR LF ends a message, and a CR or an LF alone anywhere is a fault: the two halves of the answer to SMTP smuggling.
-Lines are un-dotted once. Works on chunks of any size, each octet looked at a fixed number of times, no list of lines; it never
-reads a socket and never keeps the message.
+Lines are un-dotted once. Chunks (RFC 3030) have their length instead of an end mark, and obey the same rules otherwise. Works on
+blocks of any size, each octet looked at a fixed number of times, no list of lines; never reads a socket, never keeps the message.
 """
 
 from __future__ import annotations
@@ -21,49 +21,26 @@ class DataFault(Enum):
     NOT_STORED = "not stored"  # ours: set by the reader's user, so that the end is looked for all the same
 
 
-class DataScanner:
-    """`feed` until `finished`; then `rest` is what the client sent after the message.
+class _Content:
+    """What both ways share: the size, the first fault, the lines."""
 
-    After a `fault` nothing more comes out and only the end is looked for, so that the session can go on (after
-    `BARE_LINE_END` it must not: what follows may have been smuggled in).
-    """
-
-    __slots__ = ("_first", "_held", "_limit", "_line", "fault", "finished", "rest", "size")
+    __slots__ = ("_limit", "_line", "fault", "size")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit  # octets of the message, dots of transparency not counted (RFC 1870 5)
         self.size = 0  # octets so far; those thrown away after a fault too
         self.fault: DataFault | None = None
-        self.finished = False
-        self.rest = b""
-        self._held = b"\r\n"  # line end of the DATA command: a first line "." ends an empty message
-        self._first = True  # that line end is still to be taken off
         self._line = 0  # octets so far in the unfinished line
 
-    def feed(self, data: bytes) -> bytes:
-        """The octets of the message that `data` completes; empty once there is a fault."""
-        block = self._held + data
-        end = block.find(_END)
-        if end >= 0:
-            self.finished, self.rest, self._held = True, block[end + len(_END) :], b""
-            block = block[: end + 2]
-        elif kept := _started_end(block):
-            block, self._held = block[:-kept], block[-kept:]
-        else:
-            self._held = b""
-        if self.fault is None:
-            return self._message(block)
-        self.size += len(block)
-        return b""
-
-    def _message(self, block: bytes) -> bytes:
+    def _lawful(self, block: bytes) -> bool:
+        """Every CR is before an LF, every LF behind a CR."""
         line_ends = block.count(b"\r\n")
-        if block.count(b"\r") != line_ends or block.count(b"\n") != line_ends:
-            self.fault = DataFault.BARE_LINE_END
-            return b""
-        clean = block.replace(b"\r\n.", b"\r\n")
-        if self._first and clean:
-            clean, self._first = clean[2:], False
+        if block.count(b"\r") == line_ends == block.count(b"\n"):
+            return True
+        self.fault = DataFault.BARE_LINE_END
+        return False
+
+    def _counted(self, clean: bytes) -> bytes:
         self.size += len(clean)
         if self.size > self._limit:
             self.fault = DataFault.TOO_LARGE
@@ -82,6 +59,75 @@ class DataScanner:
         last = clean.rfind(b"\n", at) + 1 or at
         self._line = len(clean) - last if last else self._line + len(clean)
         return True
+
+
+class DataScanner(_Content):
+    """`feed` until `finished`; then `rest` is what the client sent after the message.
+
+    After a `fault` nothing more comes out and only the end is looked for, so that the session can go on (after
+    `BARE_LINE_END` it must not: what follows may have been smuggled in).
+    """
+
+    __slots__ = ("_first", "_held", "finished", "rest")
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.finished = False
+        self.rest = b""
+        self._held = b"\r\n"  # line end of the DATA command: a first line "." ends an empty message
+        self._first = True  # that line end is still to be taken off
+
+    def feed(self, data: bytes) -> bytes:
+        """The octets of the message that `data` completes; empty once there is a fault."""
+        block = self._held + data
+        end = block.find(_END)
+        if end >= 0:
+            self.finished, self.rest, self._held = True, block[end + len(_END) :], b""
+            block = block[: end + 2]
+        elif kept := _started_end(block):
+            block, self._held = block[:-kept], block[-kept:]
+        else:
+            self._held = b""
+        if self.fault is None:
+            return self._message(block)
+        self.size += len(block)
+        return b""
+
+    def _message(self, block: bytes) -> bytes:
+        if not self._lawful(block):
+            return b""
+        clean = block.replace(b"\r\n.", b"\r\n")
+        if self._first and clean:
+            clean, self._first = clean[2:], False
+        return self._counted(clean)
+
+
+class ChunkScanner(_Content):
+    """`announce` and `feed` each chunk of one message (RFC 3030 2), then `end`; a CR LF may lie across two of them."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self._held = b""
+
+    def announce(self, size: int) -> None:
+        """A chunk of `size` octets comes: what is too large is known before it is read."""
+        if self.fault is None and self.size + len(self._held) + size > self._limit:
+            self.fault = DataFault.TOO_LARGE
+
+    def feed(self, data: bytes) -> bytes:
+        if self.fault is not None:
+            self.size += len(data)
+            return b""
+        block, self._held = self._held + data, b""
+        if block.endswith(b"\r"):
+            block, self._held = block[:-1], b"\r"
+        return self._counted(block) if self._lawful(block) else b""
+
+    def end(self) -> None:
+        if self._held and self.fault is None:
+            self.fault = DataFault.BARE_LINE_END
 
 
 def _started_end(block: bytes) -> int:

@@ -12,7 +12,8 @@ from math import inf
 
 from mailserver.smtp import replies
 from mailserver.smtp.commands import COMMANDS, ERROR_CODES, FOREIGN, Action, gate, split_command
-from mailserver.smtp.intake import Lost, take_message
+from mailserver.smtp.grammar import parse_bdat
+from mailserver.smtp.intake import GIVE_UP, Lost, begin_chunks, skip_chunk, take_chunk, take_message
 from mailserver.smtp.link import Link, log
 from mailserver.smtp.ports import Tls, WrongPassword
 from mailserver.smtp.reader import LineFault
@@ -23,9 +24,11 @@ BREATHER = 64  # commands answered in one go before the other sessions get their
 # After these the connection goes: what follows may be the rest of a message, or commands smuggled into one.
 LAST_WORDS = (
     replies.BARE_LINE_END,
+    replies.BAD_CHUNK,
     replies.MUCH_TOO_LARGE,
     replies.FAULT_IN_DATA,
     replies.TOO_MANY_ERRORS,
+    replies.TIMED_OUT,
     replies.NOT_SMTP,
 )
 
@@ -44,6 +47,7 @@ class SmtpSession(Link):
         finally:
             self._over = True
             self._handler_coroutine = None
+            self.talk.give_up()
             self._wire.close()
 
     async def _converse(self) -> None:
@@ -93,23 +97,26 @@ class SmtpSession(Link):
             return replies.NOT_SMTP if verb in FOREIGN else replies.UNKNOWN_COMMAND
         if len(line) + 2 > command.octets:
             return replies.COMMAND_TOO_LONG
-        if (stop := gate(command, argument, self.talk)) is not None:
+        stop = gate(command, argument, self.talk)
+        if stop is not None and command.run is not Action.BDAT:
             return stop
         if command.idle:
             self.talk.count_idle()
         try:
             run = command.run
-            return await (self._act(run, argument) if isinstance(run, Action) else run(self.talk, argument))
+            return await (self._act(run, argument, stop) if isinstance(run, Action) else run(self.talk, argument))
         except (Lost, ConnectionError):
             raise
         except Exception as fault:
             _log_fault(verb, fault)
-            return replies.FAULT_IN_DATA if command.run is Action.DATA else replies.FAULT
+            return replies.FAULT_IN_DATA if command.run in (Action.DATA, Action.BDAT) else replies.FAULT
 
-    async def _act(self, action: Action, argument: str) -> Reply | None:
+    async def _act(self, action: Action, argument: str, stop: Reply | None) -> Reply | None:
         match action:
             case Action.DATA:
                 return await self._data()
+            case Action.BDAT:
+                return await self._bdat(argument, stop)
             case Action.AUTH:
                 return await self._auth(argument)
             case Action.STARTTLS:
@@ -147,16 +154,39 @@ class SmtpSession(Link):
             return line
         return replies.BARE_LINE_END if line is LineFault.BARE_LINE_END else replies.COMMAND_TOO_LONG
 
-    # ------------------------------------------------------------ DATA: this session is an `intake.Source`
+    # ------------------------------------------------------------ DATA and BDAT: this session is an `intake.Source`
     async def _data(self) -> Reply:
         self._data_end = self.loop.time() + self.house.limits.data_total_s
         self._say(replies.GO_AHEAD)
         await self._flush()
         return await take_message(self.talk, self)
 
-    async def block(self) -> bytes:
+    async def _bdat(self, argument: str, stop: Reply | None) -> Reply:
+        """The octets of a refused chunk are read all the same (RFC 3030 2): they are no commands."""
+        limits = self.house.limits
+        chunk = parse_bdat(argument)
+        if chunk is None:
+            return replies.BAD_CHUNK
+        size, last = chunk
+        self._data_end = self.loop.time() + limits.data_total_s
+        if stop is not None:
+            if size > GIVE_UP * limits.message_octets:
+                return replies.MUCH_TOO_LARGE
+            await skip_chunk(self, size)
+            return stop
+        chunks = begin_chunks(self.talk, self._data_end)
+        if chunks.scanner.size + size > GIVE_UP * limits.message_octets:
+            return replies.MUCH_TOO_LARGE
+        if self.loop.time() > chunks.until:
+            return replies.TIMED_OUT
+        self._data_end = chunks.until
+        if not size and not last:
+            self.talk.count_idle()
+        return await take_chunk(self.talk, self, size, last)
+
+    async def block(self, most: int | None = None) -> bytes:
         deadline = min(self.loop.time() + self.house.limits.data_block_s, self._data_end)
-        while not (block := self._input.take_block()) and not self._input.ended:
+        while not (block := self._input.take_block(most)) and not self._input.ended:
             await self._more(deadline)
         return block
 

@@ -1,4 +1,4 @@
-"""Arguments of MAIL and RCPT: text in, values or the reply to send out (RFC 5321 4.1.2, 1870, 6152, 6531, 3461, 4954 5).
+"""Arguments of MAIL, RCPT and BDAT: text in, values or the reply to send out (RFC 5321 4.1.2, 1870, 6152, 6531, 3461, 4954 5).
 
 An address of the ordinary kind takes one regular expression; any other goes to aiosmtpd's own reading (source routes, quoted
 local parts); `mssante.address` checks both. Pure: no session, no look-up.
@@ -65,6 +65,15 @@ def parse_rcpt(argument: str, smtp_utf8: bool, odd_path: OddPath) -> Recipient |
         return fault
     notify = values.get("NOTIFY")
     return Recipient(path, frozenset(notify.split(",")) if notify else frozenset(), values.get("ORCPT"))
+
+
+_CHUNK = re.compile(r"([0-9]{1,20})( +LAST)? *", re.IGNORECASE)
+
+
+def parse_bdat(argument: str) -> tuple[int, bool] | None:
+    """Octets of the chunk, and whether it is the last (RFC 3030 2); None when that cannot be known."""
+    found = _CHUNK.fullmatch(argument)
+    return None if found is None else (int(found[1]), found[2] is not None)
 
 
 _PLAIN_PATH = re.compile(r" ?<([A-Za-z0-9_+=.-]*@[A-Za-z0-9.-]+|)>(?: (.*))?\Z", re.DOTALL)

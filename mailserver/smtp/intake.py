@@ -1,4 +1,5 @@
-"""DATA: blocks from the client through the scanner into the writer, which encrypts as it goes; nothing of the message is kept here.
+"""DATA and BDAT: blocks from the client through a scanner into the writer, which encrypts as it goes; nothing of the message is
+kept here.
 
 Then one call of `accept`, and one reply. A message is either handed over whole or void; whose it was is not our matter.
 """
@@ -13,8 +14,8 @@ from foundation.blobs import INLINE, BlobWriter, PreparedBlob
 from mailserver.delivery import headers
 from mailserver.delivery.api import INWARD_DOORS
 from mailserver.smtp import replies, trace
-from mailserver.smtp.conversation import Conversation, Transaction
-from mailserver.smtp.data import DataFault, DataScanner
+from mailserver.smtp.conversation import Chunks, Conversation, Transaction
+from mailserver.smtp.data import ChunkScanner, DataFault, DataScanner
 from mailserver.smtp.replies import Reply
 
 GIVE_UP = 4  # times the size limit thrown away before the connection goes too
@@ -34,8 +35,8 @@ class Sink(Protocol):
 
 
 class Source(Protocol):
-    async def block(self) -> bytes:
-        """What the client sent, at least one octet; b"" when the connection is lost or too slow."""
+    async def block(self, most: int | None = None) -> bytes:
+        """What the client sent, at least one octet, `most` at most; b"" when the connection is lost or too slow."""
         ...
 
     def put_back(self, rest: bytes) -> None: ...
@@ -53,18 +54,15 @@ class Lost(Exception):
     """The connection ended inside the message: nobody is left to answer."""
 
 
+# ---------------------------------------------------------------- DATA
 async def take_message(talk: Conversation, source: Source) -> Reply:
     """From 354 to the reply. Whatever happens, the transaction is over (RFC 5321 4.1.1.4)."""
     transaction = talk.transaction
     assert transaction is not None
-    house, message_id = talk.house, talk.house.new_id()
-    writer = house.new_writer()
+    writer = _begun(talk, transaction)
     try:
-        if talk.rules.door in INWARD_DOORS:  # what comes in here is never relayed: final delivery (RFC 5321 4.4)
-            writer.write(headers.return_path(transaction.reverse_path))
-        writer.write(trace.received(talk, message_id, house.clock()))
         talk.transaction = None
-        taken = await receive(source, writer, house.limits.message_octets)
+        taken = await receive(source, writer, talk.house.limits.message_octets)
         content = None if taken.fault else await _finish(writer)
     except BaseException:
         writer.abort()
@@ -82,16 +80,86 @@ async def receive(source: Source, sink: Sink, limit: int) -> Taken:
         block = await source.block()
         if not block:
             raise Lost
-        clean = scanner.feed(block)
-        try:
-            if clean:
-                sink.write(clean)
-        except OSError:  # the disk is full, or ill: the client's octets must still not be taken for commands
-            scanner.fault = DataFault.NOT_STORED
+        _store(scanner, sink, scanner.feed(block))
         if scanner.fault is DataFault.BARE_LINE_END or scanner.size > GIVE_UP * limit:
             break
     source.put_back(scanner.rest)
     return Taken(scanner.fault, scanner.finished)
+
+
+# ---------------------------------------------------------------- BDAT (RFC 3030)
+def begin_chunks(talk: Conversation, until: float) -> Chunks:
+    """Those of the transaction; `until` is for the first one."""
+    transaction = talk.transaction
+    assert transaction is not None
+    if transaction.chunks is None:
+        scanner = ChunkScanner(talk.house.limits.message_octets)
+        transaction.chunks = Chunks(_begun(talk, transaction), scanner, until)
+    return transaction.chunks
+
+
+async def take_chunk(talk: Conversation, source: Source, size: int, last: bool) -> Reply:
+    """One chunk, whose first fault answers all that follow too, until RSET or the last one ends the transaction."""
+    transaction = talk.transaction
+    assert transaction is not None
+    assert transaction.chunks is not None
+    chunks = transaction.chunks
+    await receive_chunk(source, chunks.scanner, chunks.writer, size)
+    if last:
+        chunks.scanner.end()
+    fault = chunks.scanner.fault
+    if fault is not None:
+        if last:
+            talk.give_up()
+        return _FAULTS[fault]
+    if not last:
+        return replies.CHUNK_OK
+    talk.transaction = None
+    try:
+        content = await _finish(chunks.writer)
+    except BaseException:
+        chunks.writer.abort()
+        raise
+    return await _hand_over(talk, transaction, content)
+
+
+async def receive_chunk(source: Source, scanner: ChunkScanner, sink: Sink, size: int) -> None:
+    """All its octets are read, whatever becomes of them: they are never commands. Only a bare line end stops it."""
+    scanner.announce(size)
+    while size and scanner.fault is not DataFault.BARE_LINE_END:
+        block = await source.block(size)
+        if not block:
+            raise Lost
+        size -= len(block)
+        _store(scanner, sink, scanner.feed(block))
+
+
+async def skip_chunk(source: Source, size: int) -> None:
+    """A chunk that nobody wants."""
+    while size:
+        block = await source.block(size)
+        if not block:
+            raise Lost
+        size -= len(block)
+
+
+# ---------------------------------------------------------------- both
+def _begun(talk: Conversation, transaction: Transaction) -> BlobWriter:
+    """A blob that begins with our own lines."""
+    house = talk.house
+    writer = house.new_writer()
+    if talk.rules.door in INWARD_DOORS:  # what comes in here is never relayed: final delivery (RFC 5321 4.4)
+        writer.write(headers.return_path(transaction.reverse_path))
+    writer.write(trace.received(talk, house.new_id(), house.clock()))
+    return writer
+
+
+def _store(scanner: DataScanner | ChunkScanner, sink: Sink, clean: bytes) -> None:
+    try:
+        if clean:
+            sink.write(clean)
+    except OSError:  # the disk is full, or ill: the client's octets must still not be taken for commands
+        scanner.fault = DataFault.NOT_STORED
 
 
 async def _finish(writer: BlobWriter) -> PreparedBlob:

@@ -93,9 +93,9 @@ class ByteReader:
             self._drop(len(self._buffer))
         return None
 
-    def take_block(self) -> bytes:
-        """All that is there."""
-        block = bytes(self._buffer)
+    def take_block(self, most: int | None = None) -> bytes:
+        """All that is there, or its first `most` octets."""
+        block = bytes(self._buffer if most is None or most >= len(self._buffer) else self._buffer[:most])
         self._drop(len(block))
         return block
 

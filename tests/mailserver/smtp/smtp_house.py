@@ -202,7 +202,8 @@ class Transcript:
 def read_transcript(path: Path) -> Transcript:
     """`C:` a line sent, with CR LF; `c:` octets sent as a Python literal's inside; `S:` a line expected, `*` stands for anything.
 
-    `C:` lines that follow each other leave in one segment. `S: -` expects silence, `S: closed` the end of the connection.
+    `C:` lines that follow each other leave in one segment. `S: -` expects silence, `S: ...` any number of lines, `S: closed` the
+    end of the connection.
     """
     head_text, _, body = path.read_text(encoding="utf-8").partition("\n\n")
     head = dict(line.split(": ", 1) for line in head_text.splitlines() if not line.startswith("#"))
@@ -235,8 +236,7 @@ async def play(transcript: Transcript, house: House, step: int = 0) -> None:
         said = await (connection.send(sent, step) if sent else connection.rest())
         lines = said.decode("ascii").split("\r\n")[:-1]
         wanted = [line for line in expected if line not in ("-", "closed")]
-        matches = len(lines) == len(wanted) and all(map(fnmatchcase, lines, map(_pattern, wanted)))
-        assert matches, f"{transcript.name}: after {sent!r}\n said   {lines}\n wanted {wanted}"
+        assert _as_wanted(lines, wanted), f"{transcript.name}: after {sent!r}\n said   {lines}\n wanted {wanted}"
         if "closed" in expected:
             await asyncio.sleep(0.1)
         assert connection.closed == ("closed" in expected), f"{transcript.name}: after {sent!r}"
@@ -244,5 +244,9 @@ async def play(transcript: Transcript, house: House, step: int = 0) -> None:
     await asyncio.sleep(0)
 
 
-def _pattern(line: str) -> str:
-    return line.replace("[", "[[]")
+def _as_wanted(lines: list[str], wanted: list[str]) -> bool:
+    if not wanted:
+        return not lines
+    if wanted[0] == "...":
+        return any(_as_wanted(lines[skipped:], wanted[1:]) for skipped in range(len(lines) + 1))
+    return bool(lines) and fnmatchcase(lines[0], wanted[0].replace("[", "[[]")) and _as_wanted(lines[1:], wanted[1:])
