@@ -1,1 +1,1 @@
-"""Web pages for professionals and pharmacies. Nothing here yet: version 0.1 serves them in their mail clients."""
+"""Web pages for professionals and pharmacies: how to set up the mail client. The rest of their day is in that client."""

@@ -172,13 +172,21 @@ class Jobs:
         """A worker that lost its lease stops and changes nothing: the job is another's."""
         working = asyncio.ensure_future(self._answer(job, sealed))
         while not (await asyncio.wait({working}, timeout=self._renew_every))[0]:
-            if not await self._db.write(_renew, job, self._clock() + LEASE):
+            if not await self._renewed(job):
                 working.cancel()
                 await asyncio.wait({working})
                 log.warning("job lease lost", kind=job.kind, job=job.id)
                 return
         if not await self._db.write(self._settle, job, working.result()):
             log.warning("job lease lost", kind=job.kind, job=job.id)
+
+    async def _renewed(self, job: Job) -> bool:
+        """False when the lease is lost. What only went wrong this time may go right the next: the lease outlasts two renewals."""
+        try:
+            return await self._db.write(_renew, job, self._clock() + LEASE)
+        except Exception as error:
+            log.warning("job lease not renewed", kind=job.kind, job=job.id, error=type(error).__name__)
+            return True
 
     async def _answer(self, job: Job, sealed: bytes) -> Answer:
         try:
@@ -209,7 +217,6 @@ class Jobs:
                 return tx.execute(update(jobs).where(row).values(**given_up)).rowcount == 1
 
     def seal(self, kind: str, payload: dict[str, Any]) -> bytes:
-        """A payload as the row keeps it."""
         """A payload as its row keeps it."""
         return self._keys.registry.seal(json.dumps(payload).encode(), b"job " + kind.encode())
 

@@ -27,6 +27,11 @@ from foundation.database import metadata
 
 METADATA = metadata
 
+
+class StoreTooOld(Exception):
+    """No migration leads from this store to the schema of today; `str` says it to the operator."""
+
+
 _LOCK = 7_465_001  # of our own choice: advisory locks share one number space in a PostgreSQL database
 
 
@@ -37,7 +42,7 @@ def config() -> Config:
 
 
 def upgrade(url: str) -> None:
-    """Creates or migrates the database at `url` to the newest schema."""
+    """Creates or migrates the database at `url` to the newest schema; raises `StoreTooOld` and changes nothing."""
     engine = create_engine(url)
     try:
         with _alone(engine), engine.begin() as conn:

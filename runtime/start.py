@@ -22,7 +22,7 @@ from runtime.doctor import Finding, examine
 from runtime.doors import doors_of
 from runtime.loop import run
 from runtime.mail_doors import mail_doors
-from runtime.schema import upgrade
+from runtime.schema import StoreTooOld, upgrade
 from runtime.settings import Settings, read
 from runtime.sockets import DoorsBusy, open_doors, split_door
 
@@ -64,7 +64,8 @@ def serve(config: Path, count: int | None, worker: int | None) -> int:
     if worker is None and _stopped_by(examine(settings, system_clock())):
         return WRONG
     logs.configure()
-    upgrade(settings.storage.database)
+    if not _upgraded(settings):
+        return WRONG
     processes = settings.workers if count is None else count
     if worker is None and processes > 1:
         return workers.supervise(["serve", "--config", str(config)], processes)
@@ -95,7 +96,8 @@ def init(config: Path) -> int:
     settings = _settings(config)
     if settings is None:
         return WRONG
-    prepare(settings)
+    if not prepare(settings):
+        return WRONG
     print(
         f"{settings.storage.master_key}: the master key. Without it nothing stored can be read: back it up, apart from the data."
     )
@@ -103,12 +105,24 @@ def init(config: Path) -> int:
     return OK
 
 
-def prepare(settings: Settings) -> None:
-    """Master key and database, made when they are missing; a database is never left without its key."""
+def prepare(settings: Settings) -> bool:
+    """Master key and database, made when they are missing; a database is never left without its key.
+
+    False, and said in words, when the database cannot become what this version needs.
+    """
     if not settings.storage.master_key.exists():
         KeyRing.create(settings.storage.master_key)
     settings.storage.blobs.mkdir(parents=True, exist_ok=True, mode=0o700)
-    upgrade(settings.storage.database)
+    return _upgraded(settings)
+
+
+def _upgraded(settings: Settings) -> bool:
+    try:
+        upgrade(settings.storage.database)
+    except StoreTooOld as fault:
+        print(f"{settings.storage.database}: {fault}", file=sys.stderr)
+        return False
+    return True
 
 
 def doctor(config: Path, ports: bool) -> int:

@@ -9,6 +9,7 @@ import re
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 STEP = 60.0  # seconds for one reply
 MAX_REPLY = 64 * 1024  # octets of one reply, and of replies not read yet
@@ -42,8 +43,7 @@ class Client(asyncio.Protocol):
 
     # ---------------------------------------------------------------- what the loop calls
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
-        self._transport = transport  # type: ignore[assignment]
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one by its methods only
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -117,12 +117,14 @@ class Client(asyncio.Protocol):
 
     async def reply(self, seconds: float = STEP) -> Reply:
         lines: list[str] = []
+        octets = 0
         while True:
             end = self._buffer.find(b"\n") + 1
             if end:
                 found = _LINE.fullmatch(bytes(self._buffer[:end]))
                 del self._buffer[:end]
-                if found is None:
+                octets += end
+                if found is None or octets > MAX_REPLY:
                     raise Lost
                 lines.append(found[3].decode("utf-8", "surrogateescape"))
                 if found[2] != b"-":

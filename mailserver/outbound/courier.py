@@ -99,20 +99,21 @@ class Courier:
         return client
 
     async def _connect(self, route: Route) -> Client | Problem:
-        client: Client | None = None
-        problem: Problem | None = peer.UNREACHABLE
         try:
             client, greeting = await connect(route.host, route.port)
+        except (Lost, OSError):
+            return peer.UNREACHABLE
+        problem: Problem | None = peer.UNREACHABLE
+        try:
             problem = await self._greet(client, greeting, route)
         except ssl.SSLError as error:
             problem = peer.bad_handshake(error)
         except (Lost, OSError, ValueError):
             problem = peer.UNREACHABLE
         finally:
-            if problem is not None and client is not None:
+            if problem is not None:
                 client.close()
-        assert client is not None or problem is not None
-        return problem or client  # type: ignore[return-value]
+        return problem or client
 
     async def _greet(self, client: Client, greeting: Reply, route: Route) -> Problem | None:
         """EHLO, STARTTLS and EHLO again: what was said before TLS is forgotten (RFC 3207 4.2)."""

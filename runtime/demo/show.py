@@ -56,7 +56,8 @@ def show(data: Path, port_base: int, count: int, workers: int, bench: bool) -> i
         return start.FAILED
     _clear_codes(data)
     passwords = _passwords(data)
-    _build(data, operators, ports, passwords, bench)
+    if not _build(data, operators, ports, passwords, bench):
+        return start.FAILED
     listener = Listener()
     servers = {
         operator: _start(data / operator.key / "mssante.toml", workers, listener.address) for operator in operators
@@ -96,7 +97,7 @@ def _passwords(data: Path) -> dict[str, str]:
 
 def _build(
     data: Path, operators: tuple[Operator, ...], ports: dict[Operator, Ports], passwords: dict[str, str], bench: bool
-) -> None:
+) -> bool:
     pki = Pki(data / "pki", system_clock())
     certificates = {operator: pki.operator(operator, data / operator.key / "tls") for operator in operators}
     pki.sign_trust_list(certificates, bench)
@@ -106,12 +107,15 @@ def _build(
         others = {other: ports[other] for other in operators if other is not operator}
         (folder / "mssante.toml").write_text(settings_text(operator, ports[operator], others, pki, data))
         settings = read(folder / "mssante.toml")
-        start.prepare(settings)
+        if not start.prepare(settings):
+            print("The demo's data can go: make demo-reset, then make run again.", file=sys.stderr)
+            return False
         house = House(settings)
         own = {account.login for account in world.accounts(operator)}
         mine = {login: password for login, password in passwords.items() if login in own}
         world.fill(house, operator, mine, bench and operator is operators[0])
         house.db.close_now()
+    return True
 
 
 # -------------------------------------------------------------------- processes

@@ -1,4 +1,4 @@
-"""What the newcomer sees: doors, people with their passwords, three lines to try."""
+"""What the newcomer sees: doors, people with their passwords, four lines to try."""
 
 from __future__ import annotations
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import OperationalError
 
+import foundation.jobs
 from foundation.audit import Audit, verify
 from foundation.clock import MINUTE
-from foundation.database import Database, metadata
+from foundation.database import Database, Transaction, metadata
 from foundation.jobs import AT_ONCE, IN_LANE, LEASE, Answer, Done, GiveUp, Job, Jobs, Retry, counts
 from foundation.keys import KeyRing
 from foundation.tables import audit, jobs
@@ -192,6 +194,34 @@ async def test_a_long_job_keeps_its_lease_and_stops_when_it_is_lost(house) -> No
         await db.write(lambda tx: tx.execute(update(jobs).values(attempts=7)))  # somebody else took it
         await running
     assert ended == ["cancelled"]
+
+
+async def test_a_renewal_that_fails_once_does_not_end_the_job(house, monkeypatch: pytest.MonkeyPatch) -> None:
+    db, _, time = house
+    work = Jobs(db, KeyRing(bytes(32)), time, renew_every=0.01)
+    loop, renewals = asyncio.get_running_loop(), 0
+    renewed = asyncio.Event()
+    renew = foundation.jobs._renew
+
+    def faulty(tx: Transaction, job: Job, lease_until: int) -> bool:
+        nonlocal renewals
+        renewals += 1
+        if renewals == 1:
+            raise OperationalError("UPDATE", {}, Exception("disk I/O error"))
+        loop.call_soon_threadsafe(renewed.set)
+        return renew(tx, job, lease_until)
+
+    async def long(payload: dict[str, Any], job: Job) -> Answer:
+        await renewed.wait()
+        return Done()
+
+    monkeypatch.setattr(foundation.jobs, "_renew", faulty)
+    work.handle("relay", long)
+    await db.write(work.enqueue, "relay", {})
+    async with asyncio.timeout(10):
+        assert await work.drain() == 1
+    assert renewals >= 2
+    assert await db.read(counts) == {}
 
 
 async def test_the_worker_wakes_at_the_commit(house) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, make_url, text
 
-from runtime import schema
+from runtime import schema, start
 from tests.support.postgres import postgres_server  # noqa: F401  a fixture
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,6 +39,28 @@ def test_a_migrated_postgresql_database_is_the_declared_one(postgres_server: str
     admin.dispose()
     url = make_url(postgres_server).set(database="migrated")
     assert difference(url.render_as_string(hide_password=False)) == []
+
+
+def test_a_store_that_cannot_be_migrated_is_said_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Cards of before revision 0002 could only be sealed anew with the mailboxes' keys."""
+    settings_file = tmp_path / "mssante.toml"
+    assert start.init(settings_file) == start.OK
+    engine = create_engine(f"sqlite:///{tmp_path}/mssante.db")
+    with engine.begin() as conn:
+        alembic = schema.config()
+        alembic.attributes["connection"] = conn
+        for name in schema.METADATA.tables:
+            conn.execute(text(f"DROP TABLE IF EXISTS {name}"))
+        conn.execute(text("DROP TABLE alembic_version"))
+        command.upgrade(alembic, "0001")
+        columns = [row.name for row in conn.execute(text("PRAGMA table_info(cards)"))]
+        conn.execute(text(f"INSERT INTO cards VALUES ({', '.join('1' for _ in columns)})"))
+    engine.dispose()
+    capsys.readouterr()
+    assert start.init(settings_file) == start.WRONG
+    said = capsys.readouterr().err
+    assert "cannot be migrated: begin with an empty one" in said
+    assert "Traceback" not in said
 
 
 def test_every_table_module_is_known_to_the_schema() -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from runtime.schema import StoreTooOld
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -42,7 +44,9 @@ def upgrade() -> None:
     for name in ("cards", "search_texts"):
         # Only the keys of the mailboxes could seal them anew; nothing was released with the old form.
         if op.get_bind().execute(sa.select(sa.literal(1)).select_from(sa.table(name)).limit(1)).first():
-            raise RuntimeError("this store was made before the mail engine: begin with an empty one")
+            raise StoreTooOld(
+                "it was made before version 0.1 was released and cannot be migrated: begin with an empty one"
+            )
         op.drop_table(name)
     own = (
         sa.Column("blob_id", sa.BigInteger(), autoincrement=False, primary_key=True),

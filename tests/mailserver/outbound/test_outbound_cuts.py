@@ -198,6 +198,24 @@ async def test_every_recipient_gets_exactly_one_verdict(
     assert all(content == CONTENT for _, content in peer.got)
 
 
+async def test_a_reply_without_end_is_given_up(space: Space) -> None:
+    """Each of its lines is short; the reply would fill the memory."""
+
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"220-still greeting\r\n" * 100)
+                await writer.drain()
+
+    courier = space.courier()
+    async with asyncio.timeout(10), await asyncio.start_server(endless, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        found = (await courier.deliver([Route("127.0.0.1", port)], to(A)))[A]
+        await courier.close()
+    assert isinstance(found, Problem)
+    assert (found.name, found.permanent) == ("unreachable", False)
+
+
 async def test_a_closed_courier_is_quiet(space: Space) -> None:
     peer, courier = Scripted(space.server_context()), space.courier()
     with listening(peer) as route:
