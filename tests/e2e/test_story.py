@@ -16,7 +16,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.support import files
 from tests.support.browser_session import WebSession
-from tests.support.clients import Mbsync, curl, curl_send, mutt_send, swaks
+from tests.support.clients import curl, curl_send, mutt_send, swaks
 from tests.support.demo import Demo, compose, uids_of, wait_until
 
 FULL = "(BODY.PEEK[])"
@@ -211,36 +211,6 @@ def test_imapclient_works_a_day(demo: Demo) -> None:
         imap.uid_expunge([int(uid_of_copy[1])])
         assert imap.search(["SUBJECT", stamp]) == []
         imap.delete_folder(folder)
-
-
-@pytest.mark.parametrize(("role", "number"), [("medecin", 0), ("cardiologie", 1)], ids=["PER", "ORG"])
-def test_mbsync_keeps_two_sides_the_same(demo: Demo, tmp_path: Path, role: str, number: int) -> None:
-    person, stamp = demo.member(role, number), str(time.time_ns())
-    for word in ("garder", "signaler", "ranger"):
-        demo.send("laboratoire", person["address"], f"mbsync {word} {stamp}", "Bonjour.")
-    here = Mbsync(demo, person, tmp_path)
-    here.sync()
-    archives, sent = "Archives", next(path.name for path in here.maildir.iterdir() if path.name.startswith("Envoy"))
-    # here -> there: a flag, a move, a message added to the sent ones
-    here.flag(here.find(f"mbsync signaler {stamp}"), "FS")
-    here.move(here.find(f"mbsync ranger {stamp}"), archives)
-    copy = compose(person["address"], "patient@patient.example", f"mbsync copie {stamp}", "Copie")
-    (here.maildir / sent / "cur" / "1.copie.here:2,S").write_bytes(copy.as_bytes())
-    here.sync()
-    with demo.imap(person) as imap:
-        (flagged,) = uids_of(imap, f"mbsync signaler {stamp}")
-        assert all(flag in imap.uid("FETCH", str(flagged), "(FLAGS)")[1][0] for flag in (b"\\Flagged", b"\\Seen"))
-        assert uids_of(imap, f"mbsync ranger {stamp}") == []
-        assert len(uids_of(imap, f"mbsync ranger {stamp}", "Archives")) == 1
-        assert len(uids_of(imap, f"mbsync copie {stamp}", "Envoy&AOk-s")) == 1
-        # there -> here
-        (kept,) = uids_of(imap, f"mbsync garder {stamp}")
-        imap.uid("STORE", str(kept), "+FLAGS", r"(\Answered \Seen)")
-        imap.uid("MOVE", str(flagged), "Corbeille")
-    here.sync()
-    assert set(here.find(f"mbsync garder {stamp}").name.split(":2,")[1]) == set("RS")
-    assert "F" in here.find(f"mbsync signaler {stamp}", "Corbeille").name.split(":2,")[1]
-    assert not [path for path in here.files("INBOX") if b"mbsync signaler " + stamp.encode() in path.read_bytes()]
 
 
 # -------------------------------------------------------------------- over the border

@@ -1,4 +1,4 @@
-"""Mail clients that nobody here wrote, run as programs against a demo: swaks, curl, mutt and mbsync."""
+"""Mail clients that nobody here wrote, run as programs against a demo: swaks, curl and mutt."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.support.demo import Demo
 
-SECONDS = 30
+SECONDS = 100
 
 
 @dataclass(frozen=True)
@@ -72,68 +72,3 @@ set record="+Envoyés" copy=yes ssl_verify_host=no certificate_file="{demo.opera
     )
     command = ["mutt", "-n", "-F", str(folder / "muttrc"), "-s", subject, "--", to]
     return run(*command, input=text, env={**os.environ, "HOME": str(folder), "LANG": "C.UTF-8", "TERM": "dumb"})
-
-
-# -------------------------------------------------------------------- mbsync
-class Mbsync:
-    """Two-way copy of one mailbox in Maildir folders below `folder`."""
-
-    def __init__(self, demo: Demo, person: dict[str, Any], folder: Path) -> None:
-        self.maildir = folder / "mail"
-        self.maildir.mkdir(parents=True)
-        self._config = folder / "mbsyncrc"
-        host, port = demo.door("imaps", person["operator"])
-        # a certificate given itself, not its authority, is trusted under any name: we come through loopback
-        certificate = demo.data / person["operator"] / "tls" / "server.pem"
-        self._config.write_text(
-            f"""IMAPAccount demo
-Host {host}
-Port {port}
-User {person["login"]}
-Pass {person["password"]}
-SSLType IMAPS
-CertificateFile {certificate}
-
-IMAPStore far
-Account demo
-
-MaildirStore near
-Path {self.maildir}/
-Inbox {self.maildir}/INBOX
-SubFolders Verbatim
-
-Channel all
-Far :far:
-Near :near:
-Patterns *
-Create Both
-Expunge Both
-CopyArrivalDate yes
-SyncState {folder}/state/
-"""
-        )
-        (folder / "state").mkdir()
-
-    def sync(self) -> None:
-        ran = run("mbsync", "--config", str(self._config), "--all")
-        assert ran.code == 0, ran.out
-
-    def files(self, folder: str) -> list[Path]:
-        return [path for part in ("cur", "new") for path in (self.maildir / folder / part).glob("*")]
-
-    def find(self, text: str, folder: str = "INBOX") -> Path:
-        """The one file of the folder that holds `text`."""
-        found = [path for path in self.files(folder) if text.encode() in path.read_bytes()]
-        assert len(found) == 1, (text, found)
-        return found[0]
-
-    def flag(self, path: Path, flags: str) -> Path:
-        """Maildir's info letters, alphabetic: F flagged, R replied, S seen, T trashed."""
-        base = path.name.split(":2,")[0]
-        there = path.parent.parent / "cur" / f"{base}:2,{flags}"
-        return path.rename(there)
-
-    def move(self, path: Path, folder: str) -> None:
-        """As a mail reader does: out of one Maildir, into the other without the name mbsync gave it."""
-        name = path.name.split(",U=")[0]
-        path.rename(self.maildir / folder / "cur" / f"{name}:2,S")

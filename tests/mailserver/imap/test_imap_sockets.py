@@ -1,4 +1,4 @@
-"""The Twisted transport over real sockets, with clients nobody here wrote: imaplib, IMAPClient, mbsync, curl."""
+"""The Twisted transport over real sockets, with clients nobody here wrote: imaplib, IMAPClient, curl."""
 
 from __future__ import annotations
 
@@ -362,57 +362,6 @@ def test_idle_connections_give_their_tls_buffers_back(server: Server) -> None:
 
     context = server_context(Identity(server.folder / "cert.pem", server.folder / "key.pem"))
     assert context.set_mode(0) & SSL.MODE_RELEASE_BUFFERS
-
-
-def test_mbsync_both_ways(server: Server, tmp_path: Path) -> None:
-    with server.client() as client:
-        client.create_folder("Sync")
-        for number in range(5):
-            client.append("Sync", f"Subject: {number}\r\nMessage-ID: <{number}@x>\r\n\r\n{number}\r\n".encode())
-    maildir = tmp_path / "mail"
-    maildir.mkdir()
-    (tmp_path / "rc").write_text(
-        f"""IMAPAccount a
-Host localhost
-Port {server.imaps}
-User bob
-Pass {PASSWORD}
-SSLType IMAPS
-AuthMechs PLAIN
-CertificateFile {server.folder}/cert.pem
-
-IMAPStore far
-Account a
-
-MaildirStore near
-Path {maildir}/
-Inbox {maildir}/INBOX
-
-Channel c
-Far :far:
-Near :near:
-Patterns Sync
-Create Both
-Expunge Both
-SyncState *
-"""
-    )
-
-    def sync() -> None:
-        done = subprocess.run(["mbsync", "-c", tmp_path / "rc", "-a"], capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stderr
-
-    sync()
-    box = maildir / "Sync"
-    got = [path for folder in ("new", "cur") for path in (box / folder).iterdir()]
-    assert len(got) == 5
-    (box / "new" / "1.own.host").write_text("Subject: local\n\nfrom here\n")
-    got[0].unlink()
-    sync()
-    with server.client() as client:
-        client.select_folder("Sync")
-        assert len(client.search()) == 5
-        assert len(client.search(["SUBJECT", "local"])) == 1
 
 
 def test_curl_lists_and_reads(server: Server) -> None:
