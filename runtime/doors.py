@@ -79,6 +79,7 @@ async def open_smtp(
             limits=SmtpLimits(
                 message_octets=limits.message_bytes,
                 recipients=limits.recipients,
+                messages=limits.messages_per_session,
                 connections_per_address=limits.connections_per_address,
             ),
             clock=house.clock,

@@ -135,7 +135,8 @@ class Limits(Section):
     message_bytes: int = Field(
         26_214_400, ge=65_536, description="octets of one message; 25 MB is what Mon espace santé takes"
     )
-    recipients: int = Field(1_000, ge=1, description="of one message")
+    recipients: int = Field(1_000, ge=1, le=999_999, description="of one message")
+    messages_per_session: int = Field(10_000, ge=1, le=999_999, description="SMTP messages of one connection")
     connections_per_address: int = Field(200, ge=1, description="SMTP connections of one IP address to one door")
     quota_bytes: int = Field(2_000_000_000, ge=1_000_000, description="of a new mailbox; each can have its own")
 

@@ -45,6 +45,20 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms the sender hands the message over; they go with it to the next server.
+
+    `require_tls`: only to servers that promise the same (RFC 8689).
+    """
+
+    require_tls: bool = False
+
+    def for_notice(self) -> Terms:
+        """A notice about a message is protected like the message (RFC 8689 5)."""
+        return Terms(require_tls=self.require_tls)
+
+
+@dataclass(frozen=True, slots=True)
 class Envelope:
     sender: Sender
     reverse_path: str  # "" is the null reverse path <>
@@ -52,6 +66,7 @@ class Envelope:
     ret: str | None = None  # RFC 3461 4.3: FULL or HDRS
     envid: str | None = None
     smtp_utf8: bool = False
+    terms: Terms = Terms()
     prescription: bool = False  # set by the web page only: carries a prescription chosen in the dossier (rule 5)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from foundation.blobs import BlobRef
 from foundation.clock import HOUR
 from foundation.jobs import Answer, Done, GiveUp, Job, Retry
-from mailserver.delivery.api import Acceptor, Door, Envelope, Fate, Recipient, Sender
+from mailserver.delivery.api import Acceptor, Door, Envelope, Fate, Recipient, Sender, Terms
 from mailserver.delivery.space import Space
 from mailserver.outbound.compose import Office, confirmation
 from mailserver.outbound.report import MAX_HEADER_RETURNED, Action, Told, report
@@ -48,7 +48,7 @@ class Notices:
             arrived_at=payload["created_at"],
             envid=payload["envid"],
         )
-        return await self._send(payload["reverse_path"], content, job)
+        return await self._send(payload, payload["reverse_path"], content, job)
 
     async def confirm(self, payload: dict[str, Any], job: Job) -> Answer:
         content = confirmation(
@@ -60,7 +60,7 @@ class Notices:
             token=f"confirm-{job.id}",
             now=job.now,
         )
-        return await self._send(payload["to"], content, job)
+        return await self._send(payload, payload["to"], content, job)
 
     def _header(self, conn: Connection, ref: BlobRef) -> bytes:
         try:
@@ -68,8 +68,9 @@ class Notices:
         except KeyError:  # swept: the notice is still owed
             return b""
 
-    async def _send(self, to: str, content: bytes, job: Job) -> Answer:
-        envelope = Envelope(Sender(Door.SYSTEM), "", (Recipient(to, frozenset({"NEVER"})),))
+    async def _send(self, payload: dict[str, Any], to: str, content: bytes, job: Job) -> Answer:
+        terms = Terms(**payload.get("terms", {})).for_notice()
+        envelope = Envelope(Sender(Door.SYSTEM), "", (Recipient(to, frozenset({"NEVER"})),), terms=terms)
         outcome = await self._acceptor.accept(envelope, self._space.blobs.prepare(content))
         verdict = outcome.verdicts[0]
         if verdict.fate is not Fate.REFUSED:

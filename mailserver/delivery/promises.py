@@ -1,18 +1,19 @@
 """What we owe after the commit, as job rows in the same transaction (ARCHITECTURE.md, principle 3). Payloads are sealed.
 
-`relay`   {blob, reverse_path, recipients: [{address, notify, orcpt}], domain, envid, ret, created_at}: one per domain
+`relay`   {blob, reverse_path, recipients: [{address, notify, orcpt}], domain, envid, ret, terms, created_at}: one per domain
 `file`    {box_id, folder_id, uid}: attachments of a citizen's message go to the dossier
 `notify`  {box_id, kind: "message"}: the citizen learns that something came
-`bounce`  {blob, reverse_path, recipients: [{address, orcpt, action, reason, detail}], envid, ret, created_at}: `action` is
+`bounce`  {blob, reverse_path, recipients: [{address, orcpt, action, reason, detail}], envid, ret, terms, created_at}: `action` is
           "failed" (with the reason's name) or "delivered" (a success notice was asked for, RFC 3461)
-`confirm` {to, what: "command" | "subject" | "near_miss", citizens: [address], subject, created_at}: what became of a `[FIN]`
-`blob` is [name, key in hex, size].
+`confirm` {to, what: "command" | "subject" | "near_miss", citizens: [address], subject, terms, created_at}: what became of a
+          `[FIN]`
+`blob` is [name, key in hex, size]; `terms` are the envelope's.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from foundation.blobs import BlobRef
@@ -58,7 +59,7 @@ class Promises:
         self._bounce(tx, verdicts, blob)
         for what, citizens in self.closed.items():
             payload = {"to": self.envelope.reverse_path, "what": what, "citizens": citizens, "subject": subject}
-            self._owe(tx, "confirm", payload | {"created_at": self.now})
+            self._owe(tx, "confirm", payload | {"terms": asdict(self.envelope.terms), "created_at": self.now})
 
     def _relay(self, tx: Transaction, domain: str, recipients: list[Recipient], blob: tuple[int, BlobRef]) -> None:
         payload = self._envelope(blob[1]) | {
@@ -95,6 +96,7 @@ class Promises:
             "reverse_path": self.envelope.reverse_path,
             "envid": self.envelope.envid,
             "ret": self.envelope.ret,
+            "terms": asdict(self.envelope.terms),
             "created_at": self.now,
         }
 

@@ -1,5 +1,5 @@
 """The client's side of one SMTP connection: lines out, replies in (RFC 5321 4.2), several commands at once when the peer
-announces PIPELINING (RFC 2920). Knows no mail: who is told what is `courier`'s.
+announces PIPELINING (RFC 2920), the limits it announces (RFC 9422). Knows no mail: who is told what is `courier`'s.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import cast
 STEP = 60.0  # seconds for one reply
 MAX_REPLY = 64 * 1024  # octets of one reply, and of replies not read yet
 SLICE = 64 * 1024  # octets given to the transport at once: what is not sent yet stays small
+
+NO_LIMIT = 1_000_000  # above all that can be announced
 
 _LINE = re.compile(rb"([2-5]\d\d)([ -]?)([^\r\n]*)\r?\n")
 
@@ -35,6 +37,7 @@ class Client(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.extensions: dict[str, str] = {}
+        self.mails = 0  # MAIL commands said, for MAILMAX
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._news = asyncio.Event()
@@ -71,6 +74,20 @@ class Client(asyncio.Protocol):
     @property
     def tls(self) -> ssl.SSLObject | None:
         return None if self._transport is None else self._transport.get_extra_info("ssl_object")
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether the peer takes one message more on this connection, for any domain."""
+        return self.mails < self.limit("MAILMAX") and self.limit("RCPTDOMAINMAX") == NO_LIMIT
+
+    def limit(self, name: str) -> int:
+        return limits(self.extensions.get("limits", "")).get(name, NO_LIMIT)
+
+    def leave(self) -> None:
+        """QUIT (RFC 5321 4.1.1.10), between two messages only; what the peer says to it changes nothing."""
+        if self.is_open:
+            self._open().write(b"QUIT\r\n")
+        self.close()
 
     def close(self) -> None:
         if self._transport is not None:
@@ -144,6 +161,21 @@ class Client(asyncio.Protocol):
         if self._transport is None:
             raise Lost
         return self._transport
+
+
+_LIMIT = re.compile(r"([A-Z0-9_-]+)(?:=([!-:<-~]+))?", re.IGNORECASE)
+
+
+def limits(parameter: str) -> dict[str, int]:
+    """RFC 9422 3 and 4: a fault of form voids all of it, a value that is no number its own limit only (3.7)."""
+    pairs = [_LIMIT.fullmatch(one) for one in parameter.split()]
+    found = {}
+    for pair in pairs:
+        if pair is None:
+            return {}
+        if re.fullmatch("[1-9][0-9]{0,5}", pair[2] or ""):
+            found[pair[1].upper()] = int(pair[2])
+    return found
 
 
 async def connect(host: str, port: int) -> tuple[Client, Reply]:

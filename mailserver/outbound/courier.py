@@ -1,7 +1,8 @@
 """One SMTP conversation with another operator (RFC 5321) over mutual TLS: connect, judge the peer, hand the message over.
 
 STARTTLS is required and our certificate shown; the peer's is judged before anything of the message is said. Every recipient gets
-one result: `Accepted`, or a `Problem` that says whether to try again. Connections are kept for a short while for the next message.
+one result: `Accepted`, or a `Problem` that says whether to try again. Connections are kept for a short while for the next message,
+within the limits that the peer announces (RFC 9422).
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import asyncio
 import re
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from mailserver.delivery.api import Recipient
+from mailserver.delivery.api import Recipient, Terms
 from mailserver.outbound import peer
 from mailserver.outbound.client import Client, Lost, Reply, connect
 from mailserver.outbound.peer import Judge, Problem
@@ -40,7 +41,7 @@ class Parcel:
     content: bytes
     envid: str | None = None
     ret: str | None = None
-    require_tls: bool = False
+    terms: Terms = field(default_factory=Terms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,38 +65,51 @@ class Courier:
         self._idle: dict[Route, list[Client]] = {}
 
     async def deliver(self, routes: Sequence[Route], parcel: Parcel) -> dict[str, Result]:
-        """Address -> result; the next route is tried only when a server could not be reached or recognised."""
-        problem: Problem = peer.NO_ROUTE
+        """Address -> result; the next route is tried only when a server could not be reached, recognised or bound to the terms."""
+        problems: list[Problem] = []
         results: dict[str, Result] = {}
         try:
             async with asyncio.timeout(TOTAL):
                 for route in routes:
-                    found = await self._open(route, parcel.domain)
-                    if isinstance(found, Problem):
-                        problem = replace(found, host=route.host)
-                        continue
-                    await self._converse(found, route, parcel, results)
-                    break
+                    problem = await self._by(route, parcel, results)
+                    if problem is None:
+                        break
+                    problems.append(replace(problem, host=route.host))
         except TimeoutError:
-            problem = peer.CUT
+            problems = [peer.CUT]
+        # final only when every server said so
+        problem = min(reversed(problems), key=lambda one: one.permanent, default=peer.NO_ROUTE)
         return {one.address: results.get(one.address, problem) for one in parcel.recipients}
 
     async def close(self) -> None:
         for clients in self._idle.values():
             for client in clients:
-                client.close()
+                client.leave()
         self._idle.clear()
 
+    async def _by(self, route: Route, parcel: Parcel, results: dict[str, Result]) -> Problem | None:
+        """As many connections as the peer's limits ask for; a problem when nobody there can take the message."""
+        while left := tuple(one for one in parcel.recipients if one.address not in results):
+            client = await self._open(route, parcel)
+            if isinstance(client, Problem):
+                return client
+            await self._converse(client, route, replace(parcel, recipients=left), results)
+        return None
+
     # ---------------------------------------------------------------- connection
-    async def _open(self, route: Route, domain: str) -> Client | Problem:
-        """A connection whose peer may receive mail for `domain`."""
+    async def _open(self, route: Route, parcel: Parcel) -> Client | Problem:
+        """A connection whose peer may receive mail for the domain, and promises what the sender demands."""
         client = await self._reuse(route) or await self._connect(route)
         if isinstance(client, Problem):
             return client
-        problem = self._judge(client.tls, domain) if client.tls is not None else peer.NO_TLS
+        problem = self._judge(client.tls, parcel.domain) if client.tls is not None else peer.NO_TLS
         if problem is not None:
-            client.close()
+            client.leave()
             return problem
+        # RFC 8689 4.2.1; a notice goes all the same (5): here its path is encrypted in any case
+        if parcel.terms.require_tls and parcel.reverse_path and "requiretls" not in client.extensions:
+            self._keep(route, client)
+            return peer.NO_REQUIRETLS
         return client
 
     async def _connect(self, route: Route) -> Client | Problem:
@@ -145,8 +159,8 @@ class Courier:
 
     def _keep(self, route: Route, client: Client) -> None:
         clients = self._idle.setdefault(route, [])
-        if len(clients) >= KEPT:
-            client.close()
+        if len(clients) >= KEPT or not client.may_go_on:
+            client.leave()
             return
         clients.append(client)
         asyncio.get_running_loop().call_later(KEEP, self._drop, route, client)
@@ -154,11 +168,11 @@ class Courier:
     def _drop(self, route: Route, client: Client) -> None:
         if client in self._idle.get(route, ()):
             self._idle[route].remove(client)
-            client.close()
+            client.leave()
 
     # ---------------------------------------------------------------- conversation
     async def _converse(self, client: Client, route: Route, parcel: Parcel, results: dict[str, Result]) -> None:
-        """Fills `results`; whoever is missing at the end was cut off."""
+        """Fills `results` for one recipient at least; whoever is missing at the end must wait for another connection."""
         unfit = _unfit(client, parcel)
         if unfit is not None:
             results.update((one.address, replace(unfit, host=route.host)) for one in parcel.recipients)
@@ -166,8 +180,11 @@ class Courier:
             return
         kept = False
         try:
-            for start in range(0, len(parcel.recipients), TOGETHER):
-                await _transaction(client, route, parcel, parcel.recipients[start : start + TOGETHER], results)
+            together = min(TOGETHER, client.limit("RCPTMAX"))
+            for start in range(0, len(parcel.recipients), together):
+                if not client.may_go_on and start:
+                    break
+                await _transaction(client, route, parcel, parcel.recipients[start : start + together], results)
             self._keep(route, client)
             kept = True
         except (Lost, OSError):
@@ -185,6 +202,7 @@ async def _transaction(
     path = f"MAIL FROM:<{parcel.reverse_path}>"
     mail = " ".join([path, *_mail_options(client, parcel)]).encode()
     rcpts = [" ".join([f"RCPT TO:<{one.address}>", *_rcpt_options(client, one)]).encode() for one in recipients]
+    client.mails += 1
     replies = await client.ask([mail, *rcpts])
     if replies[0].code != 250:
         replies[1:] = [replies[0]] * len(recipients)  # what is said to RCPT without MAIL says nothing
@@ -245,8 +263,6 @@ def _unfit(client: Client, parcel: Parcel) -> Problem | None:
     limit = client.extensions.get("size", "")
     if limit.isdecimal() and 0 < int(limit) < len(parcel.content):  # 0: no limit (RFC 1870 section 4)
         return peer.TOO_LARGE
-    if parcel.require_tls and "requiretls" not in client.extensions:
-        return peer.NO_REQUIRETLS
     if _is_international(parcel) and "smtputf8" not in client.extensions:
         return peer.NO_UTF8
     if not parcel.content.isascii() and "8bitmime" not in client.extensions:
@@ -266,7 +282,7 @@ def _mail_options(client: Client, parcel: Parcel) -> list[str]:
         options.append("BODY=8BITMIME")
     if _is_international(parcel):
         options.append("SMTPUTF8")
-    if parcel.require_tls:
+    if parcel.terms.require_tls and "requiretls" in client.extensions:
         options.append("REQUIRETLS")
     if "dsn" in client.extensions:
         if parcel.ret:

@@ -6,11 +6,11 @@ Written by `mailserver.delivery.promises` (kind "relay"); what has a default her
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from foundation.blobs import BlobRef
-from mailserver.delivery.api import Recipient
+from mailserver.delivery.api import Recipient, Terms
 from mailserver.outbound.peer import Problem
 from mailserver.outbound.report import Action, Told
 
@@ -21,9 +21,8 @@ REPORTED = ("FAILURE", "DELAY")  # what a sender is told without having asked (R
 class Errand:
     """`recipients`: those without a final verdict; `reports`: verdicts that the sender has not been told yet.
 
-    Patience begins at `hold_until` when the sender asked for a later release; at `deadline` (0: none) it ends. `require_tls`: only
-    to a peer that promises the same. `told`: the delay notice is out; `letters`: reports already written; `due_at`: next try,
-    while reports go first.
+    Patience begins at `hold_until` when the sender asked for a later release; at `deadline` (0: none) it ends. `told`: the delay
+    notice is out; `letters`: reports already written; `due_at`: next try, while reports go first.
     """
 
     blob: BlobRef
@@ -40,7 +39,7 @@ class Errand:
     due_at: int = 0
     hold_until: int = 0
     deadline: int = 0
-    require_tls: bool = False
+    terms: Terms = field(default_factory=Terms)
     reports: tuple[Told, ...] = ()
 
     @classmethod
@@ -63,7 +62,7 @@ class Errand:
             due_at=payload.get("due_at", 0),
             hold_until=payload.get("hold_until", 0),
             deadline=payload.get("deadline", 0),
-            require_tls=payload.get("require_tls", False),
+            terms=Terms(**payload.get("terms", {})),
             reports=tuple(Told(**{**one, "action": Action(one["action"])}) for one in payload.get("reports", ())),
         )
 
@@ -89,7 +88,7 @@ class Errand:
             "due_at": self.due_at,
             "hold_until": self.hold_until,
             "deadline": self.deadline,
-            "require_tls": self.require_tls,
+            "terms": asdict(self.terms),
             "reports": [_told(one) for one in self.reports],
         }
 

@@ -79,7 +79,7 @@ class Relay:
             return {one.address: problem for one in errand.recipients}
         signed = await self._sign(errand, content)
         parcel = Parcel(
-            errand.reverse_path, errand.recipients, errand.domain, signed, errand.envid, errand.ret, errand.require_tls
+            errand.reverse_path, errand.recipients, errand.domain, signed, errand.envid, errand.ret, errand.terms
         )
         return await self.courier.deliver(routes, parcel)
 
@@ -137,7 +137,8 @@ class Relay:
             arrived_at=errand.created_at,
             envid=errand.envid,
         )
-        envelope = Envelope(Sender(Door.SYSTEM), "", (Recipient(errand.reverse_path, frozenset({"NEVER"})),))
+        to = Recipient(errand.reverse_path, frozenset({"NEVER"}))
+        envelope = Envelope(Sender(Door.SYSTEM), "", (to,), terms=errand.terms.for_notice())
         verdict = (await self.accept(envelope, self.blobs.prepare(content))).verdicts[0]
         if verdict.fate is Fate.REFUSED:
             later = verdict.reason is not None and not verdict.reason.permanent

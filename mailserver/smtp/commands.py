@@ -1,7 +1,6 @@
 """The SMTP commands: one table, name -> what it asks for and what runs. Handlers know the conversation, never bytes or sockets.
 
-Five commands take over the connection (an `Action`): the engine does them. An extension is a row here and a keyword in
-`hello_lines`.
+Five commands take over the connection (an `Action`): the engine does them. What EHLO announces is in `extensions`.
 """
 
 from __future__ import annotations
@@ -10,11 +9,13 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from types import MappingProxyType
 
 from mailserver.delivery.api import Door, Fate, Sender
 from mailserver.smtp import border, replies
 from mailserver.smtp.conversation import Conversation, Transaction
+from mailserver.smtp.extensions import hello_lines, offers
 from mailserver.smtp.grammar import parse_mail, parse_rcpt
 from mailserver.smtp.limits import AUTH_OCTETS, COMMAND_OCTETS
 from mailserver.smtp.ports import Tls
@@ -110,30 +111,14 @@ async def helo(talk: Conversation, name: str) -> Reply:
     return reply(250, "", talk.house.hostname)
 
 
-def hello_lines(talk: Conversation) -> tuple[str, ...]:
-    """What this door offers now (RFC 5321 4.1.1.1): STARTTLS only in the clear, AUTH only when it may be used."""
-    lines = [
-        talk.house.hostname,
-        "PIPELINING",  # RFC 2920
-        f"SIZE {talk.house.limits.message_octets}",  # RFC 1870
-        "8BITMIME",  # RFC 6152
-        "SMTPUTF8",  # RFC 6531
-        "ENHANCEDSTATUSCODES",  # RFC 2034
-        "CHUNKING",  # RFC 3030
-        "DSN",  # RFC 3461
-    ]
-    if talk.offers_starttls and not talk.secure:
-        lines.append("STARTTLS")
-    if talk.rules.sign_in and talk.secure and talk.signed_in is None:
-        lines.append("AUTH PLAIN LOGIN")
-    return tuple(lines)
-
-
 # ---------------------------------------------------------------- the message
 async def mail(talk: Conversation, argument: str) -> Reply:
+    talk.mails += 1
+    if talk.mails > talk.house.limits.messages:
+        return replies.TOO_MANY_MESSAGES
     if talk.transaction is not None:
         return replies.MAIL_TWICE
-    command = parse_mail(argument, talk.odd_path)
+    command = parse_mail(argument, talk.odd_path, partial(offers, talk))
     if isinstance(command, Reply):
         return command
     if command.size > talk.house.limits.message_octets:
@@ -141,7 +126,7 @@ async def mail(talk: Conversation, argument: str) -> Reply:
     sender = _sender(talk, command.reverse_path)
     if isinstance(sender, Reply):
         return sender
-    talk.transaction = Transaction(sender, command.reverse_path, command.smtp_utf8, command.ret, command.envid)
+    talk.transaction = Transaction(sender, command)
     return replies.SENDER_OK
 
 
@@ -163,12 +148,13 @@ async def rcpt(talk: Conversation, argument: str) -> Reply:
         return replies.MAIL_FIRST
     if transaction.chunks is not None:
         return replies.NOT_NOW  # the message is begun
-    if len(transaction.recipients) >= limits.recipients or talk.refused >= limits.refused_recipients:
+    transaction.asked += 1
+    if transaction.asked > limits.recipients or talk.refused >= limits.refused_recipients:
         return replies.TOO_MANY_RECIPIENTS  # first: the ten thousandth recipient must cost nothing
-    recipient = parse_rcpt(argument, transaction.smtp_utf8, talk.odd_path)
+    recipient = parse_rcpt(argument, transaction.mail.smtp_utf8, talk.odd_path)
     if isinstance(recipient, Reply):
         return recipient
-    verdict = await talk.house.acceptor.judge(transaction.sender, transaction.reverse_path, recipient)
+    verdict = await talk.house.acceptor.judge(transaction.sender, transaction.mail.reverse_path, recipient)
     if verdict.fate is Fate.REFUSED:
         talk.refused += 1
     else:
@@ -204,7 +190,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "HELO": Command(helo, idle=True),
         "STARTTLS": Command(Action.STARTTLS, argument=False, hello=True),
         "AUTH": Command(Action.AUTH, octets=AUTH_OCTETS, guarded=True, hello=True),
-        # 512, then SIZE 26, SMTPUTF8 10, BODY 17, AUTH 500 (RFC 4954 3), RET and ENVID (RFC 3461 4.3, 4.4)
+        # 512, then SIZE 26, SMTPUTF8 10, BODY 17, AUTH 500 (RFC 4954 3), RET and ENVID (RFC 3461 4.3, 4.4), REQUIRETLS 11
         "MAIL": Command(mail, octets=1_200, guarded=True, hello=True),
         # 512, then NOTIFY 28 and ORCPT 500 (RFC 3461 4.1, 4.2)
         "RCPT": Command(rcpt, octets=1_100, guarded=True, hello=True),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from foundation.blobs import BlobWriter
 from mailserver.delivery.api import Envelope, Recipient, Sender
 from mailserver.smtp.data import ChunkScanner
-from mailserver.smtp.grammar import OddPath
+from mailserver.smtp.grammar import MailCommand, OddPath
 from mailserver.smtp.ports import ChainVerdict, DoorRules, House, SignedIn, Tls
 
 
@@ -25,21 +25,21 @@ class Transaction:
     """From MAIL to the end of DATA or the last BDAT."""
 
     sender: Sender
-    reverse_path: str
-    smtp_utf8: bool
-    ret: str | None
-    envid: str | None
+    mail: MailCommand
+    asked: int = 0  # RCPT commands, refused ones too: what RCPTMAX counts (RFC 9422 4.2)
     recipients: list[Recipient] = field(default_factory=list)
     chunks: Chunks | None = None
 
     def envelope(self) -> Envelope:
+        mail = self.mail
         return Envelope(
             sender=self.sender,
-            reverse_path=self.reverse_path,
+            reverse_path=mail.reverse_path,
             recipients=tuple(self.recipients),
-            ret=self.ret,
-            envid=self.envid,
-            smtp_utf8=self.smtp_utf8,
+            ret=mail.ret,
+            envid=mail.envid,
+            smtp_utf8=mail.smtp_utf8,
+            terms=mail.terms,
         )
 
 
@@ -55,6 +55,7 @@ class Conversation:
     extended: bool = False
     signed_in: SignedIn | None = None
     transaction: Transaction | None = None
+    mails: int = 0  # MAIL commands, refused ones too: what MAILMAX counts (RFC 9422 4.1)
     errors: int = 0
     idle: int = 0  # idle commands since the last message
     refused: int = 0  # recipients

@@ -28,6 +28,7 @@ LAST_WORDS = (
     replies.MUCH_TOO_LARGE,
     replies.FAULT_IN_DATA,
     replies.TOO_MANY_ERRORS,
+    replies.TOO_MANY_MESSAGES,
     replies.TIMED_OUT,
     replies.NOT_SMTP,
 )

@@ -1,4 +1,4 @@
-"""Arguments of MAIL, RCPT and BDAT: text in, values or the reply to send out (RFC 5321 4.1.2, 1870, 6152, 6531, 3461, 4954 5).
+"""Arguments of MAIL, RCPT and BDAT: text in, values or the reply to send out (RFC 5321 4.1.2; extensions: beside their readers).
 
 An address of the ordinary kind takes one regular expression; any other goes to aiosmtpd's own reading (source routes, quoted
 local parts); `mssante.address` checks both. Pure: no session, no look-up.
@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from mailserver.delivery.api import Recipient
+from mailserver.delivery.api import Recipient, Terms
 from mailserver.smtp import replies
 from mailserver.smtp.replies import Reply
 from mssante.address import parse_address
 from mssante.identity import Invalid
 
 OddPath = Callable[[str], tuple[str | None, str | None]]  # aiosmtpd's _getaddr: (address, what follows)
+Offered = Callable[[str], bool]  # is this parameter one of an extension that was announced
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,16 @@ class MailCommand:
     smtp_utf8: bool = False
     ret: str | None = None
     envid: str | None = None
+    terms: Terms = field(default_factory=Terms)
 
 
-def parse_mail(argument: str, odd_path: OddPath) -> MailCommand | Reply:
+def parse_mail(argument: str, odd_path: OddPath, offered: Offered) -> MailCommand | Reply:
     """`argument` follows "MAIL " and is `FROM:<path> parameters`."""
     split = _split(argument, "FROM:", odd_path)
     if isinstance(split, Reply):
         return split
     path, rest = split
-    values = _parameters(rest, MAIL_PARAMETERS)
+    values = _parameters(rest, MAIL_PARAMETERS, offered)
     if isinstance(values, Reply):
         return values
     utf8 = "SMTPUTF8" in values
@@ -47,6 +49,7 @@ def parse_mail(argument: str, odd_path: OddPath) -> MailCommand | Reply:
         smtp_utf8=utf8,
         ret=values.get("RET"),
         envid=values.get("ENVID"),
+        terms=Terms(require_tls="REQUIRETLS" in values),
     )
 
 
@@ -56,7 +59,7 @@ def parse_rcpt(argument: str, smtp_utf8: bool, odd_path: OddPath) -> Recipient |
     if isinstance(split, Reply):
         return split
     path, rest = split
-    values = _parameters(rest, RCPT_PARAMETERS)
+    values = _parameters(rest, RCPT_PARAMETERS, _always)
     if isinstance(values, Reply):
         return values
     if not path:
@@ -107,7 +110,7 @@ def _address_fault(path: str, smtp_utf8: bool) -> Reply | None:
 Reader = Callable[[str | None], str | None]  # the value to keep, or None when it is not well formed
 
 
-def _parameters(text: str, known: Mapping[str, Reader]) -> dict[str, str] | Reply:
+def _parameters(text: str, known: Mapping[str, Reader], offered: Offered) -> dict[str, str] | Reply:
     """`KEY=value` pairs (RFC 5321 4.1.2 Mail-parameters), each key once."""
     values: dict[str, str] = {}
     for piece in text.split(" ") if text else ():
@@ -116,13 +119,17 @@ def _parameters(text: str, known: Mapping[str, Reader]) -> dict[str, str] | Repl
         key, equals, value = piece.partition("=")
         key = key.upper()
         read = known.get(key)
-        if read is None:
+        if read is None or not offered(key):
             return replies.UNKNOWN_PARAMETER
         kept = read(value if equals else None)
         if kept is None or key in values:
             return replies.BAD_ARGUMENT
         values[key] = kept
     return values
+
+
+def _always(_: str) -> bool:
+    return True
 
 
 def _one_of(*words: str) -> Reader:
@@ -174,12 +181,13 @@ def _xtext(coded: str, longest: int) -> str | None:
 
 MAIL_PARAMETERS: Mapping[str, Reader] = MappingProxyType(
     {
-        "SIZE": _size,
-        "BODY": _one_of("7BIT", "8BITMIME"),
-        "SMTPUTF8": _flag,
-        "RET": _one_of("FULL", "HDRS"),
+        "SIZE": _size,  # RFC 1870 3
+        "BODY": _one_of("7BIT", "8BITMIME"),  # RFC 6152 2
+        "SMTPUTF8": _flag,  # RFC 6531 3.4
+        "RET": _one_of("FULL", "HDRS"),  # RFC 3461 4.3
         "ENVID": _envid,
         "AUTH": _auth,
+        "REQUIRETLS": _flag,  # RFC 8689 2
     }
 )
 RCPT_PARAMETERS: Mapping[str, Reader] = MappingProxyType({"NOTIFY": _notify, "ORCPT": _orcpt})

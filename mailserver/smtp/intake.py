@@ -149,7 +149,7 @@ def _begun(talk: Conversation, transaction: Transaction) -> BlobWriter:
     house = talk.house
     writer = house.new_writer()
     if talk.rules.door in INWARD_DOORS:  # what comes in here is never relayed: final delivery (RFC 5321 4.4)
-        writer.write(headers.return_path(transaction.reverse_path))
+        writer.write(headers.return_path(transaction.mail.reverse_path))
     writer.write(trace.received(talk, house.new_id(), house.clock()))
     return writer
 

@@ -15,7 +15,8 @@ class Limits:
     """Octets, counts and seconds."""
 
     message_octets: int = 26_214_400  # Mon espace santé refuses a message above 25 MB in all
-    recipients: int = 1_000  # RFC 5321 4.5.3.1.8 asks for 100 at least
+    recipients: int = 1_000  # of one message, announced as RCPTMAX (RFC 9422); RFC 5321 4.5.3.1.8 asks for 100 at least
+    messages: int = 10_000  # of one session, announced as MAILMAX: a peer's certificate is judged once a session
     refused_recipients: int = 1_000  # per session: an address harvester must come back, a long mailing list need not
     errors: int = 20  # per session, then 421; refused recipients are not errors
     idle_commands: int = 200  # NOOP, RSET, VRFY... between two messages; each one over counts as an error

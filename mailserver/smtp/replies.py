@@ -130,6 +130,7 @@ MUCH_TOO_LARGE = reply(552, "5.3.4", "Message far too large for this server, giv
 FAULT_IN_DATA = reply(451, "4.3.0", "Fault on our side: message not accepted, try again later")
 NOT_SMTP = reply(421, "4.7.0", "This is a mail server")
 HANGING_UP = reply(421, "4.7.0", "Closing the connection")
+TOO_MANY_MESSAGES = reply(421, "4.7.0", "Enough messages for one session: send the others in another (RFC 9422 4.1)")
 TOO_MANY_ERRORS = reply(421, "4.7.0", "Too many errors: closing the connection")
 TOO_MANY_CONNECTIONS = reply(421, "4.7.0", "Too many connections from your address: try again later")
 TIMED_OUT = reply(421, "4.4.2", "Nothing received for too long: closing the connection")

@@ -30,7 +30,7 @@ def protocol(talk: Conversation) -> str:
     """RFC 3848 and RFC 6531 4.3."""
     if not talk.extended:
         return "SMTP"
-    utf8 = talk.transaction is not None and talk.transaction.smtp_utf8
+    utf8 = talk.transaction is not None and talk.transaction.mail.smtp_utf8
     word = "UTF8SMTP" if utf8 else "ESMTP"
     return word + ("S" if talk.secure else "") + ("A" if talk.signed_in else "")
 

@@ -11,6 +11,7 @@ import pytest
 from mailserver.imap.capabilities import capabilities
 from mailserver.imap.context import Context, Settings
 from mailserver.imap.sign_in import Refused, SignedIn
+from mailserver.smtp.extensions import EXTENSIONS
 from mailserver.store.memory import MemoryMailStore
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,6 +150,29 @@ def test_what_is_done_is_announced() -> None:
     promised = {CAPABILITIES[name] for name in announced()}
     done = {row["specification"] for row in ROWS if row["status"] == "Yes" and row["specification"] in extensions}
     assert done <= promised, f"Yes in docs/standards.tsv, yet not announced: {sorted(done - promised)}"
+
+
+# Where each word of the EHLO reply is specified.
+EHLO = {
+    "PIPELINING": "RFC 2920",
+    "SIZE": "RFC 1870",
+    "8BITMIME": "RFC 6152",
+    "SMTPUTF8": "RFC 6531",
+    "ENHANCEDSTATUSCODES": "RFC 2034",
+    "CHUNKING": "RFC 3030",
+    "DSN": "RFC 3461",
+    "LIMITS": "RFC 9422",
+    "REQUIRETLS": "RFC 8689",
+    "STARTTLS": "RFC 3207",
+    "AUTH": "RFC 4954",
+}
+
+
+def test_smtp_announces_what_is_done() -> None:
+    announced = {one.keyword for one in EXTENSIONS}
+    assert announced == EHLO.keys()
+    done = {row["specification"] for row in ROWS if row["status"] == "Yes"}
+    assert {EHLO[name] for name in announced} <= done
 
 
 def test_rows_are_in_order_and_told_once() -> None:

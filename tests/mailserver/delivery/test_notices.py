@@ -10,7 +10,7 @@ import pytest
 
 from foundation.clock import HOUR
 from foundation.jobs import counts
-from mailserver.delivery.api import Recipient
+from mailserver.delivery.api import Recipient, Terms
 from mailserver.delivery.notices import Notices
 from mailserver.outbound.compose import Office
 from tests.mailserver.delivery.conftest import CITIZEN, DOCTOR, PEER, SERVICE, World, mail
@@ -86,6 +86,19 @@ async def test_the_confirmation_of_a_command_crosses_to_the_other_operator(world
     [(kind, payload)] = await world.jobs()
     assert (kind, payload["reverse_path"], payload["domain"]) == ("relay", "", "hopital.example")
     assert payload["recipients"] == [{"address": PEER, "notify": ["NEVER"], "orcpt": None}]
+
+
+async def test_a_message_that_demands_tls_demands_it_of_its_relay_and_of_its_notices(world: World) -> None:
+    """RFC 8689 4.1, 5 and 6."""
+    terms, asked = Terms(require_tls=True), {"require_tls": True}
+    await world.send(DOCTOR, PEER, mail(DOCTOR, PEER), terms=terms)
+    await world.send(PEER, [SERVICE, "nobody@cabinet.example"], mail(PEER, SERVICE), terms=terms)
+    await world.send(PEER, CITIZEN, mail(PEER, CITIZEN, "[FIN]", "", "m2"), terms=terms)
+    owed = {kind: payload["terms"] for kind, payload in await world.jobs("relay", "bounce", "confirm")}
+    assert owed == {"relay": asked, "bounce": asked, "confirm": asked}
+    await world.space.jobs.drain()
+    relays = [(payload["reverse_path"], payload["terms"]) for _, payload in await world.jobs("relay")]
+    assert relays == [(DOCTOR, asked), ("", asked), ("", asked)]
 
 
 async def test_the_confirmation_shows_the_header_for_next_time(world: World) -> None:

@@ -9,13 +9,14 @@ import ssl
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import pytest
 
 from foundation.clock import HOUR
-from mailserver.delivery.api import Recipient
+from mailserver.delivery.api import Recipient, Terms
+from mailserver.outbound.client import limits
 from mailserver.outbound.courier import Accepted, Courier, Parcel, Result
 from mailserver.outbound.peer import Problem
 from mssante.operators import Route
@@ -36,7 +37,10 @@ class Scripted:
     injects: bool = False
     said: int = 0
     connections: int = 0
+    parted: int = 0  # by QUIT
+    over: int = 0  # connections that ended
     batches: list[list[str]] = field(default_factory=list)  # commands that came before a reply was read
+    mails: list[str] = field(default_factory=list)  # MAIL lines
     got: list[tuple[list[str], bytes]] = field(default_factory=list)
 
     def serve(self, listening: socket.socket) -> None:
@@ -47,6 +51,7 @@ class Scripted:
                 with suppress(OSError, ssl.SSLError, StopIteration):
                     self._talk(connection)
                 connection.close()
+                self.over += 1
 
     def _say(self, connection: socket.socket, *lines: str) -> None:
         self.said += 1
@@ -74,6 +79,13 @@ class Scripted:
                         offered = ("mx.hopital.example", *self.extensions)
                         lines = [f"250{' ' if one is offered[-1] else '-'}{one}" for one in offered]
                         self._say(connection, *lines)
+                    elif verb == "QUIT":
+                        self.parted += 1
+                        self._say(connection, "221 bye")
+                    elif verb == "MAIL":
+                        self.mails.append(line.decode())
+                        recipients = []
+                        self._say(connection, "250 OK")
                     elif verb == "RCPT":
                         address = line[9:-1].decode()
                         fine = address != B
@@ -140,18 +152,99 @@ async def test_one_connection_many_messages_as_the_peer_announces(space: Space, 
         await courier.close()
 
 
-@pytest.mark.parametrize("promises", [True, False])
-async def test_required_tls_goes_only_where_it_is_promised(space: Space, promises: bool) -> None:
-    peer = Scripted(space.server_context(), ("REQUIRETLS",) if promises else ("PIPELINING",))
-    courier = space.courier()
-    with listening(peer) as route:
-        found = (await courier.deliver([route], replace(to(A), require_tls=True)))[A]
+PROMISES, SILENT, DEAD = ("REQUIRETLS",), ("PIPELINING",), None
+
+
+@pytest.mark.parametrize(
+    ("hosts", "expected"),
+    [
+        ([PROMISES], "taken"),
+        ([SILENT, PROMISES], "taken"),  # RFC 8689 4.2.1: every host of the domain is asked
+        ([DEAD, PROMISES], "taken"),
+        ([SILENT], "5.7.30"),
+        ([SILENT, SILENT], "5.7.30"),
+        ([SILENT, DEAD], "4.4.1"),  # the one that does not answer may promise it
+        ([DEAD, SILENT], "4.4.1"),
+    ],
+)
+async def test_required_tls_goes_only_where_it_is_promised(
+    space: Space, hosts: list[tuple[str, ...] | None], expected: str
+) -> None:
+    courier, routes, peers = space.courier(), list[Route](), list[Scripted]()
+    with ExitStack() as open_ones:
+        for extensions in hosts:
+            peers.append(Scripted(space.server_context(), extensions or ()))
+            door = listening(peers[-1])
+            routes.append(open_ones.enter_context(door))
+            if extensions is DEAD:
+                with socket.create_server(("127.0.0.1", 0)) as closed:
+                    routes[-1] = Route("127.0.0.1", closed.getsockname()[1])
+        found = (await courier.deliver(routes, replace(to(A), terms=Terms(require_tls=True))))[A]
         await courier.close()
-    if promises:
+    mails = [mail for peer in peers for mail in peer.mails]
+    if expected == "taken":
         assert found == Accepted("127.0.0.1", False)
-        return
-    assert isinstance(found, Problem)
-    assert (found.status, found.permanent, peer.got) == ("5.7.30", True, [])
+        assert mails == [f"MAIL FROM:<{SENDER}> REQUIRETLS"]
+    else:
+        assert isinstance(found, Problem)
+        assert (found.status, found.permanent, mails) == (expected, expected.startswith("5"), [])
+
+
+@pytest.mark.parametrize("extensions", [PROMISES, SILENT])
+async def test_a_notice_is_not_lost_for_a_promise(space: Space, extensions: tuple[str, ...]) -> None:
+    """RFC 8689 5: the option goes with it where it can."""
+    peer, courier = Scripted(space.server_context(), extensions), space.courier()
+    with listening(peer) as route:
+        notice = replace(to(A), reverse_path="", terms=Terms(require_tls=True))
+        assert (await courier.deliver([route], notice))[A] == Accepted("127.0.0.1", False)
+        await courier.close()
+    assert peer.mails == ["MAIL FROM:<> REQUIRETLS" if extensions is PROMISES else "MAIL FROM:<>"]
+
+
+# ---------------------------------------------------------------- RFC 9422
+@pytest.mark.parametrize(
+    ("announced", "transactions", "connections"),
+    [
+        ("SIZE 0", [5, 5], 1),
+        ("LIMITS RCPTMAX=2", [2, 2, 1, 2, 2, 1], 1),
+        ("LIMITS RCPTMAX=2 MAILMAX=2", [2, 2, 1, 2, 2, 1], 3),
+        ("LIMITS MAILMAX=1", [5, 5], 2),
+        ("LIMITS RCPTDOMAINMAX=1", [5, 5], 2),  # the next message may be for another domain
+        ("LIMITS RCPTMAX=2;MAILMAX=1", [5, 5], 1),
+    ],
+)
+async def test_the_limits_of_the_peer(space: Space, announced: str, transactions: list[int], connections: int) -> None:
+    peer, courier = Scripted(space.server_context(), ("PIPELINING", announced)), space.courier()
+    with listening(peer) as route:
+        for run in "xy":
+            addresses = [f"{run}{number}@{DOMAIN}" for number in range(5)]
+            results = await courier.deliver([route], to(*addresses))
+            assert results == dict.fromkeys(addresses, Accepted("127.0.0.1", False))
+        await courier.close()
+        while peer.over < peer.connections:
+            await asyncio.sleep(0.01)
+        assert [len(recipients) for recipients, _ in peer.got] == transactions
+        assert (peer.connections, peer.parted) == (connections, connections)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "expected"),
+    [
+        ("", {}),
+        ("RCPTMAX=20 MAILMAX=5", {"RCPTMAX": 20, "MAILMAX": 5}),
+        ("rcptmax=999999", {"RCPTMAX": 999_999}),
+        ("RCPTMAX=0 MAILMAX=5", {"MAILMAX": 5}),
+        ("RCPTMAX=1000000 MAILMAX=05", {}),
+        ("RCPTMAX=many MAILMAX=5 FUTURE", {"MAILMAX": 5}),
+        ("RCPTMAX=20 =5", {}),
+        ("RCPTMAX=20 MAIL.MAX=5", {}),
+        ("RCPTMAX=20 MAILMAX=", {}),
+        ("RCPTMAX=20 MAILMAX=5;", {}),
+        ("RCPTMAX=٣", {}),
+    ],
+)
+def test_limits_as_announced(parameter: str, expected: dict[str, int]) -> None:
+    assert limits(parameter) == expected
 
 
 async def test_octets_sent_before_tls_end_the_connection(space: Space) -> None:

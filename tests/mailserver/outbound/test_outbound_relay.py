@@ -19,7 +19,7 @@ from foundation.jobs import Jobs
 from foundation.keys import KeyRing
 from foundation.tables import blobs as blob_rows
 from foundation.tables import jobs as job_rows
-from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Verdict
+from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Terms, Verdict
 from mailserver.outbound.compose import Office
 from mailserver.outbound.courier import Accepted, Courier, Parcel, Result
 from mailserver.outbound.peer import UNREACHABLE, Problem, answered
@@ -49,6 +49,7 @@ class World:
     script: Script = lambda address, run: OK
     conversations: list[list[str]] = field(default_factory=list)  # addresses of each
     contents: list[bytes] = field(default_factory=list)
+    terms: list[Terms] = field(default_factory=list)
     told: list[tuple[Envelope, email.message.EmailMessage]] = field(default_factory=list)
     verdict: Verdict = field(default_factory=lambda: Verdict(SENDER, Fate.DELIVERED))
     routes: list[Route] | NoRoute = field(default_factory=lambda: [Route("mx", 25)])
@@ -61,6 +62,7 @@ class World:
     async def deliver(self, routes: list[Route], parcel: Parcel) -> dict[str, Result]:
         self.conversations.append([one.address for one in parcel.recipients])
         self.contents.append(parcel.content)
+        self.terms.append(parcel.terms)
         return {one.address: self.script(one.address, len(self.conversations)) for one in parcel.recipients}
 
     async def accept(self, envelope: Envelope, content: PreparedBlob) -> Outcome:
@@ -228,6 +230,16 @@ async def test_patience_begins_at_the_release(world: World) -> None:
     await world.run(300 * HOUR)
     assert [action for _, action, _ in world.actions()] == ["delayed", "failed"]
     assert world.now == START + 172 * HOUR
+
+
+async def test_what_demands_tls_demands_it_of_every_try_and_of_its_report(world: World) -> None:
+    """RFC 8689 4.1 and 5."""
+    world.script = lambda address, run: UNREACHABLE if run == 1 else GONE
+    await world.send(A, terms={"require_tls": True})
+    await world.run(HOUR)
+    assert world.terms == [Terms(require_tls=True)] * 2
+    [(envelope, _)] = world.told
+    assert envelope.terms == Terms(require_tls=True)
 
 
 # ---------------------------------------------------------------- wishes (RFC 3461)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certs.chain import Fault, Refused
-from mailserver.delivery.api import Door, Fate, Outcome, Sender, Verdict
+from mailserver.delivery.api import Door, Fate, Outcome, Sender, Terms, Verdict
 from mailserver.smtp import border, replies
 from mailserver.smtp.commands import split_command
 from mailserver.smtp.doors import SmtpSession
@@ -17,6 +17,11 @@ from mailserver.smtp.ports import SignedIn
 from mailserver.smtp.replies import Reply, ascii_text, reply_after_data, reply_of
 from mssante import reasons
 from tests.mailserver.smtp.smtp_house import BETA_DN, PEERS, List
+
+
+def all_offered(_: str) -> bool:
+    return True
+
 
 odd_path = SmtpSession.__new__(SmtpSession)._getaddr
 
@@ -34,7 +39,9 @@ odd_path = SmtpSession.__new__(SmtpSession)._getaddr
         ("FROM:<@r.example:a@c.example>", MailCommand("a@c.example")),
         ('FROM:<"a b"@c.example>', MailCommand('"a b"@c.example')),
         ("FROM:<é@c.example> SMTPUTF8", MailCommand("é@c.example", smtp_utf8=True)),
+        ("FROM:<a@c.example> requiretls", MailCommand("a@c.example", terms=Terms(require_tls=True))),
         ("FROM:<é@c.example>", 553),
+        ("FROM:<a@c.example> REQUIRETLS=YES", 501),
         ("FROM:<a@c.example> ENVID=a+0D", 501),
         ("FROM:<a@c.example> ENVID=a=b", 501),
         ("FROM:<a@c.example> ENVID=" + "x" * 101, 501),
@@ -56,7 +63,7 @@ odd_path = SmtpSession.__new__(SmtpSession)._getaddr
     ],
 )
 def test_mail(argument: str, expected: MailCommand | int) -> None:
-    found = parse_mail(argument, odd_path)
+    found = parse_mail(argument, odd_path, all_offered)
     assert (found.code if isinstance(found, Reply) else found) == expected
 
 
@@ -87,7 +94,7 @@ def test_rcpt(argument: str, notify: set[str] | int, orcpt: str | None) -> None:
 @given(st.text(max_size=80))
 def test_no_argument_makes_the_grammar_fail(text: str) -> None:
     for argument in (text, f"FROM:{text}", f"FROM:<{text}>", f"FROM:<a@c.example> {text}"):
-        found = parse_mail(argument, odd_path)
+        found = parse_mail(argument, odd_path, all_offered)
         assert isinstance(found, Reply | MailCommand)
         if isinstance(found, MailCommand):
             assert not any(c in found.reverse_path for c in "\r\n\0<>") or '"' in found.reverse_path

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from mailserver.delivery.api import Door
+from mailserver.delivery.api import Door, Terms
 from mailserver.smtp import ports
 from mailserver.smtp.engine import SmtpSession
 from mailserver.smtp.limits import Limits
@@ -122,8 +122,19 @@ async def test_dsn_and_utf8_reach_the_envelope(tmp_path: Path) -> None:
     await connection.send(b"x\r\n.\r\n")
     envelope, content = acceptor.accepted[0]
     assert (envelope.ret, envelope.envid, envelope.smtp_utf8) == ("FULL", "x", True)
+    assert envelope.terms == Terms()
     assert (envelope.recipients[0].notify, envelope.recipients[0].orcpt) == ({"SUCCESS"}, "rfc822;z@alpha.example")
     assert b" with UTF8SMTP id " in content
+
+
+async def test_required_tls_reaches_the_envelope(tmp_path: Path) -> None:
+    acceptor = Memory()
+    connection = wire(ports.SUBMISSIONS, house(tmp_path, acceptor))
+    await connection.send(b"EHLO c\r\nAUTH PLAIN AGNhbWlsbGUAY2Fmw6ktYXUtbGFpdA==\r\n")
+    await connection.send(b"MAIL FROM:<camille.roche@alpha.example> REQUIRETLS\r\n")
+    await connection.send(b"RCPT TO:<b@beta.example>\r\nDATA\r\n")
+    await connection.send(b"x\r\n.\r\n")
+    assert acceptor.accepted[0][0].terms == Terms(require_tls=True)
 
 
 async def test_submission_hides_where_the_user_is(tmp_path: Path) -> None:
@@ -197,6 +208,30 @@ async def test_ten_thousand_recipients_cost_little(tmp_path: Path) -> None:
     assert (await connection.send(b"DATA\r\n")).startswith(b"354")
     await connection.send(b"x\r\n.\r\n")
     assert len(acceptor.accepted[0][0].recipients) == 1_000
+
+
+async def test_rcptmax_counts_every_rcpt(tmp_path: Path) -> None:
+    """RFC 9422 4.2: what is announced is what is taken, refused or not."""
+    connection = wire(ports.BENCH, house(tmp_path, Memory(), limits=Limits(recipients=3)))
+    said = await connection.send(b"EHLO c\r\nMAIL FROM:<>\r\n")
+    assert b"250-LIMITS RCPTMAX=3 MAILMAX=10000\r\n" in said
+    rcpts = b"RCPT TO:<unknown@alpha.example>\r\nRCPT TO:<?>\r\n" + b"RCPT TO:<b@alpha.example>\r\n" * 2
+    for _ in range(2):
+        said = await connection.send(rcpts + b"RSET\r\nMAIL FROM:<>\r\n")
+        codes = [line[:9] for line in said.splitlines() if line[3:4] == b" "]
+        assert codes == [b"550 5.1.1", b"553 5.1.3", b"250 2.1.5", b"452 4.5.3", b"250 2.0.0", b"250 2.1.0"]
+
+
+async def test_mailmax_counts_every_mail_and_then_the_session_ends(tmp_path: Path) -> None:
+    """RFC 9422 4.1."""
+    connection = wire(ports.BENCH, house(tmp_path, Memory(), limits=Limits(messages=3, linger_s=0.02)))
+    said = await connection.send(b"EHLO c\r\n")
+    assert b"250-LIMITS RCPTMAX=1000 MAILMAX=3\r\n" in said
+    said = await connection.send(b"MAIL FROM:<>\r\nMAIL FROM:<>\r\nMAIL FROM:<a@>\r\nMAIL FROM:<>\r\nNOOP\r\n")
+    await asyncio.sleep(0.05)
+    codes = [line[:9] for line in said.splitlines() if line[3:4] == b" "]
+    assert codes == [b"250 2.1.0", b"503 5.5.1", b"503 5.5.1", b"421 4.7.0"]
+    assert connection.closed
 
 
 async def test_an_address_harvester_stops_being_answered(tmp_path: Path) -> None:

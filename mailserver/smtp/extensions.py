@@ -1,0 +1,75 @@
+"""What EHLO announces: one table of the extensions, in which state of a session each is offered, and its parameters of MAIL.
+
+What is not announced is not taken: a parameter of an extension that is not offered now is unknown (RFC 5321 4.1.1.11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mailserver.smtp.conversation import Conversation
+
+
+def _always(_: Conversation) -> bool:
+    return True
+
+
+def _alone(_: Conversation) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    keyword: str
+    when: Callable[[Conversation], bool] = _always
+    value: Callable[[Conversation], str] = _alone  # what follows the keyword
+    parameters: tuple[str, ...] = ()  # of MAIL, when they are not taken everywhere
+
+
+def hello_lines(talk: Conversation) -> tuple[str, ...]:
+    """RFC 5321 4.1.1.1: our name, then what is offered now."""
+    offered = (f"{one.keyword} {one.value(talk)}".rstrip() for one in EXTENSIONS if one.when(talk))
+    return (talk.house.hostname, *offered)
+
+
+def offers(talk: Conversation, parameter: str) -> bool:
+    """Whether MAIL may carry it now."""
+    extension = _OF_PARAMETER.get(parameter)
+    return extension is None or extension.when(talk)
+
+
+def _size(talk: Conversation) -> str:
+    return str(talk.house.limits.message_octets)
+
+
+def _limits(talk: Conversation) -> str:
+    return f"RCPTMAX={talk.house.limits.recipients} MAILMAX={talk.house.limits.messages}"
+
+
+def _secure(talk: Conversation) -> bool:
+    return talk.secure
+
+
+def _may_start_tls(talk: Conversation) -> bool:
+    return talk.offers_starttls and not talk.secure
+
+
+def _may_sign_in(talk: Conversation) -> bool:
+    return talk.rules.sign_in and talk.secure and talk.signed_in is None
+
+
+EXTENSIONS = (
+    Extension("PIPELINING"),  # RFC 2920
+    Extension("SIZE", value=_size),  # RFC 1870
+    Extension("8BITMIME"),  # RFC 6152
+    Extension("SMTPUTF8"),  # RFC 6531
+    Extension("ENHANCEDSTATUSCODES"),  # RFC 2034
+    Extension("CHUNKING"),  # RFC 3030
+    Extension("DSN"),  # RFC 3461
+    Extension("LIMITS", value=_limits),  # RFC 9422
+    Extension("REQUIRETLS", when=_secure, parameters=("REQUIRETLS",)),  # RFC 8689 2
+    Extension("STARTTLS", when=_may_start_tls),  # RFC 3207
+    Extension("AUTH", when=_may_sign_in, value=lambda _: "PLAIN LOGIN"),  # RFC 4954
+)
+_OF_PARAMETER = {name: extension for extension in EXTENSIONS for name in extension.parameters}
