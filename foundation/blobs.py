@@ -60,7 +60,10 @@ class PreparedBlob:
         self.data = data  # sealed, when small
 
     def plaintext(self) -> bytes:
-        return self._blobs.open(self.ref, self.data, 0, None)
+        return self.read(0, None)
+
+    def read(self, offset: int, length: int | None) -> bytes:
+        return self._blobs.open(self.ref, self.data, offset, length)
 
     def discard(self) -> None:
         """Forgets a blob that was never inserted."""

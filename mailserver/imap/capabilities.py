@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailserver.imap.context import Context, State
 
-ALWAYS = ("IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE")
+ALWAYS = ("IMAP4rev1", "IMAP4rev2", "LITERAL+", "SASL-IR", "ID", "ENABLE")
 IN_CLEAR = ("STARTTLS", "LOGINDISABLED")
 TO_SIGN_IN = ("AUTH=PLAIN", "AUTH=LOGIN")
 # One a line, with its clause: a line here is a promise that the whole of it is kept.
@@ -24,6 +24,11 @@ SIGNED_IN = (
     "QUOTA",  # RFC 9208; no QUOTASET: limits are the operator's, nobody sets them by IMAP
     "QUOTA=RES-STORAGE",  # RFC 9208 5.1
     "MOVE",  # RFC 6851
+    "BINARY",  # RFC 3516
+    "MULTIAPPEND",  # RFC 3502
+    "CATENATE",  # RFC 4469
+    "REPLACE",  # RFC 8508
+    "UTF8=ACCEPT",  # RFC 9755
     "SORT",  # RFC 5256 3
     "THREAD=ORDEREDSUBJECT",
     "THREAD=REFERENCES",
@@ -48,12 +53,13 @@ ENABLEABLE = {
     "CONDSTORE": ("condstore",),
     "QRESYNC": ("qresync", "condstore"),  # RFC 7162 3.2.3
     "IMAP4rev2": ("rev2", "utf8"),
+    "UTF8=ACCEPT": ("utf8", "no_charset"),
     "UIDONLY": ("uid_only",),  # RFC 9586 3
 }
 
 
 def capabilities(ctx: Context) -> tuple[str, ...]:
-    always = (*ALWAYS, "IMAP4rev2") if ctx.settings.rev2 else ALWAYS
+    always = (*ALWAYS, f"APPENDLIMIT={ctx.settings.append_limit}")  # RFC 7889
     if ctx.state is not State.NOT_AUTHENTICATED:
         return always + SIGNED_IN
     # Thunderbird decides on IDLE or CONDSTORE before sign-in when it can: the whole list does no harm there.

@@ -20,7 +20,7 @@ from mailserver.imap.shelf import Shelf
 from mailserver.imap.sign_in import SignedIn, SignIn
 from mailserver.imap.view import FolderView
 from mailserver.store import names
-from mailserver.store.api import Folder, MailStore, StoreError, StoreResult
+from mailserver.store.api import Folder, MailStore, Spool, StoreError, StoreResult
 
 
 class State(Enum):
@@ -36,7 +36,6 @@ class Settings:
 
     append_limit: int = 50 * 1024 * 1024
     server_name: str = "MSSanté"
-    rev2: bool = False  # IMAP4rev2 is announced: not before SEARCH, LIST and BINARY are as RFC 9051 wants them
     progress_every: float = 10  # seconds between two INPROGRESS
     max_login_failures: int = 5  # on one connection; slowing down across connections is the password check's affair
     max_bad_commands: int = 20  # in a row
@@ -77,6 +76,7 @@ class Context:
         self.leaving = False
         self.login_failures = 0
         self._unwatch: Callable[[], None] = lambda: None
+        self._spools: list[Spool] = []  # of the command under way
 
     @property
     def state(self) -> State:
@@ -142,6 +142,16 @@ class Context:
         if isinstance(event, LiteralOffer):
             self.inbox.framer.refuse()
         raise Bad("a line without literal expected")
+
+    def spool(self) -> Spool:
+        """For a large literal or message of the command under way; forgotten behind it unless it was stored."""
+        self._spools.append(self.store.spool())
+        return self._spools[-1]
+
+    def discard_spools(self) -> None:
+        for spool in self._spools:
+            spool.discard()
+        self._spools.clear()
 
     async def folder(self, name: str, missing: str = "NONEXISTENT") -> Folder:
         """The folder of that name; NO with the code `missing` otherwise (TRYCREATE for targets)."""

@@ -20,18 +20,21 @@ from mailserver.imap.fetch_items import (
     Run,
     answer,
     column,
+    encoding_of,
     fields_of,
     is_read,
     joined,
     literal,
     needs_card,
     runs,
+    sized,
     span,
     window,
 )
 from mailserver.imap.modes import Modes
 from mailserver.imap.shelf import Place, Shelf
 from mailserver.imap.view import FolderView, fetch_head, picked
+from mailserver.mime.encodings import DECODERS
 from mailserver.store.api import Card, Flag, FlagOp, Flags, Front, MailStore, Origin
 
 ROWS_BATCH = 1000  # about 64 KB of flags
@@ -50,7 +53,10 @@ class ContentLost(Exception):
 
 
 class Renderer:
-    """One FETCH: `items` as asked, over one view. After `run`, `missing` counts the messages that were gone."""
+    """One FETCH: `items` as asked, over one view. After `run`, `missing` counts the messages that were gone.
+
+    `undecodable`: a part has an encoding that nobody here knows; it was answered with NIL.
+    """
 
     def __init__(self, store: MailStore, shelf: Shelf, view: FolderView, items: Sequence[Item], modes: Modes) -> None:
         self._store = store
@@ -69,7 +75,9 @@ class Renderer:
         self._news = [column(item) for item in news if item not in items]
         self._needs_cards = any(map(needs_card, self._bodies))
         self._octets_at_once = CONTENT_BATCH // max(1, len(asked))  # each item may repeat the whole message
+        self._binaries = [item for item in self._bodies if item.decoded]
         self.missing = 0
+        self.undecodable = False
 
     async def run(self, indices: Sequence[int]) -> AsyncIterator[bytes]:
         for large, unseen, wanted in self._portions(indices):
@@ -129,6 +137,9 @@ class Renderer:
             self.missing += len(gone)
             indices = [index for index, uid in zip(indices, uids, strict=True) if uid not in gone]
             uids = [uid for uid in uids if uid not in gone]
+        self.undecodable |= any(
+            encoding_of(item, card) not in DECODERS for item in self._binaries for card in cards.values()
+        )
         return Batch(
             view,
             indices,
@@ -188,8 +199,8 @@ class Renderer:
         for head, index, card in zip(self._lines(columns, batch), batch.indices, cards, strict=True):
             pieces, begun = [head], False
             try:
-                for item in self._bodies:
-                    if not head.endswith(b"("):
+                for number, item in enumerate(self._bodies):
+                    if number or not head.endswith(b"("):
                         pieces.append(b" ")
                     async for piece in self._body(item, index, card):
                         pieces.append(piece)
@@ -205,15 +216,45 @@ class Renderer:
 
     async def _body(self, item: BodyItem, index: int, card: Card | Front) -> AsyncIterator[bytes]:
         found = span(item, card, self._view.sizes[index])
-        if found is None:
+        if found is None or (item.decoded and encoding_of(item, card) not in DECODERS):
             yield answer(item, None)
+        elif item.decoded:
+            async for piece in self._decoded(item, index, found, encoding_of(item, card)):
+                yield piece
         elif item.section.fields:
             yield answer(item, fields_of(item)(await self._octets(index, *found)))
         else:
             start, end = window(item, *found)
             yield literal(item, end - start)
-            for at in range(start, end, PIECE):
-                yield await self._octets(index, at, min(at + PIECE, end))
+            async for piece in self._pieces_of(index, start, end):
+                yield piece
+
+    async def _decoded(self, item: BodyItem, index: int, found: tuple[int, int], encoding: str) -> AsyncIterator[bytes]:
+        """Read twice: a literal says how long it is before it begins."""
+        size = 0
+        async for piece in self._without_encoding(index, found, encoding):
+            size += len(piece)
+        if item.sized:
+            yield sized(item, size)
+            return
+        start, end = window(item, 0, size)
+        yield literal(item, end - start)
+        at = 0
+        async for piece in self._without_encoding(index, found, encoding):
+            if at >= end:
+                return
+            yield piece[max(0, start - at) : end - at]
+            at += len(piece)
+
+    async def _without_encoding(self, index: int, found: tuple[int, int], encoding: str) -> AsyncIterator[bytes]:
+        decoder = DECODERS[encoding]()
+        async for piece in self._pieces_of(index, *found):
+            yield decoder.feed(piece)
+        yield decoder.end()
+
+    async def _pieces_of(self, index: int, start: int, end: int) -> AsyncIterator[bytes]:
+        for at in range(start, end, PIECE):
+            yield await self._octets(index, at, min(at + PIECE, end))
 
     async def _octets(self, index: int, start: int, end: int) -> bytes:
         view = self._view

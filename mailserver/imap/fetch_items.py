@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from mailserver.imap.commands.fetch import BodyItem, Item
+from mailserver.imap.commands.fetch import BodyItem, Item, Section
 from mailserver.imap.view import FolderView, picked
 from mailserver.imap.wire import date_time, string
+from mailserver.mime.encodings import DECODERS, decoded
 from mailserver.mime.sections import fields_filter, locate
 from mailserver.store.api import Card, Front, Origin
 
@@ -134,6 +136,10 @@ def _lasting_column(item: Item) -> Column:
 
 
 def _content_column(item: BodyItem) -> Column:
+    if item.decoded:
+        return _column(
+            b" %b", lambda b: list(map(partial(_decoded, item), b.cards or [NO_CARD] * len(b.contents), b.contents))
+        )
     if not (item.section.part or item.section.text or item.partial):  # the whole message: the card need not be read
         form = b" " + item.label + b" {%d}\r\n%b"
         return _column(form, lambda b: list(map(len, b.contents)), lambda b: b.contents)
@@ -146,6 +152,24 @@ def _content_column(item: BodyItem) -> Column:
     return _column(b" %b", lambda b: list(map(one, b.cards or [NO_CARD] * len(b.contents), b.contents)))
 
 
+def _decoded(item: BodyItem, card: Card | Front, content: bytes) -> bytes:
+    found, encoding = span(item, card, len(content)), encoding_of(item, card)
+    if found is None or encoding not in DECODERS:
+        return answer(item, None)
+    octets = decoded(content[slice(*found)], encoding)
+    return sized(item, len(octets)) if item.sized else answer(item, octets)
+
+
+def encoding_of(item: BodyItem, card: Card | Front) -> str:
+    """The transfer encoding of the part; the message itself has none."""
+    part = card.parts.get(item.section.part) if isinstance(card, Card) else None
+    return "binary" if part is None else part.encoding
+
+
+def sized(item: BodyItem, size: int) -> bytes:
+    return b"%b %d" % (item.label, size)
+
+
 def needs_card(item: BodyItem) -> bool:
     """To find its span."""
     return bool(item.section.part or item.section.text)
@@ -153,7 +177,10 @@ def needs_card(item: BodyItem) -> bool:
 
 def fields_of(item: BodyItem) -> Callable[[bytes], bytes]:
     """What HEADER.FIELDS leaves of a header; all of it for other sections."""
-    section = item.section
+    return fields_of_section(item.section)
+
+
+def fields_of_section(section: Section) -> Callable[[bytes], bytes]:
     return fields_filter(section.fields, section.text.endswith("NOT")) if section.fields else lambda octets: octets
 
 
@@ -176,8 +203,8 @@ def window(item: BodyItem, start: int, end: int) -> tuple[int, int]:
 
 
 def literal(item: BodyItem, size: int) -> bytes:
-    """What stands before the octets."""
-    return b"%b {%d}\r\n" % (_label(item), size)
+    """What stands before the octets; those of BINARY may hold NUL (RFC 3516 4.3.1: literal8)."""
+    return (b"%b ~{%d}\r\n" if item.decoded else b"%b {%d}\r\n") % (_label(item), size)
 
 
 def answer(item: BodyItem, octets: bytes | None) -> bytes:

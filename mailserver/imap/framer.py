@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from mailserver.store.api import Spool
+
 # Thunderbird and Apple Mail write sets of thousands of UIDs; Dovecot's imap_max_line_length is 64 KB too.
 MAX_LINE = 65536
 HEAD = 256  # octets of a command that are enough to know its tag and its name
@@ -20,10 +22,10 @@ _LITERAL = re.compile(rb"\{(\d{1,18})(\+?)\}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One command as it came: its line, ended by no CRLF, and the octets of its literals in order."""
+    """One command as it came: its line, ended by no CRLF, and the octets of its literals in order, large ones spooled."""
 
     line: bytes
-    literals: tuple[bytes, ...] = ()
+    literals: tuple[bytes | Spool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,9 @@ class Framer:
         self._discarding = False  # inside a refused command: until its last line ends
         self._offer: LiteralOffer | None = None
         self._wanted: int | None = None  # octets of the literal being collected
+        self._spool: Spool | None = None  # where they go, when not into memory
         self._line = bytearray()  # the command so far, its literals as `{n}` CRLF
-        self._literals: list[bytes] = []
+        self._literals: list[bytes | Spool] = []
         self._total = 0  # octets of its literals, the one on offer included
 
     @property
@@ -72,10 +75,10 @@ class Framer:
     def receive(self, data: bytes) -> None:
         self._buffer += data
 
-    def accept(self) -> None:
-        """The literal on offer is wanted."""
+    def accept(self, spool: Spool | None = None) -> None:
+        """The literal on offer is wanted; into `spool`, or into memory."""
         assert self._offer is not None
-        self._wanted, self._offer = self._offer.size, None
+        self._wanted, self._offer, self._spool = self._offer.size, None, spool
 
     def refuse(self) -> None:
         """The command on offer was answered already: throw away what still comes of it."""
@@ -110,11 +113,25 @@ class Framer:
     def _collected(self) -> bool:
         size = self._wanted
         assert size is not None
+        if self._spool is not None:
+            return self._spooled(self._spool, size)
         if len(self._buffer) < size:
             return False
         self._literals.append(bytes(memoryview(self._buffer)[:size]))
         del self._buffer[:size]
         self._wanted, self._scanned = None, 0
+        return True
+
+    def _spooled(self, spool: Spool, size: int) -> bool:
+        here = bytes(memoryview(self._buffer)[:size])
+        spool.write(here)
+        del self._buffer[: len(here)]
+        self._scanned = 0
+        if len(here) < size:
+            self._wanted = size - len(here)
+            return False
+        self._literals.append(spool)
+        self._wanted, self._spool = None, None
         return True
 
     def _take_line(self) -> bytes | None:

@@ -16,7 +16,7 @@ from mailserver.imap.modes import Modes
 from mailserver.imap.responses import Bad
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.wire import MONTHS, decode_mailbox
-from mailserver.store.api import Flag, Flags
+from mailserver.store.api import Flag, Flags, Spool
 
 T = TypeVar("T")
 
@@ -67,6 +67,10 @@ class Cursor:
         self._pos = 0
         self._taken = 0
 
+    @property
+    def no_charset(self) -> bool:
+        return self._modes.no_charset
+
     def fail(self, text: str) -> NoReturn:
         raise Bad(text)
 
@@ -85,6 +89,10 @@ class Cursor:
 
     def at_end(self) -> bool:
         return self._pos >= len(self._line)
+
+    def at_more(self) -> bool:
+        """A space stands here and not the end behind it: old clients leave spaces there."""
+        return self.at(b" ") and bool(self._line[self._pos :].strip(b" "))
 
     def take(self, text: bytes) -> bool:
         """Passes `text` (case as given) if it stands here."""
@@ -144,6 +152,13 @@ class Cursor:
         return _LITERAL.match(self._line, self._pos) is not None
 
     def literal(self) -> bytes:
+        found = self.content()
+        if not isinstance(found, bytes):
+            self.fail("literal too large")
+        return found
+
+    def content(self) -> bytes | Spool:
+        """A literal that may be large."""
         self._match(_LITERAL, "literal")
         self._taken += 1
         return self._literals[self._taken - 1]

@@ -12,7 +12,8 @@ class Modes:
     condstore: bool = False  # RFC 7162 3.1: MODSEQ in every FETCH from now on
     qresync: bool = False  # RFC 7162 3.2
     rev2: bool = False  # RFC 9051
-    utf8: bool = False  # mailbox names and quoted strings in UTF-8 (RFC 9051 5.1, RFC 6855)
+    utf8: bool = False  # mailbox names and quoted strings in UTF-8 (RFC 9051 5.1, RFC 9755)
+    no_charset: bool = False  # RFC 9755 3: what SEARCH looks for is UTF-8, and need not be said
     uid_only: bool = False  # RFC 9586: no message numbers any more
 
     @property

@@ -35,6 +35,9 @@ LITERALS_BEFORE_SIGN_IN = 4096
 LITERALS = 65536
 # From this size on the quota is asked before the octets are sent; APPEND asks again in any case.
 WORTH_ASKING = 262144
+# Literals above this size are written to disk as they come (`foundation.blobs.CHUNK`: below it they would stay in memory anyway).
+SPOOLED = 65536
+MESSAGES = 4  # messages of the largest size in one command (RFC 3502)
 # A literal that nobody asked us to accept is read and thrown away up to this many times the limit (RFC 7888 4).
 PATIENCE = 4
 
@@ -118,6 +121,7 @@ class ImapSession:
             return
         finally:
             ctx.deselect()
+            ctx.discard_spools()
         for piece in self._drain():
             yield piece
 
@@ -147,19 +151,24 @@ class ImapSession:
         if isinstance(event, LiteralOffer):
             refusal = await self._judge(event)
             if refusal is None:
-                self.context.inbox.framer.accept()
+                self.context.inbox.framer.accept(self.context.spool() if self._is_large(event) else None)
                 if event.sync:
                     yield Continue()
                 return
             self.context.inbox.framer.refuse()
+            self.context.discard_spools()
             yield self._status(_tag_of(event.line), refusal)
             if not event.sync and event.size > PATIENCE * self.context.settings.append_limit:
                 yield self._leave("literal too large", "TOOBIG")
         elif isinstance(event, Frame):
-            async with aclosing(self._command(event)) as responses:
-                async for response in responses:
-                    yield response
+            try:
+                async with aclosing(self._command(event)) as responses:
+                    async for response in responses:
+                        yield response
+            finally:
+                self.context.discard_spools()
         else:
+            self.context.discard_spools()
             yield self._status(_tag_of(event.line), Bad("line too long"))
         settings = self.context.settings
         if self._bad >= settings.max_bad_commands or self.context.login_failures >= settings.max_login_failures:
@@ -171,22 +180,26 @@ class ImapSession:
 
     async def _judge(self, offer: LiteralOffer) -> No | Bad | None:
         """Sizes and states speak before the octets come."""
-        words = offer.line.upper().split(b" ", 2)
         if not self.signed_in:
             return Bad("literal too large") if offer.total > LITERALS_BEFORE_SIGN_IN else None
-        if len(words) > 1 and words[1] == b"APPEND":
-            return await self._judge_message(offer.total)
+        if _takes_messages(offer.line):
+            return await self._judge_message(offer)
         return Bad("literal too large") if offer.total > LITERALS else None
 
-    async def _judge_message(self, size: int) -> No | None:
+    async def _judge_message(self, offer: LiteralOffer) -> No | None:
         limit = self.context.settings.append_limit
-        if size > limit:
+        if offer.size > limit:
             return No(f"a message has at most {limit} octets", "TOOBIG")
-        if size > WORTH_ASKING:
+        if offer.total > MESSAGES * limit:
+            return No(f"the messages of one command have at most {MESSAGES * limit} octets", "TOOBIG")
+        if offer.total > WORTH_ASKING:
             used, quota = await self.context.store.quota(self.context.box_id)
-            if used + size > quota:
+            if used + offer.total > quota:
                 return No("the mailbox is full", "OVERQUOTA")
         return None
+
+    def _is_large(self, offer: LiteralOffer) -> bool:
+        return self.signed_in and offer.size > SPOOLED and _takes_messages(offer.line)
 
     async def _command(self, frame: Frame) -> AsyncGenerator[Response | Tagged]:
         at = Cursor(frame, self.context.modes, self.context.saved)
@@ -247,6 +260,11 @@ class ImapSession:
     def _status(self, tag: bytes | None, completion: Completion) -> Tagged | Untagged:
         self._bad = self._bad + 1 if isinstance(completion, Bad) else 0
         return Untagged(completion) if tag is None else Tagged(tag, completion)
+
+
+def _takes_messages(line: bytes) -> bool:
+    words = line.upper().split(b" ", 3)[1:]
+    return words[:1] in ([b"APPEND"], [b"REPLACE"]) or words[:2] == [b"UID", b"REPLACE"]
 
 
 def _tag_of(line: bytes) -> bytes | None:

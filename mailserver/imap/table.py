@@ -16,6 +16,7 @@ from mailserver.imap.commands import select as selects
 from mailserver.imap.context import Context, State
 from mailserver.imap.grammar import Cursor
 from mailserver.imap.handlers import any_state as do_any
+from mailserver.imap.handlers import append as do_append
 from mailserver.imap.handlers import folders, messages, modes, quota
 from mailserver.imap.handlers import metadata as do_metadata
 from mailserver.imap.handlers import nonauth as do_nonauth
@@ -77,7 +78,7 @@ COMMANDS: dict[bytes, Entry] = {
     b"GETQUOTAROOT": Entry(IN, auth.parse_get_quota_root, quota.get_quota_root),
     b"GETMETADATA": Entry(IN, metadata.parse_get_metadata, do_metadata.get_metadata),
     b"SETMETADATA": Entry(IN, metadata.parse_set_metadata, do_metadata.set_metadata),
-    b"APPEND": Entry(IN, append.parse_append, folders.append),
+    b"APPEND": Entry(IN, append.parse_append, do_append.append),
     b"COMPRESS": Entry(IN, auth.parse_compress, modes.compress),
     b"IDLE": Entry(IN, bare(auth.Idle), modes.idle),
     # selected
@@ -89,6 +90,7 @@ COMMANDS: dict[bytes, Entry] = {
     b"FETCH": Entry(SELECTED, fetch.parse_fetch, messages.fetch, expunge_after=False, long=True),
     b"STORE": Entry(SELECTED, store.parse_store, messages.store, expunge_after=False, long=True),
     b"COPY": Entry(SELECTED, selected.parse_copy, messages.copy, long=True),
+    b"REPLACE": Entry(SELECTED, append.parse_replace, do_append.replace),
     b"MOVE": Entry(SELECTED, selected.parse_move, messages.move, long=True),
     b"UID EXPUNGE": Entry(SELECTED, selected.parse_uid_expunge, messages.expunge, long=True),
     b"SORT": Entry(SELECTED, sort.parse_sort, do_search.sort, expunge_after=False, long=True),
@@ -99,5 +101,6 @@ COMMANDS: dict[bytes, Entry] = {
     b"UID FETCH": Entry(SELECTED, partial(fetch.parse_fetch, uid=True), messages.fetch, long=True),
     b"UID STORE": Entry(SELECTED, partial(store.parse_store, uid=True), messages.store, long=True),
     b"UID COPY": Entry(SELECTED, partial(selected.parse_copy, uid=True), messages.copy, long=True),
+    b"UID REPLACE": Entry(SELECTED, partial(append.parse_replace, uid=True), do_append.replace),
     b"UID MOVE": Entry(SELECTED, partial(selected.parse_move, uid=True), messages.move, long=True),
 }

@@ -87,7 +87,7 @@ def _word_bytes(encoding: bytes, data: bytes) -> bytes:
     return base64_bytes(data)
 
 
-_NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
+NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 
 
 def base64_bytes(data: bytes) -> bytes:
@@ -95,7 +95,7 @@ def base64_bytes(data: bytes) -> bytes:
     try:
         return binascii.a2b_base64(data)
     except (binascii.Error, ValueError):
-        body = data.split(b"=", 1)[0].translate(None, _NOT_BASE64)
+        body = data.split(b"=", 1)[0].translate(None, NOT_BASE64)
         if len(body) % 4 == 1:
             body = body[:-1]
         return binascii.a2b_base64(body + b"=" * (-len(body) % 4))

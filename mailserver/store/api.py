@@ -9,7 +9,7 @@ a UID is never used twice, a MODSEQ never goes back, UIDVALIDITY never changes.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntFlag
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -117,11 +117,34 @@ class PartOffsets:
     media_type: str = "text/plain"
 
 
+class Spool(Protocol):
+    """Octets on their way in, kept sealed as they come, so that a large message never stands in memory; not a message yet."""
+
+    @property
+    def size(self) -> int: ...
+
+    def write(self, octets: bytes | memoryview) -> None:
+        """Never raises: what the disk refuses is told when the message is stored."""
+        ...
+
+    def pieces(self) -> Iterator[bytes]:
+        """All that was written; blocks. Nothing more can be written."""
+        ...
+
+    def discard(self) -> None:
+        """Forgets it, unless it was stored."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message about to be stored; `content` is the whole RFC 5322 octets."""
+    """A message about to be stored; `content` is the whole RFC 5322 octets.
 
-    content: bytes
+    NUL is in no message that a mail client reads (RFC 3501 4.3): a part with the transfer encoding « binary » that holds one is
+    stored in base64; elsewhere it is refused with UNKNOWN-CTE (RFC 3516 4.4).
+    """
+
+    content: bytes | Spool
     flags: Flags = Flags()
     internal_date: int = 0  # seconds since the epoch; 0 = now
 
@@ -159,7 +182,7 @@ class CopyResult:
 
 class StoreError(Exception):
     """A wish the store refuses. `code` is the RFC 9051 7.1 response code:
-    NONEXISTENT, ALREADYEXISTS, CANNOT, OVERQUOTA, INUSE, NOPERM."""
+    NONEXISTENT, ALREADYEXISTS, CANNOT, OVERQUOTA, INUSE, NOPERM, UNAVAILABLE, UNKNOWN-CTE, EXPUNGEISSUED."""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
@@ -250,8 +273,14 @@ class MailStore(Protocol):
         ...
 
     # messages, write
+    def spool(self) -> Spool: ...
+
     async def append(self, folder_id: int, messages: Sequence[NewMessage]) -> list[int]:
         """Stores all or nothing; returns the UIDs (APPENDUID)."""
+        ...
+
+    async def replace(self, folder_id: int, uid: int, target_folder_id: int, message: NewMessage) -> int:
+        """The message takes the place of the one with `uid`, in one step (RFC 8508 3.4); returns its UID in the target."""
         ...
 
     async def store_flags(

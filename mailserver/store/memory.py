@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mailserver.store import annotations as annotation_rules
@@ -25,9 +25,11 @@ from mailserver.store.api import (
     NewMessage,
     Origin,
     Row,
+    Spool,
     StoreError,
     StoreResult,
 )
+from mailserver.store.arriving import wire_octets
 from mailserver.store.columns import Columns, columns_of, narrow
 from mailserver.store.digest import Digest, digest_of
 from mailserver.store.looking import Lookout
@@ -52,6 +54,27 @@ class _Folder:
     def advance(self) -> int:
         self.modseq += 1
         return self.modseq
+
+
+class _Spool:
+    def __init__(self) -> None:
+        self._octets = bytearray()
+
+    @property
+    def size(self) -> int:
+        return len(self._octets)
+
+    def write(self, octets: bytes | memoryview) -> None:
+        self._octets += octets
+
+    def pieces(self) -> Iterator[bytes]:
+        yield bytes(self._octets)
+
+    def discard(self) -> None: ...
+
+
+def _octets(content: bytes | Spool) -> bytes:
+    return content if isinstance(content, bytes) else b"".join(content.pieces())
 
 
 class MemoryMailStore:
@@ -236,23 +259,38 @@ class MemoryMailStore:
         return [(uid, message.digest.body_text.encode(errors="replace")) for uid, message in found]
 
     # ---------------------------------------------------------------- messages, write
+    def spool(self) -> Spool:
+        return _Spool()
+
     async def append(self, folder_id: int, messages: Sequence[NewMessage]) -> list[int]:
         found = self._get(folder_id)
         for message in messages:
             flag_rules.check(message.flags)
-        self._check_quota(found.folder.box_id, sum(len(message.content) for message in messages))
+        contents = [wire_octets(_octets(message.content)) for message in messages]
+        self._check_quota(found.folder.box_id, sum(map(len, contents)))
         uids: list[int] = []
         modseq = found.advance() if messages else 0
-        for message in messages:
+        for message, content in zip(messages, contents, strict=True):
             date = message.internal_date or self._clock()
-            row = Row(found.uid_next, modseq, message.flags, date, len(message.content))
-            digest = self._digest(message.content)
+            row = Row(found.uid_next, modseq, message.flags, date, len(content))
+            digest = self._digest(content)
             origin = self._origin(found.folder.box_id, digest)
-            self._put(found, _Message(row, message.content, digest, origin))
+            self._put(found, _Message(row, content, digest, origin))
             uids.append(row.uid)
         if uids:
             self._wake(folder_id)
         return uids
+
+    async def replace(self, folder_id: int, uid: int, target_folder_id: int, message: NewMessage) -> int:
+        source, target = self._get(folder_id), self._get(target_folder_id)
+        if source.folder.box_id != target.folder.box_id:
+            raise StoreError("NOPERM", "messages stay inside their mailbox")
+        if uid not in source.messages:
+            raise StoreError("EXPUNGEISSUED", "the message is gone")
+        content = wire_octets(_octets(message.content))
+        self._check_quota(target.folder.box_id, len(content) - source.messages[uid].row.size)
+        self._remove(source, [uid])
+        return (await self.append(target_folder_id, [replace(message, content=content)]))[0]
 
     async def store_flags(
         self, folder_id: int, uids: Sequence[int], op: FlagOp, flags: Flags, unchanged_since: int | None = None

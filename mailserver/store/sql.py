@@ -5,16 +5,14 @@ Folders: `folders`; reading: `reading`; the way in: `insert`; flags, copies, exp
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from sqlalchemy import Connection
 
-from foundation.blobs import Blobs, PreparedBlob
+from foundation.blobs import Blobs
 from foundation.clock import Clock, system_clock
 from foundation.database import Database, Transaction
 from foundation.keys import Key, KeyRing
@@ -35,35 +33,26 @@ from mailserver.store.api import (
     NewMessage,
     Origin,
     Row,
+    Spool,
     StoreError,
     StoreResult,
 )
+from mailserver.store.arriving import Arrivals, Ready
 from mailserver.store.boxes import Boxes
 from mailserver.store.columns import Columns
 from mailserver.store.digest import Digest, digest_of
-from mailserver.store.insert import TOPIC, Entry, Kept, Place, Thread, keep, own_threads, put, put_all
+from mailserver.store.insert import TOPIC, Entry, Kept, Place, Thread, own_threads, put, put_all
 from mailserver.store.looking import Lookout
 from mailserver.store.sweep import sweep
 from mssante.cache import Cache
 
 CARDS_AT_ONCE = 256  # bounds memory, and the time a reader's snapshot is held
 TEXTS_AT_ONCE = 64
-PREPARED_AT_ONCE = 16  # each may sync a file, and other work waits for the thread
 KNOWN_FOLDERS = 100_000
 KNOWN_BOXES, LISTED_SECONDS = 5_000, 60.0  # lists of folders in memory; a lost signal harms for a minute at most
 
 ClosingHook = Callable[[Transaction, int, list[int], str], None]
 """(tx, box_id, exchange ids, actor): messages were moved to « Conversations closes », in the same transaction."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A message to append, prepared outside the transaction."""
-
-    message: NewMessage
-    blob: PreparedBlob
-    kept: Kept
-    digest: Digest
 
 
 class SqlMailStore:
@@ -86,7 +75,7 @@ class SqlMailStore:
         self._boxes = boxes
         self._on_closed = on_closed
         self._clock = clock
-        self._digest = digest
+        self._arrivals = Arrivals(keys, blobs, digest)
         self._box_of: dict[int, int] = {}  # a folder never changes its box, an id is never used twice
         self._inbox_of: dict[int, int] = {}
         self._watchers: defaultdict[int, list[Callable[[], None]]] = defaultdict(list)
@@ -285,26 +274,31 @@ class SqlMailStore:
         return await self._db.read(work)
 
     # ---------------------------------------------------------------- messages, write
+    def spool(self) -> Spool:
+        return self._arrivals.spool()
+
     async def append(self, folder_id: int, messages: Sequence[NewMessage]) -> list[int]:
+        return await self._stored(messages, partial(self._append, folder_id=folder_id)) if messages else []
+
+    async def replace(self, folder_id: int, uid: int, target_folder_id: int, message: NewMessage) -> int:
+        work = partial(self._replace, folder_id=folder_id, uid=uid, target_folder_id=target_folder_id)
+        return (await self._stored((message,), work))[0]
+
+    async def _stored(
+        self, messages: Sequence[NewMessage], work: Callable[[Transaction, list[Ready]], list[int]]
+    ) -> list[int]:
         for message in messages:
             flag_rules.check(message.flags)
-        ready: list[_Ready] = []
+        ready: list[Ready] = []
         try:
-            for start in range(0, len(messages), PREPARED_AT_ONCE):
-                some = messages[start : start + PREPARED_AT_ONCE]
-                ready += await asyncio.to_thread(lambda: list(map(self._prepare, some)))  # noqa: B023  (awaited at once)
-            return await self._db.write(self._append, folder_id, ready) if ready else []
+            await self._arrivals.prepared(messages, ready)
+            return await self._db.write(work, ready)
         except Exception:  # not when cancelled: the commit may be under way
             for one in ready:
                 one.blob.discard()
             raise
 
-    def _prepare(self, message: NewMessage) -> _Ready:
-        digest = self._digest(message.content)
-        blob = self._blobs.prepare(message.content)
-        return _Ready(message, blob, keep(self._keys, digest, blob.ref), digest)
-
-    def _append(self, tx: Transaction, folder_id: int, ready: Sequence[_Ready]) -> list[int]:
+    def _append(self, tx: Transaction, ready: Sequence[Ready], folder_id: int) -> list[int]:
         box_id = self._box(tx.conn, folder_id)
         place = Place(box_id, folder_id, self._boxes.key(tx.conn, box_id))
         self._charge(tx, box_id, sum(one.kept.size for one in ready))
@@ -318,6 +312,18 @@ class SqlMailStore:
             for one, blob_id, thread in zip(ready, blob_ids, threads, strict=True)
         ]
         return put_all(tx, place, entries, now)
+
+    def _replace(
+        self, tx: Transaction, ready: Sequence[Ready], folder_id: int, uid: int, target_folder_id: int
+    ) -> list[int]:
+        """The old one goes first: only what is more counts in the quota (RFC 8508 3.4)."""
+        source, target = folder_rows.locked(tx, folder_id, target_folder_id)
+        if source.box_id != target.box_id:
+            raise StoreError("NOPERM", "messages stay inside their mailbox")
+        if not changing.present(tx, folder_id, [uid]):
+            raise StoreError("EXPUNGEISSUED", "the message is gone")
+        self._remove(tx, folder_id, source.box_id, [uid])
+        return self._append(tx, ready, target_folder_id)
 
     async def store_flags(
         self, folder_id: int, uids: Sequence[int], op: FlagOp, flags: Flags, unchanged_since: int | None = None

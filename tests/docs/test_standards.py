@@ -115,7 +115,7 @@ CAPABILITIES = {
     "UIDPLUS": "RFC 4315",
     "UNAUTHENTICATE": "RFC 8437",
     "UNSELECT": "RFC 3691",
-    "UTF8=ACCEPT": "RFC 6855",
+    "UTF8=ACCEPT": "RFC 9755",
     "WITHIN": "RFC 5032",
 }
 # IMAP4rev1 and IMAP4rev2 stand or fall with all of it: how much is done, the row itself says.

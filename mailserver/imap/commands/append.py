@@ -1,26 +1,70 @@
-"""APPEND (RFC 3501 6.3.11, RFC 4315): one message into a folder."""
+"""APPEND (RFC 3501 6.3.11) of one message or many (RFC 3502), put together from pieces (RFC 4469); REPLACE (RFC 8508)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from mailserver.imap.grammar import Cursor
-from mailserver.store.api import Flags
+from mailserver.imap.sequences import SequenceSet
+from mailserver.store.api import Flags, Spool
+
+MAX_PIECES = 256  # of one message, and messages of one command
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """A message, or a part of one, that is already here (RFC 4469 3)."""
+
+    text: str
+
+
+Piece = bytes | Spool | Url
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """`internal_date` in seconds since the epoch; 0 = now. `pieces`: the message, one behind the other."""
+
+    flags: Flags
+    internal_date: int
+    pieces: tuple[Piece, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """`internal_date` in seconds since the epoch; 0 = now."""
-
     name: str
-    flags: Flags
-    internal_date: int
-    content: bytes
+    messages: tuple[Appended, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """RFC 8508 3.2; `replaced` stands for one message."""
+
+    replaced: SequenceSet
+    uid: bool
+    name: str
+    message: Appended
 
 
 def parse_append(at: Cursor) -> Append:
     at.space()
     name = at.mailbox()
+    messages = [_message(at)]
+    while at.at_more():
+        if len(messages) == MAX_PIECES:
+            at.fail(f"at most {MAX_PIECES} messages in one command")
+        messages.append(_message(at))
+    return Append(name, tuple(messages))
+
+
+def parse_replace(at: Cursor, uid: bool = False) -> Replace:
+    at.space()
+    replaced = at.sequence_set(uid)
+    at.space()
+    return Replace(replaced, uid, at.mailbox(), _message(at))
+
+
+def _message(at: Cursor) -> Appended:
     at.space()
     flags = Flags()
     if at.at(b"("):
@@ -30,9 +74,42 @@ def parse_append(at: Cursor) -> Append:
     if at.at(b'"'):
         internal_date = at.date_time()
         at.space()
-    content = at.literal()
-    if not content:
-        at.fail("an empty message cannot be stored")
-    if b"\0" in content:
+    return Appended(flags, internal_date, _pieces(at))
+
+
+def _pieces(at: Cursor) -> tuple[Piece, ...]:
+    if at.take_word(b"CATENATE "):
+        pieces = at.parenthesised(lambda: _piece(at))
+        if not 0 < len(pieces) <= MAX_PIECES:
+            at.fail(f"1 to {MAX_PIECES} pieces expected")
+        return tuple(pieces)
+    content = _utf8(at) if at.take_word(b"UTF8 ") else _octets(at)
+    if not content if isinstance(content, bytes) else not content.size:
+        at.fail("an empty message cannot be stored")  # in MULTIAPPEND the client's way out (RFC 3502 6.3.11)
+    return (content,)
+
+
+def _piece(at: Cursor) -> Piece:
+    if at.take_word(b"URL "):
+        return Url(at.text())
+    if at.take_word(b"UTF8 "):
+        return _utf8(at)
+    if not at.take_word(b"TEXT "):
+        at.fail("TEXT or URL expected")
+    return _octets(at)
+
+
+def _utf8(at: Cursor) -> bytes | Spool:
+    """RFC 6855 4; as good as the octets alone, since headers in UTF-8 are taken either way (RFC 9755)."""
+    at.expect(b"(")
+    content = _octets(at)
+    at.expect(b")")
+    return content
+
+
+def _octets(at: Cursor) -> bytes | Spool:
+    binary = at.take(b"~")  # literal8 (RFC 3516 4.4): may hold NUL
+    content = at.content()
+    if not binary and isinstance(content, bytes) and b"\0" in content:
         at.fail("NUL is not allowed in a literal")  # RFC 3501 4.3: CHAR8 is %x01-ff
-    return Append(name, flags, internal_date, content)
+    return content

@@ -1,4 +1,4 @@
-"""FETCH (RFC 3501 6.4.5) with CHANGEDSINCE and MODSEQ (RFC 7162 3.1.4)."""
+"""FETCH (RFC 3501 6.4.5) with CHANGEDSINCE and MODSEQ (RFC 7162 3.1.4), BINARY (RFC 3516 4)."""
 
 from __future__ import annotations
 
@@ -37,12 +37,17 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class BodyItem:
-    """BODY[section]<offset.length>, or one of the old names RFC822, RFC822.HEADER, RFC822.TEXT (`label`)."""
+    """BODY[section]<offset.length>, or one of the old names RFC822, RFC822.HEADER, RFC822.TEXT (`label`).
+
+    BINARY[part] (`decoded`) is the part without its transfer encoding, BINARY.SIZE[part] (`sized`) how long that is.
+    """
 
     section: Section
     label: bytes  # as the response names it, without `<offset>`
     peek: bool
     partial: tuple[int, int] | None = None
+    decoded: bool = False
+    sized: bool = False
 
 
 Item = bytes | BodyItem  # a word of ITEMS, or a body
@@ -106,6 +111,13 @@ def _item(at: Cursor) -> Item:
     for start, peek in ((b"BODY[", False), (b"BODY.PEEK[", True)):
         if at.take_word(start):
             return _body(at, peek)
+    for start, peek, sized in (
+        (b"BINARY[", False, False),
+        (b"BINARY.PEEK[", True, False),
+        (b"BINARY.SIZE[", True, True),
+    ):
+        if at.take_word(start):
+            return _binary(at, peek, sized)
     word = at.word()
     if word in RFC822:
         return RFC822[word]
@@ -117,6 +129,12 @@ def _item(at: Cursor) -> Item:
 
 
 def _body(at: Cursor, peek: bool) -> BodyItem:
+    section = parse_section(at)
+    return BodyItem(section, _label(section), peek, _partial(at))
+
+
+def parse_section(at: Cursor) -> Section:
+    """Up to and with the `]`."""
     part = _part(at)
     text, fields = "", tuple[bytes, ...]()
     if not at.at(b"]"):
@@ -131,8 +149,15 @@ def _body(at: Cursor, peek: bool) -> BodyItem:
             if not 0 < len(fields) <= MAX_FIELDS or any(_odd_field_name(name) for name in fields):
                 at.fail("field names expected")
     at.expect(b"]")
-    section = Section(part, text, fields)
-    return BodyItem(section, _label(section), peek, _partial(at))
+    return Section(part, text, fields)
+
+
+def _binary(at: Cursor, peek: bool, sized: bool) -> BodyItem:
+    """RFC 3516 4.2, 4.3: part numbers only; without any it is the message itself, which has no encoding."""
+    part = _part(at)
+    at.expect(b"]")
+    label = (b"BINARY.SIZE[" if sized else b"BINARY[") + part.encode("ascii") + b"]"
+    return BodyItem(Section(part), label, peek, None if sized else _partial(at), decoded=True, sized=sized)
 
 
 def _part(at: Cursor) -> str:

@@ -169,6 +169,8 @@ def parse_search(at: Cursor, uid: bool = False) -> Search:
         at.space()
     charset = b"utf-8"
     if at.take_word(b"CHARSET "):
+        if at.no_charset:
+            at.fail("no CHARSET once UTF8=ACCEPT is enabled")  # RFC 9755 3
         charset = at.astring()
         at.space()
     return parse_keys(at, charset, uid, returns)

@@ -1,11 +1,10 @@
-"""Commands on folders: CREATE to STATUS (SIZE: RFC 8438), NAMESPACE, APPEND."""
+"""Commands on folders: CREATE to STATUS (SIZE: RFC 8438), NAMESPACE."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from mailserver.imap import listing, responses
-from mailserver.imap.commands.append import Append
 from mailserver.imap.commands.auth import (
     Create,
     Delete,
@@ -19,7 +18,7 @@ from mailserver.imap.context import Context
 from mailserver.imap.handlers.metadata import select
 from mailserver.imap.responses import ListLine, Metadata, No, Ok, Response, StatusLine, mailbox_id
 from mailserver.store import names
-from mailserver.store.api import Folder, FolderStatus, NewMessage
+from mailserver.store.api import Folder, FolderStatus
 
 
 async def create(ctx: Context, command: Create) -> AsyncGenerator[Response]:
@@ -104,12 +103,13 @@ async def _deleted_sizes(ctx: Context, items: Sequence[bytes], found: Mapping[in
 def _status_line(
     ctx: Context, folder: Folder, items: Sequence[bytes], found: FolderStatus, deleted_size: int
 ) -> StatusLine:
-    values = tuple((item, _status_value(item, found, folder, deleted_size)) for item in items)
+    values = tuple((item, _status_value(ctx, item, found, folder, deleted_size)) for item in items)
     return StatusLine(folder.name, values, ctx.utf8)
 
 
-def _status_value(item: bytes, status: FolderStatus, folder: Folder, deleted_size: int) -> int | bytes:
+def _status_value(ctx: Context, item: bytes, status: FolderStatus, folder: Folder, deleted_size: int) -> int | bytes:
     values: dict[bytes, int | bytes] = {
+        b"APPENDLIMIT": ctx.settings.append_limit,
         b"MESSAGES": status.messages,
         b"RECENT": 0,
         b"UIDNEXT": status.uid_next,
@@ -122,12 +122,3 @@ def _status_value(item: bytes, status: FolderStatus, folder: Folder, deleted_siz
         b"MAILBOXID": mailbox_id(folder).encode("ascii"),
     }
     return values[item]
-
-
-async def append(ctx: Context, command: Append) -> AsyncGenerator[Response]:
-    folder = await ctx.folder(command.name, missing="TRYCREATE")
-    message = NewMessage(command.content, command.flags, command.internal_date)
-    (uid,) = await ctx.store.append(folder.id, (message,))
-    if ctx.view is not None and ctx.view.folder.id == folder.id:
-        await ctx.refresh()  # RFC 3501 6.3.11: EXISTS at once
-    yield Ok("APPEND completed", f"APPENDUID {folder.uid_validity} {uid}")

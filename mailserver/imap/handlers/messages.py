@@ -68,6 +68,8 @@ async def fetch(ctx: Context, command: Fetch) -> AsyncGenerator[Response]:
     renderer = Renderer(ctx.store, ctx.shelf, view, items, ctx.modes)
     async for piece in renderer.run(indices):
         yield piece
+    if renderer.undecodable:
+        raise No("a part has an unknown transfer encoding", "UNKNOWN-CTE")  # RFC 3516 4.3
     yield Ok("FETCH completed", GONE if renderer.missing and not command.uid else None)
 
 

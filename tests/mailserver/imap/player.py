@@ -8,6 +8,7 @@
     only: whole                 not byte by byte
     C: a1 NOOP                  the client's line, CRLF added; C2: for connection 2
     S: * OK ... $v              exact line; `...` = anything, `$v` = the same text everywhere it stands
+    <NUL>                       that octet, in either direction
 
 Every line said must be expected: a line too many fails. Each transcript runs whole and byte by byte.
 """
@@ -72,6 +73,17 @@ async def _french(store: Store) -> None:
         await store.append(await inbox_of(store), [NewMessage(mail(number, subject, body, extra), Flags(), DAY)])
 
 
+async def _encoded(store: Store) -> None:
+    extra = "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=B\r\n"
+    parts = [
+        ("base64", "AEhlbGxv\r\n"),
+        ("quoted-printable", "caf=C3=A9 =3D 1=\r\n euro"),
+        ("x-uuencode", "begin 600 x"),
+    ]
+    body = "".join(f"--B\r\nContent-Transfer-Encoding: {name}\r\n\r\n{text}\r\n" for name, text in parts)
+    await store.append(await inbox_of(store), [NewMessage(mail(1, "encoded", body + "--B--\r\n", extra), Flags(), DAY)])
+
+
 async def _nothing(store: Store) -> None: ...
 
 
@@ -79,6 +91,7 @@ STARTS: dict[str, Callable[[Store], Awaitable[None]]] = {
     "nothing": _nothing,
     "three messages": _three,
     "a multipart message": _mixed,
+    "an encoded message": _encoded,
     "french messages": _french,
 }
 
@@ -146,7 +159,7 @@ class Connection:
         await asyncio.gather(self._task, return_exceptions=True)
 
 
-SETTINGS = Settings(append_limit=2000, server_name="Opérateur", max_bad_commands=10, rev2=True)
+SETTINGS = Settings(append_limit=2000, server_name="Opérateur", max_bad_commands=10)
 
 
 async def in_memory() -> Store:
@@ -189,7 +202,7 @@ class Player:
             if not line.strip() or line.startswith("#"):
                 continue
             word, _, text = line.partition(":")
-            text = text.removeprefix(" ")
+            text = text.removeprefix(" ").replace("<NUL>", "\0")
             if word in self._head:
                 self._head[word] = text
                 continue

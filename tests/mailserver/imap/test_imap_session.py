@@ -28,7 +28,6 @@ from mailserver.imap.commands.search import (
     SizeIn,
     Text,
 )
-from mailserver.imap.context import Settings
 from mailserver.imap.framer import Frame
 from mailserver.imap.session import WRITE
 from mailserver.imap.sign_in import Refused, SignedIn
@@ -360,12 +359,12 @@ def test_the_sent_date_is_the_senders_day(date: str, day: int | None) -> None:
 
 async def test_what_is_not_announced_cannot_be_enabled() -> None:
     """Strato's empty mailboxes (email-mcp 91): IMAP4rev2 behind the client's back."""
-    connection = Connection(await new_store("three messages"), settings=Settings(rev2=False))
+    connection = Connection(await new_store("three messages"))
     await connection.settle()
     await connection.ask('x LOGIN bob "sésame"'.encode())
     await connection.ask(b"x SELECT INBOX")
-    assert b"IMAP4rev2" not in await connection.ask(b"a1 CAPABILITY")
-    assert await connection.ask(b"a2 ENABLE IMAP4rev2") == b"* ENABLED\r\na2 OK ENABLE completed\r\n"
+    assert b"IMAP4rev3" not in await connection.ask(b"a1 CAPABILITY")
+    assert await connection.ask(b"a2 ENABLE IMAP4rev3 IDLE") == b"* ENABLED\r\na2 OK ENABLE completed\r\n"
     assert await connection.ask(b"a3 UID SEARCH ALL") == b"* SEARCH 1 2 3\r\na3 OK SEARCH completed\r\n"
 
 

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, event, func, select, update
 
+from foundation.blobs import BlobRef
 from foundation.clock import DAY
 from foundation.tables import blobs as blob_rows
 from mailserver.store.api import Flag, FlagOp, Flags, NewMessage
+from mailserver.store.digest import digest_of
 from mailserver.store.folders import LISTED
-from mailserver.store.insert import thread_of
+from mailserver.store.insert import keep, thread_of
 from mailserver.store.names import CLOSED
 from mailserver.store.sql import counterpart
 from mailserver.store.sweep import GRACE
@@ -92,7 +94,7 @@ async def test_the_own_copy_of_a_submitted_message_joins_its_exchange(parts: Any
     folder = await ids(parts)
     other = counterpart(parts.keys, DR_A)
     submitted = letter("mine", OWN, DR_A)
-    kept = parts.store._prepare(NewMessage(submitted)).kept
+    kept = keep(parts.keys, digest_of(submitted), BlobRef("0" * 32, bytes(32), len(submitted)))
     await parts.db.write(lambda tx: thread_of(tx, BOX, other, kept, 777, exchange_id=42))
     await add(parts, folder["Envoyés"], submitted)
     row = await parts.db.read(lambda conn: conn.execute(select(messages.c.thread_id, messages.c.exchange_id)).one())
