@@ -79,7 +79,8 @@ def list_(config: Config = DEFAULT, domain: Domain = None, lang: Language = "fr"
     from mailserver.outbound.queue import Chosen, listed
 
     with _house(config) as house:
-        found, now = house.db.read_now(listed, Chosen(domain=domain)), house.clock()
+        now = house.clock()
+        found = house.db.read_now(listed, Chosen(domain=domain), now)
     if as_json:
         typer.echo(json.dumps([_facts(one, now) for one in found], indent=1))
     elif not found:

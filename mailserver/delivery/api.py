@@ -48,14 +48,15 @@ class Recipient:
 class Terms:
     """On what terms the sender hands the message over; they go with it to the next server.
 
-    `require_tls`: only to servers that promise the same (RFC 8689).
+    `require_tls`: only to servers that promise the same (RFC 8689). `priority`: -9 to 9, the higher goes first (RFC 6710).
     """
 
     require_tls: bool = False
+    priority: int = 0
 
     def for_notice(self) -> Terms:
-        """A notice about a message is protected like the message (RFC 8689 5)."""
-        return Terms(require_tls=self.require_tls)
+        """A notice about a message is protected like the message (RFC 8689 5) and as urgent (RFC 6710 4.6)."""
+        return Terms(require_tls=self.require_tls, priority=self.priority)
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ class Promises:
         }
 
     def _owe(self, tx: Transaction, kind: str, payload: dict[str, Any], lane: str = "") -> None:
-        self.space.jobs.enqueue(tx, kind, payload, lane=lane)
+        self.space.jobs.enqueue(tx, kind, payload, lane=lane, priority=self.envelope.terms.priority)
 
 
 def _told(recipient: Recipient, verdict: Verdict) -> str | None:

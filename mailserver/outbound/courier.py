@@ -284,6 +284,8 @@ def _mail_options(client: Client, parcel: Parcel) -> list[str]:
         options.append("SMTPUTF8")
     if parcel.terms.require_tls and "requiretls" in client.extensions:
         options.append("REQUIRETLS")
+    if "mt-priority" in client.extensions:
+        options.append(f"MT-PRIORITY={parcel.terms.priority}")  # RFC 6710 4.2: always, 0 is one too
     if "dsn" in client.extensions:
         if parcel.ret:
             options.append(f"RET={parcel.ret}")

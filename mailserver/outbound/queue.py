@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, or_, select, update
+from sqlalchemy import Connection, and_, case, delete, or_, select, update
 
 from foundation.database import Transaction
 from foundation.jobs import TOPIC, Jobs
@@ -68,9 +68,9 @@ class Chosen:
         return and_(*picked)
 
 
-def listed(conn: Connection, chosen: Chosen) -> list[Waiting]:
-    """In the order in which they are tried."""
-    order = (jobs.c.due_at, jobs.c.priority.desc(), jobs.c.id)
+def listed(conn: Connection, chosen: Chosen, now: int) -> list[Waiting]:
+    """In the order in which they are tried: of those that are due, the higher priority goes first."""
+    order = (case((jobs.c.due_at > now, jobs.c.due_at), else_=now), jobs.c.priority.desc(), jobs.c.due_at, jobs.c.id)
     return [_waiting(row) for row in conn.execute(select(jobs).where(chosen.where()).order_by(*order))]
 
 

@@ -35,6 +35,7 @@ from mssante.operators import Route
 log = structlog.get_logger()
 
 HEADER = 64 * 1024  # octets read for a report: the header of the message
+URGENT = 4  # MT-PRIORITY of urgent mail (RFC 6710 Appendix B)
 REPORT_WAIT = 15 * MINUTE  # when the sender's mailbox is full or suspended
 
 Accept = Callable[[Envelope, PreparedBlob], Awaitable[Outcome]]
@@ -67,7 +68,8 @@ class Relay:
         except (KeyError, Tampered):
             return GiveUp("message_lost")
         results = await self._carry(errand, content)
-        return self._conclude(replace(errand, tries=errand.tries + 1, urgent=_urgent(content)), results)
+        urgent = errand.terms.priority >= URGENT or _urgent(content)
+        return self._conclude(replace(errand, tries=errand.tries + 1, urgent=urgent), results)
 
     # ---------------------------------------------------------------- to the peer
     async def _carry(self, errand: Errand, content: bytes) -> dict[str, Result]:

@@ -190,8 +190,9 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "HELO": Command(helo, idle=True),
         "STARTTLS": Command(Action.STARTTLS, argument=False, hello=True),
         "AUTH": Command(Action.AUTH, octets=AUTH_OCTETS, guarded=True, hello=True),
-        # 512, then SIZE 26, SMTPUTF8 10, BODY 17, AUTH 500 (RFC 4954 3), RET and ENVID (RFC 3461 4.3, 4.4), REQUIRETLS 11
-        "MAIL": Command(mail, octets=1_200, guarded=True, hello=True),
+        # 512, then SIZE 26, SMTPUTF8 10, BODY 17, AUTH 500 (RFC 4954 3), RET and ENVID (RFC 3461 4.3, 4.4), REQUIRETLS 11,
+        # MT-PRIORITY 15
+        "MAIL": Command(mail, octets=1_220, guarded=True, hello=True),
         # 512, then NOTIFY 28 and ORCPT 500 (RFC 3461 4.1, 4.2)
         "RCPT": Command(rcpt, octets=1_100, guarded=True, hello=True),
         "DATA": Command(Action.DATA, argument=False, guarded=True, hello=True),

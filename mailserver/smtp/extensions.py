@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mailserver.delivery.api import Door
 from mailserver.smtp.conversation import Conversation
 
 
@@ -59,6 +60,10 @@ def _may_sign_in(talk: Conversation) -> bool:
     return talk.rules.sign_in and talk.secure and talk.signed_in is None
 
 
+def _submits(talk: Conversation) -> bool:
+    return talk.secure and talk.rules.door is Door.SUBMISSION
+
+
 EXTENSIONS = (
     Extension("PIPELINING"),  # RFC 2920
     Extension("SIZE", value=_size),  # RFC 1870
@@ -69,6 +74,8 @@ EXTENSIONS = (
     Extension("DSN"),  # RFC 3461
     Extension("LIMITS", value=_limits),  # RFC 9422
     Extension("REQUIRETLS", when=_secure, parameters=("REQUIRETLS",)),  # RFC 8689 2
+    # RFC 6710 9.2: of the policy that knows « urgent » as our Priority header does
+    Extension("MT-PRIORITY", when=_submits, value=lambda _: "MIXER", parameters=("MT-PRIORITY",)),
     Extension("STARTTLS", when=_may_start_tls),  # RFC 3207
     Extension("AUTH", when=_may_sign_in, value=lambda _: "PLAIN LOGIN"),  # RFC 4954
 )

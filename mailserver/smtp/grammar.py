@@ -49,7 +49,7 @@ def parse_mail(argument: str, odd_path: OddPath, offered: Offered) -> MailComman
         smtp_utf8=utf8,
         ret=values.get("RET"),
         envid=values.get("ENVID"),
-        terms=Terms(require_tls="REQUIRETLS" in values),
+        terms=Terms(require_tls="REQUIRETLS" in values, priority=int(values.get("MT-PRIORITY", "0"))),
     )
 
 
@@ -167,6 +167,10 @@ def _auth(value: str | None) -> str | None:
     return "" if value and _xtext(value, 500) else None
 
 
+def _priority(value: str | None) -> str | None:
+    return value if value and re.fullmatch("-?[1-9]|0", value) else None  # RFC 6710 7
+
+
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
 _HEX = re.compile(r"\+([0-9A-F]{2})")
 
@@ -188,6 +192,7 @@ MAIL_PARAMETERS: Mapping[str, Reader] = MappingProxyType(
         "ENVID": _envid,
         "AUTH": _auth,
         "REQUIRETLS": _flag,  # RFC 8689 2
+        "MT-PRIORITY": _priority,
     }
 )
 RCPT_PARAMETERS: Mapping[str, Reader] = MappingProxyType({"NOTIFY": _notify, "ORCPT": _orcpt})

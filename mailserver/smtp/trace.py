@@ -21,7 +21,7 @@ def received(talk: Conversation, message_id: str, now: int) -> bytes:
         origin = f"{talk.hello} ([{_literal(talk.client_ip)}])"
     return (
         f"Received: from {origin}\r\n"
-        f"\tby {talk.house.hostname} with {protocol(talk)} id {message_id};\r\n"
+        f"\tby {talk.house.hostname} with {protocol(talk)} id {message_id}{_priority(talk)};\r\n"
         f"\t{_date(now // 1000)}\r\n"
     ).encode("ascii", "replace")
 
@@ -33,6 +33,12 @@ def protocol(talk: Conversation) -> str:
     utf8 = talk.transaction is not None and talk.transaction.mail.smtp_utf8
     word = "UTF8SMTP" if utf8 else "ESMTP"
     return word + ("S" if talk.secure else "") + ("A" if talk.signed_in else "")
+
+
+def _priority(talk: Conversation) -> str:
+    """RFC 6710 4.1, when it was given."""
+    priority = talk.transaction.mail.terms.priority if talk.transaction is not None else 0
+    return f"\r\n\tPRIORITY {priority}" if priority else ""
 
 
 def _literal(client_ip: str) -> str:

@@ -163,6 +163,7 @@ EHLO = {
     "DSN": "RFC 3461",
     "LIMITS": "RFC 9422",
     "REQUIRETLS": "RFC 8689",
+    "MT-PRIORITY": "RFC 6710",
     "STARTTLS": "RFC 3207",
     "AUTH": "RFC 4954",
 }

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any, cast
 
 import pytest
+from sqlalchemy import select
 
 from foundation.clock import HOUR
 from foundation.jobs import counts
+from foundation.tables import jobs as job_rows
 from mailserver.delivery.api import Recipient, Terms
 from mailserver.delivery.notices import Notices
 from mailserver.outbound.compose import Office
@@ -88,9 +91,10 @@ async def test_the_confirmation_of_a_command_crosses_to_the_other_operator(world
     assert payload["recipients"] == [{"address": PEER, "notify": ["NEVER"], "orcpt": None}]
 
 
-async def test_a_message_that_demands_tls_demands_it_of_its_relay_and_of_its_notices(world: World) -> None:
-    """RFC 8689 4.1, 5 and 6."""
-    terms, asked = Terms(require_tls=True), {"require_tls": True}
+@pytest.mark.parametrize("terms", [Terms(require_tls=True), Terms(priority=4)])
+async def test_the_terms_of_a_message_are_those_of_its_relay_and_of_its_notices(world: World, terms: Terms) -> None:
+    """RFC 8689 4.1, 5 and 6; RFC 6710 4.6."""
+    asked = asdict(terms)
     await world.send(DOCTOR, PEER, mail(DOCTOR, PEER), terms=terms)
     await world.send(PEER, [SERVICE, "nobody@cabinet.example"], mail(PEER, SERVICE), terms=terms)
     await world.send(PEER, CITIZEN, mail(PEER, CITIZEN, "[FIN]", "", "m2"), terms=terms)
@@ -99,6 +103,8 @@ async def test_a_message_that_demands_tls_demands_it_of_its_relay_and_of_its_not
     await world.space.jobs.drain()
     relays = [(payload["reverse_path"], payload["terms"]) for _, payload in await world.jobs("relay")]
     assert relays == [(DOCTOR, asked), ("", asked), ("", asked)]
+    rows = await world.space.db.read(lambda conn: conn.execute(select(job_rows.c.priority)).scalars().all())
+    assert set(rows) == {terms.priority}
 
 
 async def test_the_confirmation_shows_the_header_for_next_time(world: World) -> None:

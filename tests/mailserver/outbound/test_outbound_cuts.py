@@ -201,6 +201,17 @@ async def test_a_notice_is_not_lost_for_a_promise(space: Space, extensions: tupl
     assert peer.mails == ["MAIL FROM:<> REQUIRETLS" if extensions is PROMISES else "MAIL FROM:<>"]
 
 
+@pytest.mark.parametrize(("extensions", "said"), [(("MT-PRIORITY",), " MT-PRIORITY=-4"), (("PIPELINING",), "")])
+async def test_the_priority_goes_on_to_who_knows_it(space: Space, extensions: tuple[str, ...], said: str) -> None:
+    """RFC 6710 4.2, 4.3."""
+    peer, courier = Scripted(space.server_context(), extensions), space.courier()
+    with listening(peer) as route:
+        found = await courier.deliver([route], replace(to(A), terms=Terms(priority=-4)))
+        assert found[A] == Accepted("127.0.0.1", False)
+        await courier.close()
+    assert peer.mails == [f"MAIL FROM:<{SENDER}>{said}"]
+
+
 # ---------------------------------------------------------------- RFC 9422
 @pytest.mark.parametrize(
     ("announced", "transactions", "connections"),

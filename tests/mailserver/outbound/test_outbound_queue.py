@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from foundation.clock import HOUR, MINUTE
+from foundation.database import Transaction
+from foundation.jobs import Done, Job
 from mailserver.outbound.courier import Parcel, Result
 from mailserver.outbound.peer import UNREACHABLE
 from mailserver.outbound.queue import Chosen, State, cancel, listed, retry, shown
@@ -16,7 +18,7 @@ from tests.mailserver.outbound.test_outbound_relay import GONE, OK, START, A, B,
 
 
 async def number(world: World) -> int:  # noqa: F811
-    [only] = await world.db.read(listed, Chosen())
+    [only] = await world.db.read(listed, Chosen(), world.now)
     return only.id
 
 
@@ -24,14 +26,35 @@ async def test_a_waiting_message_is_seen_without_its_addresses(world: World) -> 
     world.script = lambda address, run: UNREACHABLE
     await world.send(A)
     await world.jobs.drain()
-    [one] = await world.db.read(listed, Chosen(domain=DOMAIN.upper()))
+    [one] = await world.db.read(listed, Chosen(domain=DOMAIN.upper()), world.now)
     assert (one.domain, one.state, one.attempts, one.last_reason) == (DOMAIN, State.WAITING, 1, "unreachable")
     assert (one.created_at, one.next_try) == (START, START + MINUTE)
-    assert await world.db.read(listed, Chosen(domain="autre.example")) == []
+    assert await world.db.read(listed, Chosen(domain="autre.example"), world.now) == []
     found = await world.db.read(shown, world.jobs, one.id)
     assert found is not None
     assert [to.address for to in found[1].recipients] == [A]
     assert await world.db.read(shown, world.jobs, one.id + 1) is None
+
+
+async def test_the_list_is_in_the_order_of_the_tries(world: World) -> None:  # noqa: F811
+    """RFC 6710 5.1: of what is due, the higher priority first; what is not due waits behind."""
+
+    def owe(tx: Transaction) -> None:
+        for lane, after, priority in (("a", 0, 0), ("b", 1, 9), ("c", -1, 0), ("d", 0, 4), ("e", 0, -4)):
+            world.jobs.enqueue(tx, "relay", {}, START + after * MINUTE, lane, priority)
+
+    await world.db.write(owe)
+    found = await world.db.read(listed, Chosen(), START)
+    assert [one.domain for one in found] == ["d", "c", "a", "e", "b"]
+    taken: list[str] = []
+
+    async def note(_payload: Any, job: Job) -> Done:
+        taken.append(next(one.domain for one in found if one.id == job.id))
+        return Done()
+
+    world.jobs.handle("relay", note)
+    await world.jobs.drain()
+    assert taken == ["d", "c", "a", "e"]
 
 
 @pytest.mark.parametrize("by", ["number", "domain", "all"])
@@ -51,7 +74,7 @@ async def test_what_was_given_up_can_be_tried_again(world: World) -> None:  # no
     world.script = lambda address, run: GONE if run == 1 else OK
     await world.send(A, reverse_path="")
     await world.run(HOUR)
-    [one] = await world.db.read(listed, Chosen())
+    [one] = await world.db.read(listed, Chosen(), world.now)
     assert one.state is State.FAILED
     assert await world.db.write(retry, Chosen((one.id,)), world.now) == [one.id]
     await world.run(HOUR)

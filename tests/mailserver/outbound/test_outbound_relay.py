@@ -193,9 +193,10 @@ async def test_after_72_hours_it_fails_once(world: World) -> None:
     assert await world.states() == []
 
 
-async def test_urgent_mail_fails_after_an_hour(world: World) -> None:
+@pytest.mark.parametrize(("header", "terms"), [(b"Priority: urgent\r\n", {}), (b"", {"priority": 4})])
+async def test_urgent_mail_fails_after_an_hour(world: World, header: bytes, terms: dict[str, int]) -> None:
     world.script = lambda address, run: UNREACHABLE
-    await world.send(A, content=b"Priority: urgent\r\n" + LETTER)
+    await world.send(A, content=header + LETTER, terms=terms)
     await world.run(200 * HOUR)
     assert [action for _, action, _ in world.actions()] == ["delayed", "failed"]
     assert world.now == START + HOUR

@@ -127,14 +127,25 @@ async def test_dsn_and_utf8_reach_the_envelope(tmp_path: Path) -> None:
     assert b" with UTF8SMTP id " in content
 
 
-async def test_required_tls_reaches_the_envelope(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("parameters", "terms", "traced"),
+    [
+        (b"REQUIRETLS", Terms(require_tls=True), b""),
+        (b"MT-PRIORITY=4", Terms(priority=4), b"\r\n\tPRIORITY 4"),  # RFC 6710 4.1
+        (b"MT-PRIORITY=-4", Terms(priority=-4), b"\r\n\tPRIORITY -4"),
+        (b"MT-PRIORITY=0", Terms(), b""),
+    ],
+)
+async def test_the_terms_reach_the_envelope(parameters: bytes, terms: Terms, traced: bytes, tmp_path: Path) -> None:
     acceptor = Memory()
     connection = wire(ports.SUBMISSIONS, house(tmp_path, acceptor))
     await connection.send(b"EHLO c\r\nAUTH PLAIN AGNhbWlsbGUAY2Fmw6ktYXUtbGFpdA==\r\n")
-    await connection.send(b"MAIL FROM:<camille.roche@alpha.example> REQUIRETLS\r\n")
+    await connection.send(b"MAIL FROM:<camille.roche@alpha.example> " + parameters + b"\r\n")
     await connection.send(b"RCPT TO:<b@beta.example>\r\nDATA\r\n")
     await connection.send(b"x\r\n.\r\n")
-    assert acceptor.accepted[0][0].terms == Terms(require_tls=True)
+    [(envelope, content)] = acceptor.accepted
+    assert envelope.terms == terms
+    assert b" with ESMTPSA id id-1" + traced + b";\r\n" in content
 
 
 async def test_submission_hides_where_the_user_is(tmp_path: Path) -> None:
