@@ -53,7 +53,7 @@ def _accents(pick: random.Random, number: int) -> bytes:
 
 
 def _latin(pick: random.Random, number: int) -> bytes:
-    return b"Content-Type: text/plain; charset=iso-8859-1\r\n\r\n" + "déjà vu, œdème".encode("latin-1", "replace")
+    return b"Content-Type: text/plain; charset=iso-8859-1\r\n\r\n" + "déjà vu, sans fin de ligne".encode("latin-1")
 
 
 def _dots(pick: random.Random, number: int) -> bytes:
