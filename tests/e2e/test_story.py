@@ -16,7 +16,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.support import files
 from tests.support.browser_session import WebSession
-from tests.support.clients import curl, curl_send, mutt_send, swaks
+from tests.support.clients import curl, curl_send, swaks
 from tests.support.demo import Demo, compose, uids_of, wait_until
 
 FULL = "(BODY.PEEK[])"
@@ -70,15 +70,6 @@ def test_curl_sends_and_another_member_reads_with_curl(demo: Demo, tmp_path: Pat
     read = curl(demo, reader, imap, f"/INBOX;UID={uid[1]}")
     assert "vous pla=C3=AEt" in read.out or "vous plaît" in read.out, read.out
     assert f"Subject: {subject}" in read.out.replace("\r", "")
-
-
-def test_mutt_sends_and_keeps_a_copy(demo: Demo, jacqueline: WebSession, tmp_path: Path) -> None:
-    person, subject = demo.person("medecin"), f"Envoi par mutt, été {time.time_ns()}"
-    sent = mutt_send(demo, person, demo.person("jacqueline")["address"], subject, "À très bientôt.\n", tmp_path)
-    assert sent.code == 0, sent.out
-    assert "À très bientôt." in jacqueline.get(jacqueline.conversation(subject)).words
-    copy = parsed(demo.wait_for(person, subject, "Envoy&AOk-s"))
-    assert copy.get_content().strip() == "À très bientôt."
 
 
 # -------------------------------------------------------------------- she answers, the doctor reads

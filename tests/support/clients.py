@@ -1,8 +1,7 @@
-"""Mail clients that nobody here wrote, run as programs against a demo: swaks, curl and mutt."""
+"""Mail clients that nobody here wrote, run as programs against a demo: swaks and curl."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,19 +55,3 @@ def curl_send(demo: Demo, person: dict[str, Any], to: str, content: bytes, folde
     message.write_bytes(b"\r\n".join(content.splitlines()) + b"\r\n")
     options = ["--mail-from", person["address"], "--mail-rcpt", to, "--upload-file", str(message)]
     return curl(demo, person, scheme, "/client.example", *options)
-
-
-# -------------------------------------------------------------------- mutt
-def mutt_send(demo: Demo, person: dict[str, Any], to: str, subject: str, text: str, folder: Path) -> Ran:
-    """Sends by submission and keeps a copy in « Envoyés » by IMAP, as a person's mail program does."""
-    submission, imap = demo.door("submission", person["operator"]), demo.door("imaps", person["operator"])
-    login = person["login"].replace("@", "%40")
-    (folder / "muttrc").write_text(
-        f"""set from="{person["address"]}" realname="{person["name"]}" use_envelope_from=yes charset=utf-8
-set smtp_url="smtp://{login}@{submission[0]}:{submission[1]}/" smtp_pass="{person["password"]}" ssl_force_tls=yes
-set imap_user="{person["login"]}" imap_pass="{person["password"]}" folder="imaps://{login}@{imap[0]}:{imap[1]}/"
-set record="+Envoyés" copy=yes ssl_verify_host=no certificate_file="{demo.operator(person["operator"])["ca"]}"
-"""
-    )
-    command = ["mutt", "-n", "-F", str(folder / "muttrc"), "-s", subject, "--", to]
-    return run(*command, input=text, env={**os.environ, "HOME": str(folder), "LANG": "C.UTF-8", "TERM": "dumb"})
