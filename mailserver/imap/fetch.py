@@ -151,19 +151,16 @@ class Renderer:
     async def _pieces(self, run: Run, indices: Sequence[int], uids: Sequence[int]) -> Mapping[int, bytes]:
         """The run of these messages by UID; those that are gone are left out, others may be in it."""
         view = self._view
-        place = Place(view.folder.box_id, view.folder.id, run)
-        known = self._shelf.pieces(place)
-        if all(uid in known for uid in uids):
-            return known
-        async with self._shelf.turn(place):
-            known = self._shelf.pieces(place)
-            unknown = [index for uid, index in zip(uids, indices, strict=True) if uid not in known]
-            if not unknown:
-                return known
-            batch = await self._sources(run, indices if len(unknown) == len(indices) else unknown)
-            new = dict(zip(picked(view.uids, batch.indices), run.rendered(batch), strict=True))
-            self._shelf.keep(place, new)
-        return new if len(unknown) == len(uids) else {uid: known[uid] for uid in uids if uid in known} | new
+
+        async def make(unknown: Sequence[int]) -> dict[int, bytes]:
+            some = indices
+            if len(unknown) != len(indices):
+                wanted = frozenset(unknown)
+                some = [index for uid, index in zip(uids, indices, strict=True) if uid in wanted]
+            batch = await self._sources(run, some)
+            return dict(zip(picked(view.uids, batch.indices), run.rendered(batch), strict=True))
+
+        return await self._shelf.made(Place(view.folder.box_id, view.folder.id, run), uids, make)
 
     async def _sources(self, run: Run, indices: Sequence[int]) -> Batch:
         """What the run is rendered from, of those of `indices` that still are there."""

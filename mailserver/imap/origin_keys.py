@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from mailserver.imap.commands.search import Aged, And, Arrived, Key, Not, Numbers, Or, OriginIs, Saved
+from mailserver.imap.commands.search import Aged, And, Arrived, Key, Not, Numbers, Or, OriginIs, Saved, leaves
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.view import FolderView
 from mailserver.store.api import MailStore, Origin
@@ -62,13 +62,7 @@ def mapped(key: Key, change: Callable[[Key], Key]) -> Key:
 
 
 def _asks(key: Key, *kinds: type) -> bool:
-    match key:
-        case And(keys) | Or(keys):
-            return any(_asks(one, *kinds) for one in keys)
-        case Not(inner):
-            return _asks(inner, *kinds)
-        case _:
-            return isinstance(key, kinds)
+    return any(isinstance(leaf, kinds) for leaf in leaves(key))
 
 
 def _number(field: str, value: bytes) -> int | None:

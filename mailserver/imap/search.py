@@ -1,16 +1,19 @@
 """Evaluates SEARCH (RFC 3501 6.4.4) over a view: sets of message indices, texts only where they decide.
 
-A key gives two sets: the messages that match for sure, and those that may match once their text is known (Kleene's logic).
-Most keys need columns only; the texts of the store are read, in batches, for the messages still open, and never else.
+A key gives two sets: the messages that match for sure, and those that may match once more is known (Kleene's logic).
+Columns speak first, of all messages. Then, for those still open, in batches: the headers kept in memory, all headers, the bodies,
+each only when the key asks for it, and only for what the sources before it left open.
 """
 
 from __future__ import annotations
 
 import asyncio
 from calendar import timegm
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate
+from enum import Enum
+from functools import partial
 
 from mailserver.imap.commands.search import (
     All,
@@ -28,11 +31,16 @@ from mailserver.imap.commands.search import (
     Sent,
     SizeIn,
     Text,
+    leaves,
 )
-from mailserver.imap.view import NO_KEYWORDS, FolderView
+from mailserver.imap.heads import KEPT, kept_heads, values
+from mailserver.imap.shelf import Shelf
+from mailserver.imap.view import NO_KEYWORDS, FolderView, picked
 from mailserver.store.api import MailStore
 
-TEXT_BATCH = 100  # at most 25 MB of texts
+BATCH = 500  # messages: a read of about 3 ms, and the other sessions' turn
+OCTETS = 8 << 20  # of these messages; above it,
+FEW = 32  # at once: a text has at most 256 Ki characters, however long its message (`mime.message.MAX_SEARCH`)
 
 Indices = frozenset[int]
 NONE: Indices = frozenset()
@@ -49,29 +57,90 @@ TextKey = Header | Body | Text | Sent
 Oracle = Callable[[TextKey, Indices], Found]
 
 
-async def search(store: MailStore, view: FolderView, key: Key) -> list[int]:
-    """Indices of the messages that match, ascending; messages gone meanwhile do not match text keys."""
-    everything = frozenset(range(len(view)))
-    first = evaluate(key, view, everything, lambda _, universe: Found(NONE, universe))
+class Source(Enum):
+    """Where texts come from, the cheapest first."""
+
+    KEPT = "the headers kept in memory"
+    HEADERS = "all headers"
+    BODIES = "bodies"
+
+
+async def search(store: MailStore, shelf: Shelf, view: FolderView, key: Key) -> list[int]:
+    """Indices of the messages that match, ascending; messages gone meanwhile do not match what had to be read."""
+    first = evaluate(key, view, frozenset(range(len(view))), lambda _, universe: Found(NONE, universe))
     result = set(first.sure)
-    undecided = sorted(first.maybe - first.sure)
-    for start in range(0, len(undecided), TEXT_BATCH):
-        result |= await _by_text(store, view, key, undecided[start : start + TEXT_BATCH])
+    wanted = {source for leaf in leaves(key) for source in _sources(leaf)}
+    sources = [source for source in Source if source in wanted]
+    for batch in _batches(view, sorted(first.maybe - first.sure)):
+        result |= await _by_text(store, shelf, view, key, sources, batch)
         await asyncio.sleep(0)  # other sessions' turn
     return sorted(result)
 
 
-async def _by_text(store: MailStore, view: FolderView, key: Key, indices: Sequence[int]) -> Indices:
-    texts: dict[int, tuple[str, str]] = {}
-    async for uid, header, body in store.texts(view.folder.id, [view.uids[i] for i in indices]):
-        index = view.index_of(uid)
-        if index is not None:
-            texts[index] = (header, body)
+def _batches(view: FolderView, indices: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(indices), BATCH):
+        some = indices[start : start + BATCH]
+        step = BATCH if sum(picked(view.sizes, some)) <= OCTETS else FEW
+        for at in range(0, len(some), step):
+            yield some[at : at + step]
 
-    def look(text_key: TextKey, universe: Indices) -> Found:
-        return _exactly(frozenset(i for i in universe if text_matches(text_key, *texts[i])))
 
-    return evaluate(key, view, frozenset(texts), look).sure
+async def _by_text(
+    store: MailStore, shelf: Shelf, view: FolderView, key: Key, sources: Sequence[Source], batch: Sequence[int]
+) -> Indices:
+    uids, sure, texts = view.uids, NONE, dict[Source, Mapping[int, bytes]]()
+    for source in sources:
+        texts[source] = by_uid = await _read(source, store, shelf, view, batch)
+        here = frozenset([index for index in batch if uids[index] in by_uid])
+        found = evaluate(key, view, here, partial(_matching, uids, texts))
+        sure |= found.sure
+        batch = sorted(found.maybe - found.sure)
+        if not batch:
+            break
+    return sure
+
+
+async def _read(
+    source: Source, store: MailStore, shelf: Shelf, view: FolderView, batch: Sequence[int]
+) -> Mapping[int, bytes]:
+    """By UID; those of other messages may be in it."""
+    if source is Source.KEPT:
+        return await kept_heads(store, shelf, view, batch)
+    uids = picked(view.uids, batch)
+    return dict(await (store.heads if source is Source.HEADERS else store.bodies)(view.folder.id, uids))
+
+
+def _sources(leaf: Key) -> tuple[Source, ...]:
+    match leaf:
+        case Header(name, _):
+            return (Source.KEPT if name in KEPT else Source.HEADERS,)
+        case Sent():
+            return (Source.KEPT,)
+        case Text():
+            return (Source.HEADERS, Source.BODIES)
+        case Body():
+            return (Source.BODIES,)
+    return ()
+
+
+def _matching(
+    uids: Sequence[int], texts: Mapping[Source, Mapping[int, bytes]], key: TextKey, universe: Indices
+) -> Found:
+    """By the texts at hand; a message that they do not decide may match."""
+    sources = _sources(key)
+    sure = NONE
+    for source in sources:
+        if source in texts:
+            sure |= _holding(key, uids, texts[source], universe - sure)
+    return _exactly(sure) if texts.keys() >= set(sources) else Found(sure, universe)
+
+
+def _holding(key: TextKey, uids: Sequence[int], texts: Mapping[int, bytes], universe: Indices) -> Indices:
+    if isinstance(key, Sent):
+        return frozenset([i for i in universe if matches(key, texts[uids[i]])])
+    needle = key.needle
+    found = [i for i in universe if needle in texts[uids[i]]]
+    return frozenset([i for i in found if matches(key, texts[uids[i]])] if isinstance(key, Header) else found)
 
 
 def evaluate(key: Key, view: FolderView, universe: Indices, oracle: Oracle) -> Found:
@@ -85,8 +154,11 @@ def evaluate(key: Key, view: FolderView, universe: Indices, oracle: Oracle) -> F
                 sure, maybe = sure & found.sure, found.maybe
             return Found(sure, maybe)
         case Or(keys):
-            parts = [evaluate(part, view, universe, oracle) for part in keys]
-            return Found(NONE.union(*(p.sure for p in parts)), NONE.union(*(p.maybe for p in parts)))
+            sure = maybe = NONE
+            for part in keys:
+                found = evaluate(part, view, universe - sure, oracle)
+                sure, maybe = sure | found.sure, maybe | found.maybe
+            return Found(sure, maybe)
         case Not(inner):
             found = evaluate(inner, view, universe, oracle)
             return Found(universe - found.maybe, universe - found.sure)
@@ -133,29 +205,22 @@ def _has_keyword(view: FolderView, index: int, keyword: str) -> bool:
     return any(keyword == found.lower() for found in view.keywords.get(view.uids[index], NO_KEYWORDS))
 
 
-def text_matches(key: TextKey, header: str, body: str) -> bool:
-    """`header`: one field a line, decoded, unfolded, case-folded; `body` case-folded (`MailStore.texts`)."""
+def matches(key: TextKey, text: bytes) -> bool:
+    """`text`: a body, or headers, one field a line; decoded, case-folded, in UTF-8 (`MailStore.heads`, `MailStore.bodies`)."""
     match key:
-        case Text(needle):
-            return needle in header or needle in body
-        case Body(needle):
-            return needle in body
+        case Text(needle) | Body(needle):
+            return needle in text
         case Header(name, needle):
-            return any(needle in value for value in _fields(header, name))
+            return needle in text and any(needle in value for value in values(text, name))
         case Sent(start, end):
-            day = _sent_day(header)
+            day = sent_day(text)
             return day is not None and _within(day, start, end)
 
 
-def _fields(header: str, name: str) -> list[str]:
-    start = name + ":"
-    return [line[len(start) :] for line in header.split("\n") if line.startswith(start)]
-
-
-def _sent_day(header: str) -> int | None:
+def sent_day(head: bytes) -> int | None:
     """Midnight of the Date header's own day, zone disregarded (RFC 3501 6.4.4 SENTBEFORE)."""
-    for value in _fields(header, "date"):
-        parsed = parsedate(value.strip())
+    for value in values(head, b"date"):
+        parsed = parsedate(value.decode(errors="replace").strip())
         if parsed is not None:
             try:
                 return timegm((*parsed[:3], 0, 0, 0))

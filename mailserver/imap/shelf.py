@@ -1,4 +1,4 @@
-"""What FETCH showed of messages and can never change, kept as rendered: the second client, or the second look, costs a join.
+"""What commands made of messages and can never change, kept as made: the second client, or the second look, costs a join.
 
 In memory only, bounded in octets, the least lately used folder and set of items out first; one for all sessions of a process.
 What is kept was read with the key of its mailbox: `forget` it with the key.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from asyncio import Lock
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
@@ -45,6 +45,25 @@ class Shelf:
             return {}
         self._places.move_to_end(place)
         return found.by_uid
+
+    async def made(
+        self, place: Place, uids: Sequence[int], make: Callable[[Sequence[int]], Awaitable[Mapping[int, bytes]]]
+    ) -> Mapping[int, bytes]:
+        """Pieces of these messages by UID; what is unknown `make` makes, of those that still are there, and it is kept.
+
+        Pieces of other messages may be in it.
+        """
+        known = self.pieces(place)
+        if all(uid in known for uid in uids):
+            return known
+        async with self.turn(place):
+            known = self.pieces(place)
+            unknown = [uid for uid in uids if uid not in known]
+            if not unknown:
+                return known
+            new = await make(unknown)
+            self.keep(place, new)
+        return new if len(unknown) == len(uids) else {uid: known[uid] for uid in uids if uid in known} | dict(new)
 
     def turn(self, place: Place) -> Lock:
         """Held while pieces of a place are made: who comes at the same time finds them made."""

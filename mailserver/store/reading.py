@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -178,13 +178,16 @@ def some_contents(
 
 
 def some_heads(conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
-    rows = _of(conn, _HEADS, folder_id, uids)
-    return [(uid, unpack_text(key.open(heads, heads_context(blob)))) for uid, blob, heads in rows]
+    return _texts(key, _of(conn, _HEADS, folder_id, uids), heads_context)
 
 
 def some_bodies(conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
-    rows = _of(conn, _BODIES, folder_id, uids)
-    return [(uid, unpack_text(key.open(texts, texts_context(blob)))) for uid, blob, texts in rows]
+    return _texts(key, _of(conn, _BODIES, folder_id, uids), texts_context)
+
+
+def _texts(key: Key, rows: Sequence[Any], context: Callable[[int], bytes]) -> list[tuple[int, bytes]]:
+    opened = key.open_many([sealed for _, _, sealed in rows], [context(blob) for _, blob, _ in rows])
+    return [(row[0], unpack_text(text)) for row, text in zip(rows, opened, strict=True)]
 
 
 def content(

@@ -22,6 +22,8 @@ _REF = struct.Struct(">Q32s32s")  # then the blob's size, name and key
 _LISTS = _LENGTH.size + _REF.size  # then ENVELOPE and BODYSTRUCTURE
 _BACK = struct.Struct(">B4I")  # version, lengths of the four fields
 TEXT_LIMIT = 1 << 20  # octets after inflation: what `mime` may extract is less
+PLAIN = 8192  # octets of a text kept as it is: to inflate one costs SEARCH ten times what the cipher does
+_DEFLATED = b"x\x01"  # how zlib's streams of level 1 begin
 
 
 def pack_front(ref: BlobRef, card: Card) -> bytes:
@@ -97,12 +99,13 @@ class _Parts(Mapping[str, PartOffsets]):
 
 
 def pack_text(text: str) -> bytes:
-    return zlib.compress(text.encode(errors="replace"), 1)
+    data = text.encode(errors="replace")
+    return data if len(data) <= PLAIN and not data.startswith(_DEFLATED) else zlib.compress(data, 1)
 
 
 def unpack_text(packed: bytes) -> bytes:
     """In UTF-8."""
-    return zlib.decompressobj().decompress(packed, TEXT_LIMIT)
+    return zlib.decompressobj().decompress(packed, TEXT_LIMIT) if packed.startswith(_DEFLATED) else packed
 
 
 def front_context(blob_id: int) -> bytes:

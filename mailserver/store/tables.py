@@ -87,8 +87,8 @@ search_texts = Table(
     metadata,
     Column("blob_id", BigInteger, primary_key=True, autoincrement=False),
     Column("box_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("heads", LargeBinary, nullable=False),  # sealed, compressed: decoded headers, all that SUBJECT or SORT opens
-    Column("texts", LargeBinary, nullable=False),  # sealed, compressed: decoded body
+    Column("heads", LargeBinary, nullable=False),  # sealed, deflated when long: decoded headers
+    Column("texts", LargeBinary, nullable=False),  # sealed, deflated when long: decoded body
 )
 
 expunged = Table(

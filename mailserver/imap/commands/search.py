@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import inf
 
@@ -79,22 +79,22 @@ class ModSeq:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """`name` in lower case; `needle` case-folded; an empty needle means that the field exists."""
+    """`name` in lower case; `needle` case-folded, in UTF-8; an empty needle means that the field exists."""
 
-    name: str
-    needle: str
+    name: bytes
+    needle: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    needle: str
+    needle: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
     """Header or body."""
 
-    needle: str
+    needle: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +150,18 @@ Key = (
 
 DAY = 86400
 NOTHING = Not(All())
+
+
+def leaves(key: Key) -> Iterator[Key]:
+    """The keys that hold no others."""
+    match key:
+        case And(keys) | Or(keys):
+            for one in keys:
+                yield from leaves(one)
+        case Not(inner):
+            yield from leaves(inner)
+        case _:
+            yield key
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,12 +232,12 @@ class _Parser:
         at.space()
         return _WITH_ARGUMENT[word](self)
 
-    def needle(self) -> str:
+    def needle(self) -> bytes:
         self.needles += 1
         if self.needles > MAX_NEEDLES:
             self.at.fail("search too complex")
         try:
-            return self.at.astring().decode(self.charset).casefold()
+            return self.at.astring().decode(self.charset).casefold().encode()
         except UnicodeDecodeError:
             self.at.fail("text is not in the character set named")
 
@@ -233,7 +245,7 @@ class _Parser:
         return self.at.date()
 
     def header(self) -> Key:
-        name = self.at.text().lower()
+        name = self.at.astring().lower()
         self.at.space()
         return Header(name, self.needle())
 
@@ -272,11 +284,11 @@ _PLAIN: dict[bytes, Key] = {
 }
 
 _WITH_ARGUMENT: dict[bytes, Callable[[_Parser], Key]] = {
-    b"BCC": lambda p: Header("bcc", p.needle()),
+    b"BCC": lambda p: Header(b"bcc", p.needle()),
     b"BEFORE": lambda p: Arrived(None, p.day()),
     b"BODY": lambda p: Body(p.needle()),
-    b"CC": lambda p: Header("cc", p.needle()),
-    b"FROM": lambda p: Header("from", p.needle()),
+    b"CC": lambda p: Header(b"cc", p.needle()),
+    b"FROM": lambda p: Header(b"from", p.needle()),
     b"HEADER": _Parser.header,
     b"KEYWORD": _Parser.keyword,
     b"EMAILID": lambda p: OriginIs("email", p.at.atom()),
@@ -292,10 +304,10 @@ _WITH_ARGUMENT: dict[bytes, Callable[[_Parser], Key]] = {
     b"SENTSINCE": lambda p: Sent(p.day(), None),
     b"SINCE": lambda p: Arrived(p.day(), None),
     b"SMALLER": lambda p: SizeIn(below=p.at.number()),
-    b"SUBJECT": lambda p: Header("subject", p.needle()),
+    b"SUBJECT": lambda p: Header(b"subject", p.needle()),
     b"TEXT": lambda p: Text(p.needle()),
     b"THREADID": lambda p: OriginIs("thread", p.at.atom()),
-    b"TO": lambda p: Header("to", p.needle()),
+    b"TO": lambda p: Header(b"to", p.needle()),
     b"UID": lambda p: Numbers(p.at.sequence_set(), uid=True),
     b"UNKEYWORD": lambda p: Not(p.keyword()),
     b"YOUNGER": lambda p: Aged(p.at.nz_number(), younger=True),

@@ -9,11 +9,12 @@ from mailserver.imap.commands.returns import ALL, Returns
 from mailserver.imap.commands.search import Search
 from mailserver.imap.commands.sort import Sort, Thread
 from mailserver.imap.context import Context
+from mailserver.imap.heads import kept_heads
 from mailserver.imap.origin_keys import resolved
 from mailserver.imap.responses import ESearch, No, Ok, Response, SearchResult, Threads
 from mailserver.imap.sorting import FROM_COLUMNS, NO_HEAD, ordered
 from mailserver.imap.threads import ALGORITHMS, letter_of, thread_text
-from mailserver.imap.view import FolderView
+from mailserver.imap.view import FolderView, picked
 from mailserver.imap.wire import number_set
 
 HEADS_AT_ONCE = 500  # a read of about 10 ms, and the other sessions' turn
@@ -72,7 +73,7 @@ async def _found(ctx: Context, command: Search) -> Sequence[int]:
         raise No("only these character sets are known", "BADCHARSET (UTF-8 US-ASCII)")
     ctx.condstore = ctx.condstore or command.with_modseq
     key = await resolved(ctx.store, view, command.key, int(ctx.clock()))
-    return await searching.search(ctx.store, view, key)
+    return await searching.search(ctx.store, ctx.shelf, view, key)
 
 
 async def _heads(ctx: Context, indices: Sequence[int]) -> dict[int, bytes]:
@@ -80,11 +81,9 @@ async def _heads(ctx: Context, indices: Sequence[int]) -> dict[int, bytes]:
     view = ctx.selected
     found: dict[int, bytes] = {}
     for start in range(0, len(indices), HEADS_AT_ONCE):
-        uids = [view.uids[i] for i in indices[start : start + HEADS_AT_ONCE]]
-        for uid, head in await ctx.store.heads(view.folder.id, uids):
-            index = view.index_of(uid)
-            if index is not None:
-                found[index] = head
+        some = indices[start : start + HEADS_AT_ONCE]
+        heads = await kept_heads(ctx.store, ctx.shelf, view, some)
+        found.update({i: heads[uid] for i, uid in zip(some, picked(view.uids, some), strict=True) if uid in heads})
     return found
 
 

@@ -3,40 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from mailserver.imap import search as searching
 from mailserver.imap.commands.nonauth import Authenticate, Login
-from mailserver.imap.commands.search import (
-    All,
-    And,
-    Arrived,
-    Body,
-    HasFlag,
-    HasKeyword,
-    Header,
-    Key,
-    ModSeq,
-    Not,
-    Or,
-    SizeIn,
-    Text,
-)
 from mailserver.imap.framer import Frame
 from mailserver.imap.session import WRITE
 from mailserver.imap.sign_in import Refused, SignedIn
-from mailserver.imap.view import FolderView
 from mailserver.mime import scan
-from mailserver.store.api import CopyResult, Flag, Flags, Folder, FolderStatus, NewMessage, Row
-from mailserver.store.columns import Columns, columns_of, narrow
+from mailserver.store.api import CopyResult, Flags, FolderStatus, NewMessage
+from mailserver.store.columns import Columns
 from mailserver.store.memory import MemoryMailStore
-from tests.mailserver.imap.player import BOX, DAY, MIXED, PATIENT, Connection, connect, inbox_of, mail, new_store
+from tests.mailserver.imap.player import BOX, DAY, MIXED, Connection, connect, inbox_of, mail, new_store
 
 
 # ---------------------------------------------------------------- sign-in
@@ -256,107 +236,7 @@ async def test_a_message_that_goes_away_while_it_is_read(pieces: int, closed: bo
     await connection.close()
 
 
-# ---------------------------------------------------------------- SEARCH against a slow reference
-KEYWORDS = ("junk", "vu")
-LEAVES: st.SearchStrategy[Key] = st.one_of(
-    st.just(All()),
-    st.sampled_from([HasFlag(Flag.SEEN), HasFlag(Flag.DELETED), HasKeyword("vu"), ModSeq(3), SizeIn(above=2)]),
-    st.builds(Arrived, st.one_of(st.none(), st.integers(0, 5)), st.one_of(st.none(), st.integers(0, 5))),
-    st.builds(Text, st.sampled_from("abc")),
-    st.builds(Body, st.sampled_from("abc")),
-    st.builds(Header, st.just("subject"), st.sampled_from(["", "a", "b"])),
-)
-KEYS = st.recursive(
-    LEAVES,
-    lambda inner: st.one_of(
-        st.builds(Not, inner),
-        st.builds(And, st.lists(inner, max_size=3).map(tuple)),
-        st.builds(Or, st.lists(inner, min_size=2, max_size=2).map(tuple)),
-    ),
-    max_leaves=8,
-)
-MESSAGE = st.tuples(
-    st.integers(0, 31), st.booleans(), st.integers(1, 5), st.text("abc", max_size=3), st.text("abc", max_size=3)
-)
-
-
-def holds(key: Key, row: Row, header: str, body: str) -> bool:
-    match key:
-        case All():
-            return True
-        case HasFlag(flag):
-            return flag in row.flags.system
-        case HasKeyword(keyword):
-            return keyword in row.flags.keywords
-        case ModSeq(value):
-            return row.modseq >= value
-        case SizeIn(above, _):
-            return above is not None and row.size > above
-        case Arrived(start, end):
-            return (start is None or start <= row.internal_date) and (end is None or row.internal_date < end)
-        case Text(needle):
-            return needle in header or needle in body
-        case Body(needle):
-            return needle in body
-        case Header(_, needle):
-            return needle in header.removeprefix("subject:")
-        case Not(inner):
-            return not holds(inner, row, header, body)
-        case And(keys):
-            return all(holds(inner, row, header, body) for inner in keys)
-        case Or(keys):
-            return any(holds(inner, row, header, body) for inner in keys)
-    raise AssertionError(key)
-
-
-class Texts(MemoryMailStore):
-    def __init__(self, texts: dict[int, tuple[str, str]]) -> None:
-        super().__init__()
-        self._by_uid = texts
-
-    async def texts(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, str, str]]:
-        for uid in uids:
-            yield uid, *self._by_uid[uid]
-
-
-@settings(PATIENT, max_examples=300)
-@given(KEYS, st.lists(MESSAGE, max_size=6))
-async def test_search_finds_what_the_words_mean(key: Key, messages: list[tuple[int, bool, int, str, str]]) -> None:
-    rows, texts = [], {}
-    for uid, (system, keyword, number, subject, body) in enumerate(messages, 1):
-        flags = Flags(Flag(system), frozenset(("vu",)) if keyword else frozenset())
-        rows.append(Row(uid, number, flags, number, number))
-        texts[uid] = (f"subject:{subject}", body)
-    view = FolderView(
-        Folder(1, 1, "INBOX", 1),
-        False,
-        columns_of(FolderStatus(len(rows), 0, 0, 99, 1, 9, 0), [narrow(row) for row in rows]),
-    )
-    found = await searching.search(Texts(texts), view, key)
-    assert found == [i for i, row in enumerate(rows) if holds(key, row, *texts[row.uid])]
-
-
-async def test_texts_are_not_read_when_columns_decide() -> None:
-    class Unread(Texts):
-        async def texts(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, str, str]]:
-            raise AssertionError("read")
-            yield 0, "", ""
-
-    row = Row(1, 1, Flags(Flag.SEEN), 0, 1)
-    view = FolderView(Folder(1, 1, "INBOX", 1), False, columns_of(FolderStatus(1, 0, 0, 2, 1, 1, 0), [narrow(row)]))
-    assert await searching.search(Unread({}), view, And((Text("x"), Not(HasFlag(Flag.SEEN))))) == []
-    assert await searching.search(Unread({}), view, Or((Text("x"), HasFlag(Flag.SEEN)))) == [0]
-
-
-@pytest.mark.parametrize(
-    ("date", "day"),
-    [("Mon, 1 Jun 2026 23:30:00 -0500", 1), ("1 Jun 2026 00:10:00 +0200", 1), ("nonsense", None), ("", None)],
-)
-def test_the_sent_date_is_the_senders_day(date: str, day: int | None) -> None:
-    wanted = None if day is None else int(datetime(2026, 6, day, tzinfo=UTC).timestamp())
-    assert searching._sent_day(f"subject: x\ndate: {date.casefold()}\n") == wanted
-
-
+# ---------------------------------------------------------------- what clients met elsewhere
 async def test_what_is_not_announced_cannot_be_enabled() -> None:
     """Strato's empty mailboxes (email-mcp 91): IMAP4rev2 behind the client's back."""
     connection = Connection(await new_store("three messages"))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mailserver.store.api import Flag, FlagOp, Flags, NewMessage, StoreError, StoreResult
+from mailserver.store.sealed import PLAIN, pack_text, unpack_text
 
 BOX = 1
 SEEN, DELETED = Flags(Flag.SEEN), Flags(Flag.DELETED)
@@ -258,3 +259,12 @@ async def test_an_origin_follows_its_message(store: Any) -> None:
     await store.copy(inbox, [1], archive)
     await store.move(inbox, [3], archive)
     assert [origin for _, origin in await store.origins(archive, [1, 2])] == [first, second]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "é", "x\x01 looks deflated", "a" * PLAIN, "a" * (PLAIN + 1), "é" * PLAIN, "\ud800"]
+)
+def test_texts_of_any_length_come_back(text: str) -> None:
+    packed = pack_text(text)
+    assert unpack_text(packed) == text.encode(errors="replace")
+    assert len(packed) <= PLAIN

@@ -1,0 +1,198 @@
+"""SEARCH against a reference that reads everything and asks message by message; what it reads, and what it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailserver.imap import search as searching
+from mailserver.imap.commands.search import (
+    All,
+    And,
+    Arrived,
+    Body,
+    HasFlag,
+    HasKeyword,
+    Header,
+    Key,
+    ModSeq,
+    Not,
+    Or,
+    Sent,
+    SizeIn,
+    Text,
+)
+from mailserver.imap.heads import KEPT, condensed, values
+from mailserver.imap.shelf import Shelf
+from mailserver.imap.view import FolderView
+from mailserver.store.api import Flag, Flags, Folder, FolderStatus, Row
+from mailserver.store.columns import columns_of, narrow
+from mailserver.store.memory import MemoryMailStore
+from tests.mailserver.imap.player import PATIENT
+
+DAY = 86400
+LETTERS = "aé\n"
+NEEDLES = st.sampled_from(["", "a", "é", "aé", "éa", "x-o: a", "a\nx"]).map(str.encode)
+LEAVES: st.SearchStrategy[Key] = st.one_of(
+    st.just(All()),
+    st.sampled_from([HasFlag(Flag.SEEN), HasFlag(Flag.DELETED), HasKeyword("vu"), ModSeq(3), SizeIn(above=2)]),
+    st.builds(Arrived, st.one_of(st.none(), st.integers(0, 5)), st.one_of(st.none(), st.integers(0, 5))),
+    st.builds(Sent, st.one_of(st.none(), st.just(2 * DAY)), st.one_of(st.none(), st.just(3 * DAY))),
+    st.builds(Text, NEEDLES),
+    st.builds(Body, NEEDLES),
+    st.builds(Header, st.sampled_from([b"subject", b"from", b"x-o"]), NEEDLES),
+)
+KEYS = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.builds(Not, inner),
+        st.builds(And, st.lists(inner, max_size=3).map(tuple)),
+        st.builds(Or, st.lists(inner, min_size=2, max_size=3).map(tuple)),
+    ),
+    max_leaves=8,
+)
+WORD = st.text("aé", max_size=3)
+HEAD = st.lists(
+    st.one_of(
+        st.builds(lambda name, word: f"{name}: {word}", st.sampled_from(["subject", "x-o", "from"]), WORD),
+        st.sampled_from(["date: sun, 4 jan 1970 23:00:00 -0500", "date: 3 jan 1970 00:00:00 +0200", "date: never"]),
+    ),
+    max_size=4,
+).map("\n".join)
+MESSAGES = st.lists(
+    st.tuples(st.integers(0, 31), st.booleans(), st.integers(1, 5), HEAD, st.text(LETTERS, max_size=4)), max_size=6
+)
+
+
+def holds(key: Key, row: Row, head: str, body: str) -> bool:
+    match key:
+        case All():
+            return True
+        case HasFlag(flag):
+            return flag in row.flags.system
+        case HasKeyword(keyword):
+            return keyword in row.flags.keywords
+        case ModSeq(value):
+            return row.modseq >= value
+        case SizeIn(above, _):
+            return above is not None and row.size > above
+        case Arrived(start, end):
+            return (start is None or start <= row.internal_date) and (end is None or row.internal_date < end)
+        case Sent(start, end):
+            day = searching.sent_day(head.encode())
+            return day is not None and (start is None or start <= day) and (end is None or day < end)
+        case Text(needle):
+            return needle.decode() in head or needle.decode() in body
+        case Body(needle):
+            return needle.decode() in body
+        case Header(name, needle):
+            fields = [line.partition(":") for line in head.split("\n")]
+            return any(needle.decode() in value for field, colon, value in fields if field.encode() == name and colon)
+        case Not(inner):
+            return not holds(inner, row, head, body)
+        case And(keys):
+            return all(holds(inner, row, head, body) for inner in keys)
+        case Or(keys):
+            return any(holds(inner, row, head, body) for inner in keys)
+    raise AssertionError(key)
+
+
+class Texts(MemoryMailStore):
+    """Texts by UID, and which of them were read."""
+
+    def __init__(self, texts: dict[int, tuple[str, str]]) -> None:
+        super().__init__()
+        self._by_uid = texts
+        self.read: list[tuple[str, list[int]]] = []
+
+    async def heads(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
+        self.read.append(("heads", list(uids)))
+        return [(uid, self._by_uid[uid][0].encode()) for uid in uids if uid in self._by_uid]
+
+    async def bodies(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
+        self.read.append(("bodies", list(uids)))
+        return [(uid, self._by_uid[uid][1].encode()) for uid in uids if uid in self._by_uid]
+
+
+def view_of(rows: Sequence[Row]) -> FolderView:
+    status = FolderStatus(len(rows), 0, 0, 9999, 1, 9, 0)
+    return FolderView(Folder(1, 1, "INBOX", 1), False, columns_of(status, [narrow(row) for row in rows]))
+
+
+def seen(count: int, *read: int) -> FolderView:
+    return view_of([Row(uid, 1, Flags(Flag.SEEN if uid in read else Flag(0)), 0, 1) for uid in range(1, count + 1)])
+
+
+@settings(PATIENT, max_examples=500)
+@given(st.lists(KEYS, min_size=1, max_size=2), MESSAGES)
+async def test_search_finds_what_the_words_mean(
+    keys: list[Key], messages: list[tuple[int, bool, int, str, str]]
+) -> None:
+    """The second one with what the first left in memory."""
+    rows, texts = [], {}
+    for uid, (system, keyword, number, head, body) in enumerate(messages, 1):
+        flags = Flags(Flag(system), frozenset(("vu",)) if keyword else frozenset())
+        rows.append(Row(uid, number, flags, number, number))
+        texts[uid] = (head, body)
+    view, shelf = view_of(rows), Shelf()
+    for key in keys:
+        found = await searching.search(Texts(texts), shelf, view, key)
+        assert found == [i for i, row in enumerate(rows) if holds(key, row, *texts[row.uid])]
+
+
+async def test_only_what_can_decide_is_read() -> None:
+    texts = {1: ("subject: a\nx-o: b", "z"), 2: ("subject: b", "a"), 3: ("subject: z", "b")}
+    cases: list[tuple[Key, list[int], list[tuple[str, list[int]]]]] = [
+        (And((Text(b"x"), Not(All()))), [], []),
+        (Or((Text(b"x"), All())), [0, 1, 2], []),
+        (And((HasFlag(Flag.SEEN), Body(b"a"))), [1], [("bodies", [2])]),
+        (Header(b"subject", b"a"), [0], [("heads", [1, 2, 3])]),
+        (Header(b"x-o", b"b"), [0], [("heads", [1, 2, 3])]),
+        (Text(b"z"), [0, 2], [("heads", [1, 2, 3]), ("bodies", [1, 2])]),
+        (Or((Body(b"b"), Header(b"subject", b"b"))), [1, 2], [("heads", [1, 2, 3]), ("bodies", [1, 3])]),
+        (And((Body(b"b"), Header(b"subject", b"z"))), [2], [("heads", [1, 2, 3]), ("bodies", [3])]),
+    ]
+    for key, found, read in cases:
+        store = Texts(texts)
+        assert await searching.search(store, Shelf(), seen(3, 2), key) == found
+        assert store.read == read
+
+
+async def test_headers_that_clients_search_are_read_once() -> None:
+    store, shelf = Texts({uid: (f"subject: {uid}\nx-o: {uid}", "") for uid in range(1, 1200)}), Shelf()
+    subject = Header(b"subject", b"77")
+    wanted = [uid - 1 for uid in range(1, 1200) if "77" in str(uid)]
+    assert await searching.search(store, shelf, seen(1199), subject) == wanted
+    assert [len(uids) for _, uids in store.read] == [500, 500, 199]
+    store.read.clear()
+    assert await searching.search(store, shelf, seen(1199), subject) == wanted
+    assert store.read == []
+    await searching.search(store, shelf, seen(1199), Header(b"x-o", b"77"))
+    assert len(store.read) == 3  # not these
+
+
+async def test_long_messages_are_read_few_at_once() -> None:
+    store = Texts({})
+    view = view_of([Row(uid, 1, Flags(), 0, 1 << 20) for uid in range(1, 101)])
+    assert await searching.search(store, Shelf(), view, Not(Body(b"a"))) == []  # and all of them went meanwhile
+    assert [len(uids) for _, uids in store.read] == [32, 32, 32, 4]
+
+
+def test_what_is_kept_of_headers_reads_as_all_of_them() -> None:
+    head = b"received: x\nsubject: a: b\nto: c\nx-to: d\nto: e\nno colon\n: empty\ndate: f"
+    assert condensed(head) == b"subject: a: b\nto: c\nto: e\ndate: f"
+    for name in KEPT:
+        assert values(condensed(head), name) == values(head, name)
+
+
+@pytest.mark.parametrize(
+    ("date", "day"),
+    [("Mon, 1 Jun 2026 23:30:00 -0500", 1), ("1 Jun 2026 00:10:00 +0200", 1), ("nonsense", None), ("", None)],
+)
+def test_the_sent_date_is_the_senders_day(date: str, day: int | None) -> None:
+    wanted = None if day is None else int(datetime(2026, 6, day, tzinfo=UTC).timestamp())
+    assert searching.sent_day(f"subject: x\ndate: {date.casefold()}".encode()) == wanted
