@@ -97,7 +97,7 @@ def test_one_that_waits_is_told_at_once(server: Demo, box: dict[str, Any], tmp_p
             running.wait(10)
 
 
-def test_a_wrong_password_is_said(server: Demo, box: dict[str, Any], tmp_path: Path) -> None:
-    refused = Fetchmail(server, box | {"password": "faux"}, tmp_path, "keep").poll()
+def test_a_wrong_password_is_said(server: Demo, tmp_path: Path) -> None:
+    refused = Fetchmail(server, server.person("laboratoire") | {"password": "faux"}, tmp_path, "keep").poll()
     assert refused.code == 3
     assert "Authorization failure" in refused.out

@@ -8,7 +8,6 @@ import time
 from email import policy
 from email.message import EmailMessage
 from pathlib import Path
-from threading import Timer
 
 import pytest
 from imapclient import IMAPClient
@@ -161,47 +160,6 @@ def test_a_profile_not_yet_activated_receives_and_one_that_opposed_does_not(demo
     refused = swaks(demo, demo.person("medecin"), denise, "--header", "Subject: Bienvenue", "--body", "Bonjour.")
     assert refused.code == 24, refused.out
     assert "550-5.2.1 This person opposed" in refused.out
-
-
-# -------------------------------------------------------------------- mail clients at work
-def test_imapclient_works_a_day(demo: Demo) -> None:
-    """IDLE pushes, MOVE and UIDPLUS say where messages went, SEARCH finds, flags hold."""
-    doctor, stamp = demo.person("medecin"), str(time.time_ns())
-    with imap_client(demo, doctor) as imap:
-        assert {b"IDLE", b"MOVE", b"UIDPLUS", b"SPECIAL-USE", b"CONDSTORE"} <= set(imap.capabilities())
-        assert imap.find_special_folder(b"\\Sent") == "Envoyés"
-        imap.select_folder("INBOX")
-        imap.idle()
-        Timer(0.2, demo.send, ("laboratoire", doctor["address"], f"Poussé {stamp}", "Potassium 4,1 mmol/L")).start()
-        pushed = imap.idle_check(timeout=10)
-        imap.idle_done()
-        assert any(b"EXISTS" in line for line in pushed), pushed
-        (uid,) = imap.search(["SUBJECT", f"Poussé {stamp}"], "UTF-8")
-        assert imap.search(["BODY", "Potassium 4,1", "SUBJECT", stamp]) == [uid]
-        assert imap.search(["UNSEEN", "SUBJECT", stamp]) == [uid]
-        imap.add_flags([uid], [b"\\Flagged", b"\\Seen", b"a-rappeler"])
-        assert {b"\\Flagged", b"\\Seen", b"a-rappeler"} <= set(imap.get_flags([uid])[uid])
-        assert imap.search(["KEYWORD", "a-rappeler", "SUBJECT", stamp]) == [uid]
-        envelope = imap.fetch([uid], ["ENVELOPE", "BODYSTRUCTURE"])[uid][b"ENVELOPE"]
-        assert envelope.from_[0].mailbox == b"resultats"
-        folder = f"Patients/Été {stamp}"
-        imap.create_folder(folder)
-        imap.move([uid], folder)
-        assert imap.search(["SUBJECT", stamp]) == []
-        imap.select_folder(folder)
-        (moved,) = imap.search(["ALL"])
-        assert b"a-rappeler" in imap.get_flags([moved])[moved]
-        appended = imap.append(
-            "Envoyés", compose(doctor["address"], doctor["address"], stamp, "Copie").as_bytes(), [b"\\Seen"]
-        )
-        uid_of_copy = re.search(rb"APPENDUID \d+ (\d+)", appended)
-        assert uid_of_copy, appended
-        imap.select_folder("Envoyés")
-        assert imap.search(["SUBJECT", stamp]) == [int(uid_of_copy[1])]
-        imap.delete_messages([int(uid_of_copy[1])])
-        imap.uid_expunge([int(uid_of_copy[1])])
-        assert imap.search(["SUBJECT", stamp]) == []
-        imap.delete_folder(folder)
 
 
 # -------------------------------------------------------------------- over the border

@@ -120,28 +120,6 @@ def test_deflate_under_tls(server: Server) -> None:
         assert connection.recv(1) == b""
 
 
-def test_imapclient_daily_use(server: Server) -> None:
-    with server.client() as client:
-        assert {b"IDLE", b"UIDPLUS", b"MOVE", b"CONDSTORE", b"SPECIAL-USE"} <= set(client.capabilities())
-        assert client.namespace().personal == (("", "/"),)
-        assert client.find_special_folder(b"\\Sent") == "Envoyés"
-        client.create_folder("Essais été")
-        assert "Essais été" in [name for _, _, name in client.list_folders()]
-        client.append("Essais été", b"Subject: un\r\n\r\ncorps\r\n", flags=(b"\\Seen",))
-        assert client.folder_status("Essais été", ["MESSAGES"])[b"MESSAGES"] == 1
-        client.select_folder("Essais été")
-        (uid,) = client.search(["SUBJECT", "un"])
-        found = client.fetch([uid], ["FLAGS", "ENVELOPE", "BODYSTRUCTURE", "BODY[]", "RFC822.SIZE"])[uid]
-        assert found[b"ENVELOPE"].subject == b"un"
-        assert found[b"BODY[]"] == b"Subject: un\r\n\r\ncorps\r\n"
-        assert found[b"FLAGS"] == (b"\\Seen",)
-        client.add_flags([uid], [b"\\Flagged"])
-        client.move([uid], "Corbeille")
-        assert client.search() == []
-        client.unselect_folder()
-        client.delete_folder("Essais été")
-
-
 def test_imaplib_over_starttls(server: Server) -> None:
     client = imaplib.IMAP4("127.0.0.1", server.imap)
     client.host = "localhost"
