@@ -317,8 +317,8 @@ PEER_REFUSED = _reason(
 )
 NOT_DELIVERED_IN_TIME = _reason(
     "not_delivered_in_time", "rules 7", 554, "5.4.7",
-    fr="Le message n'a pas pu être remis dans le délai prévu ({delay}). Joignez le destinataire autrement.",
-    en="The message could not be delivered in time ({delay}). Reach the recipient another way.",
+    fr="Le message n'a pas pu être remis avant le {deadline_at}, comme demandé. Joignez le destinataire autrement.",
+    en="The message could not be delivered before {deadline_at}, as asked. Reach the recipient another way.",
 )
 # fmt: on
 

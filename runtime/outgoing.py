@@ -71,7 +71,7 @@ def register_outgoing(house: House, trust: Trust, acceptor: Delivery) -> Courier
     files = (*identity.files, settings.tls.anchors)
     context = Rotating(files, lambda: relay_context(identity, trust.store.get().anchors), house.clock)
     judge = peer_judge(trust.store.get, trust.trust_list, house.clock)
-    courier = Courier(settings.operator.host, context.get, judge)
+    courier = Courier(settings.operator.host, context.get, judge, house.clock)
     relay = Relay(
         db=house.db,
         blobs=house.blobs,

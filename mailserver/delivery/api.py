@@ -49,10 +49,19 @@ class Terms:
     """On what terms the sender hands the message over; they go with it to the next server.
 
     `require_tls`: only to servers that promise the same (RFC 8689). `priority`: -9 to 9, the higher goes first (RFC 6710).
+    `deadline`: ms, 0 for none; what is not delivered by then comes back when `returns`, else the sender is told (RFC 2852);
+    `traced`: told of each server that takes it over.
     """
 
     require_tls: bool = False
     priority: int = 0
+    deadline: int = 0
+    returns: bool = False
+    traced: bool = False
+
+    def too_late(self, now: int) -> bool:
+        """Nothing more may be done for it (RFC 2852 4.1.3)."""
+        return self.returns and now >= self.deadline
 
     def for_notice(self) -> Terms:
         """A notice about a message is protected like the message (RFC 8689 5) and as urgent (RFC 6710 4.6)."""

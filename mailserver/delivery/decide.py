@@ -37,6 +37,7 @@ def decisions(
         return Author(facts.SYSTEM), [Decision(recipient, None, author) for recipient in envelope.recipients]
     fault = (
         _unreadable(letter)
+        or _too_late(envelope, now)
         or from_header_fault(space, envelope.sender, author.address, letter.senders)
         or _sender_full(conn, space, envelope, author, letter)
     )
@@ -85,6 +86,13 @@ def _message_facts(conn: Connection, envelope: Envelope, letter: Letter, author:
 
 def _unreadable(letter: Letter) -> Refused | None:
     return None if letter.readable else Refused(reasons.MESSAGE_MALFORMED, {"fault": "son en-tête est trop long"})
+
+
+def _too_late(envelope: Envelope, now: int) -> Refused | None:
+    """The message took longer to come than it had time to arrive (RFC 2852 4.1.3)."""
+    if not envelope.terms.too_late(now):
+        return None
+    return Refused(reasons.NOT_DELIVERED_IN_TIME, {"deadline_at": str(envelope.terms.deadline)})
 
 
 def _sender_full(conn: Connection, space: Space, envelope: Envelope, author: Author, letter: Letter) -> Refused | None:

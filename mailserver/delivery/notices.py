@@ -47,6 +47,7 @@ class Notices:
             now=job.now,
             arrived_at=payload["created_at"],
             envid=payload["envid"],
+            terms=Terms(**payload.get("terms", {})),
         )
         return await self._send(payload, payload["reverse_path"], content, job)
 

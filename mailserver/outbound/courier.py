@@ -13,6 +13,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from foundation.clock import Clock, system_clock
 from mailserver.delivery.api import Recipient, Terms
 from mailserver.outbound import peer
 from mailserver.outbound.client import Client, Lost, Reply, connect
@@ -46,10 +47,13 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """`reports`: the peer does DSN, so it owes the success report that was asked for (RFC 3461 5.2.7)."""
+    """`reports`: the peer does DSN, so it owes the success report that was asked for (RFC 3461 5.2.7). `deliver_by`: it knows the
+    deadline, if there is one.
+    """
 
     host: str
     reports: bool
+    deliver_by: bool = False
 
 
 Result = Accepted | Problem
@@ -58,8 +62,11 @@ Result = Accepted | Problem
 class Courier:
     """`name`: our host, said in EHLO; `context()`: the TLS context in force (`certs.contexts.relay_context`)."""
 
-    def __init__(self, name: str, context: Callable[[], ssl.SSLContext], judge: Judge) -> None:
+    def __init__(
+        self, name: str, context: Callable[[], ssl.SSLContext], judge: Judge, clock: Clock = system_clock
+    ) -> None:
         self._name = name
+        self._clock = clock
         self._context = context
         self._judge = judge
         self._idle: dict[Route, list[Client]] = {}
@@ -173,7 +180,7 @@ class Courier:
     # ---------------------------------------------------------------- conversation
     async def _converse(self, client: Client, route: Route, parcel: Parcel, results: dict[str, Result]) -> None:
         """Fills `results` for one recipient at least; whoever is missing at the end must wait for another connection."""
-        unfit = _unfit(client, parcel)
+        unfit = _unfit(client, parcel, self._clock())
         if unfit is not None:
             results.update((one.address, replace(unfit, host=route.host)) for one in parcel.recipients)
             self._keep(route, client)
@@ -184,7 +191,8 @@ class Courier:
             for start in range(0, len(parcel.recipients), together):
                 if not client.may_go_on and start:
                     break
-                await _transaction(client, route, parcel, parcel.recipients[start : start + together], results)
+                part = replace(parcel, recipients=parcel.recipients[start : start + together])
+                await _transaction(client, route, part, self._clock(), results)
             self._keep(route, client)
             kept = True
         except (Lost, OSError):
@@ -195,13 +203,14 @@ class Courier:
                 client.close()
 
 
-async def _transaction(
-    client: Client, route: Route, parcel: Parcel, recipients: Sequence[Recipient], results: dict[str, Result]
-) -> None:
+async def _transaction(client: Client, route: Route, parcel: Parcel, now: int, results: dict[str, Result]) -> None:
     """MAIL and RCPT for each, then the message: replies become results; only a lost connection raises."""
-    path = f"MAIL FROM:<{parcel.reverse_path}>"
-    mail = " ".join([path, *_mail_options(client, parcel)]).encode()
-    rcpts = [" ".join([f"RCPT TO:<{one.address}>", *_rcpt_options(client, one)]).encode() for one in recipients]
+    path, recipients = f"MAIL FROM:<{parcel.reverse_path}>", parcel.recipients
+    mail = " ".join([path, *_mail_options(client, parcel, now)]).encode()
+    rcpts = [
+        " ".join([f"RCPT TO:<{one.address}>", *_rcpt_options(client, one, parcel.terms, now)]).encode()
+        for one in recipients
+    ]
     client.mails += 1
     replies = await client.ask([mail, *rcpts])
     if replies[0].code != 250:
@@ -214,8 +223,8 @@ async def _transaction(
             results[one.address] = peer.answered(reply.code, reply.text, route.host)
     end = await _message(client, parcel.content) if accepted else None
     if end is not None and end.code == 250:
-        reports = "dsn" in client.extensions
-        results.update((address, Accepted(route.host, reports)) for address in accepted)
+        taken = Accepted(route.host, "dsn" in client.extensions, "deliverby" in client.extensions)
+        results.update((address, taken) for address in accepted)
         return
     if end is not None:
         problem = peer.answered(end.code, end.text, route.host)
@@ -258,11 +267,18 @@ def wire_form(content: bytes) -> bytes:
     return content.replace(b"\n.", b"\n..") + end
 
 
-def _unfit(client: Client, parcel: Parcel) -> Problem | None:
+def _unfit(client: Client, parcel: Parcel, now: int) -> Problem | None:
     """What this server says in advance that it cannot take."""
     limit = client.extensions.get("size", "")
     if limit.isdecimal() and 0 < int(limit) < len(parcel.content):  # 0: no limit (RFC 1870 section 4)
         return peer.TOO_LARGE
+    if parcel.terms.returns:
+        left = _seconds_left(parcel.terms, now)
+        least = client.extensions.get("deliverby", "").partition(",")[0]
+        if left <= 0:
+            return peer.TOO_LATE
+        if "deliverby" not in client.extensions or (least.isdecimal() and left < int(least)):
+            return peer.NO_DELIVERBY  # RFC 2852 4.1.4.1
     if _is_international(parcel) and "smtputf8" not in client.extensions:
         return peer.NO_UTF8
     if not parcel.content.isascii() and "8bitmime" not in client.extensions:
@@ -274,7 +290,12 @@ def _is_international(parcel: Parcel) -> bool:
     return not (parcel.reverse_path.isascii() and all(one.address.isascii() for one in parcel.recipients))
 
 
-def _mail_options(client: Client, parcel: Parcel) -> list[str]:
+def _seconds_left(terms: Terms, now: int) -> int:
+    """Below zero once the deadline passed (RFC 2852 4.1.4)."""
+    return (terms.deadline - now) // 1000
+
+
+def _mail_options(client: Client, parcel: Parcel, now: int) -> list[str]:
     options = []
     if "size" in client.extensions:
         options.append(f"SIZE={len(parcel.content)}")
@@ -284,6 +305,9 @@ def _mail_options(client: Client, parcel: Parcel) -> list[str]:
         options.append("SMTPUTF8")
     if parcel.terms.require_tls and "requiretls" in client.extensions:
         options.append("REQUIRETLS")
+    if parcel.terms.deadline and "deliverby" in client.extensions:
+        mode, trace = "R" if parcel.terms.returns else "N", "T" if parcel.terms.traced else ""
+        options.append(f"BY={_seconds_left(parcel.terms, now)};{mode}{trace}")
     if "mt-priority" in client.extensions:
         options.append(f"MT-PRIORITY={parcel.terms.priority}")  # RFC 6710 4.2: always, 0 is one too
     if "dsn" in client.extensions:
@@ -294,12 +318,15 @@ def _mail_options(client: Client, parcel: Parcel) -> list[str]:
     return options
 
 
-def _rcpt_options(client: Client, recipient: Recipient) -> list[str]:
-    """The wishes go with the message to whoever takes it over (RFC 3461 5.2.1)."""
+def _rcpt_options(client: Client, recipient: Recipient, terms: Terms, now: int) -> list[str]:
+    """The wishes go with the message to whoever takes it over (RFC 3461 5.2.1); who knows no deadline shall tell of a delay."""
     options = []
     if "dsn" in client.extensions:
-        if recipient.notify:
-            options.append(f"NOTIFY={','.join(sorted(recipient.notify))}")
+        notify = recipient.notify
+        if "deliverby" not in client.extensions and terms.deadline > now and "NEVER" not in notify:
+            notify = (notify or frozenset({"FAILURE"})) | {"DELAY"}  # RFC 2852 4.1.4.2
+        if notify:
+            options.append(f"NOTIFY={','.join(sorted(notify))}")
         kind, semicolon, address = (recipient.orcpt or "").partition(";")
         if semicolon:
             options.append(f"ORCPT={kind};{xtext(address)}")

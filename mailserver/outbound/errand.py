@@ -21,8 +21,8 @@ REPORTED = ("FAILURE", "DELAY")  # what a sender is told without having asked (R
 class Errand:
     """`recipients`: those without a final verdict; `reports`: verdicts that the sender has not been told yet.
 
-    Patience begins at `hold_until` when the sender asked for a later release; at `deadline` (0: none) it ends. `told`: the delay
-    notice is out; `letters`: reports already written; `due_at`: next try, while reports go first.
+    Patience begins at `hold_until` when the sender asked for a later release. `told`: the delay notice is out, `overdue_told`: that
+    of the deadline; `letters`: reports already written; `due_at`: next try, while reports go first.
     """
 
     blob: BlobRef
@@ -35,10 +35,10 @@ class Errand:
     tries: int = 0
     urgent: bool = False
     told: bool = False
+    overdue_told: bool = False
     letters: int = 0
     due_at: int = 0
     hold_until: int = 0
-    deadline: int = 0
     terms: Terms = field(default_factory=Terms)
     reports: tuple[Told, ...] = ()
 
@@ -58,10 +58,10 @@ class Errand:
             tries=payload.get("tries", 0),
             urgent=payload.get("urgent", False),
             told=payload.get("told", False),
+            overdue_told=payload.get("overdue_told", False),
             letters=payload.get("letters", 0),
             due_at=payload.get("due_at", 0),
             hold_until=payload.get("hold_until", 0),
-            deadline=payload.get("deadline", 0),
             terms=Terms(**payload.get("terms", {})),
             reports=tuple(Told(**{**one, "action": Action(one["action"])}) for one in payload.get("reports", ())),
         )
@@ -69,6 +69,14 @@ class Errand:
     @property
     def begun_at(self) -> int:
         return max(self.created_at, self.hold_until)
+
+    @property
+    def notice_due(self) -> int:
+        """When the sender is owed word that the deadline passed (RFC 2852 4.1.3); 0: never, or told. One that had passed before
+        the message came was told by who had it then.
+        """
+        terms = self.terms
+        return terms.deadline if not terms.returns and not self.overdue_told and terms.deadline > self.created_at else 0
 
     def payload(self) -> dict[str, Any]:
         return {
@@ -84,10 +92,10 @@ class Errand:
             "tries": self.tries,
             "urgent": self.urgent,
             "told": self.told,
+            "overdue_told": self.overdue_told,
             "letters": self.letters,
             "due_at": self.due_at,
             "hold_until": self.hold_until,
-            "deadline": self.deadline,
             "terms": asdict(self.terms),
             "reports": [_told(one) for one in self.reports],
         }
@@ -140,8 +148,10 @@ def delayed(recipient: Recipient, problem: Problem, until: int) -> Told:
     )
 
 
-def relayed(recipient: Recipient, host: str) -> Told:
-    return Told(recipient.address, Action.RELAYED, "2.1.9", orcpt=recipient.orcpt, remote_host=host)
+def relayed(recipient: Recipient, host: str, reports: bool) -> Told:
+    """`reports`: the next server will tell of the delivery itself, when that was wished."""
+    fr, en = ("", "") if reports else ("cet opérateur n’envoie pas d’avis de remise.", "it sends no delivery report.")
+    return Told(recipient.address, Action.RELAYED, "2.1.9", fr, en, recipient.orcpt, host)
 
 
 def first_name(problems: Sequence[Problem]) -> str:

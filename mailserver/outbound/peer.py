@@ -121,6 +121,19 @@ TOO_LATE = Problem(
     "The message could not be delivered within the time that you gave.",
     permanent=True,
 )
+OVERDUE = Problem(
+    "deadline_passed",
+    "4.4.7",
+    "Le délai que vous aviez fixé est passé.",
+    "The time that you gave has passed.",
+)
+NO_DELIVERBY = Problem(
+    "deliverby_not_supported",
+    "5.3.3",
+    "L’opérateur du destinataire ne s’engage pas à tenir le délai que vous avez fixé.",
+    "The recipient’s operator does not promise the time that you gave.",
+    permanent=True,
+)
 NO_REQUIRETLS = Problem(
     "requiretls_not_supported",
     "5.7.30",

@@ -18,7 +18,7 @@ from foundation.clock import MINUTE, Clock, system_clock
 from foundation.database import Database
 from foundation.jobs import Answer, Done, GiveUp, Job, Retry
 from foundation.keys import Tampered
-from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Recipient, Sender
+from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Recipient, Sender, Terms
 from mailserver.mime import scan
 from mailserver.outbound import errand as words
 from mailserver.outbound import peer
@@ -27,7 +27,7 @@ from mailserver.outbound.courier import Accepted, Parcel, Result
 from mailserver.outbound.dkim import Signer, Unsignable
 from mailserver.outbound.errand import Errand
 from mailserver.outbound.peer import Problem
-from mailserver.outbound.report import report
+from mailserver.outbound.report import Told, report
 from mailserver.outbound.routes import NoRoute, Resolver
 from mailserver.outbound.schedule import Patience
 from mssante.operators import Route
@@ -63,6 +63,10 @@ class Relay:
         errand = Errand.read(payload)
         if errand.reports:
             return await self._report(errand, job)
+        if 0 < errand.notice_due <= self.clock():
+            errand = replace(errand, overdue_told=True)
+            if reports := self._overdue(errand):
+                return Retry(0, "report", replace(errand, reports=reports, due_at=self.clock()).payload())
         try:
             content = await self.db.read(self.blobs.read, errand.blob)
         except (KeyError, Tampered):
@@ -73,7 +77,7 @@ class Relay:
 
     # ---------------------------------------------------------------- to the peer
     async def _carry(self, errand: Errand, content: bytes) -> dict[str, Result]:
-        if errand.deadline and self.clock() >= errand.deadline:
+        if errand.terms.too_late(self.clock()):
             return {one.address: peer.TOO_LATE for one in errand.recipients}
         routes = await self.resolve(errand.domain)
         if isinstance(routes, NoRoute):
@@ -96,15 +100,14 @@ class Relay:
     # ---------------------------------------------------------------- verdicts
     def _conclude(self, errand: Errand, results: dict[str, Result]) -> Answer:
         """What the results mean for each recipient, and what to do next."""
-        now, until = self.clock(), self.patience.until(errand.begun_at, errand.urgent)
-        until = min(until, errand.deadline or until)
+        now, until = self.clock(), self._until(errand)
         late = now >= errand.begun_at + self.patience.notice and not errand.told
         reports, waiting, problems, lost = [], [], list[Problem](), False
         for one in errand.recipients:
             result = results[one.address]
             if isinstance(result, Accepted):
-                if not result.reports and words.wants(one, "SUCCESS"):
-                    reports.append(words.relayed(one, result.host))
+                if _tells_of_relay(errand.terms, one, result, now):
+                    reports.append(words.relayed(one, result.host, result.reports))
                 continue
             problems.append(result)
             if result.permanent or now >= until:
@@ -116,13 +119,26 @@ class Relay:
             if late and words.wants(one, "DELAY"):
                 reports.append(words.delayed(one, result, until))
         log.info("relay", waiting=len(waiting), failed=lost, problems=sorted({one.name for one in problems}))
-        after = self.patience.wait(errand.tries, errand.begun_at, now, until, errand.told or late)
-        left = replace(errand, recipients=tuple(waiting), told=errand.told or late, due_at=now + after)
+        told = errand.told or late
+        marks = (until, errand.notice_due, 0 if told else errand.begun_at + self.patience.notice)
+        after = self.patience.wait(errand.tries, now, marks)
+        left = replace(errand, recipients=tuple(waiting), told=told, due_at=now + after)
         if reports and errand.reverse_path:  # a notice is never answered by a notice (RFC 5321 6.1)
             return Retry(0, "report", replace(left, reports=tuple(reports)).payload())
         if waiting:
             return Retry(after, words.first_name(problems), left.payload())
         return GiveUp(words.first_name(problems)) if lost and not errand.reverse_path else Done()
+
+    def _until(self, errand: Errand) -> int:
+        until = self.patience.until(errand.begun_at, errand.urgent)
+        return min(until, errand.terms.deadline) if errand.terms.returns else until
+
+    def _overdue(self, errand: Errand) -> tuple[Told, ...]:
+        """The deadline passed and the tries go on (RFC 2852 4.1.3)."""
+        if not errand.reverse_path:
+            return ()
+        waiting = (one for one in errand.recipients if words.wants(one, "DELAY"))
+        return tuple(words.delayed(one, peer.OVERDUE, self._until(errand)) for one in waiting)
 
     # ---------------------------------------------------------------- to the sender
     async def _report(self, errand: Errand, job: Job) -> Answer:
@@ -138,6 +154,7 @@ class Relay:
             now=now,
             arrived_at=errand.created_at,
             envid=errand.envid,
+            terms=errand.terms,
         )
         to = Recipient(errand.reverse_path, frozenset({"NEVER"}))
         envelope = Envelope(Sender(Door.SYSTEM), "", (to,), terms=errand.terms.for_notice())
@@ -160,6 +177,14 @@ class Relay:
         except (KeyError, Tampered):
             return b""
         return start[: scan(start).root.body]
+
+
+def _tells_of_relay(terms: Terms, recipient: Recipient, result: Accepted, now: int) -> bool:
+    """The next server will not tell (RFC 3461 5.2.7), nor know of the deadline (RFC 2852 4.1.4.2), or each step is asked for."""
+    if not result.reports and words.wants(recipient, "SUCCESS"):
+        return True
+    lost = not result.deliver_by and terms.deadline > now
+    return (terms.traced or lost) and "NEVER" not in recipient.notify
 
 
 def _urgent(content: bytes) -> bool:

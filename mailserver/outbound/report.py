@@ -14,6 +14,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from enum import Enum
 
+from mailserver.delivery.api import Terms
 from mailserver.mime import scan
 from mailserver.outbound.compose import NBSP, RULER, Office, notice, paragraphs
 from mssante.reasons import english_moment, french_moment
@@ -27,7 +28,7 @@ class Action(Enum):
     FAILED = "failed"
     DELAYED = "delayed"
     DELIVERED = "delivered"
-    RELAYED = "relayed"  # handed to an operator whose server sends no success report
+    RELAYED = "relayed"  # handed to another operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,8 @@ _WORDS = {
     Action.DELIVERED: ("Remis", "Votre message a été remis\u00a0:", "Your message was delivered:"),
     Action.RELAYED: (
         "Transmis",
-        "Votre message a été accepté par l’opérateur du destinataire, qui n’envoie pas d’avis de remise\u00a0:",
-        "Your message was accepted by the recipient’s operator, which sends no delivery report:",
+        "Votre message a été accepté par l’opérateur du destinataire\u00a0:",
+        "Your message was accepted by the recipient’s operator:",
     ),
 }
 
@@ -76,6 +77,7 @@ def report(
     now: int,
     arrived_at: int,
     envid: str | None = None,
+    terms: Terms = Terms(),
 ) -> bytes:
     """One report to the sender `to` about recipients of one `original` message (its header is enough).
 
@@ -88,7 +90,7 @@ def report(
     text = _text(ordered, source.subject.strip(), arrived_at)
     message = notice(office, to, subject, text, token=token, now=now, answers=source.message_id)
     message.make_mixed()
-    message.attach(_machine(office, ordered, arrived_at, envid))
+    message.attach(_machine(office, ordered, arrived_at, envid, terms))
     message.attach(_returned(original[: source.root.body]))
     message.set_type("multipart/report")
     message.set_param("report-type", "delivery-status")
@@ -134,11 +136,16 @@ def _english(group: Sequence[Told]) -> str:
 
 
 # ---------------------------------------------------------------- for programs
-def _machine(office: Office, told: Sequence[Told], arrived_at: int, envid: str | None) -> EmailMessage:
+def _machine(office: Office, told: Sequence[Told], arrived_at: int, envid: str | None, terms: Terms) -> EmailMessage:
     """message/delivery-status: a block for the message, one for each recipient (RFC 3464 2.2 and 2.3)."""
     part = EmailMessage(policy=SMTP)
     part["Content-Type"] = "message/delivery-status"
-    first = {"Original-Envelope-Id": envid, "Reporting-MTA": f"dns; {office.host}", "Arrival-Date": _date(arrived_at)}
+    first = {
+        "Original-Envelope-Id": envid,
+        "Reporting-MTA": f"dns; {office.host}",
+        "Arrival-Date": _date(arrived_at),
+        "Deliver-By-Date": _date(terms.deadline) if terms.deadline else None,  # RFC 2852 5
+    }
     part.set_payload([_block(first), *(_block(_fields(one)) for one in told)])
     return part
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from foundation.clock import HOUR, MINUTE
@@ -26,10 +26,9 @@ class Patience:
     def until(self, created_at: int, urgent: bool) -> int:
         return created_at + (self.urgent_limit if urgent else self.limit)
 
-    def wait(self, tries: int, created_at: int, now: int, until: int, told: bool) -> int:
-        """Milliseconds to the next try after `tries` failed ones: in time for the delay notice, and once more at `until`."""
+    def wait(self, tries: int, now: int, marks: Iterable[int]) -> int:
+        """Milliseconds to the next try after `tries` failed ones; no later than the next of `marks`, when a verdict or a notice is
+        due.
+        """
         after = int(self.waits[min(tries, len(self.waits)) - 1] * (1 - self.spread * self.chance()))
-        marks = [until]
-        if not told:
-            marks.append(created_at + self.notice)
         return min([after, *(mark - now for mark in marks if mark > now)])

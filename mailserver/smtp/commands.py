@@ -118,7 +118,7 @@ async def mail(talk: Conversation, argument: str) -> Reply:
         return replies.TOO_MANY_MESSAGES
     if talk.transaction is not None:
         return replies.MAIL_TWICE
-    command = parse_mail(argument, talk.odd_path, partial(offers, talk))
+    command = parse_mail(argument, talk.odd_path, partial(offers, talk), talk.house.clock())
     if isinstance(command, Reply):
         return command
     if command.size > talk.house.limits.message_octets:
@@ -191,8 +191,8 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "STARTTLS": Command(Action.STARTTLS, argument=False, hello=True),
         "AUTH": Command(Action.AUTH, octets=AUTH_OCTETS, guarded=True, hello=True),
         # 512, then SIZE 26, SMTPUTF8 10, BODY 17, AUTH 500 (RFC 4954 3), RET and ENVID (RFC 3461 4.3, 4.4), REQUIRETLS 11,
-        # MT-PRIORITY 15
-        "MAIL": Command(mail, octets=1_220, guarded=True, hello=True),
+        # MT-PRIORITY 15, BY 17
+        "MAIL": Command(mail, octets=1_240, guarded=True, hello=True),
         # 512, then NOTIFY 28 and ORCPT 500 (RFC 3461 4.1, 4.2)
         "RCPT": Command(rcpt, octets=1_100, guarded=True, hello=True),
         "DATA": Command(Action.DATA, argument=False, guarded=True, hello=True),

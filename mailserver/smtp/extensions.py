@@ -73,6 +73,7 @@ EXTENSIONS = (
     Extension("CHUNKING"),  # RFC 3030
     Extension("DSN"),  # RFC 3461
     Extension("LIMITS", value=_limits),  # RFC 9422
+    Extension("DELIVERBY", parameters=("BY",)),  # RFC 2852; final delivery takes no time, so that there is no least one
     Extension("REQUIRETLS", when=_secure, parameters=("REQUIRETLS",)),  # RFC 8689 2
     # RFC 6710 9.2: of the policy that knows « urgent » as our Priority header does
     Extension("MT-PRIORITY", when=_submits, value=lambda _: "MIXER", parameters=("MT-PRIORITY",)),

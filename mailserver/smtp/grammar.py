@@ -31,8 +31,8 @@ class MailCommand:
     terms: Terms = field(default_factory=Terms)
 
 
-def parse_mail(argument: str, odd_path: OddPath, offered: Offered) -> MailCommand | Reply:
-    """`argument` follows "MAIL " and is `FROM:<path> parameters`."""
+def parse_mail(argument: str, odd_path: OddPath, offered: Offered, now: int) -> MailCommand | Reply:
+    """`argument` follows "MAIL " and is `FROM:<path> parameters`; `now` in ms."""
     split = _split(argument, "FROM:", odd_path)
     if isinstance(split, Reply):
         return split
@@ -49,7 +49,18 @@ def parse_mail(argument: str, odd_path: OddPath, offered: Offered) -> MailComman
         smtp_utf8=utf8,
         ret=values.get("RET"),
         envid=values.get("ENVID"),
-        terms=Terms(require_tls="REQUIRETLS" in values, priority=int(values.get("MT-PRIORITY", "0"))),
+        terms=_terms(values, now),
+    )
+
+
+def _terms(values: dict[str, str], now: int) -> Terms:
+    seconds, _, mode = values.get("BY", "").partition(";")
+    return Terms(
+        require_tls="REQUIRETLS" in values,
+        priority=int(values.get("MT-PRIORITY", "0")),
+        deadline=now + int(seconds) * 1000 if seconds else 0,
+        returns="R" in mode,
+        traced="T" in mode,
     )
 
 
@@ -171,6 +182,15 @@ def _priority(value: str | None) -> str | None:
     return value if value and re.fullmatch("-?[1-9]|0", value) else None  # RFC 6710 7
 
 
+_BY = re.compile("([+-]?[0-9]{1,9});([NR])(T?)")
+
+
+def _by(value: str | None) -> str | None:
+    """RFC 2852 4: seconds, "Notify" or "Return", "Trace"; a time that is past cannot be met, only told."""
+    found = _BY.fullmatch(value.upper() if value else "")
+    return found[0] if found and (found[2] == "N" or int(found[1]) > 0) else None
+
+
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
 _HEX = re.compile(r"\+([0-9A-F]{2})")
 
@@ -193,6 +213,7 @@ MAIL_PARAMETERS: Mapping[str, Reader] = MappingProxyType(
         "AUTH": _auth,
         "REQUIRETLS": _flag,  # RFC 8689 2
         "MT-PRIORITY": _priority,
+        "BY": _by,
     }
 )
 RCPT_PARAMETERS: Mapping[str, Reader] = MappingProxyType({"NOTIFY": _notify, "ORCPT": _orcpt})

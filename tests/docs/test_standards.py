@@ -162,6 +162,7 @@ EHLO = {
     "CHUNKING": "RFC 3030",
     "DSN": "RFC 3461",
     "LIMITS": "RFC 9422",
+    "DELIVERBY": "RFC 2852",
     "REQUIRETLS": "RFC 8689",
     "MT-PRIORITY": "RFC 6710",
     "STARTTLS": "RFC 3207",

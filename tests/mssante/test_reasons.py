@@ -13,7 +13,7 @@ import pytest
 from mssante.reasons import REASONS, Reason, english_moment, french_moment
 
 RENDER = Path(__file__).parents[2] / "docs" / "rules" / "render.py"
-FIELDS = {"domain", "dn", "list_at", "closed_at", "closed_by", "until_at", "limit", "fault", "reply", "delay"}
+FIELDS = {"domain", "dn", "list_at", "closed_at", "closed_by", "until_at", "limit", "fault", "reply", "deadline_at"}
 
 
 def render() -> ModuleType:

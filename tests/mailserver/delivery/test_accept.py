@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from foundation.audit import verify
 from foundation.clock import DAY
 from foundation.tables import audit as audit_rows
 from foundation.tables import blobs as blob_rows
-from mailserver.delivery.api import Door, Fate, Recipient, Sender
+from mailserver.delivery.api import Door, Fate, Recipient, Sender, Terms
 from mailserver.delivery.indicators import counted
 from mailserver.store.api import Flag
 from mailserver.store.tables import messages
@@ -74,6 +75,17 @@ async def test_a_doctor_writes_to_a_citizen_who_may_then_answer(world: World) ->
     citizens = [(row.thread_id, row.exchange_id) for row in rows if row.folder_id in mine]
     assert citizens[0] == citizens[1] == (rows[0].thread_id, exchange.id)
     assert all(row.exchange_id == exchange.id for row in rows), "the professional's copy too: its folder can close it"
+
+
+@pytest.mark.parametrize("sender", [DOCTOR, PEER])
+async def test_what_took_longer_to_come_than_it_had_time_to_arrive_is_refused(world: World, sender: str) -> None:
+    """RFC 2852 4.1.3: no longer delivered with R; delivered all the same with N."""
+    terms = Terms(deadline=world.now, returns=True)
+    assert fates(await world.send(sender, SERVICE, mail(sender, SERVICE), terms=terms)) == [
+        ("refused", "not_delivered_in_time")
+    ]
+    for other in (replace(terms, deadline=world.now + 1), replace(terms, returns=False)):
+        assert fates(await world.send(sender, SERVICE, mail(sender, SERVICE), terms=other)) == [("delivered", None)]
 
 
 async def test_attachments_are_filed_by_a_job(world: World) -> None:

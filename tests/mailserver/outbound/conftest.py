@@ -128,7 +128,10 @@ class Space:
         trust_list = TrustList(NOW, {DOMAIN: frozenset({name})})
         context = relay_context(identity, [self.authority.root.certificate])
         return Courier(
-            "mx.cabinet.example", lambda: context, peer_judge(lambda: store, lambda: trust_list, lambda: NOW)
+            "mx.cabinet.example",
+            lambda: context,
+            peer_judge(lambda: store, lambda: trust_list, lambda: NOW),
+            lambda: NOW,
         )
 
 

@@ -20,7 +20,7 @@ from mailserver.outbound.client import limits
 from mailserver.outbound.courier import Accepted, Courier, Parcel, Result
 from mailserver.outbound.peer import Problem
 from mssante.operators import Route
-from tests.mailserver.outbound.conftest import DOMAIN, Space
+from tests.mailserver.outbound.conftest import DOMAIN, NOW, Space
 from tests.mailserver.outbound.test_outbound_relay import SENDER, A, B, C, World, world  # noqa: F401  a fixture
 
 CONTENT = b"Subject: a\r\n\r\n.point\r\n" + b"x" * 70 + b"\r\n"
@@ -41,6 +41,7 @@ class Scripted:
     over: int = 0  # connections that ended
     batches: list[list[str]] = field(default_factory=list)  # commands that came before a reply was read
     mails: list[str] = field(default_factory=list)  # MAIL lines
+    rcpts: list[str] = field(default_factory=list)
     got: list[tuple[list[str], bytes]] = field(default_factory=list)
 
     def serve(self, listening: socket.socket) -> None:
@@ -87,7 +88,8 @@ class Scripted:
                         recipients = []
                         self._say(connection, "250 OK")
                     elif verb == "RCPT":
-                        address = line[9:-1].decode()
+                        self.rcpts.append(line.decode())
+                        address = self.rcpts[-1][9:].partition(">")[0]
                         fine = address != B
                         recipients += [address] * fine
                         self._say(connection, "250 2.1.5 OK" if fine else GONE)
@@ -210,6 +212,67 @@ async def test_the_priority_goes_on_to_who_knows_it(space: Space, extensions: tu
         assert found[A] == Accepted("127.0.0.1", False)
         await courier.close()
     assert peer.mails == [f"MAIL FROM:<{SENDER}>{said}"]
+
+
+# ---------------------------------------------------------------- RFC 2852
+LATER = Terms(deadline=NOW + 98_900)
+
+
+@pytest.mark.parametrize(
+    ("announced", "terms", "expected"),
+    [
+        ("DELIVERBY", LATER, " BY=98;N"),
+        ("DELIVERBY 240", LATER, " BY=98;N"),  # the least time is for "Return"
+        ("DELIVERBY", replace(LATER, traced=True), " BY=98;NT"),
+        ("DELIVERBY", Terms(deadline=NOW - 500), " BY=-1;N"),
+        ("DELIVERBY", Terms(), ""),
+        ("SIZE 0", LATER, f" SIZE={len(CONTENT)}"),
+        ("DELIVERBY", replace(LATER, returns=True), " BY=98;R"),
+        ("DELIVERBY 98,FUTURE", replace(LATER, returns=True, traced=True), " BY=98;RT"),
+        ("DELIVERBY 99", replace(LATER, returns=True), "5.3.3"),
+        ("SIZE 0", replace(LATER, returns=True), "5.3.3"),
+        ("DELIVERBY", Terms(deadline=NOW + 999, returns=True), "5.4.7"),
+    ],
+)
+async def test_the_deadline_goes_on_to_who_knows_it(space: Space, announced: str, terms: Terms, expected: str) -> None:
+    """RFC 2852 4.1.4: what is left of the time, at MAIL; "Return" only to who can hold it, and no other host is asked (7)."""
+    peer, other, courier = (
+        Scripted(space.server_context(), (announced,)),
+        Scripted(space.server_context()),
+        space.courier(),
+    )
+    with listening(peer) as route, listening(other) as elsewhere:
+        found = (await courier.deliver([route, elsewhere], replace(to(A), terms=terms)))[A]
+        await courier.close()
+    assert other.connections == 0
+    if expected[:1] == "5":
+        assert isinstance(found, Problem)
+        assert (found.status, found.permanent, peer.mails) == (expected, True, [])
+    else:
+        assert found == Accepted("127.0.0.1", False, announced.startswith("DELIVERBY"))
+        assert peer.mails == [f"MAIL FROM:<{SENDER}>{expected}"]
+
+
+@pytest.mark.parametrize(
+    ("deliver_by", "notify", "terms", "said"),
+    [
+        (False, "", LATER, " NOTIFY=DELAY,FAILURE"),  # RFC 2852 4.1.4.2
+        (False, "SUCCESS", LATER, " NOTIFY=DELAY,SUCCESS"),
+        (False, "NEVER", LATER, " NOTIFY=NEVER"),
+        (False, "", Terms(deadline=NOW - 1), ""),
+        (True, "", LATER, ""),
+        (True, "SUCCESS", LATER, " NOTIFY=SUCCESS"),
+    ],
+)
+async def test_who_knows_no_deadline_is_asked_to_tell_of_delays(
+    space: Space, deliver_by: bool, notify: str, terms: Terms, said: str
+) -> None:
+    peer, courier = Scripted(space.server_context(), ("DSN", *["DELIVERBY"] * deliver_by)), space.courier()
+    wish = Recipient(A, frozenset({notify} - {""}))
+    with listening(peer) as route:
+        await courier.deliver([route], replace(to(), recipients=(wish,), terms=terms))
+        await courier.close()
+    assert peer.rcpts == [f"RCPT TO:<{A}>{said}"]
 
 
 # ---------------------------------------------------------------- RFC 9422

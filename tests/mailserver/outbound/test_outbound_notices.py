@@ -8,6 +8,7 @@ from email.message import EmailMessage
 
 import pytest
 
+from mailserver.delivery.api import Terms
 from mailserver.mime import scan
 from mailserver.outbound.compose import Office, confirmation, notice
 from mailserver.outbound.report import Action, Told, report
@@ -79,6 +80,17 @@ def test_a_report_has_its_three_parts() -> None:
     assert given_back.startswith("From: dr@cabinet.example\r\nSubject: Bilan d’été\r\n".encode())
     assert "Secret" not in message.as_string()
     assert (message["Subject"], message["In-Reply-To"]) == ("Non remis\u00a0: Bilan d’été", "<m@x>")
+
+
+def test_a_deadline_is_given_back() -> None:
+    """RFC 2852 5."""
+    told = Told("a@x.example", Action.FAILED, "5.4.7")
+    terms = Terms(deadline=NOW)
+    message = read(report(OFFICE, SENDER, [told], ORIGINAL, token="t", now=NOW, arrived_at=NOW - 60_000, terms=terms))
+    _, machine, _ = message.iter_parts()
+    block = machine.get_payload()[0]  # type: ignore[index]
+    assert block["Deliver-By-Date"] == "Mon, 21 Sep 2026 14:13:20 +0000"
+    assert block["Arrival-Date"] == "Mon, 21 Sep 2026 14:12:20 +0000"
 
 
 def test_its_words_are_french_first() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +52,7 @@ class World:
     contents: list[bytes] = field(default_factory=list)
     terms: list[Terms] = field(default_factory=list)
     told: list[tuple[Envelope, email.message.EmailMessage]] = field(default_factory=list)
+    told_at: list[int] = field(default_factory=list)
     verdict: Verdict = field(default_factory=lambda: Verdict(SENDER, Fate.DELIVERED))
     routes: list[Route] | NoRoute = field(default_factory=lambda: [Route("mx", 25)])
     dies: int = 0  # times the process dies right after telling the sender
@@ -69,6 +71,7 @@ class World:
         message = email.message_from_bytes(content.plaintext(), policy=email.policy.default)
         assert isinstance(message, email.message.EmailMessage)
         self.told.append((envelope, message))
+        self.told_at.append(self.now)
         if self.dies:
             self.dies -= 1
             raise RuntimeError("killed")
@@ -216,11 +219,77 @@ async def test_only_those_without_verdict_are_tried_again(world: World) -> None:
 
 async def test_at_the_deadline_it_comes_back(world: World) -> None:
     world.script = lambda address, run: UNREACHABLE
-    await world.send(A, deadline=START + 10 * MINUTE)
+    await world.send(A, terms={"deadline": START + 10 * MINUTE, "returns": True})
     await world.run(100 * HOUR)
     assert world.now == START + 10 * MINUTE
     assert world.actions() == [(A, "failed", "5.4.7")]
     assert len(world.conversations) == 3  # nothing is sent at or after the deadline
+    assert "Deliver-By-Date: Fri, 15 Jan 2027 08:10:00 +0000" in world.told[0][1].as_string()
+
+
+@pytest.mark.parametrize(
+    ("minutes", "expected"),
+    [
+        (10, [(10, "4.4.7"), (15, "4.4.1"), (72 * 60, "5.4.1")]),
+        (120, [(15, "4.4.1"), (120, "4.4.7"), (72 * 60, "5.4.1")]),
+        (100 * 60, [(15, "4.4.1"), (72 * 60, "5.4.1")]),  # RFC 2852 4.1.2: our patience is not longer for it
+        (-5, [(15, "4.4.1"), (72 * 60, "5.4.1")]),  # told by who had it then
+    ],
+)
+async def test_after_the_deadline_the_sender_is_told_once_and_the_tries_go_on(
+    world: World, minutes: int, expected: list[tuple[int, str]]
+) -> None:
+    """RFC 2852 4.1.3, by-mode N."""
+    world.script = lambda address, run: UNREACHABLE
+    await world.send(A, B, terms={"deadline": START + minutes * MINUTE})
+    await world.run(100 * HOUR)
+    reports = zip(world.told_at, world.told, strict=True)
+    told = [(at, message.as_string()) for at, (_, message) in reports]
+    assert [((at - START) // MINUTE, re.findall("Status: (.*)", text)) for at, text in told] == [
+        (at, [status, status]) for at, status in expected
+    ]
+    assert await world.states() == []
+
+
+@pytest.mark.parametrize(("notify", "reverse_path"), [(["NEVER"], SENDER), (["FAILURE"], SENDER), ([], "")])
+async def test_a_deadline_is_told_to_who_wants_to_hear_of_delays(
+    world: World, notify: list[str], reverse_path: str
+) -> None:
+    world.script = lambda address, run: UNREACHABLE if run < 4 else OK
+    wish = {"address": A, "notify": notify, "orcpt": None}
+    await world.send(wish, reverse_path=reverse_path, terms={"deadline": START + 5 * MINUTE})
+    await world.run(100 * HOUR)
+    assert (world.told, await world.states()) == ([], [])
+
+
+N, R, T = {"deadline": START + HOUR}, {"deadline": START + HOUR, "returns": True}, {"traced": True}
+KNOWS = Accepted("mx", reports=True, deliver_by=True)
+REPORTS = Accepted("mx", reports=True)
+
+
+@pytest.mark.parametrize(
+    ("terms", "result", "notify", "told"),
+    [
+        (N, KNOWS, [], False),
+        (N, REPORTS, [], True),  # RFC 2852 4.1.4.2
+        (N, OK, ["FAILURE"], True),
+        (N, REPORTS, ["NEVER"], False),
+        ({"deadline": START - HOUR}, REPORTS, [], False),
+        (N | T, KNOWS, [], True),  # RFC 2852 4.1.4
+        (N | T, KNOWS, ["NEVER"], False),
+        (R, KNOWS, [], False),
+        (R | T, KNOWS, ["DELAY"], True),
+    ],
+)
+async def test_each_step_is_told_when_it_must_be(
+    world: World, terms: dict[str, Any], result: Accepted, notify: list[str], told: bool
+) -> None:
+    world.script = lambda address, run: result
+    await world.send({"address": A, "notify": notify, "orcpt": None}, terms=terms)
+    await world.run(HOUR)
+    assert world.actions() == ([(A, "relayed", "2.1.9")] if told else [])
+    for _, message in world.told:
+        assert ("pas d’avis" in message.get_body().get_content()) == (not result.reports)  # type: ignore[union-attr]
 
 
 async def test_patience_begins_at_the_release(world: World) -> None:

@@ -74,7 +74,7 @@ def test_tries_end_at_the_limit_and_pass_the_notice(delays: list[int], urgent: b
     while now < patience.until(0, urgent):
         tries += 1
         told = told or now >= patience.notice
-        after = patience.wait(tries, 0, now, urgent, told)
+        after = patience.wait(tries, now, [patience.until(0, urgent), 0 if told else patience.notice])
         assert 0 < after <= HOUR
         now += after + (delays.pop() if delays else 0)
         times.append(now)
@@ -85,7 +85,7 @@ def test_tries_end_at_the_limit_and_pass_the_notice(delays: list[int], urgent: b
 def test_the_schedule() -> None:
     patience, now, times = Patience(chance=lambda: 0.0), 0, []
     for tries in range(1, 9):
-        now += patience.wait(tries, 0, now, patience.limit, now >= patience.notice)
+        now += patience.wait(tries, now, [patience.limit, patience.notice])
         times.append(now // MINUTE)
     assert times == [1, 6, 15, 75, 135, 195, 255, 315]
 
@@ -94,7 +94,7 @@ def test_the_schedule() -> None:
 def test_waits_are_spread_but_the_marks_are_met(tries: int, chance: float, now: int, urgent: bool) -> None:
     """However the dice fall, one try is at the delay notice and one at the limit; no wait is longer than the table's."""
     patience = Patience(chance=lambda: chance)
-    after = patience.wait(tries, 0, now, patience.until(0, urgent), told=False)
+    after = patience.wait(tries, now, [patience.until(0, urgent), patience.notice])
     full = patience.waits[min(tries, len(patience.waits)) - 1]
     assert 0 < after <= full
     for mark in (patience.notice, patience.until(0, urgent)):

@@ -23,7 +23,13 @@ def all_offered(_: str) -> bool:
     return True
 
 
+NOW = 1_800_000_000_000
 odd_path = SmtpSession.__new__(SmtpSession)._getaddr
+
+
+def by(seconds: int, *, returns: bool = False, traced: bool = False) -> MailCommand:
+    """RFC 2852 4: the deadline counts from the command."""
+    return MailCommand("a@c.example", terms=Terms(deadline=NOW + seconds * 1000, returns=returns, traced=traced))
 
 
 @pytest.mark.parametrize(
@@ -50,6 +56,22 @@ odd_path = SmtpSession.__new__(SmtpSession)._getaddr
         ("FROM:<a@c.example> MT-PRIORITY=-0", 501),
         ("FROM:<a@c.example> MT-PRIORITY=٣", 501),
         ("FROM:<a@c.example> MT-PRIORITY", 501),
+        ("FROM:<a@c.example> BY=98;R", by(98, returns=True)),
+        ("FROM:<a@c.example> by=+120;nt", by(120, traced=True)),
+        ("FROM:<a@c.example> BY=0;N", by(0)),
+        ("FROM:<a@c.example> BY=-999999999;NT", by(-999_999_999, traced=True)),
+        ("FROM:<a@c.example> BY=999999999;RT", by(999_999_999, returns=True, traced=True)),
+        ("FROM:<a@c.example> BY=0;R", 501),
+        ("FROM:<a@c.example> BY=-1;R", 501),
+        ("FROM:<a@c.example> BY=1000000000;R", 501),
+        ("FROM:<a@c.example> BY=120", 501),
+        ("FROM:<a@c.example> BY=120;", 501),
+        ("FROM:<a@c.example> BY=120;T", 501),
+        ("FROM:<a@c.example> BY=120;RN", 501),
+        ("FROM:<a@c.example> BY=;R", 501),
+        ("FROM:<a@c.example> BY=1_0;R", 501),
+        ("FROM:<a@c.example> BY", 501),
+        ("FROM:<a@c.example> BY=1;R BY=2;R", 501),
         ("FROM:<a@c.example> ENVID=a+0D", 501),
         ("FROM:<a@c.example> ENVID=a=b", 501),
         ("FROM:<a@c.example> ENVID=" + "x" * 101, 501),
@@ -71,7 +93,7 @@ odd_path = SmtpSession.__new__(SmtpSession)._getaddr
     ],
 )
 def test_mail(argument: str, expected: MailCommand | int) -> None:
-    found = parse_mail(argument, odd_path, all_offered)
+    found = parse_mail(argument, odd_path, all_offered, NOW)
     assert (found.code if isinstance(found, Reply) else found) == expected
 
 
@@ -102,7 +124,7 @@ def test_rcpt(argument: str, notify: set[str] | int, orcpt: str | None) -> None:
 @given(st.text(max_size=80))
 def test_no_argument_makes_the_grammar_fail(text: str) -> None:
     for argument in (text, f"FROM:{text}", f"FROM:<{text}>", f"FROM:<a@c.example> {text}"):
-        found = parse_mail(argument, odd_path, all_offered)
+        found = parse_mail(argument, odd_path, all_offered, NOW)
         assert isinstance(found, Reply | MailCommand)
         if isinstance(found, MailCommand):
             assert not any(c in found.reverse_path for c in "\r\n\0<>") or '"' in found.reverse_path

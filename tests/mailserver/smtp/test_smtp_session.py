@@ -134,6 +134,7 @@ async def test_dsn_and_utf8_reach_the_envelope(tmp_path: Path) -> None:
         (b"MT-PRIORITY=4", Terms(priority=4), b"\r\n\tPRIORITY 4"),  # RFC 6710 4.1
         (b"MT-PRIORITY=-4", Terms(priority=-4), b"\r\n\tPRIORITY -4"),
         (b"MT-PRIORITY=0", Terms(), b""),
+        (b"BY=60;RT", Terms(deadline=1_763_800_060_000, returns=True, traced=True), b""),
     ],
 )
 async def test_the_terms_reach_the_envelope(parameters: bytes, terms: Terms, traced: bytes, tmp_path: Path) -> None:
