@@ -55,7 +55,7 @@ def mx_context(identity: Identity) -> SSL.Context:
 
 
 def server_context(identity: Identity) -> SSL.Context:
-    """pyOpenSSL context for Twisted (IMAP), no client certificate. Raises OSError, `OpenSSL.SSL.Error`."""
+    """pyOpenSSL context for mail clients (IMAP, submission), no client certificate. Raises OSError, `OpenSSL.SSL.Error`."""
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE)
@@ -79,24 +79,6 @@ class TwistedContextFactory:
 
     def serverConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:
         return SSL.Connection(self._current(), None)
-
-
-def web_context(identity: Identity) -> ssl.SSLContext:
-    """Server context of the `ssl` module (web pages, submission), no client certificate. `load_identity` renews it in
-    place.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    _harden(context)
-    context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
-    load_identity(context, identity)
-    return context
-
-
-def load_identity(context: ssl.SSLContext, identity: Identity) -> None:
-    """(Re)loads the certificate of a context in use: new handshakes take it, open connections keep theirs."""
-    # Checked apart first: a pair that does not match must not leave the context in use half changed.
-    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(identity.certificate, identity.key)
-    context.load_cert_chain(identity.certificate, identity.key)
 
 
 def relay_context(identity: Identity, authorities: Sequence[x509.Certificate]) -> ssl.SSLContext:

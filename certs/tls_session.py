@@ -9,7 +9,11 @@ finish it and answer 550 with the fault (docs/rules.md section 1). Here the cont
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from OpenSSL import SSL, crypto
+
+from certs.channel_binding import channel_binding
 
 RECORD = 16_384  # RFC 8446 5.1: plaintext of one record at most
 CHUNK = 65_536  # what one read hands over, and what one outgoing piece holds
@@ -113,6 +117,10 @@ class TlsSession:
         leaf = self.peer_certificate()
         sent = tuple(_der(one) for one in self._ssl.get_peer_cert_chain() or ())
         return sent[1:] if sent[:1] == (leaf,) else sent
+
+    def channel_binding(self) -> Callable[[str], bytes | None] | None:
+        """See `certs.channel_binding`."""
+        return channel_binding(self._ssl)
 
     def cipher(self) -> tuple[str, str, int] | None:
         """(suite, protocol version, secret bits), as `ssl.SSLObject.cipher`; None before the handshake."""

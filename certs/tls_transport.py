@@ -2,8 +2,8 @@
 
 `start_tls_server` does what `loop.start_tls(..., server_side=True)` does, over `certs.tls_session` instead of the `ssl`
 module, on uvloop and on plain asyncio. The transport it returns answers `get_extra_info("peercert_der")` (bytes or
-None), `"peer_chain_der"` (tuple of bytes, leaf excluded) and `"cipher"`; other names go to the socket's transport. It
-must not judge certificates.
+None), `"peer_chain_der"` (tuple of bytes, leaf excluded), `"channel_binding"` and `"cipher"`; other names go to the socket's
+transport. It must not judge certificates.
 """
 
 from __future__ import annotations
@@ -30,14 +30,16 @@ async def start_tls_server(
     context: SSL.Context,
     *,
     reply: bytes = b"",
+    early: bytes = b"",
     handshake_seconds: float = HANDSHAKE_SECONDS,
 ) -> TlsTransport:
     """Turns a plain connection into TLS and returns the transport to use from now on; `protocol` gets no second
     connection_made.
 
     `reply` (the 220 of STARTTLS) is sent in clear after the switch, so that no byte of the client's hello can reach
-    `protocol`. Data that came with the end of the handshake is delivered only after the caller has run. Raises
-    TlsError: the connection is then closed, and `protocol.connection_lost` is called once, as for any loss.
+    `protocol`. `early` is what was read already of the client's hello (implicit TLS). Data that came with the end of the
+    handshake is delivered only after the caller has run. Raises TlsError: the connection is then closed, and
+    `protocol.connection_lost` is called once, as for any loss.
     """
     done: asyncio.Future[None] = loop.create_future()
     wire = _Wire(loop, context, protocol, done, handshake_seconds)
@@ -49,7 +51,10 @@ async def start_tls_server(
     wire.connection_made(transport)
     if reply:
         transport.write(reply)
-    transport.resume_reading()
+    if early:
+        wire.data_received(early)
+    if not transport.is_closing():
+        transport.resume_reading()
     try:
         await done
     except asyncio.CancelledError:
@@ -86,6 +91,8 @@ class TlsTransport(asyncio.Transport):
                 return session.peer_certificate()
             case "peer_chain_der":
                 return session.peer_chain()
+            case "channel_binding":
+                return session.channel_binding()
             case "cipher":
                 return session.cipher()
             case "ssl_object" | "sslcontext":

@@ -1,8 +1,11 @@
-"""Signing in: login and password to the mailbox opened and the person who acts in it.
+"""Signing in: login and password, or the proof of one, to the mailbox opened and the person who acts in it.
 
-Passwords: argon2id, 19 MiB, 2 passes, 1 lane (OWASP's second choice; 29 ms here), the hash sealed besides; off the loop, a few at
-a time. An unknown login takes the same way and time as a wrong password. What was verified is remembered for five minutes as a
-keyed hash, so that a mail client's many connections cost nothing. Each member of an ORG mailbox has a login of their own for it.
+What is kept of a password (`mssante.passwords`) is sealed; it is hashed off the loop, a few at a time. An unknown login takes the
+same way and time as a wrong password. What was verified is remembered for five minutes as a keyed hash, so that a mail client's
+many connections cost nothing; a proof costs nothing anyway. Each member of an ORG mailbox has a login of their own for it.
+
+SCRAM tells a salt to who only names a login. An unknown login has one too, always the same, so that logins cannot be listed. An
+account older than SCRAM here has its keys from the next sign-in by password on; until then every proof is wrong.
 """
 
 from __future__ import annotations
@@ -17,28 +20,23 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from argon2 import PasswordHasher
-from argon2.exceptions import Argon2Error, InvalidHashError
 from sqlalchemy import Connection, bindparam, select, update
 
 from foundation.clock import MINUTE
-from foundation.database import Database, Transaction
+from foundation.database import Database, T, Transaction
 from foundation.keys import KeyRing
 from mssante import mailboxes as boxes
-from mssante import throttle
+from mssante import scram, throttle
 from mssante.cache import Cache
 from mssante.kinds import BoxKind, BoxState
 from mssante.mailboxes import Mailboxes
+from mssante.passwords import LONGEST, NOBODY, PasswordHash, is_right, password_form, scram_keys
 from mssante.tables import credentials
 
 TOPIC = "credential"
 MAIL, WEB = "mail", "web"  # scopes: IMAP and SMTP; the pages
 VERIFIED_FOR = 5 * MINUTE
 AT_ONCE = 2  # password checks together in one process: each holds 19 MiB and a core
-LONGEST = 256  # characters of a login or password
-
-_hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-_NOBODY = _hasher.hash(os.urandom(16))  # what an unknown login is checked against
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -64,14 +62,22 @@ class WrongPassword:
     wait_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """`signature`: what shows the client that we have its keys (RFC 5802 3, ServerSignature)."""
+
+    who: SignedIn
+    signature: bytes
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class NewCredential:
-    """`password_hash` from `hash_password`, made outside the transaction: it takes 30 ms."""
+    """`password_hash` from `passwords.hash_password`, made outside the transaction: it takes 40 ms."""
 
     box_id: int
     login: str
     actor: str
-    password_hash: str
+    password_hash: PasswordHash
     scopes: frozenset[str] = frozenset({MAIL, WEB})
 
     def __repr__(self) -> str:
@@ -96,9 +102,13 @@ class LoginTaken(Exception):
     """The login is another credential's."""
 
 
-def hash_password(password: str) -> str:
-    """About 30 ms and 19 MiB: off the loop and outside transactions."""
-    return _hasher.hash(_password_form(password))
+@dataclass(frozen=True, slots=True, repr=False)
+class _Account:
+    """A login looked up. `who`: None when nobody may sign in by it. `row`: None when there is no such login."""
+
+    who: SignedIn | None
+    password_hash: PasswordHash
+    row: Any
 
 
 class Credentials:
@@ -125,40 +135,92 @@ class Credentials:
         self, login: str, password: str, now: int, client_ip: str, scope: str | None = None
     ) -> SignedIn | WrongPassword:
         """`scope`: what the door needs (MAIL or WEB). Writes failures and new good places; a repeated success writes nothing."""
-        login, secret = login_form(login), _password_form(password)
-        proof = hmac.digest(self._secret, login.encode() + b"\0" + secret, "sha256")
-        if (known := self._remembered(proof, now, scope)) is not None:
+        login, secret = login_form(login), password_form(password)
+        memory = hmac.digest(self._secret, login.encode() + b"\0" + secret, "sha256")
+        if (known := self._remembered(memory, now, scope)) is not None:
             return known
         asked = throttle.subjects(self._keys, login, client_ip)
         generation = self._verified.generation
         async with self._slots:  # the wait is read inside: guesses queueing together do not all see « no wait »
-            if (known := self._remembered(proof, now, scope)) is not None:
+            if (known := self._remembered(memory, now, scope)) is not None:
                 return known
-            wait, found, password_hash = await self._db.read(self._look, login, asked, now)
+            wait, account = await self._db.read(self._look, login, asked, now)
             if wait:
                 return WrongPassword(wait)
-            right = await asyncio.get_running_loop().run_in_executor(self._pool, _is_right, password_hash, secret)
-            if not right or found is None or not _covers(found, scope):
+            right = await self._hash(is_right, account.password_hash.argon2, secret)
+            if not right or account.who is None or not _covers(account.who, scope):
                 return WrongPassword(await self._db.write(throttle.failed, asked, now))
-            self._verified.keep(proof, found, now, generation)
+            self._verified.keep(memory, account.who, now, generation)
+            if account.password_hash.scram is None:
+                await self._learn(account, await self._hash(scram_keys, password))
+        await self._succeeded(asked, now)
+        return account.who
+
+    async def salt(self, login: str) -> scram.Salt:
+        """What a client that wants to prove its password is told. Says nothing of whether the login exists."""
+        return await self._db.read(self._salt, login_form(login))
+
+    async def check_proof(
+        self, login: str, proof: scram.Proof, now: int, client_ip: str, scope: str | None = None
+    ) -> Proven | WrongPassword:
+        """`check` for SCRAM: the same rules, the same waits."""
+        login = login_form(login)
+        asked = throttle.subjects(self._keys, login, client_ip)
+        async with self._slots:
+            wait, account = await self._db.read(self._look, login, asked, now)
+            if wait:
+                return WrongPassword(wait)
+            signature = scram.signature(account.password_hash.scram, proof)
+            if signature is None or account.who is None or not _covers(account.who, scope):
+                return WrongPassword(await self._db.write(throttle.failed, asked, now))
+        await self._succeeded(asked, now)
+        return Proven(account.who, signature)
+
+    def _remembered(self, memory: bytes, now: int, scope: str | None) -> SignedIn | None:
+        who = self._verified.get(memory, now)
+        return who if who is not None and _covers(who, scope) else None
+
+    async def _hash(self, work: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
+
+    async def _succeeded(self, asked: tuple[throttle.Subject, ...], now: int) -> None:
         if await self._db.read(throttle.worth_recording, asked, now):
             await self._db.write(throttle.succeeded, asked, now)
-        return found
 
-    def _remembered(self, proof: bytes, now: int, scope: str | None) -> SignedIn | None:
-        who = self._verified.get(proof, now)
-        return who if who is not None and _covers(who, scope) else None
+    async def _learn(self, account: _Account, keys: scram.Keys | None) -> None:
+        if keys is not None:
+            await self._db.write(self._keep_scram, account.row, keys)
+
+    def _keep_scram(self, tx: Transaction, row: Any, keys: scram.Keys) -> None:
+        """Unless the password was changed meanwhile."""
+        same = (credentials.c.id == row.id, credentials.c.sealed_password == row.sealed_password)
+        sealed = self._sealed_scram(keys, row.login_key)
+        tx.execute(update(credentials).where(*same).values(sealed_scram=sealed))
 
     def _look(
         self, conn: Connection, login: str, asked: tuple[throttle.Subject, ...], now: int
-    ) -> tuple[int, SignedIn | None, str]:
+    ) -> tuple[int, _Account]:
+        """The wait, and the account, of which nothing is looked at while there is one."""
         wait = throttle.wait(conn, asked, now)
-        login_key = self._keys.lookup("login", login)
-        row = None if wait else conn.execute(_BY_LOGIN, {"key": login_key}).first()
+        row = None if wait else conn.execute(_BY_LOGIN, {"key": self._keys.lookup("login", login)}).first()
         if row is None:
-            return wait, None, _NOBODY
-        password_hash = self._keys.registry.open(row.sealed_password, b"password " + login_key).decode()
-        return 0, self._who(conn, row), password_hash
+            return wait, _Account(None, NOBODY, None)
+        argon2 = self._keys.registry.open(row.sealed_password, b"password " + row.login_key).decode()
+        return 0, _Account(self._who(conn, row), PasswordHash(argon2, self._scram(row)), row)
+
+    def _salt(self, conn: Connection, login: str) -> scram.Salt:
+        invented = scram.Salt(self._keys.lookup("salt", login), scram.ROUNDS)
+        row = conn.execute(_BY_LOGIN, {"key": self._keys.lookup("login", login)}).first()
+        keys = None if row is None else self._scram(row)
+        return invented if keys is None else keys.salt
+
+    def _scram(self, row: Any) -> scram.Keys | None:
+        if row.sealed_scram is None:
+            return None
+        return scram.read(self._keys.registry.open(row.sealed_scram, b"scram " + row.login_key).decode())
+
+    def _sealed_scram(self, keys: scram.Keys | None, login_key: bytes) -> bytes | None:
+        return None if keys is None else self._keys.registry.seal(scram.written(keys).encode(), b"scram " + login_key)
 
     def _who(self, conn: Connection, row: Any) -> SignedIn | None:
         """None for what may not sign in: revoked, or mailbox closed. A suspended mailbox is still read by its holder."""
@@ -182,7 +244,8 @@ class Credentials:
             "sealed_login": seal(login.encode(), b"login " + login_key),
             "mailbox_id": new.box_id,
             "sealed_actor": seal(new.actor.encode(), b"actor " + login_key),
-            "sealed_password": seal(new.password_hash.encode(), b"password " + login_key),
+            "sealed_password": seal(new.password_hash.argon2.encode(), b"password " + login_key),
+            "sealed_scram": self._sealed_scram(new.password_hash.scram, login_key),
             "scopes": " ".join(sorted(new.scopes)),
             "state": "active",
             "totp_step": 0,
@@ -195,10 +258,11 @@ class Credentials:
         """Whether the login is taken."""
         return conn.execute(_BY_LOGIN, {"key": self._keys.lookup("login", login_form(login))}).first() is not None
 
-    def set_password(self, tx: Transaction, credential_id: int, password_hash: str) -> None:
+    def set_password(self, tx: Transaction, credential_id: int, password_hash: PasswordHash) -> None:
         login_key = tx.execute(select(credentials.c.login_key).where(credentials.c.id == credential_id)).scalar_one()
-        sealed = self._keys.registry.seal(password_hash.encode(), b"password " + login_key)
-        _change(tx, credential_id, sealed_password=sealed)
+        sealed = self._keys.registry.seal(password_hash.argon2.encode(), b"password " + login_key)
+        scram = self._sealed_scram(password_hash.scram, login_key)
+        _change(tx, credential_id, sealed_password=sealed, sealed_scram=scram)
 
     def revoke(self, tx: Transaction, credential_id: int) -> None:
         _change(tx, credential_id, state="revoked")
@@ -218,18 +282,6 @@ def login_form(login: str) -> str:
     """Logins compare without case or compatibility forms (RFC 8265 3.3, UsernameCaseMapped)."""
     text = login[: LONGEST + 1].strip().encode("utf-8", "replace").decode()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-
-
-def _password_form(password: str) -> bytes:
-    """RFC 8265 4.2: NFC. One character beyond the longest is kept, so that a longer password differs from its beginning."""
-    return unicodedata.normalize("NFC", password[: LONGEST + 1]).encode("utf-8", "replace")
-
-
-def _is_right(password_hash: str, password: bytes) -> bool:
-    try:
-        return _hasher.verify(password_hash, password)
-    except (Argon2Error, InvalidHashError):
-        return False
 
 
 def _covers(who: SignedIn, scope: str | None) -> bool:

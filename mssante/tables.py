@@ -54,6 +54,7 @@ credentials = Table(
     Column("mailbox_id", ForeignKey(mailboxes.c.id), nullable=False, index=True),
     Column("sealed_actor", LargeBinary, nullable=False),  # who acts in the box, by name
     Column("sealed_password", LargeBinary, nullable=False),  # argon2id, PHC string
+    Column("sealed_scram", LargeBinary),  # scram.Keys; NULL: no sign-in by password since SCRAM is here
     Column("scopes", String(64), nullable=False),  # separated by one space: mail, web
     Column("state", String(8), nullable=False),  # active | revoked
     Column("sealed_totp", LargeBinary),  # RFC 6238 secret

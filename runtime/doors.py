@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,7 +12,7 @@ import uvicorn
 from OpenSSL import SSL
 from starlette.applications import Starlette
 
-from certs.contexts import Identity, TwistedContextFactory, mx_context, server_context, web_context
+from certs.contexts import Identity, TwistedContextFactory, mx_context, server_context
 from certs.rotating import Rotating
 from foundation.clock import Clock
 from mailserver.delivery.api import Acceptor
@@ -52,13 +51,12 @@ def doors_of(settings: Settings) -> dict[str, str]:
 
 
 class Certificates:
-    """Our own certificate for each kind of door; all follow the files without a restart."""
+    """Our own certificate, for operators and for mail clients; both follow the files without a restart."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         identity = Identity(settings.tls.certificate, settings.tls.key)
         self.mx: Rotating[SSL.Context] = Rotating(identity.files, lambda: mx_context(identity), clock)
-        self.imap: Rotating[SSL.Context] = Rotating(identity.files, lambda: server_context(identity), clock)
-        self.submission: Rotating[ssl.SSLContext] = Rotating(identity.files, lambda: web_context(identity), clock)
+        self.clients: Rotating[SSL.Context] = Rotating(identity.files, lambda: server_context(identity), clock)
 
 
 async def open_smtp(
@@ -73,7 +71,7 @@ async def open_smtp(
             acceptor=acceptor,
             new_writer=house.blobs.writer,
             start_tls=start_tls,
-            sign_in=MailSignIn(house.credentials, house.clock).submission,
+            sign_in=MailSignIn(house.credentials, house.clock),
             judge_peer=smtp.by_certificate(trust.store.get, house.clock),
             trust=trust.trust_list,
             limits=SmtpLimits(
@@ -85,11 +83,12 @@ async def open_smtp(
             clock=house.clock,
         )
 
+    by_client = smtp.tls_by_openssl(certificates.clients.get)
     table: dict[str, tuple[DoorRules, StartTls | None]] = {
         "mx": (MX, smtp.tls_by_openssl(certificates.mx.get)),
-        "submission": (SUBMISSION, smtp.tls_by_ssl(certificates.submission.get)),
-        "submissions": (SUBMISSIONS, smtp.tls_by_ssl(certificates.submission.get)),
-        "bench": (BENCH, smtp.tls_by_ssl(certificates.submission.get)),
+        "submission": (SUBMISSION, by_client),
+        "submissions": (SUBMISSIONS, by_client),
+        "bench": (BENCH, by_client),
     }
     return [
         (await smtp.open_door(rules, smtp_house(start_tls), sockets[name])).close
@@ -102,9 +101,9 @@ def open_imap(house: House, certificates: Certificates, sockets: dict[str, socke
     from twisted.internet import reactor as installed  # the loop put ours there (runtime.loop)
 
     reactor: Any = installed
-    sign_in = MailSignIn(house.credentials, house.clock).imap
+    sign_in = MailSignIn(house.credentials, house.clock)
     settings = ImapSettings(append_limit=house.settings.limits.message_bytes, server_name=house.settings.operator.name)
-    tls = TwistedContextFactory(certificates.imap.get)
+    tls = TwistedContextFactory(certificates.clients.get)
     shelf = Shelf()
     house.db.subscribe(mailboxes.TOPIC, shelf.forget)
     house.db.subscribe(mailboxes.TOPIC, house.store.forget)

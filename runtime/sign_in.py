@@ -1,11 +1,14 @@
-"""Each mail door's own view of the one password check (`mssante.credentials`): IMAP, submission."""
+"""The mail doors' view of the one sign-in (`mssante.credentials`)."""
 
 from __future__ import annotations
 
+import secrets
+
 from foundation.clock import Clock
-from mailserver.imap import sign_in as imap
-from mailserver.smtp import ports as smtp
-from mssante.credentials import MAIL, Credentials, SignedIn
+from mailserver.sign_in import Proven, Refused, SignedIn
+from mssante import credentials
+from mssante.credentials import MAIL, Credentials
+from mssante.scram import Proof, Salt
 
 
 class MailSignIn:
@@ -14,14 +17,22 @@ class MailSignIn:
     def __init__(self, credentials: Credentials, clock: Clock) -> None:
         self._credentials, self._clock = credentials, clock
 
-    async def imap(self, login: str, password: str, client_ip: str) -> imap.SignedIn | imap.Refused:
+    async def by_password(self, login: str, password: str, client_ip: str) -> SignedIn | Refused:
         answer = await self._credentials.check(login, password, self._clock(), client_ip, MAIL)
-        if not isinstance(answer, SignedIn):
-            return imap.Refused(answer.wait_ms)
-        return imap.SignedIn(answer.box_id, answer.actor, answer.actor, answer.credential_id)
+        return _seen(answer) if isinstance(answer, credentials.SignedIn) else Refused(answer.wait_ms)
 
-    async def submission(self, login: str, password: str, client_ip: str) -> smtp.SignedIn | smtp.WrongPassword:
-        answer = await self._credentials.check(login, password, self._clock(), client_ip, MAIL)
-        if not isinstance(answer, SignedIn):
-            return smtp.WrongPassword(answer.wait_ms)
-        return smtp.SignedIn(answer.box_id, answer.address, answer.actor)
+    def nonce(self) -> str:
+        return secrets.token_urlsafe(18)
+
+    async def salt(self, login: str) -> Salt:
+        return await self._credentials.salt(login)
+
+    async def by_proof(self, login: str, proof: Proof, client_ip: str) -> Proven | Refused:
+        answer = await self._credentials.check_proof(login, proof, self._clock(), client_ip, MAIL)
+        if not isinstance(answer, credentials.Proven):
+            return Refused(answer.wait_ms)
+        return Proven(_seen(answer.who), answer.signature)
+
+
+def _seen(who: credentials.SignedIn) -> SignedIn:
+    return SignedIn(who.box_id, who.address, who.actor, who.credential_id)

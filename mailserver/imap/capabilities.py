@@ -6,7 +6,6 @@ from mailserver.imap.context import Context, State
 
 ALWAYS = ("IMAP4rev1", "IMAP4rev2", "LITERAL+", "SASL-IR", "ID", "ENABLE")
 IN_CLEAR = ("STARTTLS", "LOGINDISABLED")
-TO_SIGN_IN = ("AUTH=PLAIN", "AUTH=LOGIN")
 # One a line, with its clause: a line here is a promise that the whole of it is kept.
 SIGNED_IN = (
     "IDLE",  # RFC 2177
@@ -62,8 +61,9 @@ def capabilities(ctx: Context) -> tuple[str, ...]:
     always = (*ALWAYS, f"APPENDLIMIT={ctx.settings.append_limit}")  # RFC 7889
     if ctx.state is not State.NOT_AUTHENTICATED:
         return always + SIGNED_IN
+    to_sign_in = tuple(f"AUTH={name}" for name in ctx.desk.mechanisms) if ctx.tls else IN_CLEAR
     # Thunderbird decides on IDLE or CONDSTORE before sign-in when it can: the whole list does no harm there.
-    return always + (TO_SIGN_IN if ctx.tls else IN_CLEAR) + SIGNED_IN
+    return always + to_sign_in + SIGNED_IN
 
 
 def capability_code(ctx: Context) -> str:

@@ -17,8 +17,10 @@ from mailserver.imap.modes import Modes
 from mailserver.imap.responses import Bad, No, Response
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.shelf import Shelf
-from mailserver.imap.sign_in import SignedIn, SignIn
 from mailserver.imap.view import FolderView
+from mailserver.sasl import Desk
+from mailserver.scram import Bind
+from mailserver.sign_in import SignedIn, SignIn
 from mailserver.store import names
 from mailserver.store.api import Folder, MailStore, Spool, StoreError, StoreResult
 
@@ -63,6 +65,7 @@ class Context:
         self.settings = settings
         self.client_ip = client_ip
         self.tls = tls
+        self.bind: Bind | None = None  # of the TLS channel
         self.sleep = sleep
         self.shelf = shelf or Shelf()
         self.inbox = Inbox()
@@ -85,6 +88,10 @@ class Context:
         if self.identity is None:
             return State.NOT_AUTHENTICATED
         return State.SELECTED if self.view is not None else State.AUTHENTICATED
+
+    @property
+    def desk(self) -> Desk:
+        return Desk(self.sign_in, self.client_ip, self.bind)
 
     @property
     def condstore(self) -> bool:

@@ -17,6 +17,7 @@ from twisted.internet import interfaces
 from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
+from certs.channel_binding import channel_binding
 from mailserver.imap.deadline import Deadline
 from mailserver.imap.responses import Bye
 from mailserver.imap.session import ImapSession, StartTls
@@ -48,7 +49,7 @@ class Door(Interface):
     def release(self, protocol: ImapProtocol) -> None: ...
 
 
-@implementer(interfaces.IPushProducer)
+@implementer(interfaces.IPushProducer, interfaces.IHandshakeListener)
 class ImapProtocol(Protocol):
     transport: Any  # Twisted types it by an interface without setTcpNoDelay, startTLS or registerProducer
 
@@ -72,6 +73,16 @@ class ImapProtocol(Protocol):
         self.session.context.inbox.on_hungry = self._read_on
         self.transport.registerProducer(self, True)
         self._deadline.allow(self.door.limits.before_sign_in)
+        if not self.session.context.tls:
+            self._begin()
+
+    def handshakeCompleted(self) -> None:
+        """What is announced depends on the channel: under implicit TLS the greeting waits for it."""
+        self.session.context.bind = channel_binding(self.transport.getHandle())
+        if self._task is None:
+            self._begin()
+
+    def _begin(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def _run(self) -> None:
@@ -132,10 +143,12 @@ class ImapProtocol(Protocol):
 
     def leave(self, text: str) -> None:
         """Ends the connection, telling the client why."""
+        if self._task is None:
+            self.transport.abortConnection()
+            return
         if self.session.at_rest:  # elsewhere the words would land inside an answer
             self.transport.write(self.session.farewell(text))
-        if self._task is not None:
-            self._task.cancel()
+        self._task.cancel()
 
     # ---------------------------------------------------------------- from the transport (IPushProducer)
     def pauseProducing(self) -> None:

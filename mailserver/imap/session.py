@@ -25,8 +25,8 @@ from mailserver.imap.grammar import Cursor
 from mailserver.imap.progress import reporting
 from mailserver.imap.responses import Bad, Bye, Completion, Continue, No, Ok, Response, Tagged, Untagged
 from mailserver.imap.shelf import Shelf
-from mailserver.imap.sign_in import SignIn
 from mailserver.imap.table import COMMANDS, Entry
+from mailserver.sign_in import SignIn
 from mailserver.store.api import MailStore, StoreError
 
 WRITE = 65536  # octets: the size of write that costs least under Twisted's TLS

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from certs.chain import Fault, Refused
 from mailserver.delivery.api import Door, Sender
-from mailserver.smtp.ports import ChainVerdict, SignedIn, TrustedDomains
+from mailserver.sign_in import SignedIn
+from mailserver.smtp.ports import ChainVerdict, TrustedDomains
 from mailserver.smtp.replies import Reply, of_reason
 from mssante import reasons
 from mssante.address import address_key, parse_address

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 
 from foundation.blobs import BlobWriter
 from mailserver.delivery.api import Envelope, Recipient, Sender
+from mailserver.sasl import Desk
+from mailserver.scram import Bind
+from mailserver.sign_in import SignedIn
 from mailserver.smtp.data import ChunkScanner
 from mailserver.smtp.grammar import MailCommand, OddPath
-from mailserver.smtp.ports import ChainVerdict, DoorRules, House, SignedIn, Tls
+from mailserver.smtp.ports import ChainVerdict, DoorRules, House, Tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Conversation:
     odd_path: OddPath
     secure: bool = False
     peer: ChainVerdict | None = None  # at the MX, once secure
+    bind: Bind | None = None  # of the TLS channel
     hello: str = ""  # name given in HELO or EHLO; "" before
     extended: bool = False
     signed_in: SignedIn | None = None
@@ -64,9 +68,16 @@ class Conversation:
     def offers_starttls(self) -> bool:
         return self.rules.tls in (Tls.STARTTLS, Tls.OFFERED) and self.house.start_tls is not None
 
-    def begin_tls(self, peer: ChainVerdict | None) -> None:
+    @property
+    def desk(self) -> Desk | None:
+        """Where to sign in; None where or while that is not possible."""
+        if not self.rules.sign_in or not self.secure or self.house.sign_in is None:
+            return None
+        return Desk(self.house.sign_in, self.client_ip, self.bind if self.rules.channel_binding else None)
+
+    def begin_tls(self, peer: ChainVerdict | None, bind: Bind | None) -> None:
         """RFC 3207 4.2: all that was learnt in the clear is forgotten."""
-        self.secure, self.peer = True, peer
+        self.secure, self.peer, self.bind = True, peer, bind
         self.greet("", extended=False)
 
     def greet(self, name: str, extended: bool) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -82,27 +81,13 @@ def _missing(rules: DoorRules, house: House, host: str) -> list[str]:
     return [why for met, why in needs if not met]
 
 
-def tls_by_ssl(current: Callable[[], ssl.SSLContext]) -> StartTls:
-    """TLS by Python's `ssl`, for doors that ask no client certificate; `current` gives the context in force."""
-
-    async def start(
-        loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, protocol: asyncio.Protocol
-    ) -> asyncio.Transport:
-        wire = await loop.start_tls(transport, protocol, current(), server_side=True)
-        if wire is None:
-            raise ConnectionAbortedError("the client left during the handshake")
-        return wire
-
-    return start
-
-
 def tls_by_openssl(current: Callable[[], SSL.Context]) -> StartTls:
-    """TLS for the MX: every client certificate passes the handshake, `by_certificate` judges it afterwards."""
+    """`current` gives the context in force. At the MX every client certificate passes the handshake, `by_certificate` judges it."""
 
     async def start(
-        loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, protocol: asyncio.Protocol
+        loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, protocol: asyncio.Protocol, hello: bytes
     ) -> asyncio.Transport:
-        return await start_tls_server(loop, transport, protocol, current())
+        return await start_tls_server(loop, transport, protocol, current(), early=hello)
 
     return start
 

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from base64 import b64encode
+from contextlib import aclosing
 from math import inf
 
+from mailserver import sasl
+from mailserver.scram import Fault
+from mailserver.sign_in import Refused, SignedIn
 from mailserver.smtp import replies
 from mailserver.smtp.commands import COMMANDS, ERROR_CODES, FOREIGN, Action, gate, split_command
 from mailserver.smtp.grammar import parse_bdat
 from mailserver.smtp.intake import GIVE_UP, Lost, begin_chunks, skip_chunk, take_chunk, take_message
 from mailserver.smtp.link import Link, log
-from mailserver.smtp.ports import Tls, WrongPassword
+from mailserver.smtp.ports import Tls
 from mailserver.smtp.reader import LineFault
 from mailserver.smtp.replies import Reply
-from mailserver.smtp.sign_in import read_credentials
 
 BREATHER = 64  # commands answered in one go before the other sessions get their turn
 # After these the connection goes: what follows may be the rest of a message, or commands smuggled into one.
@@ -135,19 +139,34 @@ class SmtpSession(Link):
 
     # ------------------------------------------------------------ sign-in
     async def _auth(self, argument: str) -> Reply:
-        assert self.house.sign_in is not None
-        credentials = await read_credentials(argument, self._ask)
-        if isinstance(credentials, Reply):
-            return credentials
-        result = await self.house.sign_in(credentials.login, credentials.password, self.talk.client_ip)
-        if isinstance(result, WrongPassword):
-            await asyncio.sleep(min(result.wait_ms / 1000, self.house.limits.password_wait_s))
-            return replies.WRONG_PASSWORD
-        self.talk.signed_in = result
-        return replies.SIGNED_IN
+        """RFC 4954 4: a mechanism and, maybe, the client's first response; then challenges and responses."""
+        assert self.talk.desk is not None
+        mechanism, _, initial = argument.partition(" ")
+        exchange = self.talk.desk.begin(mechanism)
+        if exchange is None:
+            return replies.AUTH_UNKNOWN
+        given = initial.strip().encode() or None
+        async with aclosing(exchange):
+            step = await anext(exchange)
+            while isinstance(step, bytes):
+                line = await self._ask(step) if given is None else given
+                if isinstance(line, Reply):
+                    return line
+                response, given = sasl.decoded(line), None
+                step = response if isinstance(response, Fault) else await exchange.asend(response)
+        return await self._signed_in(step)
 
-    async def _ask(self, challenge: str) -> bytes | Reply:
-        self._say(Reply(334, "", (challenge,)))
+    async def _signed_in(self, end: SignedIn | Refused | Fault) -> Reply:
+        if isinstance(end, SignedIn):
+            self.talk.signed_in = end
+            return replies.SIGNED_IN
+        if isinstance(end, Fault):
+            return replies.of_fault(end)
+        await asyncio.sleep(min(end.wait_ms / 1000, self.house.limits.password_wait_s))
+        return replies.WRONG_PASSWORD
+
+    async def _ask(self, challenge: bytes) -> bytes | Reply:
+        self._say(Reply(334, "", (b64encode(challenge).decode(),)))
         line = await self._next_line()
         if line is None:
             raise Lost

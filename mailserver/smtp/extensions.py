@@ -57,7 +57,11 @@ def _may_start_tls(talk: Conversation) -> bool:
 
 
 def _may_sign_in(talk: Conversation) -> bool:
-    return talk.rules.sign_in and talk.secure and talk.signed_in is None
+    return talk.desk is not None and talk.signed_in is None
+
+
+def _mechanisms(talk: Conversation) -> str:
+    return "" if talk.desk is None else " ".join(talk.desk.mechanisms)
 
 
 def _submits(talk: Conversation) -> bool:
@@ -78,6 +82,6 @@ EXTENSIONS = (
     # RFC 6710 9.2: of the policy that knows « urgent » as our Priority header does
     Extension("MT-PRIORITY", when=_submits, value=lambda _: "MIXER", parameters=("MT-PRIORITY",)),
     Extension("STARTTLS", when=_may_start_tls),  # RFC 3207
-    Extension("AUTH", when=_may_sign_in, value=lambda _: "PLAIN LOGIN"),  # RFC 4954
+    Extension("AUTH", when=_may_sign_in, value=_mechanisms),  # RFC 4954
 )
 _OF_PARAMETER = {name: extension for extension in EXTENSIONS for name in extension.parameters}

@@ -19,7 +19,6 @@ from mailserver.smtp.conversation import Conversation
 from mailserver.smtp.guard import Guard
 from mailserver.smtp.ports import DoorRules, House, Tls
 from mailserver.smtp.reader import ByteReader
-from mailserver.smtp.replay import hand_over
 from mailserver.smtp.replies import Reply
 
 log = structlog.get_logger("mailserver.smtp")
@@ -177,15 +176,12 @@ class Link(SMTP):
         the client's hello.
         """
         assert self.house.start_tls is not None
-        upgrade = self.house.start_tls(self.loop, self._wire, self)
+        came = self._input.take_block()
+        hello = came if self.rules.tls is Tls.IMPLICIT else b""
         try:
             async with asyncio.timeout(self.house.limits.handshake_s):
-                if self.rules.tls is Tls.IMPLICIT:
-                    wire = await hand_over(upgrade, self._wire, self._input.take_block)
-                else:
-                    self._input.discard()
-                    wire = await upgrade
-        except OSError as fault:  # TlsError, ssl.SSLError and TimeoutError are kinds of it
+                wire = await self.house.start_tls(self.loop, self._wire, self, hello)
+        except OSError as fault:  # TlsError and TimeoutError are kinds of it
             log.info("smtp_handshake_failed", door=self.rules.door.value, kind=type(fault).__name__)
             self._wire.abort()
             self.connection_lost(fault)  # asyncio's TLS does not tell of a connection lost during the handshake
@@ -193,5 +189,5 @@ class Link(SMTP):
         self.transport = self._wire = wire
         self._input.move_to(wire)
         judge = self.house.judge_peer if self.rules.peer_certificate else None
-        self.talk.begin_tls(judge(wire) if judge else None)
+        self.talk.begin_tls(judge(wire) if judge else None, wire.get_extra_info("channel_binding"))
         return True

@@ -1,7 +1,8 @@
 """What a door is and what it needs from outside: everything the engine does not know is an argument here (principle 6).
 
 `DoorRules` are the four doors as data; `House` is filled by the composition (runtime) and by tests. TLS is injected because the MX
-must let every client certificate through the handshake and judge it afterwards (docs/rules.md section 1): Python's `ssl` cannot.
+must let every client certificate through the handshake and judge it afterwards (docs/rules.md section 1), and submission binds
+passwords to the TLS channel (RFC 9266): Python's `ssl` can neither.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from foundation.blobs import BlobWriter
 from foundation.clock import Clock, system_clock
 from foundation.dn import DistinguishedName
 from mailserver.delivery.api import Acceptor, Door
+from mailserver.sign_in import SignIn
 from mailserver.smtp.limits import Limits
 
 
@@ -36,32 +38,15 @@ class DoorRules:
     tls: Tls
     sign_in: bool = False
     peer_certificate: bool = False
+    channel_binding: bool = False  # offered at sign-in
 
 
 MX = DoorRules(Door.MX, Tls.STARTTLS, peer_certificate=True)
 SUBMISSION = DoorRules(Door.SUBMISSION, Tls.STARTTLS, sign_in=True)
-SUBMISSIONS = DoorRules(Door.SUBMISSION, Tls.IMPLICIT, sign_in=True)
+# Mutt and neomutt as Debian builds them take SCRAM-SHA-256-PLUS wherever they see it, cannot do it, and give up: mox, issue 374.
+# So port 587 does not show it to them.
+SUBMISSIONS = DoorRules(Door.SUBMISSION, Tls.IMPLICIT, sign_in=True, channel_binding=True)
 BENCH = DoorRules(Door.BENCH, Tls.OFFERED)
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """A login accepted: `address` is the mailbox it may send from, `actor` the person, when several share the box."""
-
-    box_id: int
-    address: str
-    actor: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class WrongPassword:
-    """`wait_ms` before we answer: it grows with the failures and never becomes a lock."""
-
-    wait_ms: int = 0
-
-
-class SignIn(Protocol):
-    async def __call__(self, login: str, password: str, client_ip: str) -> SignedIn | WrongPassword: ...
 
 
 class TrustedDomains(Protocol):
@@ -76,7 +61,10 @@ class TrustedDomains(Protocol):
 ChainVerdict = chain.Trusted | chain.Refused
 
 # Turns the connection to TLS and returns the transport to use from then on; raises when the handshake fails or lasts too long.
-StartTls = Callable[[asyncio.AbstractEventLoop, asyncio.Transport, asyncio.Protocol], Awaitable[asyncio.Transport]]
+# The octets are those of the client's hello that were read already (implicit TLS: the loop may read before we say so).
+StartTls = Callable[
+    [asyncio.AbstractEventLoop, asyncio.Transport, asyncio.Protocol, bytes], Awaitable[asyncio.Transport]
+]
 # Reads the certificates that a client sent on that transport, and judges them.
 JudgePeer = Callable[[asyncio.Transport], ChainVerdict]
 

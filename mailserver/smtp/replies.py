@@ -13,6 +13,7 @@ from functools import lru_cache
 from textwrap import wrap
 
 from mailserver.delivery.api import Fate, Outcome, Verdict
+from mailserver.scram import Fault
 from mailserver.smtp.limits import REPLY_LINE_OCTETS
 from mssante import reasons
 from mssante.reasons import Reason
@@ -59,6 +60,15 @@ def reply_after_data(outcome: Outcome) -> Reply:
     return reply_of(refused[0]) if refused else FAULT
 
 
+def of_fault(fault: Fault) -> Reply:
+    """Of a sign-in (RFC 4954 4, 6)."""
+    code, enhanced = _FAULTS.get(fault, (535, "5.7.8"))
+    return reply(code, enhanced, fault.value.capitalize())
+
+
+_FAULTS = {Fault.CANCELLED: (501, "5.7.0"), Fault.UNREADABLE: (501, "5.5.2"), Fault.MALFORMED: (501, "5.5.2")}
+
+
 def ascii_text(text: str) -> str:
     """Readable ASCII without control characters: accents dropped, ligatures and French punctuation spelt out."""
     plain = unicodedata.normalize("NFKD", text.translate(_SPELLING))
@@ -102,8 +112,6 @@ WRONG_PASSWORD = of_reason(reasons.WRONG_PASSWORD)
 BAD_ADDRESS = of_reason(reasons.BAD_ADDRESS)
 SIGNED_IN = reply(235, "2.7.0", "Signed in")
 AUTH_UNKNOWN = reply(504, "5.5.4", "Mechanism not offered")
-AUTH_CANCELLED = reply(501, "5.7.0", "Sign-in given up")
-AUTH_UNREADABLE = reply(501, "5.5.2", "Response not readable (base64)")
 OK = reply(250, "2.0.0", "OK")
 SENDER_OK = reply(250, "2.1.0", "Sender OK")
 RECIPIENT_OK = reply(250, "2.1.5", "Recipient OK")

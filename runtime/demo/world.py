@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from foundation.database import Transaction
 from health_space.profiles import operations as profiles
 from mssante import directory
-from mssante.credentials import MAIL, WEB, NewCredential, hash_password
+from mssante.credentials import MAIL, WEB, NewCredential
 from mssante.directory import Entry
 from mssante.kinds import BoxKind
 from mssante.mailboxes import GIB, Holder, NewMailbox
+from mssante.passwords import PasswordHash, hash_password
 from runtime.demo.people import BENCH_BOXES, OPERATORS, Citizen, Operator, Professional
 from runtime.house import House
 
@@ -67,14 +68,14 @@ def _missing(house: House, login: str) -> bool:
     return not house.db.read_now(house.credentials.knows, login)
 
 
-def _bench_box(tx: Transaction, house: House, address: str, password_hash: str) -> None:
+def _bench_box(tx: Transaction, house: House, address: str, password_hash: PasswordHash) -> None:
     holder = Holder(display_name=address)
     box_id = _box(tx, house, NewMailbox(address, BoxKind.APP, holder, quota_bytes=1 << 40))
     credential = NewCredential(box_id, address, address, password_hash, frozenset({MAIL}))
     house.credentials.add(tx, credential, house.clock())
 
 
-def _fill(tx: Transaction, house: House, operator: Operator, hashes: dict[str, str]) -> None:
+def _fill(tx: Transaction, house: House, operator: Operator, hashes: dict[str, PasswordHash]) -> None:
     for professional in operator.professionals:
         _professional(tx, house, professional, hashes)
     for citizen in operator.citizens:
@@ -86,7 +87,7 @@ def _fill(tx: Transaction, house: House, operator: Operator, hashes: dict[str, s
             _publish(tx, house, professional)
 
 
-def _professional(tx: Transaction, house: House, one: Professional, hashes: dict[str, str]) -> None:
+def _professional(tx: Transaction, house: House, one: Professional, hashes: dict[str, PasswordHash]) -> None:
     holder = Holder(one.name, one.holder_id, one.profession, one.phone, one.town)
     box_id = _box(tx, house, NewMailbox(one.address, one.kind, holder, sector=one.sector))
     for member in one.members:
@@ -95,7 +96,7 @@ def _professional(tx: Transaction, house: House, one: Professional, hashes: dict
             house.credentials.add(tx, new, house.clock())
 
 
-def _citizen(tx: Transaction, house: House, one: Citizen, hashes: dict[str, str]) -> None:
+def _citizen(tx: Transaction, house: House, one: Citizen, hashes: dict[str, PasswordHash]) -> None:
     holder = Holder(one.name, one.ins, private_email=one.private_email, birth_date=one.birth_date)
     box_id = _box(tx, house, NewMailbox(one.address, BoxKind.CIT, holder, profile=one.profile))
     if one.login in hashes:

@@ -7,7 +7,8 @@ from playwright.async_api import Browser, Page, expect
 
 from foundation.clock import MINUTE
 from foundation.database import Transaction
-from mssante.credentials import Credentials, NewCredential, hash_password
+from mssante.credentials import Credentials, NewCredential
+from mssante.passwords import hash_password
 from tests.support import files
 from tests.support.citizen import Town
 from tests.support.web import axe

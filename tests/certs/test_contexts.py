@@ -21,12 +21,10 @@ from certs.contexts import (
     Identity,
     TwistedContextFactory,
     handshake_fault,
-    load_identity,
     mx_context,
     peer_certificates,
     relay_context,
     server_context,
-    web_context,
 )
 from certs.profiles import OPERATOR, ORGANISATION, operator_subject
 from certs.rotating import Rotating
@@ -260,29 +258,6 @@ def test_rotation_needs_a_first_good_value(world, tmp_path: Path) -> None:
     identity = Identity(tmp_path / "none.pem", tmp_path / "none.key")
     with pytest.raises(OSError):
         Rotating(identity.files, lambda: server_context(identity), system_clock)
-
-
-async def test_web_context_is_renewed_in_place(world, tmp_path: Path) -> None:
-    identity = world.identity(tmp_path)
-    context = web_context(identity)
-    client = relay_context(identity, [world.ours.root.certificate])
-
-    async def seen(port: int) -> object:
-        said, connection = await relay(port, client)
-        assert said == b"without"
-        found = world.store().judge_peer(connection, NOW)
-        assert isinstance(found, Trusted)
-        return found.dn.values(CN)
-
-    async with tls_server(context) as port:
-        assert await seen(port) == ("mx.un.example",)
-        world.ours.issue(OPERATOR, OTHER, NOW).write(tmp_path, "server")
-        load_identity(context, identity)
-        assert await seen(port) == ("mx.deux.example",)
-        (tmp_path / "server.key").write_bytes(b"junk")
-        with pytest.raises(ssl.SSLError):
-            load_identity(context, identity)
-        assert await seen(port) == ("mx.deux.example",)
 
 
 async def test_twisted_takes_the_factory(world, tmp_path: Path) -> None:

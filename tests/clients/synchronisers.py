@@ -31,6 +31,7 @@ Port {port}
 User {box["login"]}
 Pass {box["password"]}
 SSLType IMAPS
+AuthMechs SCRAM-SHA-256
 CertificateFile {certificate}
 
 IMAPStore far

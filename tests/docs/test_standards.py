@@ -10,9 +10,10 @@ import pytest
 
 from mailserver.imap.capabilities import capabilities
 from mailserver.imap.context import Context, Settings
-from mailserver.imap.sign_in import Refused, SignedIn
+from mailserver.sign_in import SignedIn
 from mailserver.smtp.extensions import EXTENSIONS
 from mailserver.store.memory import MemoryMailStore
+from tests.support.people import People
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
@@ -126,14 +127,11 @@ def announced() -> set[str]:
     """All that any CAPABILITY reply of ours can hold (the number of APPENDLIMIT and the like left out)."""
     names = set[str]()
     for tls, box in ((False, None), (True, None), (True, SignedIn(1, "a", "A"))):
-        ctx = Context(MemoryMailStore(), refuse, Settings(), "192.0.2.1", tls)
+        ctx = Context(MemoryMailStore(), People({}), Settings(), "192.0.2.1", tls)
+        ctx.bind = lambda kind: None  # TLS 1.3
         ctx.identity = box
         names.update(capabilities(ctx))
     return {name if name in CAPABILITIES else name.partition("=")[0] for name in names}
-
-
-async def refuse(login: str, password: str, client_ip: str) -> Refused:
-    return Refused(0)
 
 
 def test_what_is_announced_is_done_whole() -> None:

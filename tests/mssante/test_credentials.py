@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
+from hashlib import pbkdf2_hmac, sha256
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from foundation.clock import DAY, MINUTE
 from foundation.database import Database
 from mssante import credentials as module
-from mssante import throttle
+from mssante import passwords, throttle
 from mssante.credentials import (
     MAIL,
     WEB,
     Credentials,
     LoginTaken,
     NewCredential,
+    Proven,
     SignedIn,
     WrongPassword,
-    hash_password,
 )
 from mssante.kinds import BoxKind, BoxState
 from mssante.mailboxes import Mailboxes
+from mssante.passwords import hash_password
+from mssante.scram import Proof
 from mssante.tables import credentials, guesses
 
 PASSWORD = "correct horse"
@@ -51,13 +55,13 @@ async def check(signing: Any, password: str = PASSWORD, now: int = NOW, place: s
 def hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Counts the argon2 verifications."""
     seen: list[str] = []
-    real = module._is_right
+    real = module.is_right
 
     def counted(password_hash: str, password: bytes) -> bool:
         seen.append(password_hash)
         return real(password_hash, password)
 
-    monkeypatch.setattr(module, "_is_right", counted)
+    monkeypatch.setattr(module, "is_right", counted)
     return seen
 
 
@@ -85,9 +89,9 @@ async def test_a_long_password_is_not_its_beginning(signing: Any) -> None:
 
 async def test_unknown_login_takes_the_same_way(signing: Any, hashes: list[str]) -> None:
     assert await check(signing, login="nobody@medecins.example") == WrongPassword(throttle.FIRST_WAIT)
-    assert hashes == [module._NOBODY]
-    assert module._NOBODY.split("$")[:4] == HASH.split("$")[:4]  # same algorithm and cost
-    assert "m=19456,t=2,p=1" in HASH
+    assert hashes == [passwords.NOBODY.argon2]
+    assert passwords.NOBODY.argon2.split("$")[:4] == HASH.argon2.split("$")[:4]  # same algorithm and cost
+    assert "m=19456,t=2,p=1" in HASH.argon2
     assert await check(signing, login="\ud800" * 300, place=ELSEWHERE) == WrongPassword(throttle.FIRST_WAIT)
 
 
@@ -245,11 +249,105 @@ def test_places(one: str, two: str, same: bool) -> None:
     assert (throttle._place(one) == throttle._place(two)) is same
 
 
+# ---------------------------------------------------------------- by proof (SCRAM)
+CLIENT_MESSAGE = b"n=x,r=y,r=yz,s=,i=4096,c=biws,r=yz"  # whatever both sides saw
+
+
+async def prove(signing: Any, password: str = PASSWORD, now: int = NOW, place: str = HOME, **more: Any) -> Any:
+    """What a client does: asks for the salt, and proves its password with it (RFC 5802 3)."""
+    login = more.pop("login", "camille.roche@medecins.example")
+    salt = await signing.credentials.salt(login)
+    salted = pbkdf2_hmac("sha256", password.encode(), salt.octets, salt.rounds)
+    key = hmac.digest(salted, b"Client Key", "sha256")
+    signature = hmac.digest(sha256(key).digest(), CLIENT_MESSAGE, "sha256")
+    proof = Proof(CLIENT_MESSAGE, bytes(a ^ b for a, b in zip(key, signature, strict=True)))
+    answer = await signing.credentials.check_proof(login, proof, now, place, **more)
+    if isinstance(answer, Proven):
+        server_key = hmac.digest(salted, b"Server Key", "sha256")
+        assert answer.signature == hmac.digest(server_key, CLIENT_MESSAGE, "sha256")
+        return answer.who
+    return answer
+
+
+async def test_a_proof_opens_what_the_password_opens(signing: Any) -> None:
+    assert await prove(signing) == await check(signing)
+    assert await prove(signing, login=" CAMILLE.ROCHE@medecins.example ") == await check(signing)
+    assert await prove(signing, "wrong") == WrongPassword(throttle.FIRST_WAIT)
+
+
+async def test_an_unknown_login_has_a_salt_like_any_other(signing: Any) -> None:
+    known = await signing.credentials.salt("camille.roche@medecins.example")
+    nobody = await signing.credentials.salt("nobody@medecins.example")
+    assert (len(nobody.octets), nobody.rounds) == (len(known.octets), known.rounds)
+    other = Credentials(signing.db, signing.keys, signing.boxes)
+    assert await other.salt("NOBODY@medecins.example ") == nobody  # the same in every process, for every spelling
+    assert await other.salt("nobody2@medecins.example") != nobody
+    assert await prove(signing, login="nobody@medecins.example") == WrongPassword(throttle.FIRST_WAIT)
+    assert await prove(signing, login="\ud800" * 300, place=ELSEWHERE) == WrongPassword(throttle.FIRST_WAIT)
+
+
+async def test_proofs_and_passwords_wait_together(signing: Any) -> None:
+    assert await prove(signing, "wrong") == WrongPassword(250)
+    assert await prove(signing, now=NOW + 1) == WrongPassword(249)  # right, too early
+    assert await check(signing, "wrong", NOW + 250) == WrongPassword(500)
+    assert await prove(signing, "wrong", NOW + 750) == WrongPassword(1000)
+    assert isinstance(await prove(signing, now=NOW + 1750), SignedIn)
+    assert await check(signing, "wrong", NOW + 1751) == WrongPassword(250)  # forgotten by the success
+
+
+async def test_parallel_proofs_do_not_all_get_through(signing: Any) -> None:
+    answers = await asyncio.gather(*(prove(signing, f"guess {n}") for n in range(20)))
+    assert sorted(answer.wait_ms for answer in answers)[-1] <= 250 * 2 ** (module.AT_ONCE - 1)
+
+
+async def test_scopes_states_and_boxes_hold_for_proofs(signing: Any) -> None:
+    only_web = NewCredential(signing.roche.id, "web", "Camille", HASH, frozenset({WEB}))
+    login = await signing.db.write(signing.credentials.add, only_web, NOW)
+    assert isinstance(await prove(signing, login="web", scope=WEB), SignedIn)
+    assert isinstance(await prove(signing, login="web", scope=MAIL, place=ELSEWHERE), WrongPassword)
+    await signing.db.write(signing.credentials.revoke, login)
+    assert isinstance(await prove(signing, login="web", scope=WEB), WrongPassword)
+    await signing.db.write(signing.boxes.set_state, signing.roche.id, BoxState.CLOSED, NOW)
+    assert isinstance(await prove(signing), WrongPassword)
+
+
+async def test_a_new_password_is_proven_and_the_old_one_no_more(signing: Any) -> None:
+    await signing.db.write(signing.credentials.set_password, signing.roche_login, hash_password("new"))
+    assert isinstance(await prove(signing, "new"), SignedIn)
+    assert isinstance(await prove(signing), WrongPassword)
+
+
+async def forget_keys(signing: Any) -> None:
+    """As in a database made before SCRAM."""
+    await signing.db.write(lambda tx: tx.execute(update(credentials).values(sealed_scram=None)))
+
+
+async def test_an_old_account_can_prove_its_password_once_it_was_typed(signing: Any) -> None:
+    await forget_keys(signing)
+    assert await prove(signing) == WrongPassword(250)
+    assert isinstance(await check(signing, now=NOW + 250), SignedIn)
+    assert isinstance(await prove(signing, now=NOW + 251), SignedIn)
+
+
+async def test_a_wrong_password_gives_an_old_account_no_keys(signing: Any) -> None:
+    await forget_keys(signing)
+    assert isinstance(await check(signing, "wrong"), WrongPassword)
+    assert isinstance(await prove(signing, "wrong", NOW + DAY), WrongPassword)
+
+
+async def test_keys_of_a_password_just_replaced_are_not_kept(signing: Any) -> None:
+    await forget_keys(signing)
+    row = await signing.db.read(lambda conn: conn.execute(select(credentials)).first())
+    await signing.db.write(signing.credentials.set_password, signing.roche_login, hash_password("bell\a"))
+    await signing.db.write(signing.credentials._keep_scram, row, HASH.scram)
+    assert isinstance(await prove(signing), WrongPassword)
+
+
 async def test_rows_hold_nothing_personal_in_the_clear(signing: Any) -> None:
     await check(signing, "wrong")
     rows = await signing.db.read(
         lambda conn: [list(row) for table in (credentials, guesses) for row in conn.execute(select(table))]
     )
     text = b"|".join(value if isinstance(value, bytes) else str(value).encode() for row in rows for value in row)
-    for secret in (b"roche", b"Roche", b"argon2", HOME.encode()):
+    for secret in (b"roche", b"Roche", b"argon2", b"SCRAM", HOME.encode()):
         assert secret not in text

@@ -10,7 +10,7 @@ import pyotp
 import pytest
 
 from foundation.clock import MINUTE, SECOND
-from mssante.credentials import Credentials, NewCredential, SignedIn, hash_password
+from mssante.credentials import Credentials, NewCredential, SignedIn
 from mssante.one_time import (
     CODE_LIVES,
     RightCode,
@@ -22,6 +22,7 @@ from mssante.one_time import (
     new_totp_secret,
     totp_uri,
 )
+from mssante.passwords import hash_password
 
 NOW = 1_794_472_800_000 // 30_000 * 30_000
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"

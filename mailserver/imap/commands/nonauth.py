@@ -16,7 +16,7 @@ class StartTls:
 class Authenticate:
     """RFC 3501 6.2.2; `initial` is the base64 first answer of RFC 4959, `=` standing for an empty one."""
 
-    mechanism: bytes
+    mechanism: str
     initial: bytes | None = field(repr=False)
 
 
@@ -30,7 +30,7 @@ class Login:
 
 def parse_authenticate(at: Cursor) -> Authenticate:
     at.space()
-    mechanism = at.word()
+    mechanism = at.word().decode("ascii")
     return Authenticate(mechanism, at.astring() if at.take(b" ") else None)
 
 

@@ -22,10 +22,11 @@ from health_space.accounts.sign_in import SUBJECT
 from health_space.notices import rules as notices
 from health_space.profiles.operations import Kind, add_guardian
 from mssante import one_time
-from mssante.credentials import Credentials, NewCredential, hash_password
+from mssante.credentials import Credentials, NewCredential
 from mssante.identity import demo_ins
 from mssante.kinds import BoxKind, ProfileState
 from mssante.mailboxes import Holder, Mailboxes, NewMailbox
+from mssante.passwords import hash_password
 from tests.support.web import Answer, Visitor, serving
 
 PEOPLE = (

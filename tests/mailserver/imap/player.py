@@ -24,10 +24,11 @@ import hypothesis
 
 from mailserver.imap.context import Settings
 from mailserver.imap.session import ImapSession, StartTls
-from mailserver.imap.sign_in import Refused, SignedIn, SignIn
+from mailserver.sign_in import SignedIn, SignIn
 from mailserver.store.api import Flag, Flags, NewMessage
 from mailserver.store.memory import MemoryMailStore
 from mailserver.store.sql import SqlMailStore
+from tests.support.people import People
 
 # Hypothesis on a machine that does other work too: time says nothing there.
 PATIENT = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -100,15 +101,15 @@ async def inbox_of(store: Store) -> int:
     return next(folder.id for folder in await store.folders(BOX) if folder.name == "INBOX")
 
 
-async def sign_in(login: str, password: str, client_ip: str) -> SignedIn | Refused:
-    return SignedIn(BOX, login, "Dr Bob") if (login, password) == ("bob", "sésame") else Refused(2000)
+BOB = SignedIn(BOX, "bob@hopital.example", "bob")
+PEOPLE = People({"bob": ("sésame", BOB), "user": ("pencil", BOB)}, wait_ms=2000)  # the second is of RFC 7677 3
 
 
 class Connection:
     """One session, driven by hand. `slept` collects the waits the session asked for."""
 
     def __init__(
-        self, store: Store, tls: bool = True, settings: Settings | None = None, sign_in: SignIn = sign_in
+        self, store: Store, tls: bool = True, settings: Settings | None = None, sign_in: SignIn = PEOPLE
     ) -> None:
         self.slept: list[float] = []
         self.session = ImapSession(store, sign_in, settings or SETTINGS, "192.0.2.1", tls, self._sleep)

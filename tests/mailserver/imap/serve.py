@@ -31,7 +31,7 @@ from mailserver.imap.context import Settings  # noqa: E402
 from mailserver.imap.factory import ImapFactory, over_tls  # noqa: E402
 from mailserver.imap.protocol import Limits  # noqa: E402
 from mailserver.imap.session import ImapSession  # noqa: E402
-from tests.mailserver.imap.player import new_store, sign_in  # noqa: E402
+from tests.mailserver.imap.player import PEOPLE, new_store  # noqa: E402
 
 
 def certificate(folder: Path) -> Identity:
@@ -60,7 +60,7 @@ async def main(folder: Path) -> None:
     settings, limits = Settings(append_limit=20_000_000), Limits(before_sign_in=4, per_address=20)
 
     def factory(over: bool) -> ImapFactory:
-        return ImapFactory(lambda address: ImapSession(store, sign_in, settings, address, over), tls, limits)
+        return ImapFactory(lambda address: ImapSession(store, PEOPLE, settings, address, over), tls, limits)
 
     plain, secure = factory(False), factory(True)
     ports = {}

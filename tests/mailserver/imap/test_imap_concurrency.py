@@ -18,11 +18,12 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from mailserver.imap.sign_in import Refused, SignedIn
+from mailserver.sign_in import SignedIn
 from mailserver.store.memory import MemoryMailStore
 from tests.mailserver.imap.believer import Believer, Flags, Mailbox, set_of, stored
 from tests.mailserver.imap.player import DAY, PATIENT, Connection
 from tests.mailserver.store.conftest import postgres_server, postgres_url, sql_parts
+from tests.support.people import People
 
 __all__ = ["postgres_server", "postgres_url"]
 
@@ -55,13 +56,11 @@ class Sessions(RuleBasedStateMachine):
         self.clients = self.run(self._begin())
 
     async def _begin(self) -> list[Client]:
-        async def sign_in(login: str, password: str, client_ip: str) -> SignedIn | Refused:
-            return SignedIn(self.box, login, "Dr Bob")
-
+        people = People({"bob": ("x", SignedIn(self.box, "", "bob"))})
         await self.store.open_box(self.box)
         clients = []
         for mode in MODES:
-            clients.append(Client(Connection(self.store, sign_in=sign_in)))
+            clients.append(Client(Connection(self.store, sign_in=people)))
             await clients[-1].connection.settle()
             await clients[-1].connection.ask(b"x LOGIN bob x")
             if mode:

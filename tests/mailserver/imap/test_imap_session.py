@@ -11,12 +11,13 @@ import pytest
 from mailserver.imap.commands.nonauth import Authenticate, Login
 from mailserver.imap.framer import Frame
 from mailserver.imap.session import WRITE
-from mailserver.imap.sign_in import Refused, SignedIn
 from mailserver.mime import scan
+from mailserver.sign_in import SignedIn
 from mailserver.store.api import CopyResult, Flags, FolderStatus, NewMessage
 from mailserver.store.columns import Columns
 from mailserver.store.memory import MemoryMailStore
 from tests.mailserver.imap.player import BOX, DAY, MIXED, Connection, connect, inbox_of, mail, new_store
+from tests.support.people import People
 
 
 # ---------------------------------------------------------------- sign-in
@@ -283,13 +284,11 @@ async def test_a_long_list_of_uids_is_answered_piece_by_piece() -> None:
 
 
 async def test_annotations_of_any_octets_up_to_their_limit_and_private_to_the_member() -> None:
-    async def members(login: str, password: str, client_ip: str) -> SignedIn | Refused:
-        return SignedIn(BOX, login, login, int(password))
-
+    members = People({name: ("x", SignedIn(BOX, "", name, key)) for key, name in enumerate(("anne", "jean"), 11)})
     store = await new_store()
     mine, colleague = Connection(store, sign_in=members), Connection(store, sign_in=members)
-    await mine.ask(b"a LOGIN anne 11")
-    await colleague.ask(b"a LOGIN jean 12")
+    await mine.ask(b"a LOGIN anne x")
+    await colleague.ask(b"a LOGIN jean x")
     said = await mine.ask(b"b SETMETADATA INBOX (/private/a ~{3+}\r\n\0\r\n /shared/a {4096+}\r\n" + b"x" * 4096 + b")")
     assert b"b OK" in said
     assert b"/private/a ~{3}\r\n\0\r\n)" in await mine.ask(b"c GETMETADATA INBOX /private/a")

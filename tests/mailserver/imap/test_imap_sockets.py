@@ -1,4 +1,4 @@
-"""The Twisted transport over real sockets, with clients nobody here wrote: imaplib, IMAPClient, curl."""
+"""The Twisted transport over real sockets, with clients nobody here wrote: imaplib, IMAPClient, curl, GNU SASL."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,7 +28,8 @@ from mailserver.imap.context import Settings
 from mailserver.imap.factory import ImapFactory
 from mailserver.imap.protocol import ImapProtocol, Limits
 from mailserver.imap.session import ImapSession
-from tests.mailserver.imap.player import Store, new_store, sign_in
+from tests.mailserver.imap.player import PEOPLE, Store, new_store
+from tests.mailserver.test_sasl import Client
 
 PASSWORD = "sésame"
 ROOT = Path(__file__).parents[3]
@@ -239,6 +241,8 @@ def test_too_many_connections_from_one_address(server: Server) -> None:
             connection.close()
     assert sum(b"* OK" in greeting for greeting in greetings) <= 20
     assert any(b"* BYE too many connections" in greeting for greeting in greetings)
+    while b"* OK" not in read_until(socket.create_connection(("127.0.0.1", server.imap)), b"\r\n"):
+        pass  # until the server has seen them go: the next test is from the same address
 
 
 def test_what_comes_in_clear_behind_starttls_is_not_believed(server: Server) -> None:
@@ -287,12 +291,28 @@ class Recorder:
     def getPeer(self) -> SimpleNamespace:
         return SimpleNamespace(host="192.0.2.1")
 
+    def getHandle(self) -> SimpleNamespace:
+        return SimpleNamespace(get_protocol_version=lambda: ssl.TLSVersion.TLSv1_2)
 
-def attached(limits: Limits, store: Store) -> tuple[Recorder, ImapProtocol, ImapFactory]:
-    factory = ImapFactory(lambda address: ImapSession(store, sign_in, Settings(), address, True), None, limits)
+
+def attached(limits: Limits, store: Store, shaken: bool = True) -> tuple[Recorder, ImapProtocol, ImapFactory]:
+    """As on port 993; `shaken`: the TLS handshake is over."""
+    factory = ImapFactory(lambda address: ImapSession(store, PEOPLE, Settings(), address, True), None, limits)
     transport, protocol = Recorder(), factory.buildProtocol(None)
     protocol.makeConnection(transport)
+    if shaken:
+        protocol.handshakeCompleted()
     return transport, protocol, factory
+
+
+async def test_the_greeting_waits_for_the_handshake_which_decides_what_it_announces() -> None:
+    transport, protocol, factory = attached(Limits(), await new_store(), shaken=False)
+    await asyncio.sleep(0.01)
+    assert "write" not in transport.names()
+    await factory.shut_down(patience=0)
+    assert transport.names()[-1] == "abortConnection"
+    protocol.connectionLost()
+    assert len(factory) == 0
 
 
 async def test_nagle_is_off_before_anything_is_written() -> None:
@@ -340,6 +360,55 @@ def test_idle_connections_give_their_tls_buffers_back(server: Server) -> None:
 
     context = server_context(Identity(server.folder / "cert.pem", server.folder / "key.pem"))
     assert context.set_mode(0) & SSL.MODE_RELEASE_BUFFERS
+
+
+# ---------------------------------------------------------------- SCRAM, by other people's clients
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"])
+@pytest.mark.parametrize(("password", "right"), [("pencil", True), ("pencil2", False)])
+def test_gsasl_signs_in(server: Server, mechanism: str, password: str, right: bool) -> None:
+    """GNU SASL over STARTTLS and TLS 1.3: tls-exporter (RFC 9266) for -PLUS; it checks the server's signature too."""
+    done = subprocess.run(
+        ["gsasl", "--imap", "--mechanism", mechanism, "--authentication-id", "user", "--authorization-id", "user",
+         "--password", password, "--x509-ca-file", f"{server.folder}/cert.pem",
+         "--connect", f"localhost:{server.imap}", *([] if mechanism.endswith("-PLUS") else ["--no-cb"])],
+        input="", capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert (done.returncode == 0) == right, done.stdout + done.stderr
+    assert (". OK [CAPABILITY" in done.stdout) == right
+
+
+@pytest.mark.parametrize(("kind", "right"), [("tls-server-end-point", True), ("tls-unique", False)])
+def test_a_binding_to_our_certificate(server: Server, kind: str, right: bool) -> None:
+    """imaplib, with the messages of SCRAM made apart from the code under test."""
+    client = imaplib.IMAP4_SSL("localhost", server.imaps, ssl_context=server.tls)
+    certificate = client.socket().getpeercert(True)  # type: ignore[attr-defined]
+    scram = Client("user", "pencil", f"p={kind},,", sha256(certificate).digest())
+
+    def answer(challenge: bytes) -> bytes:
+        if not challenge:
+            return scram.first
+        if challenge.startswith(b"r="):
+            return scram.final(challenge)
+        assert scram.believes(challenge)
+        return b""
+
+    if right:
+        client.authenticate("SCRAM-SHA-256-PLUS", answer)
+        client.logout()
+    else:
+        with pytest.raises(imaplib.IMAP4.error, match="this channel binding is not possible here"):
+            client.authenticate("SCRAM-SHA-256-PLUS", answer)
+        client.shutdown()
+
+
+def test_below_tls_1_3_no_binding_is_offered(server: Server) -> None:
+    old = server.tls
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    with imaplib.IMAP4_SSL("localhost", server.imaps, ssl_context=old) as client:
+        assert "AUTH=SCRAM-SHA-256" in client.capabilities
+        assert "AUTH=SCRAM-SHA-256-PLUS" not in client.capabilities
+    with imaplib.IMAP4_SSL("localhost", server.imaps, ssl_context=server.tls) as client:
+        assert "AUTH=SCRAM-SHA-256-PLUS" in client.capabilities  # in the greeting already
 
 
 def test_curl_lists_and_reads(server: Server) -> None:

@@ -16,11 +16,13 @@ from certs.chain import Fault, Refused, Trusted
 from foundation.blobs import Blobs, FolderFiles, PreparedBlob
 from foundation.dn import DistinguishedName, parse
 from mailserver.delivery.api import Envelope, Fate, Outcome, Recipient, Sender, Verdict
+from mailserver.sign_in import SignedIn
 from mailserver.smtp import ports
 from mailserver.smtp.doors import OpenDoor, Template, open_door
 from mailserver.smtp.limits import Limits
-from mailserver.smtp.ports import DoorRules, House, SignedIn, WrongPassword
+from mailserver.smtp.ports import DoorRules, House
 from mssante import reasons
+from tests.support.people import People
 
 HOST = "mx.alpha.example"
 BETA_DN = "CN=mail.beta.example,OU=1990000011,O=HOPITAL BETA,ST=Villefleur (99),C=FR"
@@ -70,10 +72,8 @@ class Memory:
         return [TRACE.sub(b"", content, count=1) for _, content in self.accepted]
 
 
-async def sign_in(login: str, password: str, client_ip: str) -> SignedIn | WrongPassword:
-    if (login, password) == ("camille", "café-au-lait"):
-        return SignedIn(7, "camille.roche@alpha.example", "Camille Roche")
-    return WrongPassword(wait_ms=30)
+CAMILLE = SignedIn(7, "camille.roche@alpha.example", "Camille Roche")
+PEOPLE = People({"camille": ("café-au-lait", CAMILLE), "user": ("pencil", CAMILLE)}, wait_ms=30)  # RFC 7677 3
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,9 @@ PEERS: dict[str, Trusted | Refused] = {
 }
 
 
-async def no_tls(_: object, transport: asyncio.Transport, __: object) -> asyncio.Transport:
+async def no_tls(_: object, transport: asyncio.Transport, session: asyncio.Protocol, hello: bytes) -> asyncio.Transport:
     """For wires in memory: the upgrade happens, the octets stay readable."""
+    session.data_received(hello)
     transport.resume_reading()
     return transport
 
@@ -107,7 +108,7 @@ def house(folder: Path, acceptor: Memory, peer: str = "beta", **changes: Any) ->
         acceptor=acceptor,
         new_writer=Blobs(FolderFiles(folder)).writer,
         start_tls=no_tls,
-        sign_in=sign_in,
+        sign_in=PEOPLE,
         judge_peer=lambda _: PEERS[peer],
         trust=List,
         limits=Limits(linger_s=0.05),

@@ -7,8 +7,10 @@ import smtplib
 import socket
 import ssl
 import subprocess
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,11 @@ from certs.authority import Authority, Issued
 from certs.profiles import OPERATOR, operator_subject
 from foundation.clock import DAY, HOUR, system_clock
 from mailserver.smtp import ports
-from mailserver.smtp.doors import by_certificate, open_door, tls_by_openssl, tls_by_ssl
+from mailserver.smtp.doors import by_certificate, open_door, tls_by_openssl
 from mailserver.smtp.limits import Limits
 from mailserver.smtp.ports import DoorRules, House
 from tests.mailserver.smtp.smtp_house import BETA_DN, List, Memory, house, opened
+from tests.mailserver.test_sasl import Client
 
 Play = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -101,8 +104,8 @@ def mx_house(folder: Path, pki: Pki, acceptor: Memory) -> House:
 
 
 def submission_house(folder: Path, pki: Pki, acceptor: Memory) -> House:
-    context = contexts.web_context(pki.server)
-    return house(folder, acceptor, start_tls=tls_by_ssl(lambda: context), clock=system_clock)
+    context = contexts.server_context(pki.server)
+    return house(folder, acceptor, start_tls=tls_by_openssl(lambda: context), clock=system_clock)
 
 
 def client_context(pki: Pki, identity: contexts.Identity | None = None) -> ssl.SSLContext:
@@ -235,19 +238,27 @@ def test_a_large_message_through_tls(pki: Pki, tmp_path: Path, play: Play) -> No
 
 
 # ---------------------------------------------------------------- submission
+def user_of(
+    rules: DoorRules, port: int, pki: Pki, version: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED
+) -> smtplib.SMTP:
+    """Under TLS, greeted."""
+    context = client_context(pki)
+    context.maximum_version = version
+    if rules is ports.SUBMISSION:
+        user = smtplib.SMTP("localhost", port, timeout=10)
+        user.starttls(context=context)
+    else:
+        user = smtplib.SMTP_SSL("localhost", port, timeout=10, context=context)
+    user.ehlo()
+    return user
+
+
 @pytest.mark.parametrize("rules", [ports.SUBMISSION, ports.SUBMISSIONS], ids=["587", "465"])
 def test_submission_with_a_password(rules: DoorRules, pki: Pki, tmp_path: Path, play: Play) -> None:
     acceptor = Memory()
 
     def client(port: int) -> None:
-        context = client_context(pki)
-        if rules is ports.SUBMISSION:
-            user = smtplib.SMTP("localhost", port, timeout=10)
-            user.starttls(context=context)
-        else:
-            user = smtplib.SMTP_SSL("localhost", port, timeout=10, context=context)
-        with user:
-            user.ehlo()
+        with user_of(rules, port, pki) as user:
             user.user, user.password = "camille", "café-au-lait"
             with pytest.raises(smtplib.SMTPSenderRefused) as refusal:
                 user.sendmail("camille.roche@alpha.example", ["b@beta.example"], b"x")
@@ -263,6 +274,73 @@ def test_submission_with_a_password(rules: DoorRules, pki: Pki, tmp_path: Path, 
     play(scenario())
     assert acceptor.bodies == [b"Subject: x\r\n\r\nBonjour\r\n"]
     assert acceptor.accepted[0][0].sender.box_id == 7
+
+
+@pytest.mark.parametrize(("password", "right"), [("pencil", True), ("pencil2", False)])
+def test_msmtp_proves_its_password(password: str, right: bool, pki: Pki, tmp_path: Path, play: Play) -> None:
+    """SCRAM-SHA-256 by GNU SASL, which checks our signature too."""
+    acceptor = Memory()
+
+    def client(port: int) -> None:
+        done = subprocess.run(
+            ["msmtp", "--file=/dev/null", "--host=localhost", f"--port={port}", "--tls=on", f"--tls-trust-file={pki.ca}",
+             "--auth=scram-sha-256", "--user=user", f"--passwordeval=echo {password}",
+             "--from=camille.roche@alpha.example", "b@beta.example"],
+            input="Subject: x\n\nBonjour\n", capture_output=True, text=True, timeout=30,
+        )  # fmt: skip
+        assert (done.returncode == 0) == right, done.stderr
+
+    async def scenario() -> None:
+        async with opened(ports.SUBMISSION, submission_house(tmp_path, pki, acceptor)) as door:
+            await asyncio.to_thread(client, door.port)
+
+    play(scenario())
+    assert len(acceptor.accepted) == right
+
+
+def test_a_proof_bound_to_our_certificate(pki: Pki, tmp_path: Path, play: Play) -> None:
+    """SCRAM-SHA-256-PLUS; behind another certificate, as of somebody in between, the same client is refused."""
+
+    def client(port: int) -> None:
+        with user_of(ports.SUBMISSIONS, port, pki) as user:
+            certificate = user.sock.getpeercert(True)  # type: ignore[union-attr]
+            for seen, code in ((b"another", 535), (certificate, 235)):
+                scram = Client("user", "pencil", "p=tls-server-end-point,,", sha256(seen).digest())
+                said, challenge = user.docmd("AUTH", "SCRAM-SHA-256-PLUS " + b64encode(scram.first).decode())
+                assert said == 334
+                said, answer = user.docmd(b64encode(scram.final(b64decode(challenge))).decode())
+                if said == 334:
+                    assert scram.believes(b64decode(answer))
+                    said, _ = user.docmd("")
+                assert said == code
+
+    async def scenario() -> None:
+        async with opened(ports.SUBMISSIONS, submission_house(tmp_path, pki, Memory())) as door:
+            await asyncio.to_thread(client, door.port)
+
+    play(scenario())
+
+
+@pytest.mark.parametrize(
+    ("rules", "version", "offered"),
+    [
+        (ports.SUBMISSIONS, ssl.TLSVersion.TLSv1_3, "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN"),
+        (ports.SUBMISSIONS, ssl.TLSVersion.TLSv1_2, "SCRAM-SHA-256 PLAIN LOGIN"),
+        (ports.SUBMISSION, ssl.TLSVersion.TLSv1_3, "SCRAM-SHA-256 PLAIN LOGIN"),  # mutt, see `ports`
+    ],
+)
+def test_channel_binding_is_offered_where_it_is_safe(
+    rules: DoorRules, version: ssl.TLSVersion, offered: str, pki: Pki, tmp_path: Path, play: Play
+) -> None:
+    def client(port: int) -> None:
+        with user_of(rules, port, pki, version) as user:
+            assert user.esmtp_features["auth"].strip() == offered
+
+    async def scenario() -> None:
+        async with opened(rules, submission_house(tmp_path, pki, Memory())) as door:
+            await asyncio.to_thread(client, door.port)
+
+    play(scenario())
 
 
 def test_wrong_passwords_wait_and_never_lock(pki: Pki, tmp_path: Path, play: Play) -> None:

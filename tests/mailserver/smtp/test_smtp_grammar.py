@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from certs.chain import Fault, Refused
 from mailserver.delivery.api import Door, Fate, Outcome, Sender, Terms, Verdict
+from mailserver.sign_in import SignedIn
 from mailserver.smtp import border, replies
 from mailserver.smtp.commands import split_command
 from mailserver.smtp.doors import SmtpSession
 from mailserver.smtp.grammar import MailCommand, parse_mail, parse_rcpt
 from mailserver.smtp.guard import network_of
-from mailserver.smtp.ports import SignedIn
 from mailserver.smtp.replies import Reply, ascii_text, reply_after_data, reply_of
 from mssante import reasons
 from tests.mailserver.smtp.smtp_house import BETA_DN, PEERS, List

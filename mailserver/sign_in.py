@@ -1,0 +1,53 @@
+"""The contract of the sign-in that the composition gives to IMAP and submission; the check itself lives elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from mssante.scram import Proof, Salt
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SignedIn:
+    """`box_id` is the mailbox opened, `address` what it may send from, `actor` who acts in it (member of an ORG box).
+
+    `member` is the number of the credential: never another person's.
+    """
+
+    box_id: int
+    address: str
+    actor: str = ""
+    member: int = 0
+
+    def __repr__(self) -> str:
+        return f"SignedIn(box {self.box_id}, member {self.member})"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Wrong login or password; the answer is held back `wait_ms` milliseconds. It grows with the failures, never to a lock."""
+
+    wait_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """`signature` shows the client of SCRAM that it talks to who knows its keys."""
+
+    who: SignedIn
+    signature: bytes
+
+
+class SignIn(Protocol):
+    async def by_password(self, login: str, password: str, client_ip: str) -> SignedIn | Refused: ...
+
+    def nonce(self) -> str:
+        """Random, printable, without comma (RFC 5802 5.1)."""
+        ...
+
+    async def salt(self, login: str) -> Salt:
+        """For any login, also an unknown one."""
+        ...
+
+    async def by_proof(self, login: str, proof: Proof, client_ip: str) -> Proven | Refused: ...

@@ -1,0 +1,36 @@
+"""A sign-in over a few people whose passwords are known: by password, and by proof, as `mssante.credentials` does it."""
+
+from __future__ import annotations
+
+from mailserver.sign_in import Proven, Refused, SignedIn
+from mssante import scram
+from mssante.scram import Proof, Salt
+
+# The server's part of the example of RFC 7677 3; it may always be the same: these people's sessions are never recorded.
+NONCE = "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0"
+SALT = Salt(bytes.fromhex("5b6d99689d12358eeca04b141236fa81"), 4096)
+
+
+class People:
+    """`people`: login -> password and who it is. `wait_ms`: how long each wrong answer waits."""
+
+    def __init__(self, people: dict[str, tuple[str, SignedIn]], wait_ms: int = 0) -> None:
+        self._people, self._wait_ms = people, wait_ms
+
+    async def by_password(self, login: str, password: str, client_ip: str) -> SignedIn | Refused:
+        known, who = self._people.get(login, (None, None))
+        return who if who is not None and password == known else Refused(self._wait_ms)
+
+    def nonce(self) -> str:
+        return NONCE
+
+    async def salt(self, login: str) -> Salt:
+        return SALT
+
+    async def by_proof(self, login: str, proof: Proof, client_ip: str) -> Proven | Refused:
+        if login in self._people:
+            password, who = self._people[login]
+            signature = scram.signature(scram.keys_of(password, SALT), proof)
+            if signature is not None:
+                return Proven(who, signature)
+        return Refused(self._wait_ms)
