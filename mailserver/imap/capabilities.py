@@ -37,6 +37,7 @@ SIGNED_IN = (
     "ESEARCH",  # RFC 4731
     "WITHIN",  # RFC 5032
     "SEARCHRES",  # RFC 5182
+    "PARTIAL",  # RFC 9394
     "CONDSTORE",  # RFC 7162 3.1
     "QRESYNC",  # RFC 7162 3.2
     "OBJECTID",  # RFC 8474

@@ -14,7 +14,7 @@ from typing import NoReturn, TypeVar
 from mailserver.imap.framer import Frame
 from mailserver.imap.modes import Modes
 from mailserver.imap.responses import Bad
-from mailserver.imap.sequences import SequenceSet
+from mailserver.imap.sequences import Page, SequenceSet
 from mailserver.imap.wire import MONTHS, decode_mailbox
 from mailserver.store.api import Flag, Flags, Spool
 
@@ -35,6 +35,7 @@ _LIST_MAILBOX = re.compile(rb"[^\x00-\x20\x7f-\xff(){\"\\]+")
 _QUOTED = re.compile(rb'"((?:[^\x00\r\n"\\]|\\["\\])*)"')
 _LITERAL = re.compile(rb"\{\d+\+?\}\r\n")
 _NUMBER = re.compile(rb"\d{1,19}")
+_PAGE = re.compile(rb"(?:([1-9]\d{0,9}):([1-9]\d{0,9})|(-[1-9]\d{0,9}):(-[1-9]\d{0,9}))(?!\d)")
 _SET = re.compile(rb"(?:\d{1,10}|\*)(?::(?:\d{1,10}|\*))?(?:,(?:\d{1,10}|\*)(?::(?:\d{1,10}|\*))?)*")
 _FLAG = re.compile(rb"\\?[^\x00-\x20\x7f-\xff(){%*\"\\\]]+")
 _DATE = re.compile(rb'"?(\d{1,2})-([A-Za-z]{3})-(\d{4})"?')
@@ -204,6 +205,13 @@ class Cursor:
         found = SequenceSet.parse(self._match(_SET, "message set")[0])
         if not found.valid():
             self.fail("message numbers stand between 1 and 4294967295")
+        return found
+
+    def page(self) -> Page:
+        first, last = filter(None, self._match(_PAGE, "range of places").groups())
+        found = Page(int(first), int(last))
+        if abs(found.reach) >= 1 << 32:
+            self.fail("places stand between 1 and 4294967295")
         return found
 
     def flag(self) -> bytes:

@@ -8,6 +8,7 @@ each only when the key asks for it, and only for what the sources before it left
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from calendar import timegm
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -65,16 +66,27 @@ class Source(Enum):
     BODIES = "bodies"
 
 
-async def search(store: MailStore, shelf: Shelf, view: FolderView, key: Key) -> list[int]:
-    """Indices of the messages that match, ascending; messages gone meanwhile do not match what had to be read."""
+async def search(store: MailStore, shelf: Shelf, view: FolderView, key: Key, reach: int | None = None) -> list[int]:
+    """Indices of the messages that match, ascending; messages gone meanwhile do not match what had to be read.
+
+    With `reach`, enough that its first `reach` are right, or its last when it is negative.
+    """
     first = evaluate(key, view, frozenset(range(len(view))), lambda _, universe: Found(NONE, universe))
-    result = set(first.sure)
+    sure, read = sorted(first.sure), set[int]()
+    undecided = sorted(first.maybe - first.sure, reverse=reach is not None and reach < 0)
     wanted = {source for leaf in leaves(key) for source in _sources(leaf)}
     sources = [source for source in Source if source in wanted]
-    for batch in _batches(view, sorted(first.maybe - first.sure)):
-        result |= await _by_text(store, shelf, view, key, sources, batch)
+    for batch in _batches(view, undecided):
+        read |= await _by_text(store, shelf, view, key, sources, batch)
         await asyncio.sleep(0)  # other sessions' turn
-    return sorted(result)
+        if reach is not None and len(read) + _before(sure, batch[-1], reach < 0) >= abs(reach):
+            break
+    return sorted(read.union(sure))
+
+
+def _before(sure: Sequence[int], index: int, backwards: bool) -> int:
+    """How many of `sure` stand on the way to `index`."""
+    return len(sure) - bisect_left(sure, index) if backwards else bisect_left(sure, index)
 
 
 def _batches(view: FolderView, indices: Sequence[int]) -> Iterator[Sequence[int]]:

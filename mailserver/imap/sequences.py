@@ -69,6 +69,29 @@ class SequenceSet:
         return [(min(pair), max(pair)) for pair in pairs]
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """partial-range (RFC 9394 4): places in a result, 1 its first message, or -1 its last; ends as written, of one sign."""
+
+    start: int
+    stop: int
+
+    @property
+    def reach(self) -> int:
+        """How much of the result decides: its first n messages, or with -n its last n."""
+        return max(self.start, self.stop, key=abs)
+
+    def of(self, found: Sequence[int]) -> Sequence[int]:
+        """What stands there; less when the result is shorter."""
+        low, high = sorted((self.start, self.stop))
+        if low > 0:
+            return found[low - 1 : high]
+        return found[max(0, len(found) + low) : max(0, len(found) + high + 1)]
+
+    def __bytes__(self) -> bytes:
+        return b"%d:%d" % (self.start, self.stop)
+
+
 def _bound(text: bytes) -> int:
     if text == b"*":
         return STAR

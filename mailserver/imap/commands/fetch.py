@@ -1,11 +1,11 @@
-"""FETCH (RFC 3501 6.4.5) with CHANGEDSINCE and MODSEQ (RFC 7162 3.1.4), BINARY (RFC 3516 4)."""
+"""FETCH (RFC 3501 6.4.5) with CHANGEDSINCE and MODSEQ (RFC 7162 3.1.4), PARTIAL (RFC 9394 3.3), BINARY (RFC 3516 4)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from mailserver.imap.grammar import Cursor
-from mailserver.imap.sequences import SequenceSet
+from mailserver.imap.sequences import Page, SequenceSet
 from mailserver.imap.wire import astring
 
 ITEMS = frozenset(
@@ -60,6 +60,7 @@ class Fetch:
     changed_since: int | None
     uid: bool
     vanished: bool = False  # UIDs gone since then, too
+    page: Page | None = None  # of what is left of `messages`, by place
 
 
 RFC822 = {
@@ -85,26 +86,35 @@ def parse_fetch(at: Cursor, uid: bool = False) -> Fetch:
             items = [_item(at)]
     if not items or len(items) > MAX_ITEMS:
         at.fail("FETCH items expected")
-    changed_since, vanished = _modifiers(at) if at.take(b" ") else (None, False)
+    changed_since, vanished, page = _modifiers(at) if at.take(b" ") else (None, False, None)
     if vanished and (changed_since is None or not uid):
         at.fail("VANISHED goes with UID FETCH and CHANGEDSINCE")
-    return Fetch(messages, tuple(dict.fromkeys(items)), changed_since, uid, vanished)
+    if page is not None and not uid:
+        at.fail("PARTIAL goes with UID FETCH")
+    return Fetch(messages, tuple(dict.fromkeys(items)), changed_since, uid, vanished, page)
 
 
-def _modifiers(at: Cursor) -> tuple[int | None, bool]:
-    """CHANGEDSINCE and VANISHED (RFC 7162 3.1.4.1, 3.2.6)."""
-    found: dict[bytes, int] = {}
+def _modifiers(at: Cursor) -> tuple[int | None, bool, Page | None]:
+    """CHANGEDSINCE, VANISHED (RFC 7162 3.1.4.1, 3.2.6), PARTIAL (RFC 9394 3.3), in any order."""
+    changed_since: int | None = None
+    page: Page | None = None
+    found: list[bytes] = []
 
     def modifier() -> None:
+        nonlocal changed_since, page
         word = at.word()
-        if word in found or word not in (b"CHANGEDSINCE", b"VANISHED"):
+        if word in found or word not in (b"CHANGEDSINCE", b"VANISHED", b"PARTIAL"):
             at.fail("unknown or repeated FETCH modifier")
+        found.append(word)
         if word == b"CHANGEDSINCE":
             at.space()
-        found[word] = at.mod_sequence() if word == b"CHANGEDSINCE" else 1
+            changed_since = at.mod_sequence()
+        elif word == b"PARTIAL":
+            at.space()
+            page = at.page()
 
     at.parenthesised(modifier)
-    return found.get(b"CHANGEDSINCE"), b"VANISHED" in found
+    return changed_since, b"VANISHED" in found, page
 
 
 def _item(at: Cursor) -> Item:

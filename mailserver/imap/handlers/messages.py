@@ -63,6 +63,8 @@ async def fetch(ctx: Context, command: Fetch) -> AsyncGenerator[Response]:
         if b"MODSEQ" not in items:
             items.append(b"MODSEQ")  # RFC 7162 3.1.4.1
         indices = [i for i in indices if view.modseqs[i] > command.changed_since]
+    if command.page is not None:
+        indices = command.page.of(indices)
     if b"MODSEQ" in items:
         ctx.condstore = True
     renderer = Renderer(ctx.store, ctx.shelf, view, items, ctx.modes)

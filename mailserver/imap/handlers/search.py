@@ -22,7 +22,7 @@ HEADS_AT_ONCE = 500  # a read of about 10 ms, and the other sessions' turn
 
 async def search(ctx: Context, command: Search) -> AsyncGenerator[Response]:
     view, returns = ctx.selected, command.returns
-    found = await _found(ctx, command)
+    found = await _found(ctx, command, returns.reach if returns is not None else None)
     if returns is None and not ctx.rev2:
         numbers = _numbers(view, found, command.uid)
         yield SearchResult(numbers, _modseq(view, found) if command.with_modseq else None)
@@ -64,8 +64,8 @@ async def thread(ctx: Context, command: Thread) -> AsyncGenerator[Response]:
     yield Ok("THREAD completed")
 
 
-async def _found(ctx: Context, command: Search) -> Sequence[int]:
-    """Indices, ascending."""
+async def _found(ctx: Context, command: Search, reach: int | None = None) -> Sequence[int]:
+    """Indices, ascending; `reach` as in `searching.search`."""
     view, returns = ctx.selected, command.returns
     if returns is not None and returns.saves:
         view.saved = ()  # what a NO leaves (RFC 5182 2.1)
@@ -73,7 +73,7 @@ async def _found(ctx: Context, command: Search) -> Sequence[int]:
         raise No("only these character sets are known", "BADCHARSET (UTF-8 US-ASCII)")
     ctx.condstore = ctx.condstore or command.with_modseq
     key = await resolved(ctx.store, view, command.key, int(ctx.clock()))
-    return await searching.search(ctx.store, ctx.shelf, view, key)
+    return await searching.search(ctx.store, ctx.shelf, view, key, reach)
 
 
 async def _heads(ctx: Context, indices: Sequence[int]) -> dict[int, bytes]:
@@ -105,6 +105,8 @@ def _items(view: FolderView, command: Search, returns: Returns, found: Sequence[
         items.append((b"COUNT", b"%d" % len(numbers)))
     if b"ALL" in words and numbers:
         items.append((b"ALL", number_set(numbers)))
+    if returns.page is not None:  # RFC 9394 3.1
+        items.append((b"PARTIAL", b"(%b %b)" % (bytes(returns.page), number_set(returns.page.of(numbers)) or b"NIL")))
     if command.with_modseq and numbers:
         items.append((b"MODSEQ", b"%d" % _modseq(view, returns.ends(found))))
     return items

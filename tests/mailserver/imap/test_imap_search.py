@@ -27,6 +27,7 @@ from mailserver.imap.commands.search import (
     Text,
 )
 from mailserver.imap.heads import KEPT, condensed, values
+from mailserver.imap.sequences import Page
 from mailserver.imap.shelf import Shelf
 from mailserver.imap.view import FolderView
 from mailserver.store.api import Flag, Flags, Folder, FolderStatus, Row
@@ -142,6 +143,40 @@ async def test_search_finds_what_the_words_mean(
     for key in keys:
         found = await searching.search(Texts(texts), shelf, view, key)
         assert found == [i for i, row in enumerate(rows) if holds(key, row, *texts[row.uid])]
+
+
+@pytest.mark.parametrize(
+    ("page", "found", "there"),
+    [
+        ((1, 2), "abcd", "ab"),
+        ((2, 1), "abcd", "ab"),
+        ((3, 9), "abcd", "cd"),
+        ((5, 9), "abcd", ""),
+        ((-1, -2), "abcd", "cd"),
+        ((-4, -3), "abcd", "ab"),
+        ((-3, -9), "abcd", "ab"),
+        ((-5, -9), "abcd", ""),
+        ((1, 1), "", ""),
+        ((-1, -1), "", ""),
+    ],
+)
+def test_a_page_of_a_result(page: tuple[int, int], found: str, there: str) -> None:
+    assert Page(*page).of(found) == there
+
+
+@settings(PATIENT)
+@given(st.sets(st.integers(0, 39)), st.sets(st.integers(0, 39)), st.integers(1, 45), st.booleans())
+async def test_a_search_stops_when_enough_is_known(flagged: set[int], said: set[int], reach: int, last: bool) -> None:
+    rows = [Row(i + 1, 1, Flags(Flag.FLAGGED if i in flagged else Flag(0)), 0, 1 << 20) for i in range(40)]
+    store = Texts({i + 1: ("", "yes" if i in said else "no") for i in range(40)})
+    key, wanted = Or((HasFlag(Flag.FLAGGED), Body(b"yes"))), sorted(flagged | said)
+    found = await searching.search(store, Shelf(), view_of(rows), key, -reach if last else reach)
+    page = slice(-reach, None) if last else slice(reach)
+    assert found[page] == wanted[page]
+    if len(wanted[page]) == reach and len(flagged) < 8:
+        first = [i for i in range(40) if i not in flagged][:: -1 if last else 1][:32]
+        enough = sum(i >= first[-1] if last else i <= first[-1] for i in wanted) >= reach
+        assert len(store.read) == (1 if enough else 2)
 
 
 async def test_only_what_can_decide_is_read() -> None:
