@@ -4,7 +4,9 @@ PORT_BASE ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test install check bench demo-reset clean
+IMAPFLOW := tests/clients/imapflow/node_modules/.package-lock.json
+
+.PHONY: run test install clients check bench demo-reset clean
 
 run: $(VENV)/runtime.done          ## install if needed, then start the whole product on 127.0.0.1
 	@$(BIN)/mssante demo --data var --port-base $(PORT_BASE) --operators 2
@@ -17,8 +19,10 @@ install: $(VENV)/runtime.done      ## virtual environment with hashed, pinned de
 
 test: $(VENV)/dev.done             ## everything: Debian packages when root, lint, types, layers, tests
 	@scripts/system-packages
-	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory clients check
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+clients: $(IMAPFLOW)               ## the mail client of Node.js that the tests drive
 
 check: $(VENV)/dev.done            ## lint, types, layers
 	$(BIN)/ruff check .
@@ -37,5 +41,8 @@ $(VENV)/dev.done: requirements/dev.txt pyproject.toml
 	@PYTHON=$(PYTHON) scripts/install requirements/dev.txt
 	@touch $@ $(VENV)/runtime.done
 
+$(IMAPFLOW): tests/clients/imapflow/package-lock.json
+	@cd tests/clients/imapflow && npm ci --ignore-scripts --no-audit --no-fund --silent
+
 clean:
-	rm -rf $(VENV) var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) tests/clients/imapflow/node_modules var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
