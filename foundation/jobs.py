@@ -1,10 +1,10 @@
 """A promise is a row (principle 3): whatever is owed after a commit is a job written in the same transaction as its cause.
 
 A worker takes due jobs with a lease, so that a killed process only delays them; a handler answers with a value: `Done`,
-`Retry(after, reason)` or `GiveUp(reason)`. A job that gave up stays, visible to the operator. Payloads are sealed: they may hold
-addresses. A handler may run twice (the process died between its work and its answer): it must tolerate that; but only the answer
-of the worker that holds the lease counts. A job may have a lane (a destination): few of one lane run together, so that a slow
-operator never holds up the others.
+`Retry(after, reason)`, `GiveUp(reason)` or `Kept`. A job that gave up stays, visible to the operator. Payloads are sealed: they may
+hold addresses. A handler may run twice (the process died between its work and its answer): it must tolerate that; but only the
+answer of the worker that holds the lease counts. A job may have a lane (a destination): few of one lane run together, so that a
+slow operator never holds up the others.
 """
 
 from __future__ import annotations
@@ -59,7 +59,16 @@ class GiveUp:
     reason: str
 
 
-Answer = Done | Retry | GiveUp
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The promise was kept and its row taken away in one transaction of the handler's, by `Jobs.keep`: never kept twice."""
+
+
+Answer = Done | Retry | GiveUp | Kept
+
+
+class LeaseLost(Exception):
+    """Another worker has the job now: nothing may be written for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +113,8 @@ class Jobs:
     ) -> int:
         """The promise, in the caller's transaction; returns the job's id. Workers wake at its commit.
 
-        `lane` is readable by the operator: a domain, never an address. Of what is due, the higher `priority` goes first.
+        `lane` is readable by the operator: a domain or the number of a mailbox, never an address. Of what is due, the higher
+        `priority` goes first.
         """
         now = self._clock()
         row = {
@@ -125,6 +135,11 @@ class Jobs:
         """A recurring job: one row that its handler keeps alive by answering `Retry`; written when there is none."""
         if tx.execute(select(jobs.c.id).where(jobs.c.kind == kind).limit(1)).first() is None:
             self.enqueue(tx, kind, {})
+
+    def keep(self, tx: Transaction, job: Job) -> None:
+        """The row goes with what keeps its promise; raises `LeaseLost`. The handler then answers `Kept`."""
+        if tx.execute(delete(jobs).where(_held(job))).rowcount != 1:
+            raise LeaseLost
 
     async def work(self, stop: asyncio.Event) -> None:
         """Takes due jobs until `stop`; then waits for those under way."""
@@ -177,7 +192,8 @@ class Jobs:
                 await asyncio.wait({working})
                 log.warning("job lease lost", kind=job.kind, job=job.id)
                 return
-        if not await self._db.write(self._settle, job, working.result()):
+        answer = working.result()
+        if not isinstance(answer, Kept) and not await self._db.write(self._settle, job, answer):
             log.warning("job lease lost", kind=job.kind, job=job.id)
 
     async def _renewed(self, job: Job) -> bool:
@@ -196,7 +212,7 @@ class Jobs:
             log.error("job crashed", kind=job.kind, job=job.id, error=type(error).__name__, where=_where(error))
             return _after_crash(job, type(error).__name__)
 
-    def _settle(self, tx: Transaction, job: Job, answer: Answer) -> bool:
+    def _settle(self, tx: Transaction, job: Job, answer: Done | Retry | GiveUp) -> bool:
         """Whether the answer counted."""
         row = _held(job)
         match answer:

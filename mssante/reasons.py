@@ -315,6 +315,11 @@ PEER_REFUSED = _reason(
     fr="L'opérateur du destinataire a refusé ce message. Sa réponse : {reply}",
     en="The recipient's operator refused this message. Its answer: {reply}",
 )
+TOO_MANY_HELD = _reason(
+    "too_many_held", "rules 7", 552, "5.7.16",
+    fr="Trop de vos messages attendent déjà l'heure d'envoi que vous avez choisie. Envoyez celui-ci sans attendre, ou plus tard.",
+    en="Too many of your messages already wait for the time that you chose. Send this one without waiting, or later.",
+)
 NOT_DELIVERED_IN_TIME = _reason(
     "not_delivered_in_time", "rules 7", 554, "5.4.7",
     fr="Le message n'a pas pu être remis avant le {deadline_at}, comme demandé. Joignez le destinataire autrement.",

@@ -78,6 +78,7 @@ async def open_smtp(
                 message_octets=limits.message_bytes,
                 recipients=limits.recipients,
                 messages=limits.messages_per_session,
+                hold_s=limits.hold_days * 86_400,
                 connections_per_address=limits.connections_per_address,
             ),
             clock=house.clock,

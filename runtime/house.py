@@ -62,6 +62,7 @@ class House:
             audit=self.audit,
             clock=self.clock,
             product_number=self.settings.operator.product_number,
+            held_messages=self.settings.limits.held_messages,
         )
 
     async def start(self) -> None:

@@ -10,8 +10,10 @@ from certs.contexts import relay_context
 from certs.rotating import Rotating
 from dmp_bridge.answers import Identity
 from foundation.clock import Clock
+from mailserver.delivery import hold
 from mailserver.delivery.accept import Delivery
 from mailserver.delivery.notices import Notices
+from mailserver.delivery.release import Release
 from mailserver.outbound.compose import Office
 from mailserver.outbound.courier import Courier
 from mailserver.outbound.dkim import Signer
@@ -65,7 +67,7 @@ def office_of(settings: Settings) -> Office:
 
 
 def register_outgoing(house: House, trust: Trust, acceptor: Delivery) -> Courier:
-    """The handlers of `relay`, `bounce` and `confirm`; the courier returned is closed at the end."""
+    """The handlers of `relay`, `held`, `bounce` and `confirm`; the courier returned is closed at the end."""
     settings, office = house.settings, office_of(house.settings)
     identity = TlsIdentity(settings.tls.certificate, settings.tls.key)
     files = (*identity.files, settings.tls.anchors)
@@ -82,8 +84,10 @@ def register_outgoing(house: House, trust: Trust, acceptor: Delivery) -> Courier
         signers=_signers(settings),
         clock=house.clock,
     )
+    space = house.space(trust)
     house.jobs.handle("relay", relay)
-    Notices(house.space(trust), office, acceptor).register()
+    house.jobs.handle(hold.KIND, Release(space, acceptor))
+    Notices(space, office, acceptor).register()
     return courier
 
 

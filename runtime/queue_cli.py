@@ -1,4 +1,4 @@
-"""`mssante queue list|show|retry|cancel`: the messages that wait to leave for other operators (docs/operator.md).
+"""`mssante queue list|show|retry|cancel`: messages that wait to leave for other operators, or for their hour (docs/operator.md).
 
 Addresses are printed by `show` only. Each act leaves a row in the audit trail with the account that did it. Exit codes: 0 done,
 1 nothing was found, 2 wrong usage or settings.
@@ -40,8 +40,8 @@ _COLUMNS = {
     "en": ("No.", "domain", "state", "age", "attempts", "next try", "last reason"),
 }
 _STATES = {
-    "fr": {"waiting": "en attente", "running": "en cours", "failed": "abandonné"},
-    "en": {"waiting": "waiting", "running": "being tried", "failed": "given up"},
+    "fr": {"waiting": "en attente", "held": "retenu", "running": "en cours", "failed": "abandonné"},
+    "en": {"waiting": "waiting", "held": "held", "running": "being tried", "failed": "given up"},
 }
 _WORDS = {
     "fr": {
@@ -232,11 +232,11 @@ def _addresses(errand: Errand) -> dict[str, Any]:
 def _row(one: Waiting, now: int, lang: Lang) -> tuple[str, ...]:
     return (
         str(one.id),
-        one.domain,
+        one.domain or "-",
         _STATES[lang][one.state.value],
         _age(now - one.created_at),
         str(one.attempts),
-        _moment(one.next_try) if one.state.value == "waiting" else "-",
+        _moment(one.next_try) if one.state.value in ("waiting", "held") else "-",
         one.last_reason or "-",
     )
 

@@ -137,6 +137,10 @@ class Limits(Section):
     )
     recipients: int = Field(1_000, ge=1, le=999_999, description="of one message")
     messages_per_session: int = Field(10_000, ge=1, le=999_999, description="SMTP messages of one connection")
+    hold_days: int = Field(
+        30, ge=1, le=366, description="longest wait for the hour of sending that a mail client may ask"
+    )
+    held_messages: int = Field(50, ge=1, description="of one mailbox, waiting for that hour")
     connections_per_address: int = Field(200, ge=1, description="SMTP connections of one IP address to one door")
     quota_bytes: int = Field(2_000_000_000, ge=1_000_000, description="of a new mailbox; each can have its own")
 

@@ -12,8 +12,9 @@ import asyncio
 from sqlalchemy import Connection
 
 from foundation.blobs import INLINE, PreparedBlob
+from foundation.jobs import Job
 from foundation.remembered import MEMORY, NotRemembered
-from mailserver.delivery import headers, letter
+from mailserver.delivery import headers, hold, letter
 from mailserver.delivery.api import INWARD_DOORS, Door, Envelope, Fate, Outcome, Recipient, Sender, Verdict
 from mailserver.delivery.decide import exchange_of
 from mailserver.delivery.letter import Letter, Version
@@ -23,6 +24,7 @@ from mssante import reasons
 from mssante.address import parse_address
 from mssante.identity import Invalid
 from mssante.kinds import Party
+from mssante.reasons import Reason
 from mssante.rules import MessageFacts, Refused, decide
 
 HEAVY = INLINE  # octets: above, a copy waits for the disk, so reading leaves the loop
@@ -62,12 +64,21 @@ class Delivery:
 
     async def accept(self, envelope: Envelope, content: PreparedBlob) -> Outcome:
         """Goes on to its end when the client is lost on the way: what is committed and what is discarded stay consistent."""
-        return await asyncio.shield(asyncio.ensure_future(self._accept(envelope, content)))
+        return await asyncio.shield(asyncio.ensure_future(self._accept(envelope, content, None)))
 
-    async def _accept(self, envelope: Envelope, content: PreparedBlob) -> Outcome:
-        heavy = content.ref.size > HEAVY
-        message = await asyncio.to_thread(self._read, envelope, content) if heavy else self._read(envelope, content)
-        settlement = Settlement(self._space, envelope, message, content.ref.name[:16])
+    async def release(self, envelope: Envelope, content: PreparedBlob, promise: Job) -> Outcome:
+        """`accept` for a message that was held: its promise goes in the same transaction; raises `LeaseLost`."""
+        return await asyncio.shield(asyncio.ensure_future(self._accept(envelope, content, promise)))
+
+    async def room_to_hold(self, sender: Sender) -> Reason | None:
+        return await self._space.db.read(hold.fault, self._space, sender)
+
+    async def _accept(self, envelope: Envelope, content: PreparedBlob, promise: Job | None) -> Outcome:
+        heavy, held = content.ref.size > HEAVY, envelope.terms.hold_until > self._space.clock()
+        versions = {Version.RELAY} if held else self._versions(envelope)
+        reading = (envelope, content, versions)
+        message = await asyncio.to_thread(self._read, *reading) if heavy else self._read(*reading)
+        settlement = Settlement(self._space, envelope, message, content.ref.name[:16], held, promise)
         try:
             outcome, used = await self._space.db.write(settlement.run)
         except Exception:
@@ -76,7 +87,7 @@ class Delivery:
         _discard({content, *message.made}, used)
         return outcome
 
-    def _read(self, envelope: Envelope, content: PreparedBlob) -> Letter:
+    def _read(self, envelope: Envelope, content: PreparedBlob, versions: set[Version]) -> Letter:
         space, door = self._space, envelope.sender.door
         # The inward doors write it as the message streams in: a large one is not stored twice for it.
         private = b"" if door is Door.WEB or door in INWARD_DOORS else headers.return_path(envelope.reverse_path)
@@ -88,7 +99,7 @@ class Delivery:
             message_id = f"{content.ref.name}@{space.operator.host}"
             return headers.completed(octets, space.product_number, message_id, space.clock())
 
-        return letter.read(space.keys, space.blobs, content, private, lacking, self._versions(envelope))
+        return letter.read(space.keys, space.blobs, content, private, lacking, versions)
 
     def _versions(self, envelope: Envelope) -> set[Version]:
         """Which copies the recipients may need; known from the domains alone."""

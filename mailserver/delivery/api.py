@@ -50,7 +50,8 @@ class Terms:
 
     `require_tls`: only to servers that promise the same (RFC 8689). `priority`: -9 to 9, the higher goes first (RFC 6710).
     `deadline`: ms, 0 for none; what is not delivered by then comes back when `returns`, else the sender is told (RFC 2852);
-    `traced`: told of each server that takes it over.
+    `traced`: told of each server that takes it over. `hold_until`: ms, 0 for now; `hold`: the wish as it was said, "for;3600"
+    (RFC 4865).
     """
 
     require_tls: bool = False
@@ -58,6 +59,8 @@ class Terms:
     deadline: int = 0
     returns: bool = False
     traced: bool = False
+    hold_until: int = 0
+    hold: str = ""
 
     def too_late(self, now: int) -> bool:
         """Nothing more may be done for it (RFC 2852 4.1.3)."""
@@ -77,12 +80,14 @@ class Envelope:
     envid: str | None = None
     smtp_utf8: bool = False
     terms: Terms = Terms()
+    arrived_at: int = 0  # ms, of a message that was held; 0: now
     prescription: bool = False  # set by the web page only: carries a prescription chosen in the dossier (rule 5)
 
 
 class Fate(Enum):
     DELIVERED = "delivered"  # in the mailbox, on disk
     RELAYED = "relayed"  # a promise: a job row to another operator
+    HELD = "held"  # a promise: judged and delivered at the hour that the sender chose
     CLOSED = "closed"  # the command [FIN]: obeyed, not delivered (rules.md section 4)
     REFUSED = "refused"
 
@@ -108,6 +113,10 @@ class Acceptor(Protocol):
 
     async def judge(self, sender: Sender, reverse_path: str, recipient: Recipient) -> Verdict:
         """What can be said before DATA: resolves the mailbox and meets the rules; writes nothing."""
+        ...
+
+    async def room_to_hold(self, sender: Sender) -> Reason | None:
+        """Why no message more may be held for this sender; None when one may."""
         ...
 
     async def accept(self, envelope: Envelope, content: PreparedBlob) -> Outcome:

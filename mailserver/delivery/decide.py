@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from mailserver.delivery import hold
 from mailserver.delivery.api import Door, Envelope, Recipient
 from mailserver.delivery.letter import Letter
 from mailserver.delivery.space import Addressee, Author, Space, addressee_of, author_of, from_header_fault
@@ -38,6 +39,7 @@ def decisions(
     fault = (
         _unreadable(letter)
         or _too_late(envelope, now)
+        or _no_room_to_hold(conn, space, envelope, now)
         or from_header_fault(space, envelope.sender, author.address, letter.senders)
         or _sender_full(conn, space, envelope, author, letter)
     )
@@ -93,6 +95,11 @@ def _too_late(envelope: Envelope, now: int) -> Refused | None:
     if not envelope.terms.too_late(now):
         return None
     return Refused(reasons.NOT_DELIVERED_IN_TIME, {"deadline_at": str(envelope.terms.deadline)})
+
+
+def _no_room_to_hold(conn: Connection, space: Space, envelope: Envelope, now: int) -> Refused | None:
+    reason = hold.fault(conn, space, envelope.sender) if envelope.terms.hold_until > now else None
+    return None if reason is None else Refused(reason)
 
 
 def _sender_full(conn: Connection, space: Space, envelope: Envelope, author: Author, letter: Letter) -> Refused | None:

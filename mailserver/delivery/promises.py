@@ -1,6 +1,8 @@
 """What we owe after the commit, as job rows in the same transaction (ARCHITECTURE.md, principle 3). Payloads are sealed.
 
 `relay`   {blob, reverse_path, recipients: [{address, notify, orcpt}], domain, envid, ret, terms, created_at}: one per domain
+`held`    {blob, reverse_path, sender: {box_id, actor}, recipients, envid, ret, terms, created_at, domain: ""}: comes through the
+          one door again at `terms.hold_until` (`release`)
 `file`    {box_id, folder_id, uid}: attachments of a citizen's message go to the dossier
 `notify`  {box_id, kind: "message"}: the citizen learns that something came
 `bounce`  {blob, reverse_path, recipients: [{address, orcpt, action, reason, detail}], envid, ret, terms, created_at}: `action` is
@@ -18,6 +20,7 @@ from typing import Any
 
 from foundation.blobs import BlobRef
 from foundation.database import Transaction
+from mailserver.delivery import hold
 from mailserver.delivery.api import Door, Envelope, Fate, Recipient, Verdict
 from mailserver.delivery.space import Space
 from mailserver.store.sweep import loosen
@@ -33,6 +36,7 @@ class Promises:
     envelope: Envelope
     now: int
     relays: defaultdict[str, list[Recipient]] = field(default_factory=lambda: defaultdict(list))
+    held: list[Recipient] = field(default_factory=list)
     citizens: list[tuple[int, int, int]] = field(default_factory=list)  # box, folder, UID
     closed: defaultdict[str, list[str]] = field(
         default_factory=lambda: defaultdict(list)
@@ -47,6 +51,9 @@ class Promises:
         has_attachments: bool,
         subject: str,
     ) -> None:
+        if self.held:
+            assert relay_blob is not None
+            self._hold(tx, relay_blob)  # first: the grace of the blob begins at its hour
         for domain, recipients in self.relays.items():
             assert relay_blob is not None  # inserted with the first relayed recipient
             self._relay(tx, domain, recipients, relay_blob)
@@ -62,14 +69,20 @@ class Promises:
             self._owe(tx, "confirm", payload | {"terms": asdict(self.envelope.terms), "created_at": self.now})
 
     def _relay(self, tx: Transaction, domain: str, recipients: list[Recipient], blob: tuple[int, BlobRef]) -> None:
-        payload = self._envelope(blob[1]) | {
-            "domain": domain,
-            "recipients": [
-                {"address": one.address, "notify": sorted(one.notify), "orcpt": one.orcpt} for one in recipients
-            ],
-        }
+        payload = self._envelope(blob[1]) | {"domain": domain, "recipients": _recipients(recipients)}
         self._owe(tx, "relay", payload, lane=domain)
         loosen(tx, blob[0], self.now)
+
+    def _hold(self, tx: Transaction, blob: tuple[int, BlobRef]) -> None:
+        sender, until = self.envelope.sender, self.envelope.terms.hold_until
+        assert sender.box_id is not None  # only submission takes the wish
+        payload = self._envelope(blob[1]) | {
+            "domain": "",
+            "sender": {"box_id": sender.box_id, "actor": sender.actor},
+            "recipients": _recipients(self.held),
+        }
+        self._owe(tx, "held", payload, lane=hold.lane(sender.box_id), due_at=until)
+        loosen(tx, blob[0], until)
 
     def _bounce(self, tx: Transaction, verdicts: tuple[Verdict, ...], blob: tuple[int, BlobRef] | None) -> None:
         """Refusals are bounced only when the door answers 250 for somebody: otherwise the client has its answer."""
@@ -97,11 +110,17 @@ class Promises:
             "envid": self.envelope.envid,
             "ret": self.envelope.ret,
             "terms": asdict(self.envelope.terms),
-            "created_at": self.now,
+            "created_at": self.envelope.arrived_at or self.now,
         }
 
-    def _owe(self, tx: Transaction, kind: str, payload: dict[str, Any], lane: str = "") -> None:
-        self.space.jobs.enqueue(tx, kind, payload, lane=lane, priority=self.envelope.terms.priority)
+    def _owe(
+        self, tx: Transaction, kind: str, payload: dict[str, Any], lane: str = "", due_at: int | None = None
+    ) -> None:
+        self.space.jobs.enqueue(tx, kind, payload, due_at, lane, self.envelope.terms.priority)
+
+
+def _recipients(recipients: list[Recipient]) -> list[dict[str, Any]]:
+    return [{"address": one.address, "notify": sorted(one.notify), "orcpt": one.orcpt} for one in recipients]
 
 
 def _told(recipient: Recipient, verdict: Verdict) -> str | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from foundation.blobs import BlobRef
 from foundation.database import Transaction
+from foundation.jobs import Job
 from mailserver.delivery import indicators
 from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Verdict
 from mailserver.delivery.decide import Decision, decisions
@@ -32,27 +33,38 @@ ACTOR_CHARACTERS = 32  # of the audit's column
 
 
 class Settlement:
-    """One message on its way; `run` is what the database writes."""
+    """One message on its way; `run` is what the database writes. `promise`: of one that was held until now."""
 
-    def __init__(self, space: Space, envelope: Envelope, letter: Letter, reference: str) -> None:
+    def __init__(
+        self, space: Space, envelope: Envelope, letter: Letter, reference: str, held: bool, promise: Job | None
+    ) -> None:
         self._space = space
         self._envelope = envelope
         self._letter = letter
         self._reference = reference  # names the message in the 250 reply; nothing of its content
+        self._held = held
+        self._promise = promise
 
     def run(self, tx: Transaction) -> tuple[Outcome, frozenset[str]]:
         """The outcome, and the names of the blobs that the database now points to."""
-        return _Run(self._space, self._envelope, self._letter, tx).settle(self._reference)
+        if self._promise is not None:
+            self._space.jobs.keep(tx, self._promise)
+        run = _Run(self._space, self._envelope, self._letter, tx, self._held, self._promise is not None)
+        return run.settle(self._reference)
 
 
 class _Run:
     """One try of one message: what was inserted so far."""
 
-    def __init__(self, space: Space, envelope: Envelope, letter: Letter, tx: Transaction) -> None:
+    def __init__(
+        self, space: Space, envelope: Envelope, letter: Letter, tx: Transaction, held: bool, released: bool
+    ) -> None:
         self.space = space
         self.envelope = envelope
         self.letter = letter
         self.tx = tx
+        self.held = held
+        self.released = released
         self.now = space.clock()
         self.promises = Promises(space, envelope, self.now)
         self.inserted: dict[Version, tuple[int, BlobRef]] = {}
@@ -65,8 +77,11 @@ class _Run:
         found = {index: self._serve(author, decided[index]) for index in order}
         verdicts = tuple(found[index] for index in range(len(decided)))
         blob = next(iter(self.inserted.values()), None)
-        if blob is not None and author.box is not None:
+        if blob is not None and author.box is not None and not self.held:
             self._remember(author, blob[0])
+        if blob is None and self.released:  # nobody waits for a reply any more: the refusals are told by a bounce
+            self._insert(next(iter(self.letter.copies)))
+            blob = next(iter(self.inserted.values()))
         self.promises.write(
             self.tx,
             verdicts,
@@ -84,6 +99,10 @@ class _Run:
         if isinstance(ruling, Refused):
             return _refused(decision, ruling)
         assert to is not None  # only readable addresses are allowed
+        if self.held:
+            self._insert(Version.RELAY)
+            self.promises.held.append(decision.recipient)
+            return Verdict(decision.recipient.address, Fate.HELD)
         if to.box is None:
             self._insert(Version.RELAY)
             self.promises.relays[to.address.domain].append(decision.recipient)
@@ -214,7 +233,7 @@ class _Run:
 
     def _trace(self, author: Author, verdicts: Iterable[Verdict]) -> None:
         """Who, what, answered how; no address, no name. Accepted messages are counted by their X-MSS headers."""
-        if any(verdict.fate is not Fate.REFUSED for verdict in verdicts):
+        if any(verdict.fate not in (Fate.REFUSED, Fate.HELD) for verdict in verdicts):
             indicators.count(self.tx, self.letter.x_mss, self.now)
         sender = self.envelope.sender
         actor = f"box {sender.box_id}" if sender.box_id is not None else sender.door.value

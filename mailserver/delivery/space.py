@@ -28,7 +28,9 @@ NOTICE_DOORS = frozenset({Door.MX, Door.BENCH, Door.SYSTEM})  # where a null rev
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """`trusted(domain)`: is it in the trust list in force; `product_number`: X-MSS-NIL of this product."""
+    """`trusted(domain)`: is it in the trust list in force; `product_number`: X-MSS-NIL of this product; `held_messages`: of one
+    mailbox, waiting for their hour.
+    """
 
     db: Database
     keys: KeyRing
@@ -43,6 +45,7 @@ class Space:
     clock: Clock = field(default=system_clock)
     product_number: str = ""
     refuses_when_suspended: bool = False
+    held_messages: int = 50
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ REPORTED = ("FAILURE", "DELAY")  # what a sender is told without having asked (R
 class Errand:
     """`recipients`: those without a final verdict; `reports`: verdicts that the sender has not been told yet.
 
-    Patience begins at `hold_until` when the sender asked for a later release. `told`: the delay notice is out, `overdue_told`: that
+    Patience begins at the release when the sender asked for a later one. `told`: the delay notice is out, `overdue_told`: that
     of the deadline; `letters`: reports already written; `due_at`: next try, while reports go first.
     """
 
@@ -38,7 +38,6 @@ class Errand:
     overdue_told: bool = False
     letters: int = 0
     due_at: int = 0
-    hold_until: int = 0
     terms: Terms = field(default_factory=Terms)
     reports: tuple[Told, ...] = ()
 
@@ -61,14 +60,13 @@ class Errand:
             overdue_told=payload.get("overdue_told", False),
             letters=payload.get("letters", 0),
             due_at=payload.get("due_at", 0),
-            hold_until=payload.get("hold_until", 0),
             terms=Terms(**payload.get("terms", {})),
             reports=tuple(Told(**{**one, "action": Action(one["action"])}) for one in payload.get("reports", ())),
         )
 
     @property
     def begun_at(self) -> int:
-        return max(self.created_at, self.hold_until)
+        return max(self.created_at, self.terms.hold_until)
 
     @property
     def notice_due(self) -> int:
@@ -95,7 +93,6 @@ class Errand:
             "overdue_told": self.overdue_told,
             "letters": self.letters,
             "due_at": self.due_at,
-            "hold_until": self.hold_until,
             "terms": asdict(self.terms),
             "reports": [_told(one) for one in self.reports],
         }

@@ -1,4 +1,4 @@
-"""The operator's hands on what waits to leave: see it, have it tried now, call it off.
+"""The operator's hands on what waits to leave, and on what is held until its hour: see it, have it tried now, call it off.
 
 A message that a worker is trying at this moment is left alone: its outcome is already on the way. Calling off is a verdict like any
 other: the relay job itself tells the sender, once.
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, or_, select, update
 
 from foundation.database import Transaction
 from foundation.jobs import TOPIC, Jobs
@@ -22,6 +22,7 @@ from mailserver.outbound.peer import Problem
 from mailserver.outbound.report import Told
 
 KIND = "relay"
+HELD = "held"  # payload as `Errand` reads it, for recipients here too
 
 CALLED_OFF = Problem(
     "called_off",
@@ -34,13 +35,16 @@ CALLED_OFF = Problem(
 
 class State(Enum):
     WAITING = "waiting"
+    HELD = "held"  # until the hour that its sender chose
     RUNNING = "running"
     FAILED = "failed"  # given up without anybody to tell: for the operator
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One message for one domain; times in milliseconds; `last_reason` is a name without personal data."""
+    """One message for one domain, or one that is held (`domain` is empty); times in milliseconds; `last_reason` is a name without
+    personal data.
+    """
 
     id: int
     domain: str
@@ -59,8 +63,8 @@ class Chosen:
     ids: tuple[int, ...] | None = None
     domain: str | None = None
 
-    def where(self) -> Any:
-        picked = [jobs.c.kind == KIND]
+    def where(self, *kinds: str) -> Any:
+        picked: list[ColumnElement[bool]] = [jobs.c.kind.in_(kinds)]
         if self.ids is not None:
             picked.append(jobs.c.id.in_(self.ids))
         if self.domain is not None:
@@ -71,18 +75,18 @@ class Chosen:
 def listed(conn: Connection, chosen: Chosen, now: int) -> list[Waiting]:
     """In the order in which they are tried: of those that are due, the higher priority goes first."""
     order = (case((jobs.c.due_at > now, jobs.c.due_at), else_=now), jobs.c.priority.desc(), jobs.c.due_at, jobs.c.id)
-    return [_waiting(row) for row in conn.execute(select(jobs).where(chosen.where()).order_by(*order))]
+    return [_waiting(row) for row in conn.execute(select(jobs).where(chosen.where(KIND, HELD)).order_by(*order))]
 
 
 def shown(conn: Connection, work: Jobs, number: int) -> tuple[Waiting, Errand] | None:
     """One message with its addresses."""
-    row = conn.execute(select(jobs).where(Chosen((number,)).where())).first()
-    return None if row is None else (_waiting(row), Errand.read(work.open(KIND, row.payload)))
+    row = conn.execute(select(jobs).where(Chosen((number,)).where(KIND, HELD))).first()
+    return None if row is None else (_waiting(row), Errand.read(work.open(row.kind, row.payload)))
 
 
 def retry(tx: Transaction, chosen: Chosen, now: int) -> list[int]:
-    """Due now, those given up included; the numbers of those it applies to."""
-    found = [row.id for row in _resting(tx, chosen, now)]
+    """Due now, those given up included; the numbers of those it applies to. Not what is held: its hour is the sender's."""
+    found = [row.id for row in _resting(tx, chosen, now, KIND)]
     for number in found:
         tx.execute(update(jobs).where(jobs.c.id == number).values(state="waiting", due_at=now, lease_until=0))
     tx.signal(TOPIC, 0)
@@ -91,15 +95,15 @@ def retry(tx: Transaction, chosen: Chosen, now: int) -> list[int]:
 
 def cancel(tx: Transaction, work: Jobs, chosen: Chosen, now: int, silent: bool) -> list[int]:
     """Never tried again. The sender is told, unless `silent` or unwished (RFC 3461 4.1); verdicts already given stay owed."""
-    found = _resting(tx, chosen, now)
+    found = _resting(tx, chosen, now, KIND, HELD)
     for row in found:
-        errand = Errand.read(work.open(KIND, row.payload))
+        errand = Errand.read(work.open(row.kind, row.payload))
         told = () if silent or not errand.reverse_path else tuple(_verdicts(errand))
         if not errand.reports and not told:
             tx.execute(delete(jobs).where(jobs.c.id == row.id))
             continue
         left = replace(errand, recipients=(), reports=errand.reports + told)
-        values = {"state": "waiting", "due_at": now, "lease_until": 0, "last_reason": CALLED_OFF.name}
+        values = {"kind": KIND, "state": "waiting", "due_at": now, "lease_until": 0, "last_reason": CALLED_OFF.name}
         tx.execute(update(jobs).where(jobs.c.id == row.id).values(**values, payload=work.seal(KIND, left.payload())))
     tx.signal(TOPIC, 0)
     return [row.id for row in found]
@@ -109,13 +113,14 @@ def _verdicts(errand: Errand) -> list[Told]:
     return [words.failed(one, CALLED_OFF) for one in errand.recipients if words.wants(one, "FAILURE")]
 
 
-def _resting(tx: Transaction, chosen: Chosen, now: int) -> Sequence[Any]:
+def _resting(tx: Transaction, chosen: Chosen, now: int, *kinds: str) -> Sequence[Any]:
     """Those that no worker holds."""
     free = or_(jobs.c.state != "running", jobs.c.lease_until <= now)
-    return tx.execute(select(jobs).where(chosen.where(), free).order_by(jobs.c.id).with_for_update()).all()
+    return tx.execute(select(jobs).where(chosen.where(*kinds), free).order_by(jobs.c.id).with_for_update()).all()
 
 
 def _waiting(row: Any) -> Waiting:
-    return Waiting(
-        row.id, row.lane, State(row.state), row.created_at, row.attempts, row.due_at, row.priority, row.last_reason
-    )
+    held = row.kind == HELD
+    state = State.HELD if held and row.state == "waiting" else State(row.state)
+    domain = "" if held else row.lane
+    return Waiting(row.id, domain, state, row.created_at, row.attempts, row.due_at, row.priority, row.last_reason)

@@ -140,11 +140,12 @@ def _machine(office: Office, told: Sequence[Told], arrived_at: int, envid: str |
     """message/delivery-status: a block for the message, one for each recipient (RFC 3464 2.2 and 2.3)."""
     part = EmailMessage(policy=SMTP)
     part["Content-Type"] = "message/delivery-status"
-    first = {
+    first: dict[str, str | None] = {
         "Original-Envelope-Id": envid,
         "Reporting-MTA": f"dns; {office.host}",
         "Arrival-Date": _date(arrived_at),
         "Deliver-By-Date": _date(terms.deadline) if terms.deadline else None,  # RFC 2852 5
+        "Future-Release-Request": terms.hold,  # RFC 4865 5.1.2
     }
     part.set_payload([_block(first), *(_block(_fields(one)) for one in told)])
     return part

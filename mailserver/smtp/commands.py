@@ -16,7 +16,7 @@ from mailserver.delivery.api import Door, Fate, Sender
 from mailserver.smtp import border, replies
 from mailserver.smtp.conversation import Conversation, Transaction
 from mailserver.smtp.extensions import hello_lines, offers
-from mailserver.smtp.grammar import parse_mail, parse_rcpt
+from mailserver.smtp.grammar import MailCommand, parse_mail, parse_rcpt
 from mailserver.smtp.limits import AUTH_OCTETS, COMMAND_OCTETS
 from mailserver.smtp.ports import Tls
 from mailserver.smtp.replies import Reply, reply
@@ -118,7 +118,8 @@ async def mail(talk: Conversation, argument: str) -> Reply:
         return replies.TOO_MANY_MESSAGES
     if talk.transaction is not None:
         return replies.MAIL_TWICE
-    command = parse_mail(argument, talk.odd_path, partial(offers, talk), talk.house.clock())
+    now = talk.house.clock()
+    command = parse_mail(argument, talk.odd_path, partial(offers, talk), now)
     if isinstance(command, Reply):
         return command
     if command.size > talk.house.limits.message_octets:
@@ -126,8 +127,20 @@ async def mail(talk: Conversation, argument: str) -> Reply:
     sender = _sender(talk, command.reverse_path)
     if isinstance(sender, Reply):
         return sender
+    if command.terms.hold:
+        if not _may_wait(command, now, talk.house.limits.hold_s):
+            return replies.CANNOT_WAIT
+        if reason := await talk.house.acceptor.room_to_hold(sender):
+            return replies.of_reason(reason)
     talk.transaction = Transaction(sender, command)
     return replies.SENDER_OK
+
+
+def _may_wait(command: MailCommand, now: int, longest_s: int) -> bool:
+    """RFC 4865 4.2, 5.2.2; what has no reverse path is a notice, and those never wait (5.1.1, 5.3.1)."""
+    terms = command.terms
+    in_time = now < terms.hold_until <= now + longest_s * 1000
+    return in_time and bool(command.reverse_path) and not 0 < terms.deadline < terms.hold_until
 
 
 def _sender(talk: Conversation, reverse_path: str) -> Sender | Reply:
@@ -191,8 +204,8 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "STARTTLS": Command(Action.STARTTLS, argument=False, hello=True),
         "AUTH": Command(Action.AUTH, octets=AUTH_OCTETS, guarded=True, hello=True),
         # 512, then SIZE 26, SMTPUTF8 10, BODY 17, AUTH 500 (RFC 4954 3), RET and ENVID (RFC 3461 4.3, 4.4), REQUIRETLS 11,
-        # MT-PRIORITY 15, BY 17
-        "MAIL": Command(mail, octets=1_240, guarded=True, hello=True),
+        # MT-PRIORITY 15, BY 17, HOLDUNTIL 34
+        "MAIL": Command(mail, octets=1_280, guarded=True, hello=True),
         # 512, then NOTIFY 28 and ORCPT 500 (RFC 3461 4.1, 4.2)
         "RCPT": Command(rcpt, octets=1_100, guarded=True, hello=True),
         "DATA": Command(Action.DATA, argument=False, guarded=True, hello=True),

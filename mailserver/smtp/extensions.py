@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from mailserver.delivery.api import Door
 from mailserver.smtp.conversation import Conversation
@@ -68,6 +69,12 @@ def _submits(talk: Conversation) -> bool:
     return talk.secure and talk.rules.door is Door.SUBMISSION
 
 
+def _latest(talk: Conversation) -> str:
+    span = talk.house.limits.hold_s
+    moment = datetime.fromtimestamp(talk.house.clock() // 1000 + span, UTC)
+    return f"{span} {moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
 EXTENSIONS = (
     Extension("PIPELINING"),  # RFC 2920
     Extension("SIZE", value=_size),  # RFC 1870
@@ -79,6 +86,7 @@ EXTENSIONS = (
     Extension("LIMITS", value=_limits),  # RFC 9422
     Extension("DELIVERBY", parameters=("BY",)),  # RFC 2852; final delivery takes no time, so that there is no least one
     Extension("REQUIRETLS", when=_secure, parameters=("REQUIRETLS",)),  # RFC 8689 2
+    Extension("FUTURERELEASE", when=_submits, value=_latest, parameters=("HOLDFOR", "HOLDUNTIL")),  # RFC 4865 3
     # RFC 6710 9.2: of the policy that knows « urgent » as our Priority header does
     Extension("MT-PRIORITY", when=_submits, value=lambda _: "MIXER", parameters=("MT-PRIORITY",)),
     Extension("STARTTLS", when=_may_start_tls),  # RFC 3207

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 
 from mailserver.delivery.api import Recipient, Terms
@@ -43,6 +44,8 @@ def parse_mail(argument: str, odd_path: OddPath, offered: Offered, now: int) -> 
     utf8 = "SMTPUTF8" in values
     if path and (fault := _address_fault(path, utf8)):
         return fault
+    if "HOLDFOR" in values and "HOLDUNTIL" in values:
+        return replies.BAD_ARGUMENT  # RFC 4865 4.2
     return MailCommand(
         reverse_path=path,
         size=int(values.get("SIZE", "0")),
@@ -55,13 +58,25 @@ def parse_mail(argument: str, odd_path: OddPath, offered: Offered, now: int) -> 
 
 def _terms(values: dict[str, str], now: int) -> Terms:
     seconds, _, mode = values.get("BY", "").partition(";")
+    hold_until, hold = _hold(values, now)
     return Terms(
         require_tls="REQUIRETLS" in values,
         priority=int(values.get("MT-PRIORITY", "0")),
         deadline=now + int(seconds) * 1000 if seconds else 0,
         returns="R" in mode,
         traced="T" in mode,
+        hold_until=hold_until,
+        hold=hold,
     )
+
+
+def _hold(values: dict[str, str], now: int) -> tuple[int, str]:
+    """The hour in ms, and the wish as a report repeats it (RFC 4865 5.1.2)."""
+    if span := values.get("HOLDFOR"):
+        return now + int(span) * 1000, f"for;{span}"
+    if moment := values.get("HOLDUNTIL"):
+        return int(datetime.fromisoformat(moment).timestamp() * 1000), f"until;{moment}"
+    return 0, ""
 
 
 def parse_rcpt(argument: str, smtp_utf8: bool, odd_path: OddPath) -> Recipient | Reply:
@@ -191,6 +206,22 @@ def _by(value: str | None) -> str | None:
     return found[0] if found and (found[2] == "N" or int(found[1]) > 0) else None
 
 
+def _hold_for(value: str | None) -> str | None:
+    return value if value and re.fullmatch("[1-9][0-9]{0,8}", value) else None  # RFC 4865 3
+
+
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-]00:00)")
+
+
+def _hold_until(value: str | None) -> str | None:
+    """RFC 4865 3: date-time of RFC 3339 5.6, in UTC."""
+    moment = value.upper() if value else ""
+    try:
+        return moment if _MOMENT.fullmatch(moment) and datetime.fromisoformat(moment) else None
+    except ValueError:
+        return None
+
+
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
 _HEX = re.compile(r"\+([0-9A-F]{2})")
 
@@ -214,6 +245,8 @@ MAIL_PARAMETERS: Mapping[str, Reader] = MappingProxyType(
         "REQUIRETLS": _flag,  # RFC 8689 2
         "MT-PRIORITY": _priority,
         "BY": _by,
+        "HOLDFOR": _hold_for,
+        "HOLDUNTIL": _hold_until,
     }
 )
 RCPT_PARAMETERS: Mapping[str, Reader] = MappingProxyType({"NOTIFY": _notify, "ORCPT": _orcpt})

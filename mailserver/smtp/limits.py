@@ -18,6 +18,7 @@ class Limits:
     recipients: int = 1_000  # of one message, announced as RCPTMAX (RFC 9422); RFC 5321 4.5.3.1.8 asks for 100 at least
     messages: int = 10_000  # of one session, announced as MAILMAX: a peer's certificate is judged once a session
     refused_recipients: int = 1_000  # per session: an address harvester must come back, a long mailing list need not
+    hold_s: int = 30 * 86_400  # longest wait for the hour that a sender chose (RFC 4865)
     errors: int = 20  # per session, then 421; refused recipients are not errors
     idle_commands: int = 200  # NOOP, RSET, VRFY... between two messages; each one over counts as an error
     command_s: float = 300.0  # RFC 5321 4.5.3.2.7

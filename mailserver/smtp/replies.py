@@ -103,6 +103,9 @@ UNKNOWN_COMMAND = reply(500, "5.5.1", "Command not recognised")
 NOT_OFFERED = reply(502, "5.5.1", "Command not offered here")
 BAD_SYNTAX = reply(500, "5.5.2", "Syntax error")
 BAD_ARGUMENT = reply(501, "5.5.4", "Syntax error in the argument of the command")
+CANNOT_WAIT = reply(
+    501, "5.5.4", "Time of release past, too far, after the deadline, or asked for a notice (RFC 4865 4.2, 5)"
+)
 UNKNOWN_PARAMETER = reply(555, "5.5.4", "Parameter not recognised or not offered")
 COMMAND_TOO_LONG = reply(500, "5.5.2", "Command line too long (RFC 5321 4.5.3.1.4)")
 NEEDS_SMTPUTF8 = reply(553, "5.6.7", "Address outside ASCII: SMTPUTF8 is needed in MAIL (RFC 6531)")

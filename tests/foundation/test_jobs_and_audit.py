@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import OperationalError
 
 import foundation.jobs
 from foundation.audit import Audit, verify
 from foundation.clock import MINUTE
 from foundation.database import Database, Transaction, metadata
-from foundation.jobs import AT_ONCE, IN_LANE, LEASE, Answer, Done, GiveUp, Job, Jobs, Retry, counts
+from foundation.jobs import AT_ONCE, IN_LANE, LEASE, Answer, Done, GiveUp, Job, Jobs, Kept, LeaseLost, Retry, counts
 from foundation.keys import KeyRing
 from foundation.tables import audit, jobs
 
@@ -166,6 +166,32 @@ async def test_the_answer_of_a_worker_that_lost_its_lease_is_void(house, late: A
     await slow
     rows = await db.read(lambda c: c.execute(select(jobs.c.state, jobs.c.last_reason, jobs.c.attempts)).all())
     assert rows == [("waiting", "second", 2)]
+
+
+async def test_a_promise_goes_with_what_keeps_it(house) -> None:
+    """`keep`: in the handler's transaction, once, and only by who holds the lease."""
+    db, work, _ = house
+    kept = insert(audit).values(chain="c", seq=1, at=0, event="kept", actor="", details="{}", digest=b"")
+    outcomes: list[str] = []
+
+    async def keeps(payload: dict[str, Any], job: Job) -> Answer:
+        def both(tx: Transaction) -> None:
+            work.keep(tx, job)
+            tx.execute(kept)
+
+        await db.write(both)
+        try:
+            await db.write(both)
+        except LeaseLost:
+            outcomes.append("once")
+        return Kept()
+
+    work.handle("release", keeps)
+    await db.write(work.enqueue, "release", {})
+    assert await work.drain() == 1
+    assert outcomes == ["once"]
+    assert await db.read(counts) == {}
+    assert len(await db.read(lambda c: c.execute(select(audit.c.seq)).all())) == 1
 
 
 async def test_a_long_job_keeps_its_lease_and_stops_when_it_is_lost(house) -> None:

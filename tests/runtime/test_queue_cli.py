@@ -101,5 +101,22 @@ def test_an_act_must_say_on_what(config: Path, words: list[str]) -> None:
     assert run(config, *words).exit_code == 2
 
 
+def test_what_is_held_is_shown_and_called_off_but_never_hurried(config: Path) -> None:
+    house = House(read(config))
+    payload = {
+        "blob": ["b", "00", 3], "reverse_path": SENDER, "domain": "", "sender": {"box_id": 1, "actor": ""},
+        "recipients": [{"address": A, "notify": [], "orcpt": None}], "envid": None, "ret": None, "created_at": house.clock(),
+    }  # fmt: skip
+    house.db.write_now(house.jobs.enqueue, "held", payload, house.clock() + 60 * MINUTE, "box 1")
+    house.db.close_now()
+    assert "retenu" in run(config, "list").stdout
+    one = json.loads(run(config, "list", "--json").stdout)[1]
+    assert (one["id"], one["domain"], one["state"]) == (3, "", "held")
+    assert A in run(config, "show", "3").stdout
+    assert run(config, "retry", "3").exit_code == 1
+    assert run(config, "cancel", "3", "--silent").stdout == "Annulé : 3\n"
+    assert len(json.loads(run(config, "list", "--json").stdout)) == 1
+
+
 def test_without_settings(tmp_path: Path) -> None:
     assert run(tmp_path / "none.toml", "list").exit_code == 2

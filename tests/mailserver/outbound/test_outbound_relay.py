@@ -92,7 +92,7 @@ class World:
 
         def store(tx: Any) -> None:
             self.blobs.insert(tx, blob)
-            self.jobs.enqueue(tx, "relay", payload, payload.get("hold_until"), lane=DOMAIN)
+            self.jobs.enqueue(tx, "relay", payload, lane=DOMAIN)
 
         await self.db.write(store)
 
@@ -294,12 +294,15 @@ async def test_each_step_is_told_when_it_must_be(
 
 async def test_patience_begins_at_the_release(world: World) -> None:
     world.script = lambda address, run: UNREACHABLE
-    await world.send(A, hold_until=START + 100 * HOUR)
-    await world.run(99 * HOUR)
-    assert world.conversations == []
+    """RFC 4865 5.1.2: reports tell when the message came, and the wish."""
+    world.now += 100 * HOUR
+    await world.send(A, created_at=START, terms={"hold_until": START + 100 * HOUR, "hold": "for;360000"})
     await world.run(300 * HOUR)
     assert [action for _, action, _ in world.actions()] == ["delayed", "failed"]
     assert world.now == START + 172 * HOUR
+    for _, message in world.told:
+        assert "Arrival-Date: Fri, 15 Jan 2027 08:00:00 +0000" in message.as_string()
+        assert "Future-Release-Request: for;360000" in message.as_string()
 
 
 async def test_what_demands_tls_demands_it_of_every_try_and_of_its_report(world: World) -> None:

@@ -22,6 +22,7 @@ from mailserver.smtp.doors import OpenDoor, Template, open_door
 from mailserver.smtp.limits import Limits
 from mailserver.smtp.ports import DoorRules, House
 from mssante import reasons
+from mssante.reasons import Reason
 from tests.support.people import People
 
 HOST = "mx.alpha.example"
@@ -46,6 +47,7 @@ class Memory:
     accepted: list[tuple[Envelope, bytes]] = field(default_factory=list)
     fault: Exception | None = None
     gate: asyncio.Event | None = None  # accept waits for it
+    held_messages: int = 2
 
     async def judge(self, sender: Sender, reverse_path: str, recipient: Recipient) -> Verdict:
         self.judged.append(recipient)
@@ -61,6 +63,10 @@ class Memory:
         if any(v.fate is not Fate.REFUSED for v in verdicts):
             self.accepted.append((envelope, content.plaintext()))
         return Outcome(verdicts, "mid-1")
+
+    async def room_to_hold(self, sender: Sender) -> Reason | None:
+        held = [envelope for envelope, _ in self.accepted if envelope.terms.hold]
+        return reasons.TOO_MANY_HELD if len(held) >= self.held_messages else None
 
     def _verdict(self, recipient: Recipient, word: str) -> Verdict:
         reason = REASONS.get(word)

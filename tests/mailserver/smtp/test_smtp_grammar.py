@@ -32,6 +32,10 @@ def by(seconds: int, *, returns: bool = False, traced: bool = False) -> MailComm
     return MailCommand("a@c.example", terms=Terms(deadline=NOW + seconds * 1000, returns=returns, traced=traced))
 
 
+def hold(after: int, wish: str) -> MailCommand:
+    return MailCommand("a@c.example", terms=Terms(hold_until=NOW + after, hold=wish))
+
+
 @pytest.mark.parametrize(
     ("argument", "expected"),
     [
@@ -61,6 +65,23 @@ def by(seconds: int, *, returns: bool = False, traced: bool = False) -> MailComm
         ("FROM:<a@c.example> BY=0;N", by(0)),
         ("FROM:<a@c.example> BY=-999999999;NT", by(-999_999_999, traced=True)),
         ("FROM:<a@c.example> BY=999999999;RT", by(999_999_999, returns=True, traced=True)),
+        ("FROM:<a@c.example> HOLDFOR=1", hold(1_000, "for;1")),
+        ("FROM:<a@c.example> HOLDFOR=999999999", hold(999_999_999_000, "for;999999999")),
+        ("FROM:<a@c.example> HOLDUNTIL=2027-01-15T08:01:00Z", hold(60_000, "until;2027-01-15T08:01:00Z")),
+        ("FROM:<a@c.example> HOLDUNTIL=2027-01-15t08:01:00.25z", hold(60_250, "until;2027-01-15T08:01:00.25Z")),
+        ("FROM:<a@c.example> HOLDUNTIL=2027-01-15T08:01:00-00:00", hold(60_000, "until;2027-01-15T08:01:00-00:00")),
+        ("FROM:<a@c.example> HOLDFOR=0", 501),
+        ("FROM:<a@c.example> HOLDFOR=01", 501),
+        ("FROM:<a@c.example> HOLDFOR=1000000000", 501),
+        ("FROM:<a@c.example> HOLDFOR", 501),
+        ("FROM:<a@c.example> HOLDUNTIL=2027-01-15", 501),
+        ("FROM:<a@c.example> HOLDUNTIL=2027-01-15T08:01:00", 501),
+        ("FROM:<a@c.example> HOLDUNTIL=2027-01-15T08:01:00+01:00", 501),
+        ("FROM:<a@c.example> HOLDUNTIL=2027-02-29T08:01:00Z", 501),
+        ("FROM:<a@c.example> HOLDUNTIL=2027-01-15T08:01:60Z", 501),
+        ("FROM:<a@c.example> HOLDUNTIL=0000-01-15T08:01:00Z", 501),
+        ("FROM:<a@c.example> HOLDUNTIL", 501),
+        ("FROM:<a@c.example> HOLDFOR=1 HOLDUNTIL=2027-01-15T08:01:00Z", 501),
         ("FROM:<a@c.example> BY=0;R", 501),
         ("FROM:<a@c.example> BY=-1;R", 501),
         ("FROM:<a@c.example> BY=1000000000;R", 501),

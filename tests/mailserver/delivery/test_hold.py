@@ -1,0 +1,221 @@
+"""FUTURERELEASE (RFC 4865): nothing before its hour, everything at it, once, by the rules of that hour."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from foundation.clock import DAY, HOUR
+from foundation.jobs import LEASE, Job, counts
+from foundation.tables import blobs as blob_rows
+from foundation.tables import jobs as job_rows
+from mailserver.delivery.api import Envelope, Outcome, Recipient, Sender, Terms
+from mailserver.delivery.notices import Notices
+from mailserver.delivery.release import Release
+from mailserver.outbound.compose import Office
+from mailserver.outbound.queue import Chosen, State, cancel, listed, retry, shown
+from mailserver.outbound.relay import Relay
+from mailserver.store.sweep import GRACE, sweep
+from mssante.kinds import BoxState
+from mssante.reasons import TOO_MANY_HELD
+from tests.mailserver.delivery.conftest import CITIZEN, DOCTOR, PEER, SERVICE, START, World, mail
+from tests.mailserver.delivery.test_accept import fates
+
+OFFICE = Office("mail.cabinet.example", "postmaster@cabinet.example")
+AT = START + 2 * DAY
+LATER = Terms(hold_until=AT, hold="for;172800")
+
+
+@pytest.fixture(autouse=True)
+def _handlers(world: World) -> None:
+    space = world.space
+    space.jobs.handle("held", Release(space, world.delivery))
+    Notices(space, OFFICE, world.delivery).register()
+
+
+async def work(world: World, at: int) -> int:
+    world.now = at
+    return await world.space.jobs.drain()
+
+
+async def kinds(world: World) -> dict[Any, int]:
+    return await world.space.db.read(counts)
+
+
+async def test_a_message_for_here_and_elsewhere_waits_whole(world: World) -> None:
+    letter = mail(DOCTOR, CITIZEN)
+    wish = Recipient(PEER, frozenset({"FAILURE"}), "rfc822;x@y.example")
+    outcome = await world.send(DOCTOR, [SERVICE, CITIZEN, wish], letter, terms=LATER, envid="e-1")
+    assert fates(outcome) == [("held", None)] * 3
+    assert await kinds(world) == {("held", "waiting"): 1}
+    assert await work(world, AT - 1) == 0
+    assert [await world.rows(one) for one in (SERVICE, CITIZEN)] == [[], []]
+    assert await world.exchange(CITIZEN, DOCTOR) is None
+
+    assert await work(world, AT) == 1
+    assert [len(await world.rows(one)) for one in (SERVICE, CITIZEN)] == [1, 1]
+    [row] = await world.rows(SERVICE)
+    assert row.internal_date == AT // 1000
+    received = await world.last(SERVICE)
+    assert received.startswith(b"Return-Path: <dr.martin@cabinet.example>\r\nX-MSS-NIL: PRODUIT-42\r\n")
+    assert received.endswith(letter)
+    assert received.count(b"X-MSS-NIL") == received.count(b"Return-Path") == 1
+    assert await world.exchange(CITIZEN, DOCTOR) is not None
+    [(_, relay)] = await world.jobs("relay")
+    assert relay["recipients"] == [{"address": PEER, "notify": ["FAILURE"], "orcpt": "rfc822;x@y.example"}]
+    assert (relay["envid"], relay["created_at"]) == ("e-1", START)
+    assert relay["terms"] == {**relay["terms"], "hold_until": AT, "hold": "for;172800"}
+    assert await kinds(world) == {("relay", "waiting"): 1, ("notify", "waiting"): 1}
+
+
+async def test_the_rules_are_those_of_the_hour(world: World) -> None:
+    """Refused when it is sent: told at once. Refused at its hour: told by a bounce, even when nobody is left."""
+    both = [SERVICE, "nobody@cabinet.example"]
+    assert fates(await world.send(DOCTOR, both, mail(DOCTOR, SERVICE), terms=LATER)) == [
+        ("held", None),
+        ("refused", "box_unknown"),
+    ]
+    await work(world, START)
+    assert b"Status: 5.1.1" in await world.last(DOCTOR)
+    assert b"Future-Release-Request: for;172800" in await world.last(DOCTOR)
+    await world.space.db.write(world.space.mailboxes.set_state, world.ids[SERVICE], BoxState.CLOSED, world.now)
+    await work(world, AT)
+    bounce = (await world.last(DOCTOR)).decode()
+    assert "Final-Recipient: rfc822; cardio@cabinet.example" in bounce
+    assert "Arrival-Date: Fri, 15 Jan 2027 08:00:00 +0000" in bounce
+    assert "Future-Release-Request: for;172800" in bounce
+    assert len(await world.rows(DOCTOR)) == 2
+    assert await kinds(world) == {}
+
+
+async def test_a_message_refused_to_all_is_not_held(world: World) -> None:
+    outcome = await world.send(DOCTOR, "nobody@cabinet.example", mail(DOCTOR, SERVICE), terms=LATER)
+    assert fates(outcome) == [("refused", "box_unknown")]
+    assert await kinds(world) == {}
+
+
+async def test_an_hour_that_passed_while_the_message_came_is_now(world: World) -> None:
+    terms = Terms(hold_until=START, hold="until;2027-01-15T08:00:00Z")
+    assert fates(await world.send(DOCTOR, SERVICE, mail(DOCTOR, SERVICE), terms=terms)) == [("delivered", None)]
+
+
+async def test_a_process_that_dies_after_the_delivery_delivers_once(world: World) -> None:
+    """The promise goes in the transaction of the delivery; before it, nothing was delivered."""
+    dies = [RuntimeError("before"), None]
+    release, space = world.delivery.release, world.space
+
+    async def dying(envelope: Envelope, content: Any, promise: Job) -> Outcome:
+        if (fault := dies.pop(0)) is not None:
+            raise fault
+        await release(envelope, content, promise)
+        raise RuntimeError("after")
+
+    world.delivery.release = dying  # type: ignore[method-assign]
+    await world.send(DOCTOR, SERVICE, mail(DOCTOR, SERVICE), terms=LATER)
+    await work(world, AT)
+    assert (await world.rows(SERVICE), await kinds(world)) == ([], {("held", "waiting"): 1})
+    await work(world, AT + HOUR)
+    assert (len(await world.rows(SERVICE)), await kinds(world)) == (1, {})
+    assert await space.jobs.drain() == 0
+
+
+async def test_two_workers_deliver_once(world: World) -> None:
+    """The first one was thought dead: its lease is over, the second takes the job, then both come to the door."""
+    await world.send(DOCTOR, SERVICE, mail(DOCTOR, SERVICE), terms=LATER)
+    world.now = AT
+    release, reached, go = world.delivery.release, asyncio.Event(), asyncio.Event()
+
+    async def slow(envelope: Envelope, content: Any, promise: Job) -> Outcome:
+        if promise.attempts == 1:
+            reached.set()
+            await go.wait()
+        return await release(envelope, content, promise)
+
+    world.delivery.release = slow  # type: ignore[method-assign]
+    first = asyncio.create_task(world.space.jobs.drain())
+    await reached.wait()
+    world.now += LEASE + 1
+    await world.space.jobs.drain()
+    go.set()
+    await first
+    assert (len(await world.rows(SERVICE)), await kinds(world)) == (1, {})
+
+
+# ---------------------------------------------------------------- room
+async def test_one_account_holds_so_many_and_takes_no_room_from_another(world: World) -> None:
+    """RFC 4865 6."""
+    object.__setattr__(world.space, "held_messages", 2)
+    doctor, service = (Sender(world.sender(one).door, world.ids[one]) for one in (DOCTOR, SERVICE))
+    for _ in range(2):
+        assert await world.delivery.room_to_hold(doctor) is None
+        assert fates(await world.send(DOCTOR, PEER, mail(DOCTOR, PEER), terms=LATER)) == [("held", None)]
+    assert await world.delivery.room_to_hold(doctor) is TOO_MANY_HELD
+    assert fates(await world.send(DOCTOR, PEER, mail(DOCTOR, PEER), terms=LATER)) == [("refused", "too_many_held")]
+    assert fates(await world.send(DOCTOR, PEER, mail(DOCTOR, PEER))) == [("relayed", None)]
+    assert await world.delivery.room_to_hold(service) is None
+    await work(world, AT)
+    assert await world.delivery.room_to_hold(doctor) is None
+
+
+async def test_the_content_outlives_the_wait(world: World) -> None:
+    terms = Terms(hold_until=START + 30 * DAY, hold="for;2592000")
+    both = [SERVICE, "nobody@cabinet.example"]  # its bounce points to the same blob
+    await world.send(DOCTOR, both, mail(DOCTOR, SERVICE), terms=terms)
+    world.now = START + 29 * DAY
+    await world.space.db.write(sweep, world.space.blobs, world.now)
+    await work(world, START + 30 * DAY)
+    assert (await world.last(SERVICE)).endswith(b"Texte\r\n")
+    await world.space.db.write(sweep, world.space.blobs, START + 30 * DAY + GRACE)
+    blobs = await world.space.db.read(lambda conn: conn.execute(select(blob_rows.c.id)).all())
+    assert len(blobs) == 2, "what was delivered, and the bounce"
+
+
+async def test_a_message_that_was_lost_is_shown_to_the_operator(world: World) -> None:
+    await world.send(DOCTOR, SERVICE, mail(DOCTOR, SERVICE), terms=LATER)
+    await world.space.db.write(lambda tx: tx.execute(update(blob_rows).values(name="gone")))
+    await work(world, AT)
+    [one] = await world.space.db.read(listed, Chosen(), world.now)
+    assert (one.state, one.last_reason) == (State.FAILED, "message_lost")
+
+
+# ---------------------------------------------------------------- the operator
+async def test_the_queue_shows_what_is_held_and_leaves_its_hour_alone(world: World) -> None:
+    await world.send(DOCTOR, [SERVICE, PEER], mail(DOCTOR, SERVICE), terms=LATER)
+    [one] = await world.space.db.read(listed, Chosen(), world.now)
+    assert (one.state, one.domain, one.next_try) == (State.HELD, "", AT)
+    found = await world.space.db.read(shown, world.space.jobs, one.id)
+    assert found is not None
+    assert {to.address for to in found[1].recipients} == {SERVICE, PEER}
+    assert found[1].reverse_path == DOCTOR
+    assert await world.space.db.read(listed, Chosen(domain="hopital.example"), world.now) == []
+    assert await world.space.db.write(retry, Chosen(), world.now) == []
+    assert await world.space.jobs.drain() == 0
+
+
+@pytest.mark.parametrize(("silent", "told"), [(False, 1), (True, 0)])
+async def test_a_held_message_is_called_off(world: World, silent: bool, told: int) -> None:
+    space = world.space
+    relay = Relay(space.db, space.blobs, None, None, world.delivery.accept, OFFICE, clock=space.clock)  # type: ignore[arg-type]
+    space.jobs.handle("relay", relay)
+    await world.send(DOCTOR, [SERVICE, PEER], mail(DOCTOR, SERVICE), terms=LATER)
+    [one] = await space.db.read(listed, Chosen(), world.now)
+    assert await space.db.write(cancel, space.jobs, Chosen((one.id,)), world.now, silent) == [one.id]
+    await space.jobs.drain()
+    assert await work(world, AT) == 0
+    assert (await world.rows(SERVICE), await kinds(world)) == ([], {})
+    reports = [await world.last(DOCTOR) for _ in await world.rows(DOCTOR)]
+    assert len(reports) == told
+    for report in reports:
+        assert report.count(b"Status: 5.3.0") == 2
+        assert b"Future-Release-Request: for;172800" in report
+
+
+async def test_what_is_held_says_nothing_to_who_reads_the_disk(world: World) -> None:
+    await world.send(DOCTOR, PEER, mail(DOCTOR, PEER, subject="Biopsie"), terms=LATER)
+    rows = await world.space.db.read(lambda conn: conn.execute(select(job_rows)).all())
+    [row] = rows
+    assert row.lane == f"box {world.ids[DOCTOR]}"
+    assert not any(word in repr(tuple(row)) for word in ("hopital", "martin", "Biopsie"))
