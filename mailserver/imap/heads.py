@@ -37,3 +37,17 @@ def values(head: bytes, name: bytes) -> list[bytes]:
     """Of all fields of that name (lower case), as they stand behind the colon."""
     mark = name + b":"
     return [line[len(mark) :] for line in head.split(b"\n") if line.startswith(mark)]
+
+
+def field(head: bytes, name: bytes) -> bytes:
+    """The first field of that name (lower case), b"" without one. `head` as in `MailStore.heads`."""
+    mark = name + b":"
+    if head.startswith(mark):
+        start = len(mark)
+    else:
+        start = head.find(b"\n" + mark)
+        if start < 0:
+            return b""
+        start += len(mark) + 1
+    end = head.find(b"\n", start)
+    return head[start:].strip() if end < 0 else head[start:end].strip()

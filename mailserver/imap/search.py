@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
-from calendar import timegm
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate
 from enum import Enum
 from functools import partial
 
+from mailserver.imap import dates
 from mailserver.imap.commands.search import (
     All,
     And,
@@ -34,7 +33,7 @@ from mailserver.imap.commands.search import (
     Text,
     leaves,
 )
-from mailserver.imap.heads import KEPT, kept_heads, values
+from mailserver.imap.heads import KEPT, field, kept_heads, values
 from mailserver.imap.shelf import Shelf
 from mailserver.imap.view import NO_KEYWORDS, FolderView, picked
 from mailserver.store.api import MailStore
@@ -225,17 +224,5 @@ def matches(key: TextKey, text: bytes) -> bool:
         case Header(name, needle):
             return needle in text and any(needle in value for value in values(text, name))
         case Sent(start, end):
-            day = sent_day(text)
-            return day is not None and _within(day, start, end)
-
-
-def sent_day(head: bytes) -> int | None:
-    """Midnight of the Date header's own day, zone disregarded (RFC 3501 6.4.4 SENTBEFORE)."""
-    for value in values(head, b"date"):
-        parsed = parsedate(value.decode(errors="replace").strip())
-        if parsed is not None:
-            try:
-                return timegm((*parsed[:3], 0, 0, 0))
-            except (ValueError, OverflowError):
-                return None
-    return None
+            date = dates.sent(field(text, b"date"))
+            return date is not None and _within(date.day, start, end)

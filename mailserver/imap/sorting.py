@@ -10,9 +10,10 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from email.utils import mktime_tz, parsedate_tz
 from typing import Any
 
+from mailserver.imap import dates
+from mailserver.imap.heads import field
 from mailserver.mime.addresses import raw_addresses
 from mailserver.store.columns import Columns
 
@@ -39,29 +40,11 @@ def ordered(
     return found
 
 
-def field(head: bytes, name: bytes) -> bytes:
-    """The first field of that name (lower case), b"" without one. `head` as in `MailStore.heads`."""
-    mark = name + b":"
-    if head.startswith(mark):
-        start = len(mark)
-    else:
-        start = head.find(b"\n" + mark)
-        if start < 0:
-            return b""
-        start += len(mark) + 1
-    end = head.find(b"\n", start)
-    return head[start:].strip() if end < 0 else head[start:end].strip()
-
-
 # ---------------------------------------------------------------- dates
 def sent_at(head: bytes, arrived: int) -> int:
     """The Date header in UTC seconds, INTERNALDATE when there is none that can be read (RFC 5256 2.2)."""
-    text = field(head, b"date").decode("ascii", "replace")
-    try:
-        parsed = parsedate_tz(text) if text else None
-        return arrived if parsed is None else mktime_tz(parsed)
-    except (ValueError, OverflowError, TypeError):
-        return arrived
+    date = dates.sent(field(head, b"date"))
+    return arrived if date is None else date.at
 
 
 # ---------------------------------------------------------------- strings

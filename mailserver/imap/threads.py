@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from mailserver.imap.heads import field as field_of
 from mailserver.imap.sorting import Subject, collated, sent_at, subject_of
-from mailserver.imap.sorting import field as field_of
 
 REFERENCES = 100  # the nearest ones that are looked at: a bound on a hostile header
 

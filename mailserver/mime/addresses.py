@@ -27,6 +27,8 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _COMMENT_MARK = re.compile(rb"[()\\]")
+_SPECIAL = re.compile(r'[()<>\[\]:;@\\,"]')  # RFC 5322 3.2.3
+_TO_ESCAPE = re.compile(r'[\\"]')
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 
 
@@ -54,6 +56,30 @@ def addresses(values: list[bytes]) -> list[Address]:
 
 def _text(value: bytes) -> str:
     return value.decode("utf-8", "replace")
+
+
+def decoded(value: bytes) -> str:
+    """A raw header value with its encoded words decoded, and still an address list: a name with a comma in it is quoted."""
+    if b"=?" not in value:
+        return decode_words(unfold(value))
+    text = ""
+    for name, _, local, domain in raw_addresses(value):
+        if local is None:  # a group's end
+            text += ";"
+            continue
+        if text and not text.endswith(": "):
+            text += ", "
+        if domain is None:
+            text += f"{_phrase(local)}: "
+            continue
+        spec = str(Address("", decode_words(local), decode_words(domain)))
+        text += f"{_phrase(name)} <{spec}>" if name else spec
+    return text
+
+
+def _phrase(name: bytes) -> str:
+    text = decode_words(name)
+    return '"' + _TO_ESCAPE.sub(r"\\\g<0>", text) + '"' if _SPECIAL.search(text) else text
 
 
 def raw_addresses(value: bytes) -> list[RawAddress]:

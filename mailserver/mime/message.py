@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 
 from mailserver.mime import card as wire
-from mailserver.mime.addresses import Address, addresses
+from mailserver.mime.addresses import Address, addresses, decoded
 from mailserver.mime.fields import message_ids, unfold
 from mailserver.mime.html import MAX_HTML, html_to_text, without_pictures
 from mailserver.mime.params import Params, file_name, parameter, split
@@ -24,6 +24,7 @@ from mailserver.store.api import Card
 
 PREVIEW = 200  # characters: RFC 8970 section 3.1
 PREVIEW_SOURCE = 8_192  # octets of a body looked at for a preview
+ADDRESS_FIELDS = frozenset((b"bcc", b"cc", b"from", b"reply-to", b"sender", b"to"))
 MAX_SEARCH = 256 * 1024  # characters kept for SEARCH: a 100-page letter; the search index stays a fraction of the mail
 
 
@@ -239,8 +240,13 @@ def _key(name: str) -> bytes:
 
 
 def _header_lines(part: Part) -> str:
-    lines = (f"{name.decode().lower()}: {decode_words(unfold(value)).casefold()}" for name, value in part.fields.all)
-    return "\n".join(lines)
+    return "\n".join(_header_line(name.lower(), value) for name, value in part.fields.all)
+
+
+def _header_line(name: bytes, value: bytes) -> str:
+    text = decoded(value) if name in ADDRESS_FIELDS else decode_words(unfold(value))
+    text = text.replace("\n", " ")  # out of an encoded word: what follows would read as another field
+    return f"{name.decode()}: {text.casefold()}"
 
 
 def _leaves(part: Part) -> Iterator[Part]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mailserver.mime import Address, Attachment, Message, header_fields, locate, scan
+from mailserver.mime.addresses import decoded
 
 FOLDER = Path(__file__).parent / "messages"
 
@@ -258,3 +259,24 @@ def test_header_fields() -> None:
     assert header_fields(b"Subject: cut", [b"subject"]) == b"Subject: cut\r\n\r\n"
     assert header_fields(b"", [b"subject"]) == b"\r\n"
     assert header_fields(b"A: x\nSubject: b\n c\n\n", [b"subject"]) == b"Subject: b\n c\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("Alice <a@x.example>", "Alice <a@x.example>"),
+        ("=?utf-8?q?=C3=89lodie?= <e@x.example>, b@x.example", "Élodie <e@x.example>, b@x.example"),
+        ("=?utf-8?q?Martin=2C?= Zo <e@x.example>", '"Martin, Zo" <e@x.example>'),
+        ('"=?utf-8?q?Martin=2C_Zo?=" <e@x.example>', '"Martin, Zo" <e@x.example>'),
+        ("=?utf-8?q?dit_=22Zo=22=2C_=5C?= <e@x.example>", '"dit \\"Zo\\", \\\\" <e@x.example>'),
+        (
+            "=?utf-8?q?Amis=2C?=: a@x.example, =?utf-8?q?=C3=89?= <b@x.example>;",
+            '"Amis,": a@x.example, É <b@x.example>;',
+        ),
+        ("e@x.example (=?utf-8?q?=C3=89?=)", "É <e@x.example>"),
+        ("=?utf-8?q?personne?=", "personne"),
+        ("=?utf-8?q??=", ""),
+    ],
+)
+def test_addresses_decoded_still_are_addresses(value: str, text: str) -> None:
+    assert decoded(value.encode()) == text

@@ -100,6 +100,6 @@ def _entry(at: Cursor) -> str:
     levels = name.split("/")
     if len(raw) > MAX_ENTRY or not name.isascii() or not name.isprintable() or {"*", "%"} & set(name):
         at.fail("bad entry name")
-    if levels[0] or not all(levels[1:]) or "/" + levels[1] not in ROOTS:
+    if levels[0] or len(levels) < 2 or not all(levels[1:]) or "/" + levels[1] not in ROOTS:
         at.fail("bad entry name")
     return name

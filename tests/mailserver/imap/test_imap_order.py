@@ -9,11 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailserver.imap.commands.search import parse_search
+from mailserver.imap.dates import sent
 from mailserver.imap.framer import Frame
 from mailserver.imap.grammar import Cursor
+from mailserver.imap.heads import field
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.sorting import base_subject, first_address, sent_at
 from mailserver.imap.threads import ALGORITHMS, letter_of, thread_text
+from mailserver.mime import scan
 from tests.mailserver.imap.player import PATIENT
 
 SUBJECTS = [
@@ -61,10 +64,58 @@ def test_first_address(head: bytes, shown: str, local: str) -> None:
     assert first_address(head, b"from") == (shown, local)
 
 
-def test_a_date_that_cannot_be_read_is_the_arrival() -> None:
-    assert sent_at(b"date: thu, 01 jan 1970 01:00:10 +0100", 99) == 10
-    for text in (b"date: yesterday", b"subject: x", b"date: 99 xxx 99999 99:99", b"date: \xff"):
-        assert sent_at(text, 99) == 99
+JUNE_1 = 1_780_272_000  # midnight in UTC, of 2026
+DATES = [
+    ("Mon, 1 Jun 2026 23:30:00 -0500", JUNE_1, 28.5),
+    ("1 Jun 2026 00:10 +0200", JUNE_1, -1 - 50 / 60),
+    ("1 Jun 26 12:00:00 EST", JUNE_1, 17),
+    ("1 Jun 126 12:00:00 GMT", JUNE_1, 12),
+    ("Mon (a) , 1 Jun (b) 2026 10:00:00.250 -0030 (c)", JUNE_1, 10.5),
+    ("Mon Jun  1 12:00:00 2026", JUNE_1, 12),  # asctime's
+    # the zone cannot be read: UTC
+    ("Mon, 1 Jun 2026 10:00:00", JUNE_1, 10),
+    ("Mon, 1 Jun 2026 10:00:00 CEST", JUNE_1, 10),
+    ("Mon, 1 Jun 2026 10:00:00 +200", JUNE_1, 10),
+    # nor the time: midnight
+    ("Mon, 1 Jun 2026", JUNE_1, 0),
+    ("Mon, 1 Jun 2026 25:00:00 +0200", JUNE_1, 0),
+    ("Mon, 1 Jun 2026 10:60 +0200", JUNE_1, 0),
+    ("Mon, 1 Jun 2026 noon +0200", JUNE_1, 0),
+    # nor the date: none
+    ("31 Jun 2026 10:00:00 +0000", None, 0),
+    ("0 Jun 2026 10:00:00 +0000", None, 0),
+    ("1 June 2026 10:00:00 +0000", JUNE_1, 10),
+    ("1 Foo 2026 10:00:00 +0000", None, 0),
+    ("1 Jun 0000 10:00:00 +0000", None, 0),
+    ("2026-06-01T10:00:00Z", None, 0),
+    ("yesterday", None, 0),
+    ("\xff", None, 0),
+    ("", None, 0),
+]
+
+
+@pytest.mark.parametrize(("text", "day", "hours"), DATES)
+def test_what_can_be_used_of_a_date_is(text: str, day: int | None, hours: float) -> None:
+    """RFC 5256 2.2; without a date it is the arrival that SORT goes by."""
+    value = text.casefold().encode("latin-1")
+    found = sent(value)
+    assert (found and found.day) == day
+    assert sent_at(b"subject: x\ndate: " + value, 99) == (99 if day is None else day + hours * 3600)
+
+
+@given(st.binary(max_size=300))
+def test_no_date_is_too_odd(value: bytes) -> None:
+    sent(value)
+    sent(b"1 jun 2026 " + value)
+
+
+def test_a_name_with_a_comma_is_one_name() -> None:
+    """Decoded, it still reads as one address (SORT=DISPLAY), and as it is said (SEARCH FROM)."""
+    mail = "From: =?utf-8?q?Dr_Martin=2C_=C3=89lodie?= MD <e@ville.example>, b@x.example\r\nSubject: =?utf-8?q?a=0Ato:_b?=\r\n\r\n"
+    found = scan(mail.encode()).search_headers().encode()
+    assert first_address(found, b"from") == ("dr martin, élodie md", "e")
+    assert "dr martin, élodie md" in found.decode()
+    assert field(found, b"to") == b""
 
 
 def head(name: str, *references: str, subject: str = "", reply_to: str = "") -> bytes:
