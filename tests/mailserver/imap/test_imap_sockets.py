@@ -409,13 +409,3 @@ def test_below_tls_1_3_no_binding_is_offered(server: Server) -> None:
         assert "AUTH=SCRAM-SHA-256-PLUS" not in client.capabilities
     with imaplib.IMAP4_SSL("localhost", server.imaps, ssl_context=server.tls) as client:
         assert "AUTH=SCRAM-SHA-256-PLUS" in client.capabilities  # in the greeting already
-
-
-def test_curl_lists_and_reads(server: Server) -> None:
-    base = ["curl", "-s", "--cacert", f"{server.folder}/cert.pem", "--login-options", "AUTH=PLAIN",
-            "-u", f"bob:{PASSWORD}"]  # fmt: skip
-    url = f"imaps://localhost:{server.imaps}"
-    listed = subprocess.run([*base, f"{url}/"], capture_output=True, text=True, timeout=20)
-    assert '"INBOX"' in listed.stdout
-    read = subprocess.run([*base, f"{url}/INBOX;MAILINDEX=2"], capture_output=True, text=True, timeout=20)
-    assert "Subject: message 2" in read.stdout
