@@ -13,6 +13,7 @@ import os
 import socket
 import struct
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -79,6 +80,7 @@ class Signals:
                 callback(key)
 
 
+SURE = 1_000_000_000  # ns: two changes of a folder so near each other may bear one time
 NAME_BYTES = 107  # sun_path without its final zero
 
 
@@ -100,6 +102,7 @@ class _Datagrams(_Wire):
         self._folder = folder
         self._path = folder / str(os.getpid())
         self._folder_fd = -1
+        self._others: tuple[int, list[str]] = (-1, [])
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
 
     async def start(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[list[Signal]], None]) -> None:
@@ -118,20 +121,24 @@ class _Datagrams(_Wire):
 
     def send(self, signals: list[Signal]) -> None:
         data = _encode(signals)
-        try:
-            names = os.listdir(self._folder)
-        except FileNotFoundError:  # somebody removed it under us: the others will look by themselves
-            return
-        for name in names:
-            if name == self._path.name:
-                continue
-            path = self._folder / name
+        for other in self._sockets():
             try:
-                self._socket.sendto(data, self._short(path))
+                self._socket.sendto(data, other)
             except BlockingIOError:
                 pass  # its buffer is full: it has plenty to wake it
             except (ConnectionRefusedError, FileNotFoundError):
-                path.unlink(missing_ok=True)  # left behind by a process that died
+                Path(other).unlink(missing_ok=True)  # left behind by a process that died
+
+    def _sockets(self) -> list[str]:
+        """Those of the other processes; looked up when one came or went."""
+        try:
+            changed = os.stat(self._folder).st_mtime_ns
+            if changed != self._others[0] or time.time_ns() - changed < SURE:
+                names = [name for name in os.listdir(self._folder) if name != self._path.name]
+                self._others = changed, [self._short(self._folder / name) for name in names]
+        except FileNotFoundError:  # somebody removed it under us: the others will look by themselves
+            return []
+        return self._others[1]
 
     async def close(self) -> None:
         self._loop.remove_reader(self._socket.fileno())

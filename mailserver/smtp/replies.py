@@ -88,9 +88,17 @@ _SPELLING = str.maketrans(
 def _wire(answer: Reply) -> bytes:
     code, enhanced = str(answer.code), f"{answer.enhanced} " if answer.enhanced else ""
     room = REPLY_LINE_OCTETS - len(f"{code}-{enhanced}\r\n")
-    texts = [piece for line in answer.lines for piece in (wrap(ascii_text(line), room) or [""])]
+    texts = [piece for line in answer.lines for piece in _fitting(line, room)]
     last = len(texts) - 1
     return "".join(f"{code}{' ' if i == last else '-'}{enhanced}{text}\r\n" for i, text in enumerate(texts)).encode()
+
+
+def _fitting(line: str, room: int) -> list[str]:
+    if (
+        len(line) <= room and line.isascii() and line.isprintable()
+    ):  # nearly all: `wrap` costs more than the rest of a reply
+        return [line]
+    return wrap(ascii_text(line), room) or [""]
 
 
 HELLO_FIRST = reply(503, "5.5.1", "Send EHLO first")

@@ -29,7 +29,6 @@ def upgrade() -> None:
         sa.Column("name_key", sa.LargeBinary(), primary_key=True),
         sa.Column("sealed_name", sa.LargeBinary(), nullable=False),
     )
-    op.add_column("credentials", sa.Column("sealed_scram", sa.LargeBinary()))
     op.create_table(
         "folder_annotations",
         sa.Column("box_id", sa.BigInteger(), autoincrement=False, primary_key=True),

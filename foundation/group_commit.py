@@ -1,0 +1,265 @@
+"""Group commit: writing functions that wait while a commit is under way share the next transaction, and one commit (one fsync)
+answers them all. One thread a process; SQLite's writers of several processes queue on one file lock of ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import queue
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import structlog
+from sqlalchemy import Connection, CursorResult, Engine, Executable, Table, insert
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from foundation.signals import Signal, Signals
+
+log = structlog.get_logger()
+
+BATCH = 200  # functions per commit: bounds the wait of the first one
+CONFLICT_TRIES = 5  # PostgreSQL deadlock or serialisation failure: each function again, alone
+
+
+class Collector(Protocol):
+    """Takes rows that many functions of one commit have for one table, and writes them together before it (`audit`)."""
+
+    def write(self, conn: Connection, items: list[Any]) -> None: ...
+    def committed(self) -> None:
+        """What `write` wrote is on disk; without this call it was undone."""
+        ...
+
+
+class Transaction:
+    """What a writing function receives: the connection, and the signals to announce once it is committed."""
+
+    __slots__ = ("collected", "conn", "signals")
+
+    def __init__(self, conn: Connection) -> None:
+        self.conn = conn
+        self.signals: list[Signal] = []
+        self.collected: list[tuple[Collector, Any]] = []
+
+    def collect(self, collector: Collector, item: Any) -> None:
+        """`item` is written before the commit, with those of the other functions; undone with this function."""
+        self.collected.append((collector, item))
+
+    def execute(
+        self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        return self.conn.execute(statement, parameters)
+
+    def signal(self, topic: str, key: int) -> None:
+        """Announce after the commit, here and in the other processes, that `key` of `topic` changed."""
+        self.signals.append((topic, key))
+
+    def insert(self, table: Table, row: Mapping[str, Any]) -> int:
+        """Inserts one row; returns its integer primary key."""
+        key = self.conn.execute(insert(table), row).inserted_primary_key
+        assert key is not None  # an INSERT always has one
+        return int(key[0])
+
+
+class Work(NamedTuple):
+    """One waiting write; `future` belongs to `loop`, or to a thread when that is None."""
+
+    fn: Callable[..., Any]
+    args: tuple[Any, ...]
+    future: asyncio.Future[Any] | Future[Any]
+    loop: asyncio.AbstractEventLoop | None = None
+
+
+class _Answer(NamedTuple):
+    work: Work
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Writer:
+    """`put` work; its future has the answer after the commit, or the error with its own changes undone."""
+
+    def __init__(self, engine: Engine, signals: Signals) -> None:
+        self._engine = engine
+        self._signals = signals
+        self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._kept: Connection | None = None
+        self._lock_file = self._open_lock()
+        self._thread = threading.Thread(target=self._write_loop, name="db-write", daemon=True)
+        self._thread.start()
+
+    def put(self, work: Work) -> None:
+        self._queue.put(work)
+
+    def close(self) -> None:
+        """Finishes what was handed in, then stops the thread."""
+        self._queue.put(None)
+        self._thread.join()
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+    def _write_loop(self) -> None:
+        while (first := self._queue.get()) is not None:
+            batch, stop = [first], False
+            while len(batch) < BATCH and not stop:
+                try:
+                    work = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                if work is None:
+                    stop = True
+                else:
+                    batch.append(work)
+            try:
+                self._commit(batch)
+            except (
+                Exception
+            ) as error:  # only a signal can still fail: what was promised is on disk, and this thread must live
+                log.error("signals_failed", error=type(error).__name__)
+            if stop:
+                break
+        self._forget_connection()
+
+    def _commit(self, batch: list[Work]) -> None:
+        """The usual case costs no savepoint. When one of several fails, nothing was committed: all run again, now with a savepoint
+        each, so that one fault does not fail its neighbours.
+        """
+        try:
+            done, signals = self._run_together(batch, apart=False)
+        except Exception as error:
+            if len(batch) == 1:
+                self._retry_alone(batch[0], error)
+                return
+            try:
+                done, signals = self._run_together(batch, apart=True)
+            except Exception:  # a conflict, or the database itself
+                for work in batch:
+                    self._commit([work])
+                return
+        self._announce(signals)
+        self._answer(done)
+
+    def _announce(self, signals: list[Signal]) -> None:
+        """Before the answers, so that who is answered finds the others told. A lost signal costs a delay, never the commit."""
+        try:
+            self._signals.announce(signals)
+        except Exception as error:
+            log.error("signals_failed", error=type(error).__name__)
+
+    def _run_together(self, batch: list[Work], apart: bool) -> tuple[list[_Answer], list[Signal]]:
+        done: list[_Answer] = []
+        signals: list[Signal] = []
+        collected: dict[Collector, list[Any]] = {}
+        with self._turn(), self._connected() as conn, conn.begin():
+            for work in batch:
+                tx = Transaction(conn)
+                savepoint = conn.begin_nested() if apart else None
+                try:
+                    result = work.fn(tx, *work.args)
+                    if savepoint is not None:
+                        savepoint.commit()
+                except Exception as error:
+                    broken = isinstance(error, DBAPIError) and (_is_conflict(error) or not conn.in_transaction())
+                    if savepoint is None or broken:
+                        raise
+                    savepoint.rollback()
+                    done.append(_Answer(work, error=error))
+                else:
+                    done.append(_Answer(work, result))
+                    signals += tx.signals
+                    for collector, item in tx.collected:
+                        collected.setdefault(collector, []).append(item)
+            for collector, items in collected.items():
+                collector.write(conn, items)
+        for collector in collected:
+            collector.committed()
+        return done, signals
+
+    def _retry_alone(self, work: Work, error: Exception) -> None:
+        for _ in range(CONFLICT_TRIES):
+            if not (isinstance(error, DBAPIError) and _is_conflict(error)):
+                break
+            try:
+                done, signals = self._run_together([work], apart=False)
+            except Exception as again:
+                error = again
+                continue
+            self._announce(signals)
+            self._answer(done)
+            return
+        self._answer([_Answer(work, error=error)])
+
+    def _answer(self, answers: Sequence[_Answer]) -> None:
+        """One wake-up for all that wait on a loop."""
+        by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Answer]] = defaultdict(list)
+        for answer in answers:
+            if answer.work.loop is None:
+                _settle([answer])
+            else:
+                by_loop[answer.work.loop].append(answer)
+        for loop, some in by_loop.items():
+            with suppress(RuntimeError):  # the loop is closing: nobody waits any more
+                loop.call_soon_threadsafe(_settle, some)
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """SQLite: one connection, kept for life while nothing goes wrong. PostgreSQL's pool knows better when one has died."""
+        if self._engine.dialect.name != "sqlite":
+            with self._engine.connect() as conn:
+                yield conn
+            return
+        if self._kept is None:
+            self._kept = self._engine.connect()
+        try:
+            yield self._kept
+        except BaseException:
+            self._forget_connection()
+            raise
+
+    def _forget_connection(self) -> None:
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.close()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """SQLite: wait for our turn among the processes' writers; the kernel wakes the next one at once."""
+        if self._lock_file is None:
+            yield
+            return
+        fcntl.flock(self._lock_file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+
+    def _open_lock(self) -> int | None:
+        url = self._engine.url
+        if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+            return None
+        path = Path(url.database + ".lock")
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _is_conflict(error: DBAPIError) -> bool:
+    """Deadlock (40P01) or serialisation failure (40001) on PostgreSQL; busy on SQLite."""
+    state = getattr(error.orig, "sqlstate", None)
+    return state in ("40P01", "40001") or (isinstance(error, OperationalError) and "locked" in str(error.orig))
+
+
+def _settle(answers: Sequence[_Answer]) -> None:
+    """On the loop; nobody waits any more for what was cancelled."""
+    for work, result, error in answers:
+        if work.future.done():
+            continue
+        if error is None:
+            work.future.set_result(result)
+        else:
+            work.future.set_exception(error)
