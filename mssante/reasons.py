@@ -290,6 +290,21 @@ TOO_MANY_RECIPIENTS = _reason(
     fr="Trop de destinataires pour un seul envoi : recommencez avec les suivants.",
     en="Too many recipients in one message: send again to the others.",
 )
+PEER_TOO_FAST = _reason(
+    "peer_too_fast", "rules 7", 450, "4.7.1",
+    fr="Votre serveur envoie trop de messages en peu de temps. Réessayez dans {minutes} min.",
+    en="Your server sends too many messages in a short time. Try again in {minutes} min.",
+)
+ACCOUNT_TOO_FAST = _reason(
+    "account_too_fast", "rules 7", 450, "4.7.1",
+    fr="Vous écrivez à trop de destinataires en peu de temps. Recommencez avec celui-ci dans {minutes} min.",
+    en="You write to too many recipients in a short time. Send again to this one in {minutes} min.",
+)
+RECIPIENT_TOO_FAST = _reason(
+    "recipient_too_fast", "rules 7", 450, "4.2.1",
+    fr="Ce destinataire reçoit trop de messages en peu de temps. Réessayez dans {minutes} min.",
+    en="This recipient gets too many messages in a short time. Try again in {minutes} min.",
+)
 MESSAGE_MALFORMED = _reason(
     "message_malformed", "rules 7", 550, "5.6.0",
     fr="Ce message est mal formé et ne peut pas être remis : {fault}.",

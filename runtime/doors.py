@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 
 from certs.contexts import Identity, TwistedContextFactory, mx_context, server_context
 from certs.rotating import Rotating
-from foundation.clock import Clock
+from foundation.clock import HOUR, MINUTE, Clock
 from mailserver.delivery.api import Acceptor
 from mailserver.imap.context import Settings as ImapSettings
 from mailserver.imap.factory import ImapFactory, over_tls
@@ -24,6 +24,7 @@ from mailserver.smtp import doors as smtp
 from mailserver.smtp.limits import Limits as SmtpLimits
 from mailserver.smtp.ports import BENCH, MX, SUBMISSION, SUBMISSIONS, DoorRules, StartTls
 from mailserver.smtp.ports import House as SmtpHouse
+from mailserver.smtp.rates import Gauge, Rates
 from mssante import mailboxes
 from runtime.house import House, Trust
 from runtime.settings import Role, Settings
@@ -62,10 +63,14 @@ class Certificates:
 async def open_smtp(
     house: House, trust: Trust, certificates: Certificates, acceptor: Acceptor, sockets: dict[str, socket.socket]
 ) -> list[Close]:
-    settings = house.settings
+    settings, limits = house.settings, house.settings.limits
+    rates = Rates(  # of all doors together
+        peer=Gauge(limits.peer_messages_per_minute, MINUTE),
+        account=Gauge(limits.account_recipients_per_hour, HOUR),
+        recipient=Gauge(limits.recipient_messages_per_hour, HOUR),
+    )
 
     def smtp_house(start_tls: StartTls | None) -> SmtpHouse:
-        limits = settings.limits
         return SmtpHouse(
             hostname=settings.operator.host,
             acceptor=acceptor,
@@ -81,6 +86,7 @@ async def open_smtp(
                 hold_s=limits.hold_days * 86_400,
                 connections_per_address=limits.connections_per_address,
             ),
+            rates=rates,
             clock=house.clock,
         )
 

@@ -142,6 +142,13 @@ class Limits(Section):
     )
     held_messages: int = Field(50, ge=1, description="of one mailbox, waiting for that hour")
     connections_per_address: int = Field(200, ge=1, description="SMTP connections of one IP address to one door")
+    peer_messages_per_minute: int = Field(
+        6_000,
+        ge=1,
+        description="of another operator: so many at once, then as steadily; this and the next two for each process",
+    )
+    account_recipients_per_hour: int = Field(3_000, ge=1, description="of the messages that one mailbox sends")
+    recipient_messages_per_hour: int = Field(3_000, ge=1, description="for one address, whoever sends them")
     quota_bytes: int = Field(2_000_000_000, ge=1_000_000, description="of a new mailbox; each can have its own")
 
 

@@ -12,6 +12,7 @@ from enum import Enum
 from functools import partial
 from types import MappingProxyType
 
+from certs.chain import Trusted
 from mailserver.delivery.api import Door, Fate, Sender
 from mailserver.smtp import border, replies
 from mailserver.smtp.conversation import Conversation, Transaction
@@ -20,6 +21,7 @@ from mailserver.smtp.grammar import MailCommand, parse_mail, parse_rcpt
 from mailserver.smtp.limits import AUTH_OCTETS, COMMAND_OCTETS
 from mailserver.smtp.ports import Tls
 from mailserver.smtp.replies import Reply, reply
+from mssante import reasons
 
 Handler = Callable[[Conversation, str], Awaitable[Reply]]
 
@@ -132,6 +134,8 @@ async def mail(talk: Conversation, argument: str) -> Reply:
             return replies.CANNOT_WAIT
         if reason := await talk.house.acceptor.room_to_hold(sender):
             return replies.of_reason(reason)
+    if late := _peer_too_fast(talk, now):
+        return late
     talk.transaction = Transaction(sender, command)
     return replies.SENDER_OK
 
@@ -155,8 +159,16 @@ def _sender(talk: Conversation, reverse_path: str) -> Sender | Reply:
     return replies.FAULT
 
 
+def _peer_too_fast(talk: Conversation, now: int) -> Reply | None:
+    """By the name that its certificate proves; our own users are counted by their recipients."""
+    if talk.rules.door is not Door.MX or not isinstance(talk.peer, Trusted):
+        return None
+    wait = talk.house.rates.peer.take(talk.peer.dn.text, now)
+    return replies.too_fast(reasons.PEER_TOO_FAST, wait) if wait else None
+
+
 async def rcpt(talk: Conversation, argument: str) -> Reply:
-    transaction, limits = talk.transaction, talk.house.limits
+    transaction, limits, rates, now = talk.transaction, talk.house.limits, talk.house.rates, talk.house.clock()
     if transaction is None:
         return replies.MAIL_FIRST
     if transaction.chunks is not None:
@@ -167,12 +179,16 @@ async def rcpt(talk: Conversation, argument: str) -> Reply:
     recipient = parse_rcpt(argument, transaction.mail.smtp_utf8, talk.odd_path)
     if isinstance(recipient, Reply):
         return recipient
+    if talk.signed_in is not None and (wait := rates.account.take(talk.signed_in.box_id, now)):
+        return replies.too_fast(reasons.ACCOUNT_TOO_FAST, wait)
     verdict = await talk.house.acceptor.judge(transaction.sender, transaction.mail.reverse_path, recipient)
     if verdict.fate is Fate.REFUSED:
         talk.refused += 1
-    else:
-        transaction.recipients.append(recipient)
-    return replies.reply_of(verdict)
+        return replies.reply_of(verdict)
+    if talk.rules.door is not Door.BENCH and (wait := rates.recipient.take(recipient.address.lower(), now)):
+        return replies.too_fast(reasons.RECIPIENT_TOO_FAST, wait)
+    transaction.recipients.append(recipient)
+    return replies.RECIPIENT_OK
 
 
 async def rset(talk: Conversation, _: str) -> Reply:

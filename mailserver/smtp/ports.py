@@ -21,6 +21,7 @@ from foundation.dn import DistinguishedName
 from mailserver.delivery.api import Acceptor, Door
 from mailserver.sign_in import SignIn
 from mailserver.smtp.limits import Limits
+from mailserver.smtp.rates import Rates
 
 
 class Tls(Enum):
@@ -85,5 +86,6 @@ class House:
     judge_peer: JudgePeer | None = None
     trust: Callable[[], TrustedDomains] | None = None
     limits: Limits = field(default_factory=Limits)
+    rates: Rates = field(default_factory=Rates)
     clock: Clock = system_clock
     new_id: Callable[[], str] = new_id

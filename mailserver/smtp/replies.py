@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from textwrap import wrap
 
+from foundation.clock import MINUTE
 from mailserver.delivery.api import Fate, Outcome, Verdict
 from mailserver.scram import Fault
 from mailserver.smtp.limits import REPLY_LINE_OCTETS
@@ -41,6 +42,11 @@ def reply(code: int, enhanced: str, *lines: str) -> Reply:
 
 def of_reason(reason: Reason, detail: dict[str, str] | None = None) -> Reply:
     return Reply(reason.code, reason.enhanced, (reason.in_english(detail), reason.in_french(detail)))
+
+
+def too_fast(reason: Reason, wait: int) -> Reply:
+    """A passing refusal that says how long; `wait` in ms."""
+    return of_reason(reason, {"minutes": str(-(-wait // MINUTE))})
 
 
 def reply_of(verdict: Verdict) -> Reply:

@@ -13,7 +13,19 @@ import pytest
 from mssante.reasons import REASONS, Reason, english_moment, french_moment
 
 RENDER = Path(__file__).parents[2] / "docs" / "rules" / "render.py"
-FIELDS = {"domain", "dn", "list_at", "closed_at", "closed_by", "until_at", "limit", "fault", "reply", "deadline_at"}
+FIELDS = {
+    "domain",
+    "dn",
+    "list_at",
+    "closed_at",
+    "closed_by",
+    "until_at",
+    "limit",
+    "fault",
+    "reply",
+    "deadline_at",
+    "minutes",
+}
 
 
 def render() -> ModuleType:
