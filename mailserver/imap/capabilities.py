@@ -34,6 +34,8 @@ SIGNED_IN = (
     "THREAD=REFS",  # draft-ietf-morg-inthread: by the newest message
     "SORT=DISPLAY",  # RFC 5957
     "ESORT",  # RFC 5267 3
+    "CONTEXT=SEARCH",  # RFC 5267 4
+    "CONTEXT=SORT",
     "ESEARCH",  # RFC 4731
     "WITHIN",  # RFC 5032
     "SEARCHRES",  # RFC 5182

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from mailserver.imap.finding import Finder
 from mailserver.imap.framer import Frame, LiteralOffer
 from mailserver.imap.inbox import Inbox
 from mailserver.imap.modes import Modes
 from mailserver.imap.responses import Bad, No, Response
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.shelf import Shelf
+from mailserver.imap.updating import Updating, brought_up
 from mailserver.imap.view import FolderView
 from mailserver.sasl import Desk
 from mailserver.scram import Bind
@@ -71,6 +73,7 @@ class Context:
         self.inbox = Inbox()
         self.identity: SignedIn | None = None
         self.view: FolderView | None = None
+        self.updating: dict[bytes, Updating] = {}  # by tag
         self.tag = b""  # of the command under way
         self.clock: Callable[[], float] = time.time
         self.modes = Modes()
@@ -187,6 +190,7 @@ class Context:
         self._unwatch()
         self._unwatch = lambda: None
         self.view = None
+        self.updating.clear()  # RFC 5267 4.3
 
     def sign_out(self) -> None:
         """As before sign-in; what the connection itself has (TLS, compression) stays (RFC 8437 2)."""
@@ -203,5 +207,22 @@ class Context:
         except StoreError as error:
             raise FolderLost from error
 
-    def news(self, expunge: bool = True) -> Iterator[Response]:
-        return iter(()) if self.view is None else self.view.news(expunge, self.modes)
+    @property
+    def finder(self) -> Finder:
+        return Finder(self.store, self.shelf, self.selected)
+
+    async def news(self, expunge: bool = True) -> AsyncIterator[Response]:
+        """What the client was not told yet, and what became of its results."""
+        view = self.view
+        if view is None:
+            return
+        now = int(self.clock())
+        updates = [await brought_up(result, self.finder, now) for result in self.updating.values()]
+        for update in filter(None, updates):
+            for response in update.removals(view):
+                yield response
+        for news in view.news(expunge, self.modes):
+            yield news
+        for update in filter(None, updates):
+            for response in update.additions(view):
+                yield response

@@ -164,11 +164,12 @@ class Cursor:
         self._taken += 1
         return self._literals[self._taken - 1]
 
+    def quoted(self) -> bytes:
+        text = self._match(_QUOTED, "quoted string")[1]
+        return re.sub(rb"\\(.)", rb"\1", text) if b"\\" in text else text
+
     def string(self) -> bytes:
-        if self.at(b'"'):
-            text = self._match(_QUOTED, "quoted string")[1]
-            return re.sub(rb"\\(.)", rb"\1", text) if b"\\" in text else text
-        return self.literal()
+        return self.quoted() if self.at(b'"') else self.literal()
 
     def nstring(self) -> bytes | None:
         if self.at(b'"') or self.at(b"{"):

@@ -6,22 +6,23 @@ Where messages come from (RFC 8474 6, RFC 8514 4.3) becomes sets of UIDs; ages (
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mailserver.imap.commands.search import Aged, And, Arrived, Key, Not, Numbers, Or, OriginIs, Saved, leaves
 from mailserver.imap.sequences import SequenceSet
-from mailserver.imap.view import FolderView
+from mailserver.imap.view import FolderView, picked
 from mailserver.store.api import MailStore, Origin
 
 
-async def resolved(store: MailStore, view: FolderView, key: Key, now: int) -> Key:
-    """`key` in words of the view, at `now` in seconds; origins are read once, and only when asked for."""
+async def resolved(store: MailStore, view: FolderView, key: Key, now: int, among: Sequence[int]) -> Key:
+    """`key` in words of the view, at `now` in seconds, for the messages `among`; origins are read once, and only when asked for."""
     if _asks(key, Aged):
         key = mapped(key, lambda leaf: _at(now, leaf))
     if not _asks(key, OriginIs, Saved):
         return key
-    origins = await store.origins(view.folder.id, view.uids)
-    dates = dict(zip(view.uids, view.dates, strict=True))
+    uids = picked(view.uids, among)
+    origins = await store.origins(view.folder.id, uids)
+    dates = dict(zip(uids, picked(view.dates, among), strict=True))
 
     def those(holds: Callable[[int, Origin], bool]) -> Key:
         return Numbers(SequenceSet.of(uid for uid, origin in origins if holds(uid, origin)), uid=True)

@@ -65,12 +65,14 @@ class Source(Enum):
     BODIES = "bodies"
 
 
-async def search(store: MailStore, shelf: Shelf, view: FolderView, key: Key, reach: int | None = None) -> list[int]:
-    """Indices of the messages that match, ascending; messages gone meanwhile do not match what had to be read.
+async def search(
+    store: MailStore, shelf: Shelf, view: FolderView, key: Key, among: Sequence[int], reach: int | None = None
+) -> list[int]:
+    """Indices of the messages `among` these that match, ascending; those gone meanwhile do not match what had to be read.
 
     With `reach`, enough that its first `reach` are right, or its last when it is negative.
     """
-    first = evaluate(key, view, frozenset(range(len(view))), lambda _, universe: Found(NONE, universe))
+    first = evaluate(key, view, frozenset(among), lambda _, universe: Found(NONE, universe))
     sure, read = sorted(first.sure), set[int]()
     undecided = sorted(first.maybe - first.sure, reverse=reach is not None and reach < 0)
     wanted = {source for leaf in leaves(key) for source in _sources(leaf)}

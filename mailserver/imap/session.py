@@ -255,7 +255,7 @@ class ImapSession:
         ctx = self.context
         if ctx.view is not None and ctx.inbox.woken:
             await ctx.refresh()
-        return list(ctx.news(entry.expunge_after))
+        return [response async for response in ctx.news(entry.expunge_after)]
 
     def _status(self, tag: bytes | None, completion: Completion) -> Tagged | Untagged:
         self._bad = self._bad + 1 if isinstance(completion, Bad) else 0

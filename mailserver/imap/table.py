@@ -95,6 +95,7 @@ COMMANDS: dict[bytes, Entry] = {
     b"UID EXPUNGE": Entry(SELECTED, selected.parse_uid_expunge, messages.expunge, long=True),
     b"SORT": Entry(SELECTED, sort.parse_sort, do_search.sort, expunge_after=False, long=True),
     b"THREAD": Entry(SELECTED, sort.parse_thread, do_search.thread, expunge_after=False, long=True),
+    b"CANCELUPDATE": Entry(SELECTED, selected.parse_cancel_update, do_search.cancel_update),
     b"UID SORT": Entry(SELECTED, partial(sort.parse_sort, uid=True), do_search.sort, long=True),
     b"UID THREAD": Entry(SELECTED, partial(sort.parse_thread, uid=True), do_search.thread, long=True),
     b"UID SEARCH": Entry(SELECTED, partial(search.parse_search, uid=True), do_search.search, long=True),

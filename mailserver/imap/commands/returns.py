@@ -1,4 +1,5 @@
-"""RETURN of SEARCH: what of the result is told, and whether it is kept as `$` (RFC 4731 3.1, RFC 5182 2, RFC 9394 3.1)."""
+"""RETURN of SEARCH: what of the result is told, whether it is kept as `$`, whether it stays up to date (RFC 4731 3.1, RFC 5182 2,
+RFC 9394 3.1, RFC 5267 4)."""
 
 from __future__ import annotations
 
@@ -8,7 +9,9 @@ from dataclasses import dataclass
 from mailserver.imap.grammar import Cursor
 from mailserver.imap.sequences import Page
 
-WORDS = frozenset((b"MIN", b"MAX", b"ALL", b"COUNT", b"SAVE", b"PARTIAL"))
+WORDS = frozenset((b"MIN", b"MAX", b"ALL", b"COUNT", b"SAVE", b"PARTIAL", b"UPDATE"))
+HINT = b"CONTEXT"  # this search may come again (RFC 5267 4.2): everything is kept as long as there is room anyway
+NOT_TOLD = frozenset((b"SAVE", b"UPDATE"))  # no items of the answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,10 @@ class Returns:
         return b"SAVE" in self.words
 
     @property
+    def updates(self) -> bool:
+        return b"UPDATE" in self.words
+
+    @property
     def tells(self) -> bool:
         """SAVE alone says nothing but the tagged OK (RFC 5182 2.1)."""
         return self.words != {b"SAVE"}
@@ -30,7 +37,9 @@ class Returns:
     @property
     def reach(self) -> int | None:
         """How much of the result decides: its first n messages, or with -n its last n; None: all of it."""
-        match tuple(self.words - {b"SAVE"}):
+        if self.updates:
+            return None
+        match tuple(self.words - NOT_TOLD):
             case (b"MIN",):
                 return 1
             case (b"MAX",):
@@ -44,7 +53,7 @@ class Returns:
 
         RFC 4731 3.2, RFC 5182 2.4, RFC 9394 3.2.
         """
-        wanted = self.words - {b"SAVE"}
+        wanted = self.words - NOT_TOLD
         if not found or not wanted or wanted & {b"ALL", b"COUNT"}:
             return found
         some = set(self.page.of(found)) if self.page is not None else set()
@@ -61,7 +70,7 @@ def parse_returns(at: Cursor) -> Returns:
 
     def word() -> bytes:
         found = at.word()
-        if found not in WORDS:
+        if found not in WORDS and found != HINT:
             at.fail("unknown RETURN option")
         if found == b"PARTIAL":
             at.space()
@@ -69,7 +78,7 @@ def parse_returns(at: Cursor) -> Returns:
         return found
 
     at.space()
-    words = at.parenthesised(word)
+    words = [found for found in at.parenthesised(word) if found != HINT]
     if words.count(b"ALL") + len(pages) > 1:
         at.fail("one ALL or one PARTIAL")  # RFC 9394 3.1
     return Returns(frozenset(words), *pages) if words else ALL

@@ -24,6 +24,13 @@ class Unselect:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelUpdate:
+    """RFC 5267 4.3.5: the tags of the searches that asked for updates."""
+
+    tags: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Expunge:
     """RFC 3501 6.4.3; UID EXPUNGE (RFC 4315 2.1) gives `uids`."""
 
@@ -51,6 +58,14 @@ class Move:
 def parse_uid_expunge(at: Cursor) -> Expunge:
     at.space()
     return Expunge(at.sequence_set())
+
+
+def parse_cancel_update(at: Cursor) -> CancelUpdate:
+    at.space()
+    tags = [at.quoted()]
+    while at.take(b" "):
+        tags.append(at.quoted())
+    return CancelUpdate(tuple(tags))
 
 
 def parse_copy(at: Cursor, uid: bool = False) -> Copy:

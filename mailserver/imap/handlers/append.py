@@ -40,7 +40,7 @@ async def replace(ctx: Context, command: Replace) -> AsyncGenerator[Response]:
     uid = await ctx.store.replace(view.folder.id, view.uids[indices[0]], folder.id, message)
     yield Untagged(Ok("replacement stored", _append_code(folder, [uid])))
     await ctx.refresh()
-    for response in ctx.news():
+    async for response in ctx.news():
         yield response
     yield Ok("REPLACE completed", f"HIGHESTMODSEQ {ctx.selected.highest_modseq}" if ctx.modes.qresync else None)
 

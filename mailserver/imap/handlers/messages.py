@@ -42,7 +42,7 @@ async def expunge(ctx: Context, command: Expunge) -> AsyncGenerator[Response]:
     if uids is None or uids:
         await ctx.store.expunge(view.folder.id, uids)
         await ctx.refresh()
-    for response in ctx.news():
+    async for response in ctx.news():
         yield response
     yield Ok("EXPUNGE completed", _highest(ctx))
 
@@ -135,7 +135,7 @@ async def move(ctx: Context, command: Move) -> AsyncGenerator[Response]:
         if code:
             yield Untagged(Ok("moved", code))
         await ctx.refresh()
-        for response in ctx.news():
+        async for response in ctx.news():
             yield response
     yield Ok("MOVE completed", _highest(ctx))
 

@@ -41,7 +41,7 @@ async def idle(ctx: Context, command: Idle) -> AsyncGenerator[Response]:
     if ctx.view is not None:
         await ctx.refresh()
     while True:
-        for response in ctx.news():
+        async for response in ctx.news():
             yield response
         yield b""  # an empty response: send what is there, we may sleep for half an hour
         event = await ctx.inbox.event_or_wake()

@@ -1,60 +1,41 @@
-"""SEARCH (RFC 3501 6.4.4), SORT and THREAD (RFC 5256); the ways to answer: ESEARCH (RFC 4731), ESORT (RFC 5267), `$` (RFC 5182)."""
+"""SEARCH (RFC 3501 6.4.4), SORT and THREAD (RFC 5256); the ways to answer: ESEARCH (RFC 4731), ESORT and UPDATE (RFC 5267),
+`$` (RFC 5182), PARTIAL (RFC 9394)."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 
-from mailserver.imap import search as searching
 from mailserver.imap.commands.returns import ALL, Returns
 from mailserver.imap.commands.search import Search
+from mailserver.imap.commands.selected import CancelUpdate
 from mailserver.imap.commands.sort import Sort, Thread
 from mailserver.imap.context import Context
-from mailserver.imap.heads import kept_heads
-from mailserver.imap.origin_keys import resolved
-from mailserver.imap.responses import ESearch, No, Ok, Response, SearchResult, Threads
-from mailserver.imap.sorting import FROM_COLUMNS, NO_HEAD, ordered
+from mailserver.imap.responses import Bad, ESearch, No, Ok, Response, SearchResult, Threads, Untagged
+from mailserver.imap.sorting import NO_HEAD, Criterion
 from mailserver.imap.threads import ALGORITHMS, letter_of, thread_text
-from mailserver.imap.view import FolderView, picked
+from mailserver.imap.updating import MOST, Updating, lasting
+from mailserver.imap.view import FolderView
 from mailserver.imap.wire import number_set
-
-HEADS_AT_ONCE = 500  # a read of about 10 ms, and the other sessions' turn
 
 
 async def search(ctx: Context, command: Search) -> AsyncGenerator[Response]:
-    view, returns = ctx.selected, command.returns
-    found = await _found(ctx, command, returns.reach if returns is not None else None)
-    if returns is None and not ctx.rev2:
-        numbers = _numbers(view, found, command.uid)
-        yield SearchResult(numbers, _modseq(view, found) if command.with_modseq else None)
-    else:
-        returns = returns or ALL  # RFC 9051 6.4.4
-        _keep(view, returns, found)
-        if returns.tells:
-            yield ESearch(ctx.tag, command.uid, tuple(_items(view, command, returns, found)))
+    found = await _found(ctx, command, command.returns.reach if command.returns is not None else None)
+    for response in _answer(ctx, command, found):
+        yield response
     yield Ok("SEARCH completed")
 
 
 async def sort(ctx: Context, command: Sort) -> AsyncGenerator[Response]:
-    view, returns = ctx.selected, command.search.returns
-    found = await _found(ctx, command.search)
-    heads: dict[int, bytes] = {}
-    if any(criterion.name not in FROM_COLUMNS for criterion in command.criteria):
-        heads = await _heads(ctx, found)
-    inorder = ordered(found, command.criteria, view.columns, heads)
-    if returns is None:
-        modseq = _modseq(view, found) if command.search.with_modseq else None
-        yield SearchResult(_numbers(view, inorder, command.search.uid), modseq, b"SORT")
-    else:
-        _keep(view, returns, inorder)
-        if returns.tells:
-            yield ESearch(ctx.tag, command.search.uid, tuple(_items(view, command.search, returns, inorder)))
+    found = await ctx.finder.ordered(await _found(ctx, command.search), command.criteria)
+    for response in _answer(ctx, command.search, found, command.criteria):
+        yield response
     yield Ok("SORT completed")
 
 
 async def thread(ctx: Context, command: Thread) -> AsyncGenerator[Response]:
     view = ctx.selected
     found = await _found(ctx, command.search)
-    heads = await _heads(ctx, found)
+    heads = await ctx.finder.heads(found)
     numbers = _numbers(view, found, command.search.uid)
     letters = [
         letter_of(number, heads.get(index, NO_HEAD), view.dates[index])
@@ -64,27 +45,47 @@ async def thread(ctx: Context, command: Thread) -> AsyncGenerator[Response]:
     yield Ok("THREAD completed")
 
 
+async def cancel_update(ctx: Context, command: CancelUpdate) -> AsyncGenerator[Response]:
+    if any(tag not in ctx.updating for tag in command.tags):
+        raise No("no such result is kept up to date")
+    for tag in command.tags:
+        ctx.updating.pop(tag, None)  # named twice
+    yield Ok("CANCELUPDATE completed")
+
+
 async def _found(ctx: Context, command: Search, reach: int | None = None) -> Sequence[int]:
-    """Indices, ascending; `reach` as in `searching.search`."""
+    """Indices, ascending; `reach` as in `imap.search`."""
     view, returns = ctx.selected, command.returns
+    if returns is not None and returns.updates and ctx.tag in ctx.updating:
+        raise Bad("this tag names a result that is kept up to date")  # RFC 5267 4.3
     if returns is not None and returns.saves:
         view.saved = ()  # what a NO leaves (RFC 5182 2.1)
     if not command.known_charset:
         raise No("only these character sets are known", "BADCHARSET (UTF-8 US-ASCII)")
     ctx.condstore = ctx.condstore or command.with_modseq
-    key = await resolved(ctx.store, view, command.key, int(ctx.clock()))
-    return await searching.search(ctx.store, ctx.shelf, view, key, reach)
+    return await ctx.finder.find(command.key, int(ctx.clock()), reach=reach)
 
 
-async def _heads(ctx: Context, indices: Sequence[int]) -> dict[int, bytes]:
-    """By index; those of messages gone meanwhile are missing."""
-    view = ctx.selected
-    found: dict[int, bytes] = {}
-    for start in range(0, len(indices), HEADS_AT_ONCE):
-        some = indices[start : start + HEADS_AT_ONCE]
-        heads = await kept_heads(ctx.store, ctx.shelf, view, some)
-        found.update({i: heads[uid] for i, uid in zip(some, picked(view.uids, some), strict=True) if uid in heads})
-    return found
+def _answer(
+    ctx: Context, command: Search, found: Sequence[int], criteria: Sequence[Criterion] = ()
+) -> Iterator[Response]:
+    """`found` in the order asked."""
+    view, returns = ctx.selected, command.returns
+    if returns is None and ctx.rev2 and not criteria:
+        returns = ALL  # RFC 9051 6.4.4
+    if returns is None:
+        modseq = _modseq(view, found) if command.with_modseq else None
+        yield SearchResult(_numbers(view, found, command.uid), modseq, b"SORT" if criteria else b"SEARCH")
+        return
+    _keep(view, returns, found)
+    if returns.updates and len(ctx.updating) >= MOST:
+        yield Untagged(No("too many results are kept up to date", f'NOUPDATE "{ctx.tag.decode("ascii")}"'))
+    elif returns.updates:
+        uids = [view.uids[i] for i in found]
+        result = Updating(ctx.tag, command.uid, lasting(view, command.key), criteria, uids, view.columns.modseq)
+        ctx.updating[ctx.tag] = result
+    if returns.tells:
+        yield ESearch(ctx.tag, command.uid, tuple(_items(view, command, returns, found)))
 
 
 def _keep(view: FolderView, returns: Returns, found: Sequence[int]) -> None:

@@ -67,17 +67,45 @@ def set_of(numbers: list[int]) -> str:
     return ",".join(map(str, numbers))
 
 
+@dataclass
+class Result:
+    """What a SEARCH or a SORT found, as its updates tell (RFC 5267 4.3)."""
+
+    uid: bool
+    found: list[int]
+
+    def change(self, item: str, pairs: list[str]) -> None:
+        for place, numbers in zip(map(int, pairs[::2]), map(numbers_of, pairs[1::2]), strict=True):
+            if item == "ADDTO":
+                assert not set(numbers) & set(self.found)
+                at = place - 1 if place else len(self.found)
+                self.found[at:at] = numbers
+            else:
+                assert set(numbers) <= set(self.found)
+                assert not place or self.found[place - 1 :][: len(numbers)] == numbers
+                self.found = [number for number in self.found if number not in numbers]
+            if not place:  # in the order of the mailbox
+                self.found.sort()
+
+    def gone(self, number: int) -> None:
+        if not self.uid:
+            assert number not in self.found  # REMOVEFROM came first
+            self.found = [one - (one > number) for one in self.found]
+
+
 class Believer:
-    """One session's client. `order`: UID by message number, None while it was told EXISTS only."""
+    """One session's client. `order`: UID by message number, None while it was told EXISTS only; `results` by tag."""
 
     def __init__(self) -> None:
         self.order: list[int | None] = []
         self.flags: dict[int, Flags] = {}
         self.modseqs: dict[int, int] = {}
+        self.results: dict[str, Result] = {}
         self.highest = 0
 
     def forget_numbers(self) -> None:
         self.order = []
+        self.results = {}
 
     def forget(self) -> None:
         self.__init__()  # type: ignore[misc]
@@ -92,14 +120,21 @@ class Believer:
                 self.order += [None] * more
             elif match := re.fullmatch(r"\* (\d+) EXPUNGE", line):
                 assert may_expunge, line
+                self._moved_up(int(match[1]))
                 self._gone(self.order.pop(int(match[1]) - 1))
             elif match := re.fullmatch(r"\* VANISHED (\(EARLIER\) )?(\S+)", line):
                 for uid in numbers_of(match[2]):
                     if not match[1]:
                         assert may_expunge, line
                         # Of a message it only knows by EXISTS, the first unknown number is meant: UIDs ascend.
+                        self._moved_up(self.order.index(uid if uid in self.order else None) + 1)
                         self.order.remove(uid if uid in self.order else None)
                     self._gone(uid)
+            elif match := re.fullmatch(r'\* ESEARCH \(TAG "(\S+)"\)( UID)?(?: ALL (\S+))?', line):
+                self.results[match[1]] = Result(bool(match[2]), numbers_of(match[3]) if match[3] else [])
+            elif match := re.fullmatch(r'\* ESEARCH \(TAG "(\S+)"\)( UID)? (ADDTO|REMOVEFROM) \((.+)\)', line):
+                assert self.results[match[1]].uid is bool(match[2])
+                self.results[match[1]].change(match[3], match[4].split())
             elif match := re.fullmatch(r"\* (\d+) FETCH \((.*)\)", line):
                 self._fetched(int(match[1]), match[2])
             elif match := re.search(r"\[HIGHESTMODSEQ (\d+)\]", line):
@@ -108,6 +143,10 @@ class Believer:
         if may_expunge:  # else an expunge older than what was told may still wait to be
             self.highest = max([self.highest, *self.modseqs.values()])
         return lines
+
+    def _moved_up(self, number: int) -> None:
+        for result in self.results.values():
+            result.gone(number)
 
     def _gone(self, uid: int | None) -> None:
         if uid is not None:

@@ -31,7 +31,7 @@ MODES = ("", "CONDSTORE", "QRESYNC")
 SESSIONS = st.sampled_from(range(len(MODES)))
 FLAGS = st.frozensets(st.sampled_from(["\\Seen", "\\Deleted", "\\Flagged", "$Work"]), max_size=2)
 SOME = st.lists(st.integers(1, 12), min_size=1, max_size=4, unique=True).map(sorted)
-QUIET = frozenset(("FETCH", "STORE", "SEARCH"))
+QUIET = frozenset(("FETCH", "STORE", "SEARCH", "SORT"))
 
 
 class Client:
@@ -113,7 +113,13 @@ class Sessions(RuleBasedStateMachine):
             and order == [uid for uid in now if uid in order]
             and all(belief.flags[uid] == now[uid].flags for uid in order if uid in belief.flags)
             and all(belief.modseqs[uid] <= now[uid].modseq for uid in order if uid in belief.modseqs)
+            and all(result.found == self.wanted(result.uid) for result in belief.results.values())
         )
+
+    def wanted(self, uid: bool) -> list[int]:
+        """What `watch` asks for."""
+        deleted = self.inbox.deleted()
+        return deleted if uid else [number for number, one in enumerate(self.inbox.messages, 1) if one in deleted]
 
     def check_idlers(self) -> None:
         async def heard(client: Client) -> None:
@@ -227,6 +233,16 @@ class Sessions(RuleBasedStateMachine):
         found = numbers if uid else [order[number - 1] for number in numbers]
         believed = [uid for uid in order if uid is not None and "\\Deleted" in before.get(uid, ())]
         assert found in ([uid for uid in order if uid in self.inbox.deleted()], believed)
+
+    @rule(number=SESSIONS, uid=st.booleans(), order=st.sampled_from(["", "(REVERSE ARRIVAL) UTF-8 "]))
+    def watch(self, number: int, uid: bool, order: str) -> None:
+        """A result that stays up to date (RFC 5267 4.3)."""
+        client = self.ready(number)
+        results = client.belief.results
+        for tag in list(results)[: len(results) - 2]:
+            del results[tag]
+            self.ask(client, f'CANCELUPDATE "{tag}"')
+        self.ask(client, f"{'UID ' * uid}{'SORT' if order else 'SEARCH'} RETURN (UPDATE ALL) {order}DELETED")
 
     @rule(number=SESSIONS, picks=st.none() | SOME)
     def expunge(self, number: int, picks: list[int] | None) -> None:

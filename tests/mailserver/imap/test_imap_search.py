@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailserver.imap import search as searching
 from mailserver.imap.commands.search import (
     All,
     And,
@@ -26,14 +25,17 @@ from mailserver.imap.commands.search import (
     Text,
 )
 from mailserver.imap.dates import sent
+from mailserver.imap.finding import Finder
 from mailserver.imap.heads import KEPT, condensed, field, values
 from mailserver.imap.sequences import Page
 from mailserver.imap.shelf import Shelf
+from mailserver.imap.updating import MOST, Updating, brought_up
 from mailserver.imap.view import FolderView
-from mailserver.store.api import Flag, Flags, Folder, FolderStatus, Row
+from mailserver.store.api import Flag, Flags, Folder, FolderStatus, NewMessage, Row
 from mailserver.store.columns import columns_of, narrow
 from mailserver.store.memory import MemoryMailStore
-from tests.mailserver.imap.player import PATIENT
+from tests.mailserver.imap.player import DAY as DAY_OF_MAIL
+from tests.mailserver.imap.player import PATIENT, connect, inbox_of, mail, new_store
 
 DAY = 86400
 LETTERS = "aé\n"
@@ -128,6 +130,10 @@ def seen(count: int, *read: int) -> FolderView:
     return view_of([Row(uid, 1, Flags(Flag.SEEN if uid in read else Flag(0)), 0, 1) for uid in range(1, count + 1)])
 
 
+async def found_in(store: Texts, shelf: Shelf, view: FolderView, key: Key, reach: int | None = None) -> list[int]:
+    return await Finder(store, shelf, view).find(key, 0, reach=reach)
+
+
 @settings(PATIENT, max_examples=500)
 @given(st.lists(KEYS, min_size=1, max_size=2), MESSAGES)
 async def test_search_finds_what_the_words_mean(
@@ -141,7 +147,7 @@ async def test_search_finds_what_the_words_mean(
         texts[uid] = (head, body)
     view, shelf = view_of(rows), Shelf()
     for key in keys:
-        found = await searching.search(Texts(texts), shelf, view, key)
+        found = await found_in(Texts(texts), shelf, view, key)
         assert found == [i for i, row in enumerate(rows) if holds(key, row, *texts[row.uid])]
 
 
@@ -170,7 +176,7 @@ async def test_a_search_stops_when_enough_is_known(flagged: set[int], said: set[
     rows = [Row(i + 1, 1, Flags(Flag.FLAGGED if i in flagged else Flag(0)), 0, 1 << 20) for i in range(40)]
     store = Texts({i + 1: ("", "yes" if i in said else "no") for i in range(40)})
     key, wanted = Or((HasFlag(Flag.FLAGGED), Body(b"yes"))), sorted(flagged | said)
-    found = await searching.search(store, Shelf(), view_of(rows), key, -reach if last else reach)
+    found = await found_in(store, Shelf(), view_of(rows), key, -reach if last else reach)
     page = slice(-reach, None) if last else slice(reach)
     assert found[page] == wanted[page]
     if len(wanted[page]) == reach and len(flagged) < 8:
@@ -193,7 +199,7 @@ async def test_only_what_can_decide_is_read() -> None:
     ]
     for key, found, read in cases:
         store = Texts(texts)
-        assert await searching.search(store, Shelf(), seen(3, 2), key) == found
+        assert await found_in(store, Shelf(), seen(3, 2), key) == found
         assert store.read == read
 
 
@@ -201,19 +207,19 @@ async def test_headers_that_clients_search_are_read_once() -> None:
     store, shelf = Texts({uid: (f"subject: {uid}\nx-o: {uid}", "") for uid in range(1, 1200)}), Shelf()
     subject = Header(b"subject", b"77")
     wanted = [uid - 1 for uid in range(1, 1200) if "77" in str(uid)]
-    assert await searching.search(store, shelf, seen(1199), subject) == wanted
+    assert await found_in(store, shelf, seen(1199), subject) == wanted
     assert [len(uids) for _, uids in store.read] == [500, 500, 199]
     store.read.clear()
-    assert await searching.search(store, shelf, seen(1199), subject) == wanted
+    assert await found_in(store, shelf, seen(1199), subject) == wanted
     assert store.read == []
-    await searching.search(store, shelf, seen(1199), Header(b"x-o", b"77"))
+    await found_in(store, shelf, seen(1199), Header(b"x-o", b"77"))
     assert len(store.read) == 3  # not these
 
 
 async def test_long_messages_are_read_few_at_once() -> None:
     store = Texts({})
     view = view_of([Row(uid, 1, Flags(), 0, 1 << 20) for uid in range(1, 101)])
-    assert await searching.search(store, Shelf(), view, Not(Body(b"a"))) == []  # and all of them went meanwhile
+    assert await found_in(store, Shelf(), view, Not(Body(b"a"))) == []  # and all of them went meanwhile
     assert [len(uids) for _, uids in store.read] == [32, 32, 32, 4]
 
 
@@ -222,3 +228,55 @@ def test_what_is_kept_of_headers_reads_as_all_of_them() -> None:
     assert condensed(head) == b"subject: a: b\nto: c\nto: e\ndate: f"
     for name in KEPT:
         assert values(condensed(head), name) == values(head, name)
+
+
+# ---------------------------------------------------------------- results that stay up to date
+async def test_too_many_results_are_told_once_and_not_followed() -> None:
+    connection = await connect(await new_store("three messages"), "selected")
+    for number in range(MOST):
+        assert await connection.ask(b"u%d SEARCH RETURN (UPDATE) ALL" % number) == (
+            b'* ESEARCH (TAG "u%d")\r\nu%d OK SEARCH completed\r\n' % (number, number)
+        )
+    said = await connection.ask(b"v UID SEARCH RETURN (UPDATE COUNT) ALL")
+    assert said.startswith(b'* NO [NOUPDATE "v"] ')
+    assert said.endswith(b'\r\n* ESEARCH (TAG "v") UID COUNT 3\r\nv OK SEARCH completed\r\n')
+    await connection.ask(b'w CANCELUPDATE "u0" "u0"')
+    assert b"NOUPDATE" not in await connection.ask(b"x UID SEARCH RETURN (UPDATE COUNT) ALL")
+    await connection.close()
+
+
+async def test_a_result_follows_texts_origins_and_time() -> None:
+    store = await new_store("nothing")
+    connection = await connect(store, "selected")
+    now = DAY_OF_MAIL
+    connection.session.context.clock = lambda: now
+    for tag, key in (
+        (b"a", b"BODY glyc"),
+        (b"b", b"YOUNGER 60"),
+        (b"c", b"SAVEDON 15-Jun-2025"),
+        (b"d", b"1:* FLAGGED"),
+    ):
+        assert b"OK" in await connection.ask(tag + b" UID SEARCH RETURN (UPDATE ALL) " + key)
+    inbox = await inbox_of(store)
+    await store.append(inbox, [NewMessage(mail(1, body="Glyc\r\n"), Flags(Flag.FLAGGED), now)])
+    said = await connection.ask(b"n NOOP")
+    assert [tag for tag in (b"a", b"b", b"c", b"d") if b'"%b") UID ADDTO (0 1)' % tag in said] == [b"a", b"b", b"c"]
+    now += 61
+    assert await connection.ask(b"n NOOP") == b'* ESEARCH (TAG "b") UID REMOVEFROM (0 1)\r\nn OK NOOP completed\r\n'
+    assert await connection.ask(b"n NOOP") == b"n OK NOOP completed\r\n"
+    await connection.close()
+
+
+async def test_only_what_is_new_is_read_for_a_result_that_stays_up_to_date() -> None:
+    view = seen(3)
+    store = Texts(dict.fromkeys(range(1, 4), ("", "yes")))
+    result = Updating(b"a", True, Body(b"yes"), (), [1, 2, 3], view.columns.modseq)
+    finder = Finder(store, Shelf(), view)
+    assert await brought_up(result, finder, 0) is None
+    assert store.read == []
+    result.modseq = 0
+    result.found = [1]
+    update = await brought_up(result, finder, 0)
+    assert update is not None
+    assert update.added == [(0, [2, 3])]
+    assert store.read == [("bodies", [1, 2, 3])]

@@ -1,0 +1,52 @@
+"""What SEARCH and SORT find in one folder: keys made plain, evaluated, put in order. Knows no session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailserver.imap.commands.search import Key
+from mailserver.imap.heads import kept_heads
+from mailserver.imap.origin_keys import resolved
+from mailserver.imap.search import search
+from mailserver.imap.shelf import Shelf
+from mailserver.imap.sorting import FROM_COLUMNS, Criterion, ordered
+from mailserver.imap.view import FolderView, picked
+from mailserver.store.api import MailStore
+
+HEADS_AT_ONCE = 500  # a read of about 3 ms, and the other sessions' turn
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    store: MailStore
+    shelf: Shelf
+    view: FolderView
+
+    async def find(
+        self, key: Key, now: int, *, among: Sequence[int] | None = None, reach: int | None = None
+    ) -> list[int]:
+        """Indices of the messages that match at `now` (seconds), ascending; of those `among` when given.
+
+        `reach` as in `imap.search`.
+        """
+        among = range(len(self.view)) if among is None else among
+        plain = await resolved(self.store, self.view, key, now, among)
+        return await search(self.store, self.shelf, self.view, plain, among, reach)
+
+    async def ordered(self, indices: Sequence[int], criteria: Sequence[Criterion]) -> list[int]:
+        """`indices` (ascending) in the order asked."""
+        heads: dict[int, bytes] = {}
+        if any(criterion.name not in FROM_COLUMNS for criterion in criteria):
+            heads = await self.heads(indices)
+        return ordered(indices, criteria, self.view.columns, heads)
+
+    async def heads(self, indices: Sequence[int]) -> dict[int, bytes]:
+        """By index; those of messages gone meanwhile are missing."""
+        found: dict[int, bytes] = {}
+        for start in range(0, len(indices), HEADS_AT_ONCE):
+            some = indices[start : start + HEADS_AT_ONCE]
+            heads = await kept_heads(self.store, self.shelf, self.view, some)
+            uids = picked(self.view.uids, some)
+            found.update({i: heads[uid] for i, uid in zip(some, uids, strict=True) if uid in heads})
+        return found
