@@ -8,6 +8,7 @@ blocks of any size, each octet looked at a fixed number of times, no list of lin
 from __future__ import annotations
 
 from enum import Enum
+from io import IncrementalNewlineDecoder
 
 from mailserver.smtp.limits import TEXT_LINE_OCTETS
 
@@ -24,18 +25,23 @@ class DataFault(Enum):
 class _Content:
     """What both ways share: the size, the first fault, the lines."""
 
-    __slots__ = ("_limit", "_line", "fault", "size")
+    __slots__ = ("_ends", "_limit", "_line", "fault", "size")
 
     def __init__(self, limit: int) -> None:
+        self._ends = IncrementalNewlineDecoder(None, translate=False)
         self._limit = limit  # octets of the message, dots of transparency not counted (RFC 1870 5)
         self.size = 0  # octets so far; those thrown away after a fault too
         self.fault: DataFault | None = None
         self._line = 0  # octets so far in the unfinished line
 
     def _lawful(self, block: bytes) -> bool:
-        """Every CR is before an LF, every LF behind a CR."""
-        line_ends = block.count(b"\r\n")
-        if block.count(b"\r") == line_ends == block.count(b"\n"):
+        """Every CR is before an LF, every LF behind a CR; `block` does not end with a CR.
+
+        Told by what the standard library's reader of text files notes of the line ends it saw: one pass, in C, where counting
+        them would take three.
+        """
+        self._ends.decode(block.decode("latin-1"))
+        if self._ends.newlines in (None, "\r\n"):
             return True
         self.fault = DataFault.BARE_LINE_END
         return False
@@ -80,7 +86,7 @@ class DataScanner(_Content):
     def feed(self, data: bytes) -> bytes:
         """The octets of the message that `data` completes; empty once there is a fault."""
         block = self._held + data
-        end = block.find(_END)
+        end = block.find(_END) if b"." in block else -1  # base64 has no dots, and those of texts are found at once
         if end >= 0:
             self.finished, self.rest, self._held = True, block[end + len(_END) :], b""
             block = block[: end + 2]
@@ -96,7 +102,7 @@ class DataScanner(_Content):
     def _message(self, block: bytes) -> bytes:
         if not self._lawful(block):
             return b""
-        clean = block.replace(b"\r\n.", b"\r\n")
+        clean = block.replace(b"\r\n.", b"\r\n") if b"." in block else block
         if self._first and clean:
             clean, self._first = clean[2:], False
         return self._counted(clean)
