@@ -1,8 +1,9 @@
 """The readers of DATA and BDAT, pure: octets of the wire in, octets of the message out (RFC 5321 4.1.1.4, 4.5.2, 2.3.8).
 
-Only CR LF "." CR LF ends a message, and a CR or an LF alone anywhere is a fault: the two halves of the answer to SMTP smuggling.
-Lines are un-dotted once. Chunks (RFC 3030) have their length instead of an end mark, and obey the same rules otherwise. Works on
-blocks of any size, each octet looked at a fixed number of times, no list of lines; never reads a socket, never keeps the message.
+Only CR LF "." CR LF ends a message, and a CR or an LF alone anywhere is a fault, which outdoes every other: the two halves of the
+answer to SMTP smuggling. Lines are un-dotted once. Chunks (RFC 3030) have their length instead of an end mark, and obey the same
+rules otherwise. Works on blocks of any size, each octet looked at a fixed number of times, no list of lines; never reads a socket,
+never keeps the message.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ _END = b"\r\n.\r\n"
 class DataFault(Enum):
     BARE_LINE_END = "bare line end"
     LINE_TOO_LONG = "line too long"
+    NUL = "NUL"  # RFC 2045 2.7, 2.8: never in text; others drop it, and then see another message than we
     TOO_LARGE = "too large"
     NOT_STORED = "not stored"  # ours: set by the reader's user, so that the end is looked for all the same
 
@@ -50,6 +52,8 @@ class _Content:
         self.size += len(clean)
         if self.size > self._limit:
             self.fault = DataFault.TOO_LARGE
+        elif b"\0" in clean:
+            self.fault = DataFault.NUL
         elif not self._lines_fit(clean):
             self.fault = DataFault.LINE_TOO_LONG
         return b"" if self.fault else clean
@@ -94,14 +98,12 @@ class DataScanner(_Content):
             block, self._held = block[:-kept], block[-kept:]
         else:
             self._held = b""
-        if self.fault is None:
+        if self._lawful(block) and self.fault is None:
             return self._message(block)
         self.size += len(block)
         return b""
 
     def _message(self, block: bytes) -> bytes:
-        if not self._lawful(block):
-            return b""
         clean = block.replace(b"\r\n.", b"\r\n") if b"." in block else block
         if self._first and clean:
             clean, self._first = clean[2:], False
@@ -123,16 +125,16 @@ class ChunkScanner(_Content):
             self.fault = DataFault.TOO_LARGE
 
     def feed(self, data: bytes) -> bytes:
-        if self.fault is not None:
-            self.size += len(data)
-            return b""
         block, self._held = self._held + data, b""
         if block.endswith(b"\r"):
             block, self._held = block[:-1], b"\r"
-        return self._counted(block) if self._lawful(block) else b""
+        if self._lawful(block) and self.fault is None:
+            return self._counted(block)
+        self.size += len(block)
+        return b""
 
     def end(self) -> None:
-        if self._held and self.fault is None:
+        if self._held:
             self.fault = DataFault.BARE_LINE_END
 
 
