@@ -79,6 +79,7 @@ COMMANDS: dict[bytes, Entry] = {
     b"GETMETADATA": Entry(IN, metadata.parse_get_metadata, do_metadata.get_metadata),
     b"SETMETADATA": Entry(IN, metadata.parse_set_metadata, do_metadata.set_metadata),
     b"APPEND": Entry(IN, append.parse_append, do_append.append),
+    b"ESEARCH": Entry(IN, search.parse_multi_search, do_search.multi_search, long=True),
     b"COMPRESS": Entry(IN, auth.parse_compress, modes.compress),
     b"IDLE": Entry(IN, bare(auth.Idle), modes.idle),
     # selected
