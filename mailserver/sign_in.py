@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from mssante.rights import Role
 from mssante.scram import Proof, Salt
 
 
@@ -19,6 +20,7 @@ class SignedIn:
     address: str
     actor: str = ""
     member: int = 0
+    role: Role = Role.HOLDER
 
     def __repr__(self) -> str:
         return f"SignedIn(box {self.box_id}, member {self.member})"
@@ -39,6 +41,18 @@ class Proven:
     signature: bytes
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Member:
+    """Somebody who can sign in to a mailbox; `number` as `SignedIn.member`."""
+
+    number: int
+    login: str
+    role: Role
+
+    def __repr__(self) -> str:
+        return f"Member({self.number}, {self.role.value})"
+
+
 class SignIn(Protocol):
     async def by_password(self, login: str, password: str, client_ip: str) -> SignedIn | Refused: ...
 
@@ -51,3 +65,7 @@ class SignIn(Protocol):
         ...
 
     async def by_proof(self, login: str, proof: Proof, client_ip: str) -> Proven | Refused: ...
+
+    async def members(self, box_id: int) -> list[Member]:
+        """Of the mailbox, oldest first."""
+        ...

@@ -31,6 +31,7 @@ from mssante.cache import Cache
 from mssante.kinds import BoxKind, BoxState
 from mssante.mailboxes import Mailboxes
 from mssante.passwords import LONGEST, NOBODY, PasswordHash, is_right, password_form, scram_keys
+from mssante.rights import Role
 from mssante.tables import credentials
 
 TOPIC = "credential"
@@ -41,13 +42,17 @@ AT_ONCE = 2  # password checks together in one process: each holds 19 MiB and a 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SignedIn:
-    """`actor` is the member's or citizen's name, shown and traced, never logged. `totp`: an authenticator is enrolled."""
+    """`actor` is the member's or citizen's name, shown and traced, never logged. `role` as it was at sign-in.
+
+    `totp`: an authenticator is enrolled.
+    """
 
     credential_id: int
     box_id: int
     address: str
     kind: BoxKind
     actor: str
+    role: Role
     scopes: frozenset[str]
     totp: bool
 
@@ -79,6 +84,7 @@ class NewCredential:
     actor: str
     password_hash: PasswordHash
     scopes: frozenset[str] = frozenset({MAIL, WEB})
+    role: Role = Role.HOLDER
 
     def __repr__(self) -> str:
         return f"NewCredential(box {self.box_id})"
@@ -91,6 +97,7 @@ class Member:
     credential_id: int
     login: str
     actor: str
+    role: Role
     scopes: frozenset[str]
     active: bool
 
@@ -229,7 +236,8 @@ class Credentials:
             return None
         actor = self._keys.registry.open(row.sealed_actor, b"actor " + row.login_key).decode()
         scopes = frozenset(row.scopes.split())
-        return SignedIn(row.id, box.id, box.address.key, box.kind, actor, scopes, row.sealed_totp is not None)
+        totp = row.sealed_totp is not None
+        return SignedIn(row.id, box.id, box.address.key, box.kind, actor, Role(row.role), scopes, totp)
 
     # ---------------------------------------------------------------- life
     def add(self, tx: Transaction, new: NewCredential, now: int) -> int:
@@ -246,6 +254,7 @@ class Credentials:
             "sealed_actor": seal(new.actor.encode(), b"actor " + login_key),
             "sealed_password": seal(new.password_hash.argon2.encode(), b"password " + login_key),
             "sealed_scram": self._sealed_scram(new.password_hash.scram, login_key),
+            "role": new.role.value,
             "scopes": " ".join(sorted(new.scopes)),
             "state": "active",
             "totp_step": 0,
@@ -264,6 +273,10 @@ class Credentials:
         scram = self._sealed_scram(password_hash.scram, login_key)
         _change(tx, credential_id, sealed_password=sealed, sealed_scram=scram)
 
+    def set_role(self, tx: Transaction, credential_id: int, role: Role) -> None:
+        """From the next sign-in on."""
+        _change(tx, credential_id, role=role.value)
+
     def revoke(self, tx: Transaction, credential_id: int) -> None:
         _change(tx, credential_id, state="revoked")
 
@@ -275,7 +288,7 @@ class Credentials:
     def _member(self, row: Any) -> Member:
         login = self._keys.registry.open(row.sealed_login, b"login " + row.login_key).decode()
         actor = self._keys.registry.open(row.sealed_actor, b"actor " + row.login_key).decode()
-        return Member(row.id, login, actor, frozenset(row.scopes.split()), row.state == "active")
+        return Member(row.id, login, actor, Role(row.role), frozenset(row.scopes.split()), row.state == "active")
 
 
 def login_form(login: str) -> str:

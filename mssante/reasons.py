@@ -154,6 +154,11 @@ FROM_NOT_SENDER = _reason(
     fr="L'adresse affichée comme expéditeur (From) n'est pas celle de votre boîte aux lettres.",
     en="The address shown as sender (From) is not that of your mailbox.",
 )
+READER_DOES_NOT_SEND = _reason(
+    "reader_does_not_send", "rules 2", 550, "5.7.1",
+    fr="Vous consultez cette boîte aux lettres sans pouvoir y écrire : demandez ce droit à son responsable.",
+    en="You may read this mailbox and not send from it: ask who holds it for that right.",
+)
 FROM_DOMAIN_NOT_SERVED = _reason(
     "from_domain_not_served", "rules 1", 550, "5.7.1",
     fr="Le domaine affiché comme expéditeur ({domain}) n'est pas servi par votre opérateur.",

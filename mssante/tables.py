@@ -55,6 +55,7 @@ credentials = Table(
     Column("sealed_actor", LargeBinary, nullable=False),  # who acts in the box, by name
     Column("sealed_password", LargeBinary, nullable=False),  # argon2id, PHC string
     Column("sealed_scram", LargeBinary),  # scram.Keys; NULL: no sign-in by password since SCRAM is here
+    Column("role", String(8), nullable=False, server_default="holder"),  # rights.Role
     Column("scopes", String(64), nullable=False),  # separated by one space: mail, web
     Column("state", String(8), nullable=False),  # active | revoked
     Column("sealed_totp", LargeBinary),  # RFC 6238 secret

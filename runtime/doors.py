@@ -76,7 +76,7 @@ async def open_smtp(
             acceptor=acceptor,
             new_writer=house.blobs.writer,
             start_tls=start_tls,
-            sign_in=MailSignIn(house.credentials, house.clock),
+            sign_in=MailSignIn(house.db, house.credentials, house.clock),
             judge_peer=smtp.by_certificate(trust.store.get, house.clock),
             trust=trust.trust_list,
             limits=SmtpLimits(
@@ -108,7 +108,7 @@ def open_imap(house: House, certificates: Certificates, sockets: dict[str, socke
     from twisted.internet import reactor as installed  # the loop put ours there (runtime.loop)
 
     reactor: Any = installed
-    sign_in = MailSignIn(house.credentials, house.clock)
+    sign_in = MailSignIn(house.db, house.credentials, house.clock)
     settings = ImapSettings(append_limit=house.settings.limits.message_bytes, server_name=house.settings.operator.name)
     tls = TwistedContextFactory(certificates.clients.get)
     shelf = Shelf()

@@ -45,7 +45,9 @@ class House:
         self.credentials = Credentials(self.db, self.keys, self.mailboxes, self.pool)
         self.exchanges = Exchanges(self.keys, self.mailboxes)
         closing = closing_hook(self.mailboxes, self.exchanges, self.audit, clock)
-        self.store = SqlMailStore(self.db, self.keys, self.blobs, self.mailboxes, on_closed=closing, clock=clock)
+        self.store = SqlMailStore(
+            self.db, self.keys, self.blobs, self.mailboxes, on_closed=closing, audit=self.audit, clock=clock
+        )
 
     def space(self, trust: Trust) -> Space:
         """What delivery works with."""

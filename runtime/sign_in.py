@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 
 from foundation.clock import Clock
-from mailserver.sign_in import Proven, Refused, SignedIn
+from foundation.database import Database
+from mailserver.sign_in import Member, Proven, Refused, SignedIn
 from mssante import credentials
 from mssante.credentials import MAIL, Credentials
 from mssante.scram import Proof, Salt
@@ -14,8 +15,8 @@ from mssante.scram import Proof, Salt
 class MailSignIn:
     """Mail clients: professionals only; a citizen's mailbox is read on the web page."""
 
-    def __init__(self, credentials: Credentials, clock: Clock) -> None:
-        self._credentials, self._clock = credentials, clock
+    def __init__(self, db: Database, credentials: Credentials, clock: Clock) -> None:
+        self._db, self._credentials, self._clock = db, credentials, clock
 
     async def by_password(self, login: str, password: str, client_ip: str) -> SignedIn | Refused:
         answer = await self._credentials.check(login, password, self._clock(), client_ip, MAIL)
@@ -33,6 +34,10 @@ class MailSignIn:
             return Refused(answer.wait_ms)
         return Proven(_seen(answer.who), answer.signature)
 
+    async def members(self, box_id: int) -> list[Member]:
+        found = await self._db.read(self._credentials.members, box_id)
+        return [Member(one.credential_id, one.login, one.role) for one in found if one.active]
+
 
 def _seen(who: credentials.SignedIn) -> SignedIn:
-    return SignedIn(who.box_id, who.address, who.actor, who.credential_id)
+    return SignedIn(who.box_id, who.address, who.actor, who.credential_id, who.role)

@@ -20,6 +20,9 @@ SIGNED_IN = (
     "CREATE-SPECIAL-USE",  # RFC 6154 3
     "METADATA",  # RFC 5464
     "LIST-METADATA",  # RFC 9590
+    "ACL",  # RFC 4314
+    "RIGHTS=kxte",  # RFC 4314 5.1.1: those that RFC 2086 had not
+    "LIST-MYRIGHTS",  # RFC 8440
     "QUOTA",  # RFC 9208; no QUOTASET: limits are the operator's, nobody sets them by IMAP
     "QUOTA=RES-STORAGE",  # RFC 9208 5.1
     "MOVE",  # RFC 6851
@@ -37,7 +40,6 @@ SIGNED_IN = (
     "CONTEXT=SEARCH",  # RFC 5267 4
     "CONTEXT=SORT",
     "ESEARCH",  # RFC 4731
-    "MULTISEARCH",  # RFC 7377
     "WITHIN",  # RFC 5032
     "SEARCHRES",  # RFC 5182
     "PARTIAL",  # RFC 9394

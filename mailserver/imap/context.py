@@ -16,6 +16,7 @@ from mailserver.imap.framer import Frame, LiteralOffer
 from mailserver.imap.inbox import Inbox
 from mailserver.imap.modes import Modes
 from mailserver.imap.responses import Bad, No, Response
+from mailserver.imap.rights import HOLDERS, rights_in
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.shelf import Shelf
 from mailserver.imap.updating import Updating, brought_up
@@ -25,6 +26,7 @@ from mailserver.scram import Bind
 from mailserver.sign_in import SignedIn, SignIn
 from mailserver.store import names
 from mailserver.store.api import Folder, MailStore, Spool, StoreError, StoreResult
+from mssante.rights import OF_ROLE, Rights
 
 
 class State(Enum):
@@ -46,7 +48,7 @@ class Settings:
 
 
 class FolderLost(Exception):
-    """The selected folder was deleted by another session (RFC 2180 3.3: the connection is ended)."""
+    """The selected folder was deleted by another session, or closed to this member (RFC 2180 3.3: the connection is ended)."""
 
 
 class Context:
@@ -77,6 +79,7 @@ class Context:
         self.tag = b""  # of the command under way
         self.clock: Callable[[], float] = time.time
         self.modes = Modes()
+        self.needs = HOLDERS  # of the command under way
         self.start_tls = False  # STARTTLS accepted: the transport switches after the answer
         self.start_deflate = False  # COMPRESS accepted: from behind the answer on
         self.leaving = False
@@ -163,16 +166,46 @@ class Context:
             spool.discard()
         self._spools.clear()
 
-    async def folder(self, name: str, missing: str = "NONEXISTENT") -> Folder:
-        """The folder of that name; NO with the code `missing` otherwise (TRYCREATE for targets)."""
+    # ---------------------------------------------------------------- rights (RFC 4314 4)
+    def rights(self, folder: Folder) -> Rights:
+        assert self.identity is not None
+        return rights_in(folder, self.identity.role, self.identity.member)
+
+    async def folder(self, name: str, missing: str = "NONEXISTENT", needs: str | None = None) -> Folder:
+        """The folder of that name, where the command under way may do what it does; NO with the code `missing` when there is none
+        (TRYCREATE for targets). `needs`: rights in place of those of the command's line in the table.
+        """
         try:
             wanted = names.normal(name)
         except StoreError:
             raise No("no such folder", missing) from None
         for folder in await self.store.folders(self.box_id):
             if folder.name == wanted:
+                self.need(folder, self.needs.named if needs is None else needs, missing)
                 return folder
         raise No("no such folder", missing)
+
+    def need(self, folder: Folder, needed: str, missing: str = "NONEXISTENT") -> None:
+        """A folder that the member may not see is answered like one that is not there (RFC 4314 6)."""
+        rights = self.rights(folder)
+        if not rights or (not rights.issuperset(needed) and "l" not in rights):
+            raise No("no such folder", missing)
+        if not rights.issuperset(needed):
+            raise not_permitted()
+
+    async def need_above(self, name: str) -> None:
+        """Of the nearest folder above `name` that exists; of the mailbox itself for a name at the top."""
+        assert self.identity is not None
+        above = {parent: depth for depth, parent in enumerate(names.parents(names.normal(name)))}
+        there = [folder for folder in await self.store.folders(self.box_id) if folder.name in above]
+        nearest = max(there, key=lambda folder: above[folder.name], default=None)
+        rights = OF_ROLE[self.identity.role] if nearest is None else self.rights(nearest)
+        if not rights.issuperset(self.needs.above):
+            raise not_permitted()
+
+    async def folders(self) -> list[Folder]:
+        """Those that the member may see."""
+        return [folder for folder in await self.store.folders(self.box_id) if "l" in self.rights(folder)]
 
     async def select(self, folder: Folder, read_only: bool) -> FolderView:
         # Watching begins before the look: a change in between is seen twice rather than never.
@@ -183,7 +216,7 @@ class Context:
         except BaseException:
             self.deselect()
             raise
-        self.view = FolderView(folder, read_only, columns)
+        self.view = FolderView(folder, read_only, columns, self.rights(folder))
         return self.view
 
     def deselect(self) -> None:
@@ -206,6 +239,14 @@ class Context:
             view.learn(await self.store.look(view.folder.id), own)
         except StoreError as error:
             raise FolderLost from error
+        await self._look_at_rights(view)
+
+    async def _look_at_rights(self, view: FolderView) -> None:
+        """Who may read the folder no longer is told that it is gone (RFC 4314 5.1.1, 6)."""
+        folder = next((one for one in await self.store.folders(self.box_id) if one.id == view.folder.id), None)
+        if folder is None or "r" not in self.rights(folder):
+            raise FolderLost
+        view.allow(self.rights(folder))
 
     @property
     def finder(self) -> Finder:
@@ -226,3 +267,7 @@ class Context:
         for update in filter(None, updates):
             for response in update.additions(view):
                 yield response
+
+
+def not_permitted() -> No:
+    return No("you have no right to do this here", "NOPERM")

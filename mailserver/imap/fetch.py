@@ -64,7 +64,7 @@ class Renderer:
         self._view = view
         self._modes = modes
         asked = [item for item in items if isinstance(item, BodyItem)]
-        self._marks_seen = not view.read_only and any(not item.peek for item in asked)
+        self._marks_seen = view.marks_seen and any(not item.peek for item in asked)
         self._bodies = [item for item in asked if is_read(item)]
         heads = list(runs([item for item in items if item not in self._bodies]))
         self._runs = [item for item in heads if isinstance(item, Run)]

@@ -230,6 +230,47 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
+class Acl:
+    """GETACL's answer (RFC 4314 3.6): identifiers with their rights."""
+
+    name: str
+    pairs: Sequence[tuple[str, str]]
+    utf8: bool = False
+
+    def __bytes__(self) -> bytes:
+        pairs = (b" " + astring(login.encode()) + b" " + rights.encode() for login, rights in self.pairs)
+        return b"* ACL %b%b\r\n" % (mailbox(self.name, self.utf8), b"".join(pairs))
+
+
+@dataclass(frozen=True, slots=True)
+class AclRights:
+    """LISTRIGHTS (RFC 4314 3.7): what the identifier always has, then sets of which it may have each."""
+
+    name: str
+    identifier: bytes
+    always: str
+    optional: Sequence[str]
+    utf8: bool = False
+
+    def __bytes__(self) -> bytes:
+        optional = b"".join(b" " + rights.encode() for rights in self.optional)
+        head = mailbox(self.name, self.utf8), astring(self.identifier), astring(self.always.encode())
+        return b"* LISTRIGHTS %b %b %b%b\r\n" % (*head, optional)
+
+
+@dataclass(frozen=True, slots=True)
+class MyRights:
+    """RFC 4314 3.8."""
+
+    name: str
+    rights: str
+    utf8: bool = False
+
+    def __bytes__(self) -> bytes:
+        return b"* MYRIGHTS %b %b\r\n" % (mailbox(self.name, self.utf8), astring(self.rights.encode()))
+
+
+@dataclass(frozen=True, slots=True)
 class FolderFlags:
     """FLAGS: the system flags and the keywords in use (RFC 3501 7.2.6)."""
 
@@ -305,24 +346,16 @@ class Threads:
 
 @dataclass(frozen=True, slots=True)
 class ESearch:
-    """RFC 4731 3, RFC 9051 7.3.4: the items told, each with its value, in the order they are said.
-
-    `where`: of which folder (RFC 7377 2.1), rendered by `correlator`.
-    """
+    """RFC 4731 3, RFC 9051 7.3.4: the items told, each with its value, in the order they are said."""
 
     tag: bytes
     uid: bool
     items: tuple[tuple[bytes, bytes], ...]
-    where: bytes = b""
 
     def __bytes__(self) -> bytes:
         uid = b" UID" if self.uid else b""
         items = b"".join(b" " + name + b" " + value for name, value in self.items)
-        return b'* ESEARCH (TAG "' + self.tag + b'"' + self.where + b")" + uid + items + b"\r\n"
-
-
-def correlator(folder: Folder, utf8: bool) -> bytes:
-    return b" MAILBOX %b UIDVALIDITY %d" % (mailbox(folder.name, utf8), folder.uid_validity)
+        return b'* ESEARCH (TAG "' + self.tag + b'")' + uid + items + b"\r\n"
 
 
 Response = (
@@ -339,6 +372,9 @@ Response = (
     | ESearch
     | Threads
     | Metadata
+    | Acl
+    | AclRights
+    | MyRights
     | QuotaRoot
     | Quota
     | FolderFlags

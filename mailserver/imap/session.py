@@ -17,7 +17,7 @@ from contextlib import aclosing
 from typing import Final
 
 from mailserver.imap.capabilities import capability_code
-from mailserver.imap.context import Context, FolderLost, Settings
+from mailserver.imap.context import Context, FolderLost, Settings, not_permitted
 from mailserver.imap.deflate import Deflate, NotDeflate
 from mailserver.imap.fetch import ContentLost
 from mailserver.imap.framer import Event, Frame, LiteralOffer
@@ -211,6 +211,7 @@ class ImapSession:
             entry = self._entry(at)
             command = entry.parse(at)
             at.end()
+            self._permit(entry)
         except (No, Bad) as refusal:
             yield self._status(tag, refusal)
             return
@@ -236,6 +237,12 @@ class ImapSession:
         for response in await self._news(entry):
             yield response
         yield self._status(tag, completion)
+
+    def _permit(self, entry: Entry) -> None:
+        """On the selected folder; on those named, the handler is asked when it looks for them."""
+        self.context.needs = entry.needs
+        if self.context.view is not None and not self.context.view.rights.issuperset(entry.needs.here):
+            raise not_permitted()
 
     def _entry(self, at: Cursor) -> Entry:
         name = at.word()

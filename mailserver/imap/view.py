@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mailserver.imap.modes import Modes
 from mailserver.imap.responses import (
-    SYSTEM_FLAGS,
     Exists,
     Expunge,
     FolderFlags,
@@ -23,19 +22,23 @@ from mailserver.imap.responses import (
     Vanished,
     flag_text,
 )
+from mailserver.imap.rights import permanent_flags
 from mailserver.store.api import Flag, Folder, StoreResult
 from mailserver.store.columns import Columns
+from mssante.rights import ALL, Rights
 
 NO_KEYWORDS: frozenset[str] = frozenset()
+UNTOLD = -1
 LINES = 1000  # answered in one piece: about 64 KB
 
 
 class FolderView:
     """Columns in UID order; index i is message number i + 1."""
 
-    def __init__(self, folder: Folder, read_only: bool, columns: Columns) -> None:
+    def __init__(self, folder: Folder, read_only: bool, columns: Columns, rights: Rights = frozenset(ALL)) -> None:
         self.folder = folder
-        self.read_only = read_only
+        self.read_only = read_only  # by EXAMINE
+        self.rights = rights
         self.columns = columns  # as the client counts them, and messages not told yet behind
         self.saved: Sequence[int] = ()  # UIDs, ascending: `$` (RFC 5182)
         self._now = columns  # as the store has them
@@ -109,8 +112,18 @@ class FolderView:
     def folder_flags(self) -> tuple[Response, Response]:
         """FLAGS and PERMANENTFLAGS."""
         flags = FolderFlags(tuple(self.columns.known.values()))
-        kept = "" if self.read_only else " ".join((SYSTEM_FLAGS, *flags.keywords, "\\*"))
+        kept = "" if self.read_only else permanent_flags(self.rights, tuple(flags.keywords))
         return flags, Untagged(Ok("flags kept", f"PERMANENTFLAGS ({kept})"))
+
+    @property
+    def marks_seen(self) -> bool:
+        """Reading leaves a mark."""
+        return not self.read_only and "s" in self.rights
+
+    def allow(self, rights: Rights) -> None:
+        """The member's rights now; the client is told what that changes (RFC 4314 5.1.1)."""
+        if rights != self.rights:
+            self.rights, self._keywords_told = rights, UNTOLD
 
     # ---------------------------------------------------------------- what happened
     def learn(self, columns: Columns, own: StoreResult | None = None) -> None:

@@ -14,6 +14,7 @@ from mailserver.smtp.replies import Reply, of_reason
 from mssante import reasons
 from mssante.address import address_key, parse_address
 from mssante.identity import Invalid
+from mssante.rights import OF_ROLE
 
 _FAULTS = {
     Fault.MISSING: reasons.CERTIFICATE_MISSING,
@@ -59,6 +60,8 @@ def judge_peer(verdict: ChainVerdict, trust: TrustedDomains, reverse_path: str, 
 
 def judge_author(signed_in: SignedIn, reverse_path: str, client_ip: str) -> Sender | Reply:
     """Our own user: only for the mailbox signed in to. The null reverse path too: MDNs carry it (RFC 8098 3)."""
+    if "p" not in OF_ROLE[signed_in.role]:
+        return of_reason(reasons.READER_DOES_NOT_SEND)
     if reverse_path:
         key = address_key(reverse_path)
         if isinstance(key, Invalid) or key != address_key(signed_in.address):

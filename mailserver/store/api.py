@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from enum import Enum, IntFlag
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from mssante.rights import Rights
+
 if TYPE_CHECKING:
     from mailserver.store.columns import Columns
 
@@ -44,6 +46,8 @@ class Folder:
     uid_validity: int
     special_use: str | None = None  # "\\Sent", "\\Drafts", ... (RFC 6154)
     subscribed: bool = True
+    # number of a member (credential) -> rights in this folder, where they differ from those of the role (`mssante.rights`)
+    acl: Mapping[int, Rights] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,7 @@ class FlagOp(Enum):
     SET = "FLAGS"
     ADD = "+FLAGS"
     REMOVE = "-FLAGS"
+    SET_OTHERS = "FLAGS, \\Deleted stays as it is"  # RFC 4314 4: without the right « t »
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +204,13 @@ class MailStore(Protocol):
     async def delete(self, box_id: int, name: str) -> None: ...
     async def rename(self, box_id: int, name: str, new_name: str) -> None: ...
     async def subscribe(self, box_id: int, name: str, subscribed: bool) -> None: ...
+    async def set_rights(self, box_id: int, folder_id: int, member: int, rights: Rights | None, by: int) -> None:
+        """Of one member in one folder; None: those of the role. `by`: the member who decides, for the audit trail.
+
+        A new folder has the rights of the one above it (RFC 4314 4).
+        """
+        ...
+
     async def lost(self, box_id: int) -> list[str]:
         """Names that are subscribed and whose folder was deleted (RFC 9051 6.3.7: the subscription stays)."""
         ...
@@ -287,10 +299,16 @@ class MailStore(Protocol):
         self, folder_id: int, uids: Sequence[int], op: FlagOp, flags: Flags, unchanged_since: int | None = None
     ) -> StoreResult: ...
 
-    async def copy(self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "") -> CopyResult: ...
-    async def move(self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "") -> CopyResult:
-        """`actor`: who acts (`mssante.credentials`), for the exchange that a move or copy to « Conversations closes » ends."""
+    async def copy(
+        self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "", undeleted: bool = False
+    ) -> CopyResult:
+        """`actor`: who acts (`mssante.credentials`), for the exchange that a move or copy to « Conversations closes » ends.
+        `undeleted`: \\Deleted is left behind (RFC 4314 4)."""
         ...
+
+    async def move(
+        self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "", undeleted: bool = False
+    ) -> CopyResult: ...
 
     async def expunge(self, folder_id: int, uids: Sequence[int] | None = None) -> list[int]:
         """Removes messages with \\Deleted (only those of `uids` when given); returns the UIDs removed."""

@@ -170,7 +170,13 @@ def exchanges_of(tx: Transaction, folder_id: int, uids: Sequence[int]) -> list[i
 
 
 def copy(
-    tx: Transaction, source_id: int, target: SqlRow[Any], uids: Sequence[int], tally: Tally, now: int
+    tx: Transaction,
+    source_id: int,
+    target: SqlRow[Any],
+    uids: Sequence[int],
+    tally: Tally,
+    now: int,
+    undeleted: bool = False,
 ) -> list[int]:
     """Copies `uids` to `target`; returns the new UIDs. `now` in seconds. Blobs, cards and texts are shared: same box, same key."""
     modseq, at = target.highest_modseq + 1, target.uid_next
@@ -182,11 +188,13 @@ def copy(
             "modseq": literal(modseq),
             "saved_at": literal(now),  # RFC 8514 4.2: of COPY and MOVE too
         }
+        if undeleted:
+            given["flags"] = messages.c.flags.bitwise_and(int(~Flag.DELETED))
         rows = select(*(given.get(column.name, column) for column in messages.c))
         rows = rows.where(messages.c.folder_id == source_id, chunk.holds(messages.c.uid))
         tx.execute(insert(messages).from_select([column.name for column in messages.c], rows))
         at += chunk.count
-    grow(tx, target.id, modseq, tally, new_uids=len(uids))
+    grow(tx, target.id, modseq, replace(tally, deleted=0) if undeleted else tally, new_uids=len(uids))
     return list(range(target.uid_next, at))
 
 

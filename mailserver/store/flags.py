@@ -16,7 +16,7 @@ def apply(op: FlagOp, wish: Flags, current: Flags) -> Flags:
     wished = {word.lower(): known.get(word.lower(), word) for word in sorted(wish.keywords)}
     system = after(op, wish.system, current.system)
     match op:
-        case FlagOp.SET:
+        case FlagOp.SET | FlagOp.SET_OTHERS:
             return Flags(system, frozenset(wished.values()))
         case FlagOp.ADD:
             return Flags(system, frozenset((known | wished).values()))
@@ -29,6 +29,8 @@ def after(op: FlagOp, wish: Flag, current: Flag) -> Flag:
     match op:
         case FlagOp.SET:
             return wish
+        case FlagOp.SET_OTHERS:
+            return (wish & ~Flag.DELETED) | (current & Flag.DELETED)
         case FlagOp.ADD:
             return current | wish
         case FlagOp.REMOVE:

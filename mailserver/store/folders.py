@@ -6,23 +6,26 @@ says signals LISTED with the box's id: each process keeps the lists in memory un
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, insert, literal, select, update
 
 from foundation.database import Transaction
 from foundation.keys import Key, KeyRing
 from mailserver.store import names
 from mailserver.store.api import Flag, Folder, FolderStatus, StoreError
 from mailserver.store.sealed import open_name, seal_name
-from mailserver.store.tables import expunged, folders, lost_folders, messages
+from mailserver.store.tables import expunged, folder_rights, folders, lost_folders, messages
+from mssante.rights import Rights, written
 
 LISTED = "folders"
 
 _BY_NAME = select(folders).where(folders.c.box_id == bindparam("box"), folders.c.name_key == bindparam("name_key"))
 _BY_ID = select(folders).where(folders.c.id == bindparam("folder"))
 _BY_BOX = select(folders).where(folders.c.box_id == bindparam("box"))
+_RIGHTS = select(folder_rights).where(folder_rights.c.box_id == bindparam("box"))
 _LOCK = _BY_ID.with_for_update()
 _STATUS = ("messages", "unseen", "deleted", "uid_next", "uid_validity", "highest_modseq", "size")
 _STATUSES = select(folders.c.id, *(folders.c[name] for name in _STATUS)).where(folders.c.box_id == bindparam("box"))
@@ -40,8 +43,12 @@ def open_box(tx: Transaction, keys: KeyRing, key: Key, box_id: int, professional
 
 
 def listed(conn: Connection, key: Key, box_id: int) -> list[Folder]:
+    acls: defaultdict[int, dict[int, Rights]] = defaultdict(dict)
+    for row in conn.execute(_RIGHTS, {"box": box_id}):
+        acls[row.folder_id][row.member] = frozenset(row.rights)
     rows = conn.execute(_BY_BOX, {"box": box_id})
-    return sorted((_folder(row, open_name(key, row.sealed_name)) for row in rows), key=lambda folder: folder.name)
+    found = (_folder(row, open_name(key, row.sealed_name), acls.get(row.id, {})) for row in rows)
+    return sorted(found, key=lambda folder: folder.name)
 
 
 def find(conn: Connection, keys: KeyRing, box_id: int, name: str) -> Row[Any] | None:
@@ -112,6 +119,7 @@ def remove(tx: Transaction, folder: Row[Any]) -> None:
     """Its row and its history; the caller has removed the messages."""
     tx.signal(LISTED, folder.box_id)
     tx.execute(delete(expunged).where(expunged.c.folder_id == folder.id))
+    tx.execute(delete(folder_rights).where(*_rights_of(folder.box_id, folder.id)))
     tx.execute(delete(folders).where(folders.c.id == folder.id))
     if folder.subscribed and _lost_number(tx, folder.box_id) < names.LOST:
         lost = {"box_id": folder.box_id, "name_key": folder.name_key, "sealed_name": folder.sealed_name}
@@ -137,6 +145,29 @@ def rename(tx: Transaction, keys: KeyRing, key: Key, box_id: int, old: str, new:
 def subscribe(tx: Transaction, folder_id: int, box_id: int, subscribed: bool) -> None:
     tx.execute(update(folders).where(folders.c.id == folder_id).values(subscribed=subscribed))
     tx.signal(LISTED, box_id)
+
+
+def set_rights(tx: Transaction, box_id: int, folder_id: int, member: int, rights: Rights | None) -> None:
+    """None: those of the member's role."""
+    here = (*_rights_of(box_id, folder_id), folder_rights.c.member == member)
+    tx.execute(delete(folder_rights).where(*here))
+    if rights is not None:
+        row = {"box_id": box_id, "folder_id": folder_id, "member": member, "rights": written(rights)}
+        tx.execute(insert(folder_rights), row)
+    tx.signal(LISTED, box_id)
+
+
+def _rights_of(box_id: int, folder_id: int) -> tuple[ColumnElement[bool], ...]:
+    return folder_rights.c.box_id == box_id, folder_rights.c.folder_id == folder_id
+
+
+def _inherit_rights(tx: Transaction, keys: KeyRing, box_id: int, folder_id: int, name: str) -> None:
+    """RFC 4314 4: of the folder above, which exists."""
+    if above := names.parents(name):
+        parent = named(tx.conn, keys, box_id, above[-1])
+        theirs = select(folder_rights.c.box_id, literal(folder_id), folder_rights.c.member, folder_rights.c.rights)
+        theirs = theirs.where(*_rights_of(box_id, parent.id))
+        tx.execute(insert(folder_rights).from_select(["box_id", "folder_id", "member", "rights"], theirs))
 
 
 def lost(conn: Connection, key: Key, box_id: int) -> list[str]:
@@ -184,10 +215,11 @@ def _add(tx: Transaction, keys: KeyRing, key: Key, box_id: int, name: str, speci
     created = tx.execute(insert(folders).returning(folders.c.id), row)
     folder_id = int(created.scalar_one())
     tx.execute(update(folders).where(folders.c.id == folder_id).values(uid_validity=folder_id))
+    _inherit_rights(tx, keys, box_id, folder_id, name)
     forget_lost(tx, keys, box_id, name)
     tx.signal(LISTED, box_id)
     return Folder(folder_id, box_id, name, folder_id, special_use)
 
 
-def _folder(row: Row[Any], name: str) -> Folder:
-    return Folder(row.id, row.box_id, name, row.uid_validity, row.special_use, row.subscribed)
+def _folder(row: Row[Any], name: str, acl: Mapping[int, Rights]) -> Folder:
+    return Folder(row.id, row.box_id, name, row.uid_validity, row.special_use, row.subscribed, acl)

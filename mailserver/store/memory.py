@@ -33,6 +33,7 @@ from mailserver.store.arriving import wire_octets
 from mailserver.store.columns import Columns, columns_of, narrow
 from mailserver.store.digest import Digest, digest_of
 from mailserver.store.looking import Lookout
+from mssante.rights import Rights
 
 
 @dataclass(slots=True)
@@ -154,6 +155,14 @@ class MemoryMailStore:
         for parent in names.parents(new):
             if parent not in present:
                 self._add(box_id, parent, None)
+
+    async def set_rights(self, box_id: int, folder_id: int, member: int, rights: Rights | None, by: int) -> None:
+        found = self._get(folder_id)
+        if found.folder.box_id != box_id:
+            raise StoreError("NONEXISTENT", "no such folder")
+        others = {one: given for one, given in found.folder.acl.items() if one != member}
+        found.folder = replace(found.folder, acl=others if rights is None else {**others, member: rights})
+        self._wake(folder_id)
 
     async def subscribe(self, box_id: int, name: str, subscribed: bool) -> None:
         if not subscribed and (lost := names.normal(name)) in self._lost[box_id]:
@@ -311,16 +320,20 @@ class MemoryMailStore:
             self._wake(folder_id)
         return StoreResult(previous, found.modseq, modified)
 
-    async def copy(self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "") -> CopyResult:
+    async def copy(
+        self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "", undeleted: bool = False
+    ) -> CopyResult:
         source, target = self._pair(folder_id, target_folder_id)
         chosen = self._some(source, uids)
         self._check_quota(target.folder.box_id, sum(message.row.size for _, message in chosen))
-        return self._copy(chosen, target)
+        return self._copy(chosen, target, undeleted)
 
-    async def move(self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "") -> CopyResult:
+    async def move(
+        self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "", undeleted: bool = False
+    ) -> CopyResult:
         source, target = self._pair(folder_id, target_folder_id)
         chosen = self._some(source, uids)
-        result = self._copy(chosen, target)
+        result = self._copy(chosen, target, undeleted)
         self._remove(source, result.source)
         return result
 
@@ -358,7 +371,9 @@ class MemoryMailStore:
 
     def _add(self, box_id: int, name: str, special_use: str | None) -> Folder:
         self._last_id += 1  # ids are never used twice, so they serve as UIDVALIDITY
-        folder = Folder(self._last_id, box_id, name, self._last_id, special_use)
+        above = names.parents(name)
+        acl = self._named(box_id, above[-1]).folder.acl if above else {}
+        folder = Folder(self._last_id, box_id, name, self._last_id, special_use, acl=acl)
         self._folders[folder.id] = _Folder(folder)
         self._lost[box_id].discard(name)
         return folder
@@ -386,12 +401,15 @@ class MemoryMailStore:
         found.messages[found.uid_next] = message
         found.uid_next += 1
 
-    def _copy(self, chosen: list[tuple[int, _Message]], target: _Folder) -> CopyResult:
+    def _copy(self, chosen: list[tuple[int, _Message]], target: _Folder, undeleted: bool) -> CopyResult:
         if not chosen:
             return CopyResult(target.folder.uid_validity, [], [])
         modseq, first = target.advance(), target.uid_next
         for _, message in chosen:
-            row = replace(message.row, uid=target.uid_next, modseq=modseq)
+            flags = message.row.flags
+            if undeleted:
+                flags = replace(flags, system=flags.system & ~Flag.DELETED)
+            row = replace(message.row, uid=target.uid_next, modseq=modseq, flags=flags)
             origin = replace(message.origin, saved_at=self._clock())
             self._put(target, _Message(row, message.content, message.digest, origin))
         self._wake(target.folder.id)

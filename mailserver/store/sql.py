@@ -12,6 +12,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from foundation.audit import Audit
 from foundation.blobs import Blobs
 from foundation.clock import Clock, system_clock
 from foundation.database import Database, Transaction
@@ -45,6 +46,7 @@ from mailserver.store.insert import TOPIC, Entry, Kept, Place, Thread, own_threa
 from mailserver.store.looking import Lookout
 from mailserver.store.sweep import sweep
 from mssante.cache import Cache
+from mssante.rights import Rights, written
 
 CARDS_AT_ONCE = 256  # bounds memory, and the time a reader's snapshot is held
 TEXTS_AT_ONCE = 64
@@ -56,7 +58,8 @@ ClosingHook = Callable[[Transaction, int, list[int], str], None]
 
 
 class SqlMailStore:
-    """Implements `store.api.MailStore`; `on_closed` closes exchanges from the mail client (docs/rules.md section 4)."""
+    """Implements `store.api.MailStore`; `on_closed` closes exchanges from the mail client (docs/rules.md section 4); `audit` has a
+    row for each change of rights."""
 
     def __init__(
         self,
@@ -66,6 +69,7 @@ class SqlMailStore:
         boxes: Boxes,
         *,
         on_closed: ClosingHook | None = None,
+        audit: Audit | None = None,
         clock: Clock = system_clock,
         digest: Callable[[bytes], Digest] = digest_of,
     ) -> None:
@@ -74,6 +78,7 @@ class SqlMailStore:
         self._blobs = blobs
         self._boxes = boxes
         self._on_closed = on_closed
+        self._audit = audit
         self._clock = clock
         self._arrivals = Arrivals(keys, blobs, digest)
         self._box_of: dict[int, int] = {}  # a folder never changes its box, an id is never used twice
@@ -173,6 +178,21 @@ class SqlMailStore:
             folder_rows.subscribe(tx, folder_rows.named(tx.conn, self._keys, box_id, name).id, box_id, subscribed)
 
         await self._db.write(work)
+
+    async def set_rights(self, box_id: int, folder_id: int, member: int, rights: Rights | None, by: int) -> None:
+        await self._db.write(self._set_rights, box_id, folder_id, member, rights, by)
+
+    def _set_rights(
+        self, tx: Transaction, box_id: int, folder_id: int, member: int, rights: Rights | None, by: int
+    ) -> None:
+        if folder_rows.locked(tx, folder_id)[0].box_id != box_id:
+            raise StoreError("NONEXISTENT", "no such folder")
+        folder_rows.set_rights(tx, box_id, folder_id, member, rights)
+        tx.signal(TOPIC, folder_id)  # who has it open looks again
+        if self._audit is not None:
+            given = "role" if rights is None else written(rights)
+            details = {"box": box_id, "folder": folder_id, "member": member, "rights": given}
+            self._audit.record(tx, "rights:folder:set", f"credential {by}", details)
 
     async def lost(self, box_id: int) -> list[str]:
         return await self._db.read(lambda conn: folder_rows.lost(conn, self._boxes.key(conn, box_id), box_id))
@@ -336,22 +356,32 @@ class SqlMailStore:
             def change(columns: Columns) -> Columns:
                 return columns.stored(status, sorted(set(uids)), op, flags.system, limit)
 
-            if not flags.keywords and (op is not FlagOp.SET):
+            if not flags.keywords and op in (FlagOp.ADD, FlagOp.REMOVE):
                 self._lookout.advance(folder_id, result.previous, change)
         return result
 
-    async def copy(self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "") -> CopyResult:
+    async def copy(
+        self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "", undeleted: bool = False
+    ) -> CopyResult:
         """`actor` as in `move`: some clients (mutt) move by COPY, \\Deleted, EXPUNGE."""
-        return await self._db.write(self._copy, folder_id, uids, target_folder_id, actor)
+        return await self._db.write(self._copy, folder_id, uids, target_folder_id, actor, undeleted)
 
-    async def move(self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "") -> CopyResult:
+    async def move(
+        self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "", undeleted: bool = False
+    ) -> CopyResult:
         """`actor`: who acts, for the closing of an exchange by a move to « Conversations closes »."""
-        return await self._db.write(self._move, folder_id, uids, target_folder_id, actor)
+        return await self._db.write(self._move, folder_id, uids, target_folder_id, actor, undeleted)
 
     def _move(
-        self, tx: Transaction, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str
+        self,
+        tx: Transaction,
+        folder_id: int,
+        uids: Sequence[int],
+        target_folder_id: int,
+        actor: str,
+        undeleted: bool = False,
     ) -> CopyResult:
-        return self._copy(tx, folder_id, uids, target_folder_id, actor, leave=False)
+        return self._copy(tx, folder_id, uids, target_folder_id, actor, undeleted, leave=False)
 
     def _copy(
         self,
@@ -360,6 +390,7 @@ class SqlMailStore:
         uids: Sequence[int],
         target_folder_id: int,
         actor: str,
+        undeleted: bool,
         leave: bool = True,
     ) -> CopyResult:
         """With `leave`, the originals stay and count twice in the quota."""
@@ -373,7 +404,7 @@ class SqlMailStore:
         tally = changing.tally_of(tx, folder_id, chosen)
         if leave:
             self._charge(tx, target.box_id, tally.size)
-        new = changing.copy(tx, folder_id, target, chosen, tally, self._clock() // 1000)
+        new = changing.copy(tx, folder_id, target, chosen, tally, self._clock() // 1000, undeleted)
         if not leave:
             modseq = folder_rows.by_id(tx.conn, folder_id).highest_modseq + 1
             changing.move_out(tx, folder_id, chosen, tally, modseq)

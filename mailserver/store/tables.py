@@ -44,6 +44,17 @@ lost_folders = Table(
     Column("sealed_name", LargeBinary, nullable=False),
 )
 
+folder_rights = Table(
+    "folder_rights",  # RFC 4314, where they differ from the member's role
+    metadata,
+    Column("box_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("folder_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("member", BigInteger, primary_key=True, autoincrement=False),
+    Column(
+        "rights", String(16), nullable=False
+    ),  # mssante.rights.written; empty: the folder is not there for the member
+)
+
 folder_annotations = Table(
     "folder_annotations",  # RFC 5464
     metadata,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from mssante.identity import demo_ins, luhn_key
 from mssante.kinds import BoxKind, ProfileState
+from mssante.rights import Role
 
 CITIZEN_DOMAIN = "patient.example"
 
@@ -19,6 +20,7 @@ class Member:
 
     name: str
     login: str
+    role: Role = Role.HOLDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ ALPHA = Operator(
             "01 99 00 20 20",
             (
                 Member("Dr Nadia Benali", "nadia.benali@chu.alpha.example"),
-                Member("Thomas Girard, infirmier", "thomas.girard@chu.alpha.example"),
+                Member("Thomas Girard, infirmier", "thomas.girard@chu.alpha.example", Role.MEMBER),
             ),
         ),
         Professional(
@@ -132,7 +134,7 @@ ALPHA = Operator(
             "01 99 00 40 40",
             (
                 Member("Inès Caron, pharmacienne", "ines.caron@pharmacie.alpha.example"),
-                Member("Malo Riou, préparateur", "malo.riou@pharmacie.alpha.example"),
+                Member("Malo Riou, préparateur", "malo.riou@pharmacie.alpha.example", Role.MEMBER),
             ),
             sector="SA33",
         ),

@@ -27,6 +27,7 @@ from mssante.credentials import (
 from mssante.kinds import BoxKind, BoxState
 from mssante.mailboxes import Mailboxes
 from mssante.passwords import hash_password
+from mssante.rights import Role
 from mssante.scram import Proof
 from mssante.tables import credentials, guesses
 
@@ -109,6 +110,19 @@ async def test_members_of_a_team_have_logins_of_their_own(signing: Any) -> None:
     assert isinstance(await check(signing, login="nadia"), SignedIn)
     with pytest.raises(LoginTaken):
         await signing.db.write(signing.credentials.add, NewCredential(ward.id, "NADIA", "x", HASH), NOW)
+
+
+async def test_roles(signing: Any) -> None:
+    ward = await signing.box("cardiologie@chu.example", BoxKind.ORG)
+    for login, role in (("nadia", Role.HOLDER), ("thomas", Role.MEMBER), ("stage", Role.READER)):
+        new = NewCredential(ward.id, login, login, HASH, role=role)
+        await signing.db.write(signing.credentials.add, new, NOW)
+        assert (await check(signing, login=login)).role is role
+    members = await signing.db.read(signing.credentials.members, ward.id)
+    assert [member.role for member in members] == [Role.HOLDER, Role.MEMBER, Role.READER]
+    await signing.db.write(signing.credentials.set_role, members[2].credential_id, Role.MEMBER)
+    assert (await check(signing, login="stage")).role is Role.MEMBER  # what was remembered is forgotten
+    assert (await check(signing)).role is Role.HOLDER  # a personal mailbox
 
 
 async def test_scopes(signing: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailserver.sign_in import Proven, Refused, SignedIn
+from mailserver.sign_in import Member, Proven, Refused, SignedIn
 from mssante import scram
 from mssante.scram import Proof, Salt
 
@@ -12,7 +12,10 @@ SALT = Salt(bytes.fromhex("5b6d99689d12358eeca04b141236fa81"), 4096)
 
 
 class People:
-    """`people`: login -> password and who it is. `wait_ms`: how long each wrong answer waits."""
+    """`people`: login -> password and who it is; those of one mailbox are its members.
+
+    `wait_ms`: how long each wrong answer waits.
+    """
 
     def __init__(self, people: dict[str, tuple[str, SignedIn]], wait_ms: int = 0) -> None:
         self._people, self._wait_ms = people, wait_ms
@@ -34,3 +37,7 @@ class People:
             if signature is not None:
                 return Proven(who, signature)
         return Refused(self._wait_ms)
+
+    async def members(self, box_id: int) -> list[Member]:
+        here = [(login, who) for login, (_, who) in self._people.items() if who.box_id == box_id]
+        return [Member(who.member, login, who.role) for login, who in here]

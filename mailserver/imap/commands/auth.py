@@ -13,7 +13,7 @@ STATUS_ITEMS = frozenset(
 ) | {b"DELETED-STORAGE", b"APPENDLIMIT"}
 BASE_OPTIONS = frozenset((b"SPECIAL-USE", b"SUBSCRIBED"))  # those that RECURSIVEMATCH can go with (RFC 5258 3.1)
 SELECTION_OPTIONS = BASE_OPTIONS | {b"REMOTE", b"RECURSIVEMATCH"}
-RETURN_OPTIONS = frozenset((b"SPECIAL-USE", b"SUBSCRIBED", b"CHILDREN", b"STATUS", b"METADATA"))
+RETURN_OPTIONS = frozenset((b"SPECIAL-USE", b"SUBSCRIBED", b"CHILDREN", b"STATUS", b"METADATA", b"MYRIGHTS"))
 MAX_PATTERNS = 32
 
 
@@ -53,7 +53,7 @@ class List:
     """RFC 3501 6.3.8, RFC 5258 3, RFC 6154 2; `kind` is LIST, LSUB (RFC 3501 6.3.9) or XLIST (Outlook).
 
     `extended`: written in a way that only RFC 5258 knows; `status`: what RETURN (STATUS ...) wants (RFC 5819);
-    `entries`: what RETURN (METADATA ...) wants (RFC 9590).
+    `entries`: what RETURN (METADATA ...) wants (RFC 9590). RETURN (MYRIGHTS) is of RFC 8440.
     """
 
     kind: bytes

@@ -10,6 +10,7 @@ from mailserver.imap.context import Context
 from mailserver.imap.fetch_items import fields_of_section
 from mailserver.imap.handlers.messages import chosen
 from mailserver.imap.responses import Bad, No, Ok, Response, Untagged
+from mailserver.imap.rights import permitted
 from mailserver.imap.urls import MessageUrl, parse_url
 from mailserver.imap.wire import number_set
 from mailserver.mime.sections import locate
@@ -20,7 +21,7 @@ PIECE = 262144  # octets of a stored message held at a time
 
 async def append(ctx: Context, command: Append) -> AsyncGenerator[Response]:
     folder = await ctx.folder(command.name, missing="TRYCREATE")
-    messages = [await _message(ctx, message) for message in command.messages]
+    messages = [await _message(ctx, folder, message) for message in command.messages]
     uids = await ctx.store.append(folder.id, messages)
     if ctx.view is not None and ctx.view.folder.id == folder.id:
         await ctx.refresh()  # RFC 3501 6.3.11: EXISTS at once
@@ -36,7 +37,7 @@ async def replace(ctx: Context, command: Replace) -> AsyncGenerator[Response]:
     folder = await ctx.folder(command.name, missing="TRYCREATE")
     if not indices:
         raise No("the message is gone", "EXPUNGEISSUED")
-    message = await _message(ctx, command.message)
+    message = await _message(ctx, folder, command.message)
     uid = await ctx.store.replace(view.folder.id, view.uids[indices[0]], folder.id, message)
     yield Untagged(Ok("replacement stored", _append_code(folder, [uid])))
     await ctx.refresh()
@@ -49,12 +50,12 @@ def _append_code(folder: Folder, uids: list[int]) -> str:
     return f"APPENDUID {folder.uid_validity} {number_set(uids).decode()}"
 
 
-async def _message(ctx: Context, message: Appended) -> NewMessage:
+async def _message(ctx: Context, folder: Folder, message: Appended) -> NewMessage:
     [first, *others] = message.pieces
     content = await _together(ctx, message.pieces) if others or isinstance(first, Url) else first
     if not (len(content) if isinstance(content, bytes) else content.size):
         raise No("an empty message cannot be stored")
-    return NewMessage(content, message.flags, message.internal_date)
+    return NewMessage(content, permitted(message.flags, ctx.rights(folder)), message.internal_date)
 
 
 async def _together(ctx: Context, pieces: tuple[Piece, ...]) -> Spool:
@@ -107,7 +108,7 @@ async def _folder(ctx: Context, url: MessageUrl) -> Folder | None:
         folder = ctx.view.folder if ctx.view is not None else None
     else:
         try:
-            folder = await ctx.folder(url.mailbox)
+            folder = await ctx.folder(url.mailbox, needs="r")
         except No:
             return None
     if folder is None or url.uid_validity not in (None, folder.uid_validity):

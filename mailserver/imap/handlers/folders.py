@@ -16,12 +16,14 @@ from mailserver.imap.commands.auth import (
 )
 from mailserver.imap.context import Context
 from mailserver.imap.handlers.metadata import select
-from mailserver.imap.responses import ListLine, Metadata, No, Ok, Response, StatusLine, mailbox_id
+from mailserver.imap.responses import ListLine, Metadata, MyRights, No, Ok, Response, StatusLine, mailbox_id
+from mailserver.imap.rights import shown
 from mailserver.store import names
 from mailserver.store.api import Folder, FolderStatus
 
 
 async def create(ctx: Context, command: Create) -> AsyncGenerator[Response]:
+    await ctx.need_above(command.name)
     created = await ctx.store.create(ctx.box_id, command.name, _special_use(command))
     if ctx.rev2 and created.name != command.name:
         yield ListLine((), created.name, oldname=command.name, utf8=ctx.utf8)
@@ -47,6 +49,8 @@ async def delete(ctx: Context, command: Delete) -> AsyncGenerator[Response]:
 
 
 async def rename(ctx: Context, command: Rename) -> AsyncGenerator[Response]:
+    await ctx.folder(command.name)
+    await ctx.need_above(command.new_name)
     await ctx.store.rename(ctx.box_id, command.name, command.new_name)
     if ctx.rev2:
         yield ListLine((), names.normal(command.new_name), oldname=names.normal(command.name), utf8=ctx.utf8)
@@ -54,16 +58,20 @@ async def rename(ctx: Context, command: Rename) -> AsyncGenerator[Response]:
 
 
 async def subscribe(ctx: Context, command: Subscribe) -> AsyncGenerator[Response]:
+    if command.wanted or names.normal(command.name) not in await ctx.store.lost(ctx.box_id):
+        await ctx.folder(command.name)
     await ctx.store.subscribe(ctx.box_id, command.name, command.wanted)
     yield Ok("done")
 
 
 async def list_folders(ctx: Context, command: List) -> AsyncGenerator[Response]:
-    folders = await ctx.store.folders(ctx.box_id)
+    folders = await ctx.folders()
     lost = await ctx.store.lost(ctx.box_id) if command.subscribed_only or command.tells_subscribed else ()
+    readable = {folder.id for folder in folders if "r" in ctx.rights(folder)}
     found = await ctx.store.statuses(ctx.box_id) if command.status else {}
+    found = {folder_id: status for folder_id, status in found.items() if folder_id in readable}
     deleted = await _deleted_sizes(ctx, command.status, found)
-    ids = [folder.id for folder in folders] if command.entries else []
+    ids = sorted(readable) if command.entries else []
     kept = await ctx.store.annotations(ctx.box_id, ctx.member, ids) if ids else {}
     _condstore(ctx, command.status)
     for line, folder in listing.lines(command, folders, lost, ctx.utf8):
@@ -72,6 +80,8 @@ async def list_folders(ctx: Context, command: List) -> AsyncGenerator[Response]:
             yield _status_line(ctx, folder, command.status, found[folder.id], deleted.get(folder.id, 0))
         if folder is not None and folder.id in kept:
             yield Metadata(folder.name, select(kept[folder.id], command.entries), ctx.utf8)
+        if folder is not None and b"MYRIGHTS" in command.returns:
+            yield MyRights(folder.name, shown(ctx.rights(folder)), ctx.utf8)
     yield Ok(f"{command.kind.decode()} completed")
 
 

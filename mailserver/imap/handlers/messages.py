@@ -7,10 +7,11 @@ from collections.abc import AsyncGenerator, Sequence
 from mailserver.imap.commands.fetch import Fetch
 from mailserver.imap.commands.selected import Check, Copy, Expunge, Move
 from mailserver.imap.commands.store import Store
-from mailserver.imap.context import Context
+from mailserver.imap.context import Context, not_permitted
 from mailserver.imap.fetch import Renderer
 from mailserver.imap.handlers.select import vanished
 from mailserver.imap.responses import Bad, No, Ok, Response, Untagged, Vanished
+from mailserver.imap.rights import permitted_store
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.view import FolderView, picked
 from mailserver.imap.wire import number_set
@@ -82,8 +83,11 @@ async def store(ctx: Context, command: Store) -> AsyncGenerator[Response]:
     conditional = command.unchanged_since is not None
     ctx.condstore = ctx.condstore or conditional
     modified: set[int] = set()
+    wish = permitted_store(command.op, command.flags, view.rights)
+    if wish is None:
+        raise not_permitted()
     if uids:
-        result = await ctx.store.store_flags(view.folder.id, uids, command.op, command.flags, command.unchanged_since)
+        result = await ctx.store.store_flags(view.folder.id, uids, *wish, command.unchanged_since)
         await ctx.refresh(result)
         modified = set(result.modified)
         for response in view.keyword_news():
@@ -115,7 +119,8 @@ async def copy(ctx: Context, command: Copy) -> AsyncGenerator[Response]:
     indices = chosen(view, command.messages, command.uid)
     target = await ctx.folder(command.name, missing="TRYCREATE")
     uids = [view.uids[i] for i in indices]
-    result = await ctx.store.copy(view.folder.id, uids, target.id, ctx.actor) if indices else None
+    undeleted = "t" not in ctx.rights(target)
+    result = await ctx.store.copy(view.folder.id, uids, target.id, ctx.actor, undeleted) if indices else None
     if target.id == view.folder.id:
         await ctx.refresh()
     yield Ok("COPY completed", _copy_code(target, result))
@@ -130,7 +135,7 @@ async def move(ctx: Context, command: Move) -> AsyncGenerator[Response]:
         raise No("the messages are in this folder already", "CANNOT")
     if indices:
         uids = [view.uids[i] for i in indices]
-        result = await ctx.store.move(view.folder.id, uids, target.id, ctx.actor)
+        result = await ctx.store.move(view.folder.id, uids, target.id, ctx.actor, "t" not in ctx.rights(target))
         code = _copy_code(target, result)
         if code:
             yield Untagged(Ok("moved", code))

@@ -15,7 +15,8 @@ from mailserver.store.annotations import SERVER, VALUE_OCTETS
 
 
 async def get_metadata(ctx: Context, command: GetMetadata) -> AsyncGenerator[Response]:
-    folder_id, name = await _place(ctx, command.name)
+    folder = await ctx.folder(command.name) if command.name else None
+    folder_id, name = (SERVER, "") if folder is None else (folder.id, folder.name)
     kept = (await ctx.store.annotations(ctx.box_id, ctx.member, (folder_id,)))[folder_id]
     found = select(kept, command.entries, command.depth)
     limit = command.max_size
@@ -28,21 +29,15 @@ async def get_metadata(ctx: Context, command: GetMetadata) -> AsyncGenerator[Res
 
 
 async def set_metadata(ctx: Context, command: SetMetadata) -> AsyncGenerator[Response]:
-    folder_id, _ = await _place(ctx, command.name)
-    if folder_id == SERVER and any(entry.startswith("/shared") for entry in command.values):
-        raise No("shared entries of the server are the operator's", "NOPERM")
+    folder = await ctx.folder(command.name) if command.name else None
+    if any(entry.startswith("/shared") for entry in command.values):
+        if folder is None:
+            raise No("shared entries of the server are the operator's", "NOPERM")
+        ctx.need(folder, "w")  # for all to read: it is work like any other
     if any(len(value or b"") > VALUE_OCTETS for value in command.values.values()):
         raise No("the value is too long", f"METADATA MAXSIZE {VALUE_OCTETS}")
-    await ctx.store.annotate(ctx.box_id, ctx.member, folder_id, command.values)
+    await ctx.store.annotate(ctx.box_id, ctx.member, SERVER if folder is None else folder.id, command.values)
     yield Ok("SETMETADATA completed")
-
-
-async def _place(ctx: Context, name: str) -> tuple[int, str]:
-    """(folder's id or SERVER, its name)."""
-    if not name:
-        return SERVER, ""
-    folder = await ctx.folder(name)
-    return folder.id, folder.name
 
 
 def select(kept: Mapping[str, bytes], wanted: Iterable[str], depth: int | None = 0) -> dict[str, bytes | None]:

@@ -9,6 +9,7 @@ from mailserver.imap.commands.select import Known, Select
 from mailserver.imap.commands.selected import Close, Unselect
 from mailserver.imap.context import Context
 from mailserver.imap.responses import Bad, Exists, ListLine, Ok, Recent, Response, Untagged, Vanished, mailbox_id
+from mailserver.imap.rights import writes
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.view import FolderView
 
@@ -41,8 +42,8 @@ async def select(ctx: Context, command: Select) -> AsyncGenerator[Response]:
     if command.known is not None and command.known.uid_validity == folder.uid_validity:
         async for news in _since(ctx, view, command.known):
             yield news
-    name, access = ("EXAMINE", "READ-ONLY") if command.read_only else ("SELECT", "READ-WRITE")
-    yield Ok(f"{name} completed", access)
+    access = "READ-WRITE" if writes(view.rights) and not command.read_only else "READ-ONLY"
+    yield Ok(f"{'EXAMINE' if command.read_only else 'SELECT'} completed", access)
 
 
 async def _since(ctx: Context, view: FolderView, known: Known) -> AsyncGenerator[Response]:
@@ -68,7 +69,7 @@ async def vanished(ctx: Context, view: FolderView, modseq: int, uids: SequenceSe
 
 async def close(ctx: Context, command: Close) -> AsyncGenerator[Response]:
     view = ctx.selected
-    if not view.read_only:
+    if not view.read_only and "e" in view.rights:  # RFC 4314 4: without the right, CLOSE expunges nothing and is OK
         await ctx.store.expunge(view.folder.id)
         await ctx.refresh()
     highest = view.highest_modseq

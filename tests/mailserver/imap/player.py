@@ -28,6 +28,7 @@ from mailserver.sign_in import SignedIn, SignIn
 from mailserver.store.api import Flag, Flags, NewMessage
 from mailserver.store.memory import MemoryMailStore
 from mailserver.store.sql import SqlMailStore
+from mssante.rights import Role
 from tests.support.people import People
 
 # Hypothesis on a machine that does other work too: time says nothing there.
@@ -36,7 +37,7 @@ PATIENT = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.H
 Store = MemoryMailStore | SqlMailStore
 MakeStore = Callable[[], Awaitable[Store]]
 
-BOX = 1
+BOX, NEIGHBOUR = 1, 2
 DAY = 1_750_000_000  # 15-Jun-2025 15:06:40 +0000
 
 
@@ -101,8 +102,17 @@ async def inbox_of(store: Store) -> int:
     return next(folder.id for folder in await store.folders(BOX) if folder.name == "INBOX")
 
 
-BOB = SignedIn(BOX, "bob@hopital.example", "bob")
-PEOPLE = People({"bob": ("sésame", BOB), "user": ("pencil", BOB)}, wait_ms=2000)  # the second is of RFC 7677 3
+PEOPLE = People(
+    {
+        # one mailbox, its holder and the others
+        "bob": ("sésame", SignedIn(BOX, "bob@hopital.example", "bob", 1)),
+        "anne": ("x", SignedIn(BOX, "bob@hopital.example", "anne", 2, Role.MEMBER)),
+        "luc": ("x", SignedIn(BOX, "bob@hopital.example", "luc", 3, Role.READER)),
+        "eve": ("x", SignedIn(NEIGHBOUR, "eve@hopital.example", "eve", 4)),
+        "user": ("pencil", SignedIn(3, "user@hopital.example", "user", 5)),  # of RFC 7677 3
+    },
+    wait_ms=2000,
+)
 
 
 class Connection:
@@ -170,6 +180,7 @@ async def in_memory() -> Store:
 async def new_store(start: str = "nothing", make: MakeStore = in_memory) -> Store:
     store = await make()
     await store.open_box(BOX)
+    await store.open_box(NEIGHBOUR)
     await STARTS[start](store)
     return store
 

@@ -18,9 +18,11 @@ class Slow(MemoryMailStore):
         super().__init__(clock=lambda: DAY)
         self.go = asyncio.Event()
 
-    async def copy(self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "") -> CopyResult:
+    async def copy(
+        self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "", undeleted: bool = False
+    ) -> CopyResult:
         await self.go.wait()
-        return await super().copy(folder_id, uids, target_folder_id, actor)
+        return await super().copy(folder_id, uids, target_folder_id, actor, undeleted)
 
 
 async def slow() -> Slow:

@@ -30,15 +30,17 @@ async def test_a_wrong_password_is_answered_after_the_wait_that_the_check_asked_
 
 def test_a_password_is_not_in_any_text_of_a_command() -> None:
     assert "secret" not in repr(Login("bob", "secret"))
-    assert "secret" not in repr(Authenticate(b"PLAIN", b"secret"))
+    assert "secret" not in repr(Authenticate("PLAIN", b"secret"))
 
 
 class Moves(MemoryMailStore):
     actors: ClassVar[list[str]] = []
 
-    async def move(self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "") -> CopyResult:
+    async def move(
+        self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "", undeleted: bool = False
+    ) -> CopyResult:
         self.actors.append(actor)
-        return await super().move(folder_id, uids, target_folder_id)
+        return await super().move(folder_id, uids, target_folder_id, actor, undeleted)
 
 
 async def test_move_says_who_moves() -> None:

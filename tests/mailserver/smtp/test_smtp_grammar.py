@@ -16,6 +16,7 @@ from mailserver.smtp.grammar import MailCommand, parse_mail, parse_rcpt
 from mailserver.smtp.guard import network_of
 from mailserver.smtp.replies import Reply, ascii_text, reply_after_data, reply_of
 from mssante import reasons
+from mssante.rights import Role
 from tests.mailserver.smtp.smtp_house import BETA_DN, PEERS, List
 
 
@@ -248,6 +249,14 @@ def test_every_fault_has_its_reply() -> None:
 def test_author(reverse_path: str, allowed: bool) -> None:
     found = border.judge_author(SignedIn(7, "camille@alpha.example", "C"), reverse_path, "")
     assert isinstance(found, Sender) == allowed
+
+
+@pytest.mark.parametrize(("role", "sends"), [(Role.HOLDER, True), (Role.MEMBER, True), (Role.READER, False)])
+def test_a_reader_does_not_send(role: Role, sends: bool) -> None:
+    team = SignedIn(7, "service@alpha.example", "L", role=role)
+    for reverse_path in ("service@alpha.example", ""):
+        found = border.judge_author(team, reverse_path, "")
+        assert isinstance(found, Sender) if sends else found == replies.of_reason(reasons.READER_DOES_NOT_SEND)
 
 
 def test_an_ipv6_client_is_its_network() -> None:

@@ -26,8 +26,9 @@ place = st.sampled_from(NAMES)
 commands = st.one_of(
     st.tuples(st.just("append"), place, st.lists(flags, min_size=1, max_size=3)),
     st.tuples(st.just("store"), place, uids, st.sampled_from(FlagOp), flags, st.none() | st.integers(0, 12)),
-    st.tuples(st.just("copy"), place, uids, place),
-    st.tuples(st.just("move"), place, uids, place),
+    st.tuples(st.just("copy"), place, uids, place, st.booleans()),
+    st.tuples(st.just("move"), place, uids, place, st.booleans()),
+    st.tuples(st.just("rights"), place, st.integers(1, 2), st.sampled_from([None, frozenset(), frozenset("lr")])),
     st.tuples(st.just("expunge"), place, st.none() | uids),
     st.tuples(st.just("create"), place),
     st.tuples(st.just("delete"), place),
@@ -50,9 +51,11 @@ async def run(store: Any, box_id: int, command: tuple[Any, ...]) -> Any:
                 return await store.append(known(name), [NewMessage(content, one, 7) for one in wanted])
             case "store", [name, chosen, op, wish, since]:
                 return await store.store_flags(known(name), chosen, op, wish, since)
-            case (("copy" | "move"), [name, chosen, target]):
-                result = await getattr(store, verb)(known(name), chosen, known(target))
+            case (("copy" | "move"), [name, chosen, target, undeleted]):
+                result = await getattr(store, verb)(known(name), chosen, known(target), "", undeleted)
                 return result.source, result.target
+            case "rights", [name, member, rights]:
+                return await store.set_rights(box_id, known(name), member, rights, 9)
             case "expunge", [name, chosen]:
                 return await store.expunge(known(name), chosen)
             case "create", [name]:
@@ -85,7 +88,7 @@ async def seen(store: Any, box_id: int) -> Any:
         assert status.unseen == sum(not row.flags.system & Flag.SEEN for row in rows)
         assert status.deleted == sum(bool(row.flags.system & Flag.DELETED) for row in rows)
         assert status.size == sum(row.size for row in rows)
-        found[folder.name] = (status.uid_next, status.highest_modseq, rows, changes, folder.special_use)
+        found[folder.name] = (status.uid_next, status.highest_modseq, rows, changes, folder.special_use, folder.acl)
     return found, await store.quota(box_id)
 
 

@@ -147,6 +147,33 @@ async def test_copy_shares_and_move_leaves(store: Any) -> None:
     assert (await store.move(inbox, [1, 77], archive)).source == [], "UIDs already gone: quietly nothing"
 
 
+async def test_deleted_is_left_behind_when_asked(store: Any) -> None:
+    """RFC 4314 4: for who may not delete in the target."""
+    inbox, archive = await filled(store, 4), await folder_id(store, "Archives")
+    both = Flags(Flag.DELETED | Flag.FLAGGED, frozenset(("x",)))
+    await store.store_flags(inbox, [1, 3, 4], FlagOp.SET, both)
+    assert (await store.copy(inbox, [1, 2], archive, undeleted=True)).target == [1, 2]
+    assert (await store.move(inbox, [3], archive, undeleted=True)).target == [3]
+    assert (await store.copy(inbox, [4], archive)).target == [4]
+    status, rows = await store.rows(archive)
+    flagged = Flags(Flag.FLAGGED, frozenset(("x",)))
+    assert [row.flags for row in rows] == [flagged, Flags(), flagged, both]
+    assert status.deleted == 1
+    assert (await store.status(inbox)).deleted == 2
+
+
+async def test_flags_are_set_and_deleted_left_as_it_is(store: Any) -> None:
+    inbox = await filled(store, 2)
+    await store.store_flags(inbox, [1], FlagOp.ADD, Flags(Flag.DELETED | Flag.SEEN, frozenset(("x",))))
+    for wish in (Flags(Flag.FLAGGED), Flags(Flag.FLAGGED | Flag.DELETED)):
+        await store.store_flags(inbox, [1, 2], FlagOp.SET_OTHERS, wish)
+        _, rows = await store.rows(inbox)
+        assert [row.flags.system for row in rows] == [Flag.FLAGGED | Flag.DELETED, Flag.FLAGGED]
+        assert [row.flags.keywords for row in rows] == [frozenset(), frozenset()]
+        assert list((await store.look(inbox)).system) == [Flag.FLAGGED | Flag.DELETED, Flag.FLAGGED]
+    assert (await store.status(inbox)).deleted == 1
+
+
 async def test_copy_and_move_within_one_folder(store: Any) -> None:
     inbox = await filled(store, 3)
     assert (await store.copy(inbox, [1, 2, 3], inbox)).target == [4, 5, 6]
