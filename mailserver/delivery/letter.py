@@ -114,7 +114,7 @@ def _letter(
         sender_name=writers[0].display if writers else "",
         reply_to=_address(str(answers[0])) if answers else None,
         reply_to_name=answers[0].display if answers else "",
-        has_attachments=bool(message.attachments()),
+        has_attachments=message.has_attachments,
         closing=closing,
         x_mss=_indicators(message),
         copies=copies,
@@ -128,7 +128,7 @@ def _closing(message: Message) -> Closing:
     if "[" not in subject and not wish:
         return Closing(Act.NONE, subject)
     body = next((text for text in message.written_texts() if not is_empty(text)), "")
-    picture = bool(message.attachments()) or "data:" in (message.html() or "")
+    picture = message.has_attachments or "data:" in (message.html() or "")
     return closing_of(subject, body, picture, wish)
 
 

@@ -203,9 +203,9 @@ class Context:
         if not rights.issuperset(self.needs.above):
             raise not_permitted()
 
-    async def folders(self) -> list[Folder]:
-        """Those that the member may see."""
-        return [folder for folder in await self.store.folders(self.box_id) if "l" in self.rights(folder)]
+    async def folders(self, needs: str = "l") -> list[Folder]:
+        """Those in which the member has these rights."""
+        return [folder for folder in await self.store.folders(self.box_id) if self.rights(folder).issuperset(needs)]
 
     async def select(self, folder: Folder, read_only: bool) -> FolderView:
         # Watching begins before the look: a change in between is seen twice rather than never.

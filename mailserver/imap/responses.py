@@ -346,16 +346,24 @@ class Threads:
 
 @dataclass(frozen=True, slots=True)
 class ESearch:
-    """RFC 4731 3, RFC 9051 7.3.4: the items told, each with its value, in the order they are said."""
+    """RFC 4731 3, RFC 9051 7.3.4: the items told, each with its value, in the order they are said.
+
+    `where`: of which folder (RFC 7377 2.1), rendered by `correlator`.
+    """
 
     tag: bytes
     uid: bool
     items: tuple[tuple[bytes, bytes], ...]
+    where: bytes = b""
 
     def __bytes__(self) -> bytes:
         uid = b" UID" if self.uid else b""
         items = b"".join(b" " + name + b" " + value for name, value in self.items)
-        return b'* ESEARCH (TAG "' + self.tag + b'")' + uid + items + b"\r\n"
+        return b'* ESEARCH (TAG "' + self.tag + b'"' + self.where + b")" + uid + items + b"\r\n"
+
+
+def correlator(folder: Folder, utf8: bool) -> bytes:
+    return b" MAILBOX %b UIDVALIDITY %d" % (mailbox(folder.name, utf8), folder.uid_validity)
 
 
 Response = (

@@ -99,6 +99,7 @@ COMMANDS: dict[bytes, Entry] = {
     b"LISTRIGHTS": Entry(IN, acl.parse_list_rights, do_acl.list_rights, needs=Needs("a")),
     b"MYRIGHTS": Entry(IN, acl.parse_my_rights, do_acl.my_rights, needs=Needs("")),
     b"APPEND": Entry(IN, append.parse_append, do_append.append, needs=Needs("i")),
+    b"ESEARCH": Entry(IN, search.parse_multi_search, do_search.multi_search, long=True),
     b"COMPRESS": Entry(IN, auth.parse_compress, modes.compress),
     b"IDLE": Entry(IN, bare(auth.Idle), modes.idle),
     # selected

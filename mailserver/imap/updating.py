@@ -28,6 +28,7 @@ class Updating:
     criteria: Sequence[Criterion]  # of SORT
     found: list[int]
     modseq: int
+    where: bytes = b""  # as in `ESearch`
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Update:
     def _said(self, name: bytes, changes: Sequence[tuple[int, Sequence[int]]], view: FolderView) -> Iterable[ESearch]:
         if changes:
             pairs = (b"%d %b" % (place, number_set(self._numbers(uids, view))) for place, uids in changes)
-            yield ESearch(self.of.tag, self.of.uid, ((name, b"(%b)" % b" ".join(pairs)),))
+            yield ESearch(self.of.tag, self.of.uid, ((name, b"(%b)" % b" ".join(pairs)),), self.of.where)
 
     def _numbers(self, uids: Sequence[int], view: FolderView) -> Sequence[int]:
         return uids if self.of.uid else [index + 1 for uid in uids if (index := view.index_of(uid)) is not None]

@@ -104,6 +104,11 @@ class Message:
         """Every leaf that is not the text itself, in order; an attached message is one attachment."""
         return [self._attachment(part) for part in _leaves(self.root) if not _is_body_text(part)]
 
+    @property
+    def has_attachments(self) -> bool:
+        """Without a look at their octets."""
+        return not all(map(_is_body_text, _leaves(self.root)))
+
     def text(self) -> str:
         """What a person reads: text/plain, or HTML turned into text when there is no plain text."""
         return self._text

@@ -23,6 +23,7 @@ GIVE_UP = 4  # times the size limit thrown away before the connection goes too
 _FAULTS = {
     DataFault.BARE_LINE_END: replies.BARE_LINE_END,
     DataFault.LINE_TOO_LONG: replies.LINE_TOO_LONG,
+    DataFault.NUL: replies.NUL_FOUND,
     DataFault.TOO_LARGE: replies.TOO_LARGE,
     DataFault.NOT_STORED: replies.NO_ROOM,
 }

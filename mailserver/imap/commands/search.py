@@ -1,4 +1,4 @@
-"""SEARCH (RFC 3501 6.4.4) with MODSEQ (RFC 7162 3.1.5): the keys as a tree of small values."""
+"""SEARCH (RFC 3501 6.4.4) with MODSEQ (RFC 7162 3.1.5), ESEARCH (RFC 7377): the keys as a tree of small values."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import inf
 
+from mailserver.imap.commands.filters import NAMED, PLACES, SELECTED, Filter, parse_filter
 from mailserver.imap.commands.returns import Returns, parse_returns
 from mailserver.imap.grammar import Cursor
 from mailserver.imap.sequences import SequenceSet
@@ -171,10 +172,37 @@ class Search:
     uid: bool
     returns: Returns | None = None
     known_charset: bool = True  # False: NO, and whoever asked to keep the result keeps nothing (RFC 5182 2.1)
+    uses_saved: bool = False  # `$` was among the keys
+
+
+@dataclass(frozen=True, slots=True)
+class MultiSearch:
+    """ESEARCH (RFC 7377 2.1): `search`, in UIDs, in the folders that any of `sources` means."""
+
+    sources: tuple[Filter, ...]
+    search: Search
+
+
+SOURCES = PLACES | NAMED | {SELECTED, b"SUBTREE-ONE"}
+
+
+def parse_multi_search(at: Cursor) -> MultiSearch:
+    at.space()
+    sources = [Filter(SELECTED)]
+    if at.take_word(b"IN "):
+        sources = at.parenthesised(lambda: parse_filter(at, SOURCES))
+        if not sources:
+            at.fail("folders expected")
+        at.space()
+    return MultiSearch(tuple(sources), _program(at, uid=True))
 
 
 def parse_search(at: Cursor, uid: bool = False) -> Search:
     at.space()
+    return _program(at, uid)
+
+
+def _program(at: Cursor, uid: bool) -> Search:
     returns = None
     if at.take_word(b"RETURN"):
         returns = parse_returns(at)
@@ -196,14 +224,14 @@ def parse_keys(at: Cursor, named: bytes, uid: bool, returns: Returns | None) -> 
     keys = [parser.key(0)]
     while at.take(b" ") and not at.at_end():
         keys.append(parser.key(0))
-    return Search(And(tuple(keys)), parser.modseq_seen, uid, returns, known)
+    return Search(And(tuple(keys)), parser.modseq_seen, uid, returns, known, parser.saved_used)
 
 
 class _Parser:
     def __init__(self, at: Cursor, charset: str) -> None:
         self.at = at
         self.charset = charset
-        self.modseq_seen = False
+        self.modseq_seen = self.saved_used = False
         self.count = 0
         self.needles = 0
 
@@ -215,7 +243,7 @@ class _Parser:
         if at.at(b"("):
             return And(tuple(at.parenthesised(lambda: self.key(depth + 1))))
         if at.at_digit() or at.at(b"*") or at.at(b"$"):
-            return Numbers(at.sequence_set(uid=False), uid=False)
+            return self.numbers(uid=False)
         word = at.word()
         if word in _PLAIN:
             return _PLAIN[word]
@@ -231,6 +259,10 @@ class _Parser:
             at.fail("unknown search key")
         at.space()
         return _WITH_ARGUMENT[word](self)
+
+    def numbers(self, uid: bool) -> Key:
+        self.saved_used |= self.at.at(b"$")
+        return Numbers(self.at.sequence_set(uid), uid)
 
     def needle(self) -> bytes:
         self.needles += 1
@@ -308,7 +340,7 @@ _WITH_ARGUMENT: dict[bytes, Callable[[_Parser], Key]] = {
     b"TEXT": lambda p: Text(p.needle()),
     b"THREADID": lambda p: OriginIs("thread", p.at.atom()),
     b"TO": lambda p: Header(b"to", p.needle()),
-    b"UID": lambda p: Numbers(p.at.sequence_set(), uid=True),
+    b"UID": lambda p: p.numbers(uid=True),
     b"UNKEYWORD": lambda p: Not(p.keyword()),
     b"YOUNGER": lambda p: Aged(p.at.nz_number(), younger=True),
 }

@@ -1,21 +1,24 @@
 """SEARCH (RFC 3501 6.4.4), SORT and THREAD (RFC 5256); the ways to answer: ESEARCH (RFC 4731), ESORT and UPDATE (RFC 5267),
-`$` (RFC 5182), PARTIAL (RFC 9394)."""
+`$` (RFC 5182), PARTIAL (RFC 9394), MULTISEARCH (RFC 7377)."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
 
+from mailserver.imap.commands.filters import SELECTED
 from mailserver.imap.commands.returns import ALL, Returns
-from mailserver.imap.commands.search import Search
+from mailserver.imap.commands.search import MultiSearch, Search
 from mailserver.imap.commands.selected import CancelUpdate
 from mailserver.imap.commands.sort import Sort, Thread
 from mailserver.imap.context import Context
-from mailserver.imap.responses import Bad, ESearch, No, Ok, Response, SearchResult, Threads, Untagged
+from mailserver.imap.finding import Finder
+from mailserver.imap.responses import Bad, ESearch, No, Ok, Response, SearchResult, Threads, Untagged, correlator
 from mailserver.imap.sorting import NO_HEAD, Criterion
 from mailserver.imap.threads import ALGORITHMS, letter_of, thread_text
 from mailserver.imap.updating import MOST, Updating, lasting
 from mailserver.imap.view import FolderView
 from mailserver.imap.wire import number_set
+from mailserver.store.api import Folder, StoreError
 
 
 async def search(ctx: Context, command: Search) -> AsyncGenerator[Response]:
@@ -45,6 +48,40 @@ async def thread(ctx: Context, command: Thread) -> AsyncGenerator[Response]:
     yield Ok("THREAD completed")
 
 
+async def multi_search(ctx: Context, command: MultiSearch) -> AsyncGenerator[Response]:
+    """One answer for each folder in which something was found (RFC 7377 2.1)."""
+    search, returns = command.search, command.search.returns or ALL
+    only_selected = all(source.word == SELECTED for source in command.sources)
+    if ctx.view is None and (returns.updates or any(source.word == SELECTED for source in command.sources)):
+        raise Bad("no folder is selected")
+    if not only_selected and (returns.saves or search.uses_saved):
+        raise Bad("a result is kept of the selected folder only")
+    _begin(ctx, search)
+    selected = ctx.view.folder.id if ctx.view is not None else None
+    for folder in await ctx.folders("lr"):  # RFC 7377 2.2
+        if not any(source.includes(folder, selected) for source in command.sources):
+            continue
+        view = ctx.view if folder.id == selected else await _other(ctx, folder)
+        if view is None:
+            continue
+        where = correlator(folder, ctx.utf8)
+        found = await Finder(ctx.store, ctx.shelf, view).find(search.key, int(ctx.clock()), reach=returns.reach)
+        if view is ctx.view:
+            for response in _follow(ctx, search, returns, found, (), where):
+                yield response
+        if found and returns.tells:
+            yield ESearch(ctx.tag, search.uid, tuple(_items(view, search, returns, found)), where)
+    yield Ok("ESEARCH completed")
+
+
+async def _other(ctx: Context, folder: Folder) -> FolderView | None:
+    """A folder that is not selected; None when it was deleted meanwhile."""
+    try:
+        return FolderView(folder, True, await ctx.store.look(folder.id))
+    except StoreError:
+        return None
+
+
 async def cancel_update(ctx: Context, command: CancelUpdate) -> AsyncGenerator[Response]:
     if any(tag not in ctx.updating for tag in command.tags):
         raise No("no such result is kept up to date")
@@ -55,15 +92,20 @@ async def cancel_update(ctx: Context, command: CancelUpdate) -> AsyncGenerator[R
 
 async def _found(ctx: Context, command: Search, reach: int | None = None) -> Sequence[int]:
     """Indices, ascending; `reach` as in `imap.search`."""
-    view, returns = ctx.selected, command.returns
+    _begin(ctx, command)
+    return await ctx.finder.find(command.key, int(ctx.clock()), reach=reach)
+
+
+def _begin(ctx: Context, command: Search) -> None:
+    """What is settled before anything is searched."""
+    returns = command.returns
     if returns is not None and returns.updates and ctx.tag in ctx.updating:
         raise Bad("this tag names a result that is kept up to date")  # RFC 5267 4.3
     if returns is not None and returns.saves:
-        view.saved = ()  # what a NO leaves (RFC 5182 2.1)
+        ctx.selected.saved = ()  # what a NO leaves (RFC 5182 2.1)
     if not command.known_charset:
         raise No("only these character sets are known", "BADCHARSET (UTF-8 US-ASCII)")
     ctx.condstore = ctx.condstore or command.with_modseq
-    return await ctx.finder.find(command.key, int(ctx.clock()), reach=reach)
 
 
 def _answer(
@@ -77,21 +119,28 @@ def _answer(
         modseq = _modseq(view, found) if command.with_modseq else None
         yield SearchResult(_numbers(view, found, command.uid), modseq, b"SORT" if criteria else b"SEARCH")
         return
-    _keep(view, returns, found)
-    if returns.updates and len(ctx.updating) >= MOST:
-        yield Untagged(No("too many results are kept up to date", f'NOUPDATE "{ctx.tag.decode("ascii")}"'))
-    elif returns.updates:
-        uids = [view.uids[i] for i in found]
-        result = Updating(ctx.tag, command.uid, lasting(view, command.key), criteria, uids, view.columns.modseq)
-        ctx.updating[ctx.tag] = result
+    yield from _follow(ctx, command, returns, found, criteria)
     if returns.tells:
         yield ESearch(ctx.tag, command.uid, tuple(_items(view, command, returns, found)))
 
 
-def _keep(view: FolderView, returns: Returns, found: Sequence[int]) -> None:
-    """As `$`, which is a set: in the order of UIDs."""
-    if returns.saves:
+def _follow(
+    ctx: Context,
+    command: Search,
+    returns: Returns,
+    found: Sequence[int],
+    criteria: Sequence[Criterion],
+    where: bytes = b"",
+) -> Iterator[Response]:
+    """Keeps what is to be kept of a result in the selected folder: as `$`, and up to date."""
+    view = ctx.selected
+    if returns.saves:  # a set: in the order of UIDs
         view.saved = sorted(view.uids[i] for i in returns.ends(found))
+    if returns.updates and len(ctx.updating) >= MOST:
+        yield Untagged(No("too many results are kept up to date", f'NOUPDATE "{ctx.tag.decode("ascii")}"'))
+    elif returns.updates:
+        uids, key = [view.uids[i] for i in found], lasting(view, command.key)
+        ctx.updating[ctx.tag] = Updating(ctx.tag, command.uid, key, criteria, uids, view.columns.modseq, where)
 
 
 def _items(view: FolderView, command: Search, returns: Returns, found: Sequence[int]) -> list[tuple[bytes, bytes]]:

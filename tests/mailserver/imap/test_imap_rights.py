@@ -166,7 +166,7 @@ TRIED = {
 # These name no folder, or change nothing in one; LIST shows what may be seen, GETQUOTAROOT only the mailbox's own root.
 FREE = {
     b"UNAUTHENTICATE", b"ENABLE", b"LIST", b"LSUB", b"XLIST", b"NAMESPACE", b"GETQUOTA", b"GETQUOTAROOT", b"COMPRESS", b"IDLE",
-    b"CHECK", b"UNSELECT", b"SEARCH", b"UID SEARCH", b"SORT", b"UID SORT", b"THREAD", b"UID THREAD", b"CANCELUPDATE",
+    b"CHECK", b"UNSELECT", b"SEARCH", b"UID SEARCH", b"SORT", b"UID SORT", b"THREAD", b"UID THREAD", b"CANCELUPDATE", b"ESEARCH",
 }  # fmt: skip
 
 

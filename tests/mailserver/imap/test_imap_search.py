@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -32,10 +34,10 @@ from mailserver.imap.shelf import Shelf
 from mailserver.imap.updating import MOST, Updating, brought_up
 from mailserver.imap.view import FolderView
 from mailserver.store.api import Flag, Flags, Folder, FolderStatus, NewMessage, Row
-from mailserver.store.columns import columns_of, narrow
+from mailserver.store.columns import Columns, columns_of, narrow
 from mailserver.store.memory import MemoryMailStore
+from tests.mailserver.imap.player import BOX, PATIENT, connect, inbox_of, mail, new_store
 from tests.mailserver.imap.player import DAY as DAY_OF_MAIL
-from tests.mailserver.imap.player import PATIENT, connect, inbox_of, mail, new_store
 
 DAY = 86400
 LETTERS = "aé\n"
@@ -280,3 +282,42 @@ async def test_only_what_is_new_is_read_for_a_result_that_stays_up_to_date() -> 
     assert update is not None
     assert update.added == [(0, [2, 3])]
     assert store.read == [("bodies", [1, 2, 3])]
+
+
+# ---------------------------------------------------------------- many folders
+async def test_nothing_is_found_in_the_neighbours_folders() -> None:
+    store = await new_store("three messages")
+    await store.open_box(BOX + 1)
+    await store.create(BOX + 1, "Secret")
+    theirs = {folder.name: folder.id for folder in await store.folders(BOX + 1)}
+    for folder in theirs.values():
+        await store.append(folder, [NewMessage(mail(1, "theirs"))])
+    connection = await connect(store, "selected")
+    for where in (b"personal", b"inboxes", b'mailboxes ("Secret" "INBOX")', b'subtree ""', b"subscribed", b"selected"):
+        said = await connection.ask(b"a ESEARCH IN (%b) SUBJECT theirs" % where)
+        assert said == b"a OK ESEARCH completed\r\n"
+    await connection.close()
+
+
+class Deleting(MemoryMailStore):
+    """A folder is deleted by another session just before it is looked at."""
+
+    async def look(self, folder_id: int) -> Columns:
+        if self.doomed:
+            await self.delete(BOX, self.doomed.pop())
+        return await super().look(folder_id)
+
+    doomed: ClassVar[list[str]] = []
+
+
+async def test_a_folder_that_goes_meanwhile_is_left_out() -> None:
+    async def make() -> Deleting:
+        return Deleting(clock=lambda: DAY_OF_MAIL)
+
+    store = await new_store("three messages", make)
+    await store.create(BOX, "Labo")
+    connection = await connect(store, "signed in")
+    Deleting.doomed.append("Labo")
+    said = await connection.ask(b"a ESEARCH IN (mailboxes (Labo INBOX)) RETURN (COUNT) ALL")
+    assert re.fullmatch(rb'\* ESEARCH \(TAG "a" MAILBOX "INBOX" UIDVALIDITY \d+\) UID COUNT 3\r\na OK .*\r\n', said)
+    await connection.close()

@@ -17,7 +17,7 @@ LIMIT = 3_000
 PIECES = st.sampled_from(
     [b"\r\n", b"\r\n", b"\r\n.\r\n", b"\r\n.", b"\r\n..", b".", b"..", b"a", b"bc", b"d" * 997, b"e" * 400]
 )
-HOSTILE = st.sampled_from([b"\r", b"\n", b"\n.\n", b"\r.\r", b"\n.\r\n", b"\r\n.\n"])
+HOSTILE = st.sampled_from([b"\r", b"\n", b"\n.\n", b"\r.\r", b"\n.\r\n", b"\r\n.\n", b"\0"])
 CUTS = st.lists(st.integers(1, 40), max_size=60)
 
 
@@ -40,6 +40,8 @@ def reference(stream: bytes) -> tuple[set[DataFault], bytes, bytes] | None:
     faults = set()
     if b"\r" in body.replace(b"\r\n", b"") or b"\n" in body.replace(b"\r\n", b""):
         faults.add(DataFault.BARE_LINE_END)
+    if b"\0" in body:
+        faults.add(DataFault.NUL)
     lines = body.split(b"\r\n")[:-1]
     lines = [line[1:] if line.startswith(b".") else line for line in lines]
     if any(len(line) > 998 for line in lines):
@@ -65,7 +67,9 @@ def test_scanner_agrees_with_the_reference(first: list[bytes], second: list[byte
             out += scanner.feed(piece)
     assert scanner.finished
     assert scanner.rest + left == rest
-    if faults:
+    if DataFault.BARE_LINE_END in faults:
+        assert scanner.fault is DataFault.BARE_LINE_END
+    elif faults:
         assert scanner.fault in faults
     else:
         assert (scanner.fault, out, scanner.size) == (None, message, len(message))
