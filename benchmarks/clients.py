@@ -110,6 +110,9 @@ class Imap:
                     raise RuntimeError(tail[-300:].decode(errors="replace"))
                 return b"".join(pieces)
 
+    def append(self, folder: str, content: str) -> None:
+        self.do(f"APPEND {folder} {{{len(content.encode())}+}}\r\n{content}")
+
     def idle(self) -> None:
         self._socket.sendall(b"idle IDLE\r\n")
         while not self._socket.recv(4096).startswith(b"+"):

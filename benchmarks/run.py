@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import sys
@@ -12,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.clients import Imap, deliver
+from benchmarks.figures import address_of, bench_of, cpu_seconds, pss_kib
 from tests.support.browser_session import WebSession
 from tests.support.demo import Demo, free_port_base
 
@@ -27,21 +27,21 @@ def figure_start(demo: Demo) -> Figures:
 
 
 def figure_deliver(demo: Demo) -> Figures:
-    bench = _bench(demo)
+    bench = bench_of(demo)
     user = bench["users"][0]
     for connections, count in ((1, 1000), (10, 3000), (50, 4000)):
-        before = _cpu(bench["pids"])
-        rate = deliver(_address(bench["smtp"]), bench["sender"], user["address"], count, connections)
-        cpu = (_cpu(bench["pids"]) - before) / count * 1000
+        before = cpu_seconds(bench["pids"])
+        rate = deliver(address_of(bench["smtp"]), bench["sender"], user["address"], count, connections)
+        cpu = (cpu_seconds(bench["pids"]) - before) / count * 1000
         yield f"deliveries of 4 KB, {connections} connections", f"{rate:,.0f} /s ({cpu:.2f} ms of server CPU each)"
 
 
 def figure_imap(demo: Demo) -> Figures:
-    bench = _bench(demo)
+    bench = bench_of(demo)
     user = bench["users"][1]
-    imap = Imap(_address(bench["imaps"]), user["user"], user["password"])
+    imap = Imap(address_of(bench["imaps"]), user["user"], user["password"])
     if f"* {BOX} EXISTS".encode() not in imap.do("SELECT INBOX"):
-        deliver(_address(bench["smtp"]), bench["sender"], user["address"], BOX, 10)
+        deliver(address_of(bench["smtp"]), bench["sender"], user["address"], BOX, 10)
     start = time.perf_counter()
     imap.do("SELECT INBOX")
     yield f"SELECT of {BOX:,} messages", f"{(time.perf_counter() - start) * 1000:.1f} ms"
@@ -57,33 +57,33 @@ def figure_imap(demo: Demo) -> Figures:
 
 
 def figure_idle(demo: Demo) -> Figures:
-    bench = _bench(demo)
+    bench = bench_of(demo)
     user = bench["users"][2]
-    address = _address(bench["imaps"])
+    address = address_of(bench["imaps"])
     Imap(address, user["user"], user["password"]).close()
     time.sleep(1)
-    before, count = _pss_kib(bench["pids"]), 200
+    before, count = pss_kib(bench["pids"]), 200
     connections = []
     for _ in range(count):
         connections.append(Imap(address, user["user"], user["password"]))
         connections[-1].do("SELECT INBOX")
         connections[-1].idle()
     time.sleep(2)
-    per_connection = (_pss_kib(bench["pids"]) - before) / count
+    per_connection = (pss_kib(bench["pids"]) - before) / count
     for connection in connections:
         connection.close()
     yield f"memory per idle IMAP connection (of {count}, TLS)", f"{per_connection:.1f} KiB"
 
 
 def figure_page(demo: Demo) -> Figures:
-    bench = _bench(demo)
+    bench = bench_of(demo)
     citizen = demo.person("jacqueline")
     with demo.imap(demo.person("medecin")):
         pass
     web = WebSession(demo, "jacqueline")
     have = bench.get("jacqueline", 0)
     if have < BOX:
-        deliver(_address(bench["smtp"]), bench["sender"], citizen["address"], BOX, 10)
+        deliver(address_of(bench["smtp"]), bench["sender"], citizen["address"], BOX, 10)
     times = []
     for _ in range(30):
         start = time.perf_counter()
@@ -117,51 +117,6 @@ def main(wanted: list[str]) -> None:
                     print(f"| {label:52} | {value} |", flush=True)
         finally:
             demo.stop()
-
-
-def _bench(demo: Demo) -> dict:
-    return json.loads((demo.data / "bench.json").read_text())
-
-
-def _address(door: str) -> tuple[str, int]:
-    host, _, port = door.rpartition(":")
-    return host, int(port)
-
-
-def _tree(pids: list[int]) -> list[int]:
-    """These processes and all below them."""
-    children: dict[int, list[int]] = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                stat = Path(f"/proc/{entry}/stat").read_text()
-            except OSError:
-                continue
-            children.setdefault(int(stat.rsplit(")", 1)[1].split()[1]), []).append(int(entry))
-    todo, found = list(pids), []
-    while todo:
-        pid = todo.pop()
-        found.append(pid)
-        todo += children.get(pid, [])
-    return found
-
-
-def _cpu(pids: list[int]) -> float:
-    """CPU seconds of the processes and what is below them."""
-    ticks = 0
-    for pid in _tree(pids):
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def _pss_kib(pids: list[int]) -> int:
-    total = 0
-    for pid in _tree(pids):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                total += int(line.split()[1])
-    return total
 
 
 if __name__ == "__main__":
