@@ -25,7 +25,8 @@ from tests.support.demo import ROOT, Demo, free_port_base
 
 SIZES = (1_000, 10_000, 50_000, 150_000, 300_000)  # messages in the store beside those that are measured
 PER_BOX = 100
-WATCHED = 1_000  # messages of the mailbox that is read
+WATCHED = 1_000  # messages of a mailbox that is read
+TRIES = 3  # what can be done once only is done in as many mailboxes, or parts of one
 CHART = ROOT / "docs" / "images" / "growth.svg"
 Costs = dict[str, float]  # figure -> milliseconds
 
@@ -75,7 +76,8 @@ def _filler(tx: Transaction, house: House, number: int) -> int | None:
 
 def _fill_watched(demo: Demo) -> None:
     bench = bench_of(demo)
-    deliver(address_of(bench["smtp"]), bench["sender"], bench["users"][1]["address"], WATCHED, 10)
+    for user in bench["users"][1 : 1 + TRIES]:
+        deliver(address_of(bench["smtp"]), bench["sender"], user["address"], WATCHED, 10)
 
 
 # ---------------------------------------------------------------- the same work at each size
@@ -94,8 +96,7 @@ def _figures(demo: Demo) -> Iterator[tuple[str, float]]:
     yield "delivery, 10 connections", 1000 / rate
     with closing(Imap(imaps, reader["user"], reader["password"])) as imap:
         yield "SELECT", _best(lambda: imap.do("SELECT INBOX"))
-        listing = "FETCH 1:* (UID FLAGS ENVELOPE BODYSTRUCTURE)"
-        yield "FETCH list, first", _best(lambda: imap.do(listing), 1) / WATCHED
+        yield "FETCH list, first", min(_first_list(imaps, user) for user in bench["users"][1 : 1 + TRIES]) / WATCHED
         yield "FETCH BODY[]", _best(lambda: imap.do("FETCH 1:* BODY.PEEK[]")) / WATCHED
         yield "SEARCH TEXT", _best(lambda: imap.do("SEARCH TEXT nowhere"))
         yield "STORE", _best(lambda: (imap.do("STORE 1:* +FLAGS x"), imap.do("STORE 1:* -FLAGS x"))) / 2 / WATCHED
@@ -104,8 +105,19 @@ def _figures(demo: Demo) -> Iterator[tuple[str, float]]:
     yield "sign-in", statistics.median(_times(lambda: Imap(imaps, reader["user"], reader["password"]).close(), 60))
     with closing(Imap(imaps, writer["user"], writer["password"])) as imap:
         imap.do("SELECT INBOX")
-        imap.do("STORE 1:* +FLAGS.SILENT \\Deleted")
-        yield "EXPUNGE", _best(lambda: imap.do("EXPUNGE"), 1) / (count + 200)
+        yield "EXPUNGE", min(_expunge(imap, WATCHED) for _ in range(TRIES)) / WATCHED
+
+
+def _first_list(imaps: tuple[str, int], user: dict[str, str]) -> float:
+    """In a process that has just started: nothing of the mailbox is in its memory."""
+    with closing(Imap(imaps, user["user"], user["password"])) as imap:
+        imap.do("SELECT INBOX")
+        return _best(lambda: imap.do("FETCH 1:* (UID FLAGS ENVELOPE BODYSTRUCTURE)"), 1)
+
+
+def _expunge(imap: Imap, count: int) -> float:
+    imap.do(f"STORE 1:{count} +FLAGS.SILENT \\Deleted")
+    return _best(lambda: imap.do("EXPUNGE"), 1)
 
 
 def _best(work: Callable[[], object], times: int = 5) -> float:

@@ -8,6 +8,7 @@ after the commit is on disk. Refusals are values, one final verdict per recipien
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 
 from sqlalchemy import Connection
 
@@ -27,14 +28,16 @@ from mssante.kinds import Party
 from mssante.reasons import Reason
 from mssante.rules import MessageFacts, Refused, decide
 
+LARGE = 4 * 1024 * 1024  # octets
 HEAVY = INLINE  # octets: above, a copy waits for the disk, so reading leaves the loop
 
 
 class Delivery:
-    """Implements `delivery.api.Acceptor`."""
+    """Implements `delivery.api.Acceptor`. Large messages are read one at a time in a process: whole in memory meanwhile."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
+        self._large = asyncio.Semaphore(1)
 
     async def judge(self, sender: Sender, reverse_path: str, recipient: Recipient) -> Verdict:
         try:
@@ -77,7 +80,11 @@ class Delivery:
         heavy, held = content.ref.size > HEAVY, envelope.terms.hold_until > self._space.clock()
         versions = {Version.RELAY} if held else self._versions(envelope)
         reading = (envelope, content, versions)
-        message = await asyncio.to_thread(self._read, *reading) if heavy else self._read(*reading)
+        if heavy:
+            async with self._large if content.ref.size > LARGE else nullcontext():
+                message = await asyncio.to_thread(self._read, *reading)
+        else:
+            message = self._read(*reading)
         settlement = Settlement(self._space, envelope, message, content.ref.name[:16], held, promise)
         try:
             outcome, used = await self._space.db.write(settlement.run)

@@ -37,7 +37,7 @@ class _Content:
         self._line = 0  # octets so far in the unfinished line
 
     def _lawful(self, block: bytes) -> bool:
-        """Every CR is before an LF, every LF behind a CR; `block` does not end with a CR.
+        """Every CR is before an LF, every LF behind a CR; a CR at the end of a block is judged with the next one.
 
         Told by what the standard library's reader of text files notes of the line ends it saw: one pass, in C, where counting
         them would take three.

@@ -15,6 +15,7 @@ from mailserver.store.digest import Digest
 from mailserver.store.insert import Kept, keep
 from mailserver.store.spool import BlobSpool
 
+LARGE = 4 * 1024 * 1024  # octets
 AT_ONCE = 16  # each may sync a file, and other work waits for the thread
 
 
@@ -44,7 +45,8 @@ class Arrivals:
         """Adds to `ready`, in their order: when it raises, the caller knows what to discard."""
         for start in range(0, len(messages), AT_ONCE):
             some = messages[start : start + AT_ONCE]
-            async with self._large if any(isinstance(one.content, BlobSpool) for one in some) else nullcontext():
+            large = any(isinstance(one.content, BlobSpool) and one.content.size > LARGE for one in some)
+            async with self._large if large else nullcontext():
                 await asyncio.to_thread(self._prepare, some, ready)
 
     def _prepare(self, messages: Sequence[NewMessage], ready: list[Ready]) -> None:

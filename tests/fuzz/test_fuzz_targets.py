@@ -1,0 +1,27 @@
+"""The targets themselves are kept alive: each takes what lies in the repository, and some noise."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.targets import TARGETS
+
+SEEDS = sorted((Path(__file__).parents[1] / "mailserver").rglob("*.eml"))
+SEEDS += sorted((Path(__file__).parents[1] / "mailserver").rglob("transcripts/*.txt"))
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_target_takes_every_seed_whole_cut_and_changed(name: str) -> None:
+    pick = random.Random(20261129)
+    assert len(SEEDS) > 50
+    for path in SEEDS:
+        data = path.read_bytes()
+        TARGETS[name](data)
+        TARGETS[name](data[: pick.randrange(len(data))])
+        noisy = bytearray(data)
+        for _ in range(20):
+            noisy[pick.randrange(len(noisy))] = pick.randrange(256)
+        TARGETS[name](bytes(noisy))
