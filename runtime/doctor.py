@@ -27,12 +27,15 @@ from certs.times import to_ms
 from foundation.clock import HOUR
 from foundation.database import Database
 from foundation.keys import KEY_BYTES
+from mailserver.outbound.dkim import BadKey
 from runtime.settings import Settings
+from runtime.signing import key_files, read_key
 from runtime.sockets import is_free
 from runtime.trust import read_trust_list
 
 LOW_DISK = 2 * 1024**3
 FULL_DISK = 200 * 1024**2
+LEAST_RSA, GOOD_RSA = 1024, 2048  # bits: verifiers refuse less, signers should have more
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ Check = Callable[[Settings, int], Iterator[Finding]]
 
 def examine(settings: Settings, now: int, *, ports: bool = True) -> list[Finding]:
     """All findings; `now` in ms. With `ports=False` busy ports are not looked at (the server runs)."""
-    checks: tuple[Check, ...] = (keys, certificate, revocation, trust, clock, database, disk, outbox)
+    checks: tuple[Check, ...] = (keys, certificate, revocation, trust, clock, dkim, database, disk, outbox)
     findings = [finding for check in checks for finding in check(settings, now)]
     return findings + (list(doors(settings, now)) if ports else [])
 
@@ -144,6 +147,23 @@ def clock(settings: Settings, now: int) -> Iterator[Finding]:
     outcome = read_trust_list(settings)
     if not isinstance(outcome, str) and now < outcome.generated_at - HOUR:
         yield Finding("clock", "the machine's clock is before the date of the trust list: set it (NTP)")
+
+
+def dkim(settings: Settings, _now: int) -> Iterator[Finding]:
+    files = key_files(settings.dkim)
+    for kind, selector, path in files:
+        try:
+            yield from _private("dkim", path)
+            bits = read_key(kind, selector, path).bits
+        except BadKey as fault:
+            yield Finding("dkim", f"{path}: {fault}")
+        except OSError:
+            yield Finding("dkim", f"{path} is missing or cannot be read")
+        else:
+            if kind == "rsa" and bits < GOOD_RSA:  # RFC 8301 3.2
+                yield Finding("dkim", f"{path}: {bits} bits, 2,048 are asked for", fatal=bits < LEAST_RSA)
+    if [kind for kind, *_ in files] == ["ed25519"]:
+        yield Finding("dkim", "without an RSA key, some operators cannot check our signatures", fatal=False)
 
 
 def database(settings: Settings, _now: int) -> Iterator[Finding]:

@@ -24,6 +24,7 @@ from mailserver.outbound.relay import Relay
 from mailserver.outbound.routes import TableOrDns
 from runtime.house import House, Trust, operator_of
 from runtime.settings import Settings
+from runtime.signing import signing_keys
 from runtime.sockets import split_door
 
 
@@ -81,7 +82,7 @@ def register_outgoing(house: House, trust: Trust, acceptor: Delivery) -> Courier
         courier=courier,
         accept=acceptor.accept,
         office=office,
-        signers=_signers(settings),
+        signers=_signers(settings, house.clock),
         clock=house.clock,
     )
     space = house.space(trust)
@@ -91,8 +92,6 @@ def register_outgoing(house: House, trust: Trust, acceptor: Delivery) -> Courier
     return courier
 
 
-def _signers(settings: Settings) -> dict[str, Signer]:
-    if settings.dkim.key is None:
-        return {}
-    pem = settings.dkim.key.read_bytes()
-    return {domain: Signer(domain, settings.dkim.selector, pem) for domain in operator_of(settings).domains}
+def _signers(settings: Settings, clock: Clock) -> dict[str, Signer]:
+    keys = signing_keys(settings.dkim)
+    return {domain: Signer(domain, keys, clock) for domain in operator_of(settings).domains} if keys else {}

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 from foundation.settings import Section, load
 
 _DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
+_SELECTOR = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")  # RFC 6376 3.1
 
 
 def _is_door(value: str) -> str:
@@ -29,6 +30,12 @@ def _is_domain(value: str) -> str:
     return value.lower()
 
 
+def _is_selector(value: str) -> str:
+    if not _SELECTOR.fullmatch(value.lower()):
+        raise ValueError("not a selector: labels of letters, digits and hyphens")
+    return value.lower()
+
+
 def _in_folder(value: Path, info: ValidationInfo) -> Path:
     folder = (info.context or {}).get("folder", Path())
     return value if str(value) in ("", ".") else Path(folder) / value
@@ -38,6 +45,7 @@ _EMPTY: Any = dict  # a section left out is validated like an empty one, so that
 
 Door = Annotated[str, AfterValidator(_is_door)]
 Domain = Annotated[str, AfterValidator(_is_domain)]
+Selector = Annotated[str, AfterValidator(_is_selector)]
 InFolder = Annotated[Path, AfterValidator(_in_folder)]
 Role = Literal["mx", "submission", "imap", "web", "jobs"]
 ROLES: tuple[Role, ...] = ("mx", "submission", "imap", "web", "jobs")
@@ -153,10 +161,20 @@ class Limits(Section):
 
 
 class Dkim(Section):
-    """Signature of what leaves for other operators."""
+    """Signatures of what leaves for other operators, one for each key; `mssante dns` prints the records to publish."""
 
-    selector: str = Field("mss", description="of the TXT record `<selector>._domainkey.<domain>`")
-    key: InFolder | None = Field(None, description="PEM, RSA or Ed25519; without it nothing is signed")
+    rsa_key: InFolder | None = Field(
+        None, description="PEM, mode 0600, 2,048 bits or more; every operator can check it"
+    )
+    rsa_selector: Selector = Field("mss-rsa", description="of the TXT record `<selector>._domainkey.<domain>`")
+    ed25519_key: InFolder | None = Field(None, description="PEM, mode 0600; shorter and stronger, and not known to all")
+    ed25519_selector: Selector = Field("mss-ed25519", description="of its own record: a record holds one key")
+
+    @model_validator(mode="after")
+    def _one_record_a_key(self) -> Dkim:
+        if self.rsa_selector == self.ed25519_selector:
+            raise ValueError("rsa_selector and ed25519_selector must differ")  # RFC 8463 6
+        return self
 
 
 class Settings(Section):

@@ -17,6 +17,7 @@ from care_desk.mail_doors import srv_records
 from foundation.clock import system_clock
 from foundation.keys import KeyRing
 from foundation.settings import BadSettings
+from mailserver.outbound.dkim import BadKey
 from runtime import logs, workers
 from runtime.doctor import Finding, examine
 from runtime.doors import doors_of
@@ -24,6 +25,7 @@ from runtime.loop import run
 from runtime.mail_doors import mail_doors
 from runtime.schema import StoreTooOld, upgrade
 from runtime.settings import Settings, read
+from runtime.signing import txt_records
 from runtime.sockets import DoorsBusy, open_doors, split_door
 
 log = structlog.get_logger()
@@ -158,6 +160,11 @@ def dns(config: Path) -> int:
     if settings is None:
         return WRONG
     print("\n".join(srv_records(mail_doors(settings))))
+    try:
+        print("\n".join(txt_records(settings)))
+    except (BadKey, OSError) as fault:
+        print(f"dkim: {fault}", file=sys.stderr)
+        return FAILED
     return OK
 
 

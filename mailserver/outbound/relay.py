@@ -6,7 +6,6 @@ that dies in between repeats one step only, and a recipient with a final verdict
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -24,7 +23,7 @@ from mailserver.outbound import errand as words
 from mailserver.outbound import peer
 from mailserver.outbound.compose import Office
 from mailserver.outbound.courier import Accepted, Parcel, Result
-from mailserver.outbound.dkim import Signer, Unsignable
+from mailserver.outbound.dkim import Signer
 from mailserver.outbound.errand import Errand
 from mailserver.outbound.peer import Problem
 from mailserver.outbound.report import Told, report
@@ -90,12 +89,8 @@ class Relay:
         return await self.courier.deliver(routes, parcel)
 
     async def _sign(self, errand: Errand, content: bytes) -> bytes:
-        """A message that cannot be signed is sent without: the trust space rests on certificates, not on DKIM."""
         signer = self.signers.get((errand.reverse_path or self.office.address).rpartition("@")[2].lower())
-        if signer is not None:
-            with contextlib.suppress(Unsignable):
-                return await signer.sign(content)
-        return content
+        return content if signer is None else await signer.sign(content)
 
     # ---------------------------------------------------------------- verdicts
     def _conclude(self, errand: Errand, results: dict[str, Result]) -> Answer:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.demo.people import CITIZEN_DOMAIN, Operator
-from runtime.demo.pki import SIGNER_NAME, Pki
+from runtime.demo.pki import ED25519_KEY, RSA_KEY, SIGNER_NAME, Pki
 
 # door -> offset above the operator's first port: like the official numbers, as far as two digits allow
 OFFSETS = {"mx": 25, "imap": 43, "submissions": 65, "web": 80, "submission": 87, "imaps": 93}
@@ -57,7 +57,7 @@ def settings_text(operator: Operator, ports: Ports, others: Mapping[Operator, Po
         "outbox": {"folder": "outbox", "codes": str(data / "codes")}
         if operator.citizen_domain
         else {"folder": "outbox"},
-        "dkim": {"key": "keys/dkim.pem"},
+        "dkim": {"rsa_key": f"keys/{RSA_KEY}", "ed25519_key": f"keys/{ED25519_KEY}"},
     }
     return "\n".join(_section(name, values) for name, values in sections.items())
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from certs.authority import Authority, Issued, KeyKind, load_issued, write_file
 from certs.names import of_name
@@ -25,6 +27,7 @@ from runtime.demo.people import Operator
 SIGNER_NAME = "alb.mssante.example"
 RENEW_BEFORE = 30 * DAY
 BENCH_DOMAIN = "operator.example"
+RSA_KEY, ED25519_KEY = "dkim-rsa.pem", "dkim-ed25519.pem"
 
 
 class Pki:
@@ -58,14 +61,18 @@ class Pki:
         loopback = (x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1")))
         return self._kept(tls, "server", lambda: self.authority.issue(OPERATOR, subject, self._now, also=loopback))
 
-    def dkim_key(self, path: Path) -> None:
-        """An RSA key for DKIM (RFC 8301: at least 2048 bits)."""
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-            form = serialization.PrivateFormat.TraditionalOpenSSL
-            pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
-            write_file(path, pem, 0o600)
+    def dkim_keys(self, folder: Path) -> None:
+        """Both keys for DKIM: RSA (RFC 8301: at least 2048 bits) and Ed25519 (RFC 8463)."""
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        makers: dict[str, Callable[[], RSAPrivateKey | Ed25519PrivateKey]] = {
+            RSA_KEY: lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
+            ED25519_KEY: Ed25519PrivateKey.generate,
+        }
+        for name, make in makers.items():
+            if not (folder / name).exists():
+                form = serialization.PrivateFormat.PKCS8
+                pem = make().private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+                write_file(folder / name, pem, 0o600)
 
     def sign_trust_list(self, certificates: dict[Operator, Issued], bench: bool) -> None:
         """Every domain of every operator with its certificate's name; the bench's sender domain when asked."""

@@ -103,7 +103,7 @@ def _build(
     pki.sign_trust_list(certificates, bench)
     for operator in operators:
         folder = data / operator.key
-        pki.dkim_key(folder / "keys" / "dkim.pem")
+        pki.dkim_keys(folder / "keys")
         others = {other: ports[other] for other in operators if other is not operator}
         (folder / "mssante.toml").write_text(settings_text(operator, ports[operator], others, pki, data))
         settings = read(folder / "mssante.toml")

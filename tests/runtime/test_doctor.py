@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from foundation.clock import DAY, system_clock
 from runtime import start
 from runtime.demo.operator_files import Ports, settings_text
 from runtime.demo.people import BETA
-from runtime.demo.pki import Pki
+from runtime.demo.pki import ED25519_KEY, Pki
 from runtime.doctor import examine
 from runtime.settings import Settings, read
 from tests.support.demo import free_port_base
@@ -27,7 +28,7 @@ def settings(tmp_path: Path) -> Settings:
     pki = Pki(tmp_path / "pki", system_clock())
     pki.sign_trust_list({BETA: pki.operator(BETA, tmp_path / "beta" / "tls")}, bench=False)
     path = tmp_path / "beta" / "mssante.toml"
-    pki.dkim_key(tmp_path / "beta" / "keys" / "dkim.pem")
+    pki.dkim_keys(tmp_path / "beta" / "keys")
     path.write_text(settings_text(BETA, Ports(free_port_base(), web=False, bench=False), {}, pki, tmp_path))
     found = read(path)
     start.prepare(found)
@@ -50,6 +51,16 @@ def other_key(settings: Settings) -> None:
     shutil.copy(settings.tls.key.parent / "x.key", settings.tls.key)
 
 
+def rsa_key(settings: Settings) -> Path:
+    assert settings.dkim.rsa_key is not None
+    return settings.dkim.rsa_key
+
+
+def small_key(settings: Settings, bits: int) -> None:
+    command = f"openssl genrsa -out {rsa_key(settings)} {bits}"
+    subprocess.run(command.split(), check=True, capture_output=True)
+
+
 BREAKAGES: dict[str, tuple[Callable[[Settings], object], str]] = {
     "key file gone": (lambda s: s.storage.master_key.unlink(), "master.key is missing"),
     "key file readable by all": (lambda s: s.storage.master_key.chmod(0o644), "can be read by other users"),
@@ -63,6 +74,14 @@ BREAKAGES: dict[str, tuple[Callable[[Settings], object], str]] = {
     ),
     "trust list gone": (lambda s: s.trust_list.file.unlink(), "trust-list.xml is missing"),
     "no database": (lambda s: Path(s.storage.database.removeprefix("sqlite:///")).unlink(), "does not exist"),
+    "DKIM key gone": (lambda s: rsa_key(s).unlink(), "dkim-rsa.pem is missing"),
+    "DKIM key readable by all": (lambda s: rsa_key(s).chmod(0o640), "can be read by other users"),
+    "DKIM key of the other kind": (
+        lambda s: rsa_key(s).write_bytes((rsa_key(s).parent / ED25519_KEY).read_bytes()),
+        "an ed25519 key, where rsa is asked for",
+    ),
+    "DKIM key cut short": (lambda s: rsa_key(s).write_bytes(rsa_key(s).read_bytes()[:-50]), "not an unencrypted PEM"),
+    "DKIM key too small": (lambda s: small_key(s, 512), "512 bits"),
     "empty database": (
         lambda s: Path(s.storage.database.removeprefix("sqlite:///")).write_bytes(b""),
         "run mssante init",
@@ -76,6 +95,15 @@ def test_each_breakage_is_told(settings: Settings, name: str) -> None:
     breakage(settings)
     findings = examine(settings, system_clock())
     assert any(finding.fatal and expected in str(finding) for finding in findings), findings
+
+
+def test_a_weak_or_lonely_dkim_key_is_noted(settings: Settings) -> None:
+    """Not fatal: the mail is still signed."""
+    small_key(settings, 1024)
+    [finding] = examine(settings, system_clock())
+    assert str(finding) == f"note   dkim: {rsa_key(settings)}: 1024 bits, 2,048 are asked for"
+    alone = settings.model_copy(update={"dkim": settings.dkim.model_copy(update={"rsa_key": None})})
+    assert said(alone) == "note   dkim: without an RSA key, some operators cannot check our signatures"
 
 
 def test_a_busy_port_is_told(settings: Settings) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import dns.zone
 import pytest
 from typer.testing import CliRunner
 
@@ -13,6 +14,7 @@ from certs.authority import Authority
 from certs.profiles import OPERATOR, operator_subject
 from foundation.clock import system_clock
 from runtime.cli import app
+from runtime.demo.pki import ED25519_KEY, RSA_KEY, Pki
 from runtime.mail_doors import mail_doors, profile_signer
 from runtime.settings import Settings, Web
 
@@ -43,6 +45,24 @@ def test_dns_prints_the_records(tmp_path: Path) -> None:
     assert found.exit_code == 0
     assert "_imaps._tcp.alpha.example. 3600 IN SRV 0 1 993 mail.alpha.example." in found.stdout.splitlines()
     assert CliRunner().invoke(app, ["dns", "--config", str(tmp_path / "none")]).exit_code == 2
+
+
+def test_dns_prints_a_record_for_each_key(tmp_path: Path) -> None:
+    """Joined again, the strings are the record that a verifier reads (RFC 6376 3.6.2.2)."""
+    Pki(tmp_path / "pki", system_clock()).dkim_keys(tmp_path)
+    path = tmp_path / "mssante.toml"
+    path.write_text(
+        '[operator]\nname="A"\nhost="mail.alpha.example"\ndomains=["alpha.example"]\n'
+        f'[dkim]\nrsa_key="{RSA_KEY}"\ned25519_key="{ED25519_KEY}"\n'
+    )
+    lines = CliRunner().invoke(app, ["dns", "--config", str(path)]).stdout.splitlines()
+    rsa, ed25519 = (dns.zone.from_text(line, "alpha.example", check_origin=False) for line in lines if " TXT " in line)
+    for zone, name, length in ((rsa, "mss-rsa._domainkey", 410), (ed25519, "mss-ed25519._domainkey", 66)):
+        [record] = zone.find_rdataset(name, "TXT")
+        assert (record.strings[0].startswith(b"v=DKIM1; k="), len(b"".join(record.strings))) == (True, length)
+    (tmp_path / RSA_KEY).write_bytes((tmp_path / ED25519_KEY).read_bytes())
+    wrong = CliRunner().invoke(app, ["dns", "--config", str(path)])
+    assert (wrong.exit_code, "an ed25519 key" in wrong.stderr) == (1, True)
 
 
 def test_a_profile_is_signed_by_the_web_certificate(tmp_path: Path) -> None:

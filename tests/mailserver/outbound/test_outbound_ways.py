@@ -1,4 +1,4 @@
-"""Routes, times, signatures and private mail."""
+"""Routes, times and private mail."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import dkim
 import dns.exception
 import dns.message
 import dns.rdata
@@ -17,14 +16,11 @@ import dns.rdatatype
 import dns.resolver
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.clock import HOUR, MINUTE
 from mailserver.mime import scan
-from mailserver.outbound.dkim import BadKey, Signer
 from mailserver.outbound.mail_out import FolderOutbox, Letterhead, NotSent, Relay, SmtpOutbox
 from mailserver.outbound.routes import NoRoute, TableOrDns
 from mailserver.outbound.schedule import Patience
@@ -99,50 +95,6 @@ def test_waits_are_spread_but_the_marks_are_met(tries: int, chance: float, now: 
     assert 0 < after <= full
     for mark in (patience.notice, patience.until(0, urgent)):
         assert not now < mark < now + after
-
-
-# ---------------------------------------------------------------- DKIM
-MESSAGE = "From: dr@cabinet.example\r\nTo: b@x.example\r\nSubject: été\r\nX-MSS-NIL: 1\r\n\r\nBonjour\r\n".encode()
-
-
-def pem(key: Any) -> bytes:
-    data: bytes = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return data
-
-
-@pytest.fixture(scope="module", params=["ed25519", "rsa"])
-def signer(request: pytest.FixtureRequest) -> Signer:
-    key = ed25519.Ed25519PrivateKey.generate() if request.param == "ed25519" else rsa.generate_private_key(65537, 2048)
-    return Signer("cabinet.example", "mss", pem(key))
-
-
-def verifies(signer: Signer, content: bytes) -> bool:
-    def lookup(name: bytes, timeout: int = 5) -> bytes:
-        assert name.rstrip(b".") == b"mss._domainkey.cabinet.example"
-        return signer.record.encode()
-
-    return bool(dkim.verify(content, dnsfunc=lookup))
-
-
-async def test_signatures_verify_and_break_when_altered(signer: Signer) -> None:
-    signed = await signer.sign(MESSAGE)
-    assert signed.startswith(b"DKIM-Signature: ")
-    assert signed.endswith(MESSAGE)
-    assert verifies(signer, signed)
-    assert not verifies(signer, signed.replace(b"Bonjour", b"Bonsoir"))
-    assert not verifies(signer, signed.replace(b"X-MSS-NIL: 1", b"X-MSS-NIL: 2"))
-    assert not verifies(signer, b"From: evil@x.example\r\n" + signed)  # From is signed twice: none can be added
-
-
-async def test_signing_does_not_hold_the_loop(signer: Signer) -> None:
-    signed = await asyncio.gather(*(signer.sign(MESSAGE) for _ in range(8)))
-    assert all(verifies(signer, content) for content in signed)
-
-
-@pytest.mark.parametrize("data", [b"", b"x", pem(ec.generate_private_key(ec.SECP256R1()))])
-def test_other_keys_are_refused(data: bytes) -> None:
-    with pytest.raises(BadKey):
-        Signer("cabinet.example", "mss", data)
 
 
 # ---------------------------------------------------------------- private mail
