@@ -93,8 +93,8 @@ def _auth_gate(talk: Conversation) -> Reply | None:
 def _data_gate(talk: Conversation, whole: bool) -> Reply | None:
     if talk.transaction is None:
         return replies.MAIL_FIRST
-    if whole and talk.transaction.chunks is not None:
-        return replies.NOT_NOW  # RFC 3030 2: DATA and BDAT never in one transaction
+    if whole and (talk.transaction.chunks is not None or talk.transaction.mail.binary):
+        return replies.NOT_NOW  # RFC 3030 2, 3: DATA and BDAT never in one transaction, and binary octets only by BDAT
     return None if talk.transaction.recipients else replies.RECIPIENT_FIRST
 
 

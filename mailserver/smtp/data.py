@@ -111,13 +111,17 @@ class DataScanner(_Content):
 
 
 class ChunkScanner(_Content):
-    """`announce` and `feed` each chunk of one message (RFC 3030 2), then `end`; a CR LF may lie across two of them."""
+    """`announce` and `feed` each chunk of one message (RFC 3030 2), then `end`; a CR LF may lie across two of them.
 
-    __slots__ = ("_held",)
+    `binary`: any octets (RFC 3030 3), to be made text of by who takes them.
+    """
 
-    def __init__(self, limit: int) -> None:
+    __slots__ = ("_binary", "_held")
+
+    def __init__(self, limit: int, binary: bool = False) -> None:
         super().__init__(limit)
         self._held = b""
+        self._binary = binary
 
     def announce(self, size: int) -> None:
         """A chunk of `size` octets comes: what is too large is known before it is read."""
@@ -125,6 +129,9 @@ class ChunkScanner(_Content):
             self.fault = DataFault.TOO_LARGE
 
     def feed(self, data: bytes) -> bytes:
+        if self._binary:
+            self.size += len(data)
+            return data
         block, self._held = self._held + data, b""
         if block.endswith(b"\r"):
             block, self._held = block[:-1], b"\r"

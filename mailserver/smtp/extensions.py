@@ -81,7 +81,8 @@ EXTENSIONS = (
     Extension("8BITMIME"),  # RFC 6152
     Extension("SMTPUTF8"),  # RFC 6531
     Extension("ENHANCEDSTATUSCODES"),  # RFC 2034
-    Extension("CHUNKING"),  # RFC 3030
+    Extension("CHUNKING"),  # RFC 3030 2
+    Extension("BINARYMIME"),  # RFC 3030 3
     Extension("DSN"),  # RFC 3461
     Extension("LIMITS", value=_limits),  # RFC 9422
     Extension("DELIVERBY", parameters=("BY",)),  # RFC 2852; final delivery takes no time, so that there is no least one

@@ -27,6 +27,7 @@ class MailCommand:
     reverse_path: str  # "" is the null reverse path
     size: int = 0  # octets announced (RFC 1870 4), 0 when not
     smtp_utf8: bool = False
+    binary: bool = False  # BODY=BINARYMIME (RFC 3030 3)
     ret: str | None = None
     envid: str | None = None
     terms: Terms = field(default_factory=Terms)
@@ -50,6 +51,7 @@ def parse_mail(argument: str, odd_path: OddPath, offered: Offered, now: int) -> 
         reverse_path=path,
         size=int(values.get("SIZE", "0")),
         smtp_utf8=utf8,
+        binary=values.get("BODY") == "BINARYMIME",
         ret=values.get("RET"),
         envid=values.get("ENVID"),
         terms=_terms(values, now),
@@ -237,7 +239,7 @@ def _xtext(coded: str, longest: int) -> str | None:
 MAIL_PARAMETERS: Mapping[str, Reader] = MappingProxyType(
     {
         "SIZE": _size,  # RFC 1870 3
-        "BODY": _one_of("7BIT", "8BITMIME"),  # RFC 6152 2
+        "BODY": _one_of("7BIT", "8BITMIME", "BINARYMIME"),  # RFC 6152 2, RFC 3030 3
         "SMTPUTF8": _flag,  # RFC 6531 3.4
         "RET": _one_of("FULL", "HDRS"),  # RFC 3461 4.3
         "ENVID": _envid,

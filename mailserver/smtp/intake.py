@@ -13,9 +13,11 @@ from typing import Protocol
 from foundation.blobs import INLINE, BlobWriter, PreparedBlob
 from mailserver.delivery import headers
 from mailserver.delivery.api import INWARD_DOORS
+from mailserver.mime.downgrade import textual
 from mailserver.smtp import replies, trace
 from mailserver.smtp.conversation import Chunks, Conversation, Transaction
 from mailserver.smtp.data import ChunkScanner, DataFault, DataScanner
+from mailserver.smtp.ports import House
 from mailserver.smtp.replies import Reply
 
 GIVE_UP = 4  # times the size limit thrown away before the connection goes too
@@ -94,7 +96,7 @@ def begin_chunks(talk: Conversation, until: float) -> Chunks:
     transaction = talk.transaction
     assert transaction is not None
     if transaction.chunks is None:
-        scanner = ChunkScanner(talk.house.limits.message_octets)
+        scanner = ChunkScanner(talk.house.limits.message_octets, transaction.mail.binary)
         transaction.chunks = Chunks(_begun(talk, transaction), scanner, until)
     return transaction.chunks
 
@@ -121,7 +123,29 @@ async def take_chunk(talk: Conversation, source: Source, size: int, last: bool) 
     except BaseException:
         chunks.writer.abort()
         raise
+    if transaction.mail.binary:
+        async with talk.house.large:
+            text = await asyncio.to_thread(_as_text, talk.house, content)
+        if text is None:
+            return replies.NO_TEXT
+        content = text
     return await _hand_over(talk, transaction, content)
+
+
+def _as_text(house: House, binary: PreparedBlob) -> PreparedBlob | None:
+    """The same message as text; the one it came as is forgotten. Whole in memory meanwhile."""
+    writer = house.new_writer()
+    try:
+        text = textual(binary.plaintext())
+        if text is None:
+            return None
+        writer.write(text)
+        return writer.finish()
+    except BaseException:
+        writer.abort()
+        raise
+    finally:
+        binary.discard()
 
 
 async def receive_chunk(source: Source, scanner: ChunkScanner, sink: Sink, size: int) -> None:

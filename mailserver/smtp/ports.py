@@ -89,3 +89,6 @@ class House:
     rates: Rates = field(default_factory=Rates)
     clock: Clock = system_clock
     new_id: Callable[[], str] = new_id
+    large: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(1)
+    )  # held while a message is whole in memory

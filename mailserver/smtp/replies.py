@@ -146,6 +146,7 @@ TOO_LARGE = reply(
 )
 TOO_MANY_RECIPIENTS = reply(452, "4.5.3", "Too many recipients: send the others in another message")
 LINE_TOO_LONG = reply(554, "5.6.0", "Message has a line over 1000 octets (RFC 5321 4.5.3.1.6)")
+NO_TEXT = reply(554, "5.6.0", "Octets that no text may hold stand outside of binary parts (RFC 3030 3, RFC 2045 6.2)")
 NUL_FOUND = reply(554, "5.6.0", "Message has a NUL octet (RFC 2045 2.7 and 2.8)")
 NO_ROOM = reply(452, "4.3.1", "Not enough room on the server: try again later")
 FAULT = reply(451, "4.3.0", "Fault on our side: try again later", "Incident de notre côté : réessayez plus tard")
