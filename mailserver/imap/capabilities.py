@@ -9,6 +9,7 @@ IN_CLEAR = ("STARTTLS", "LOGINDISABLED")
 # One a line, with its clause: a line here is a promise that the whole of it is kept.
 SIGNED_IN = (
     "IDLE",  # RFC 2177
+    "NOTIFY",  # RFC 5465
     "LIST-EXTENDED",  # RFC 5258
     "LIST-STATUS",  # RFC 5819
     "STATUS=SIZE",  # RFC 8438

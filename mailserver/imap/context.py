@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from mailserver.imap.commands.fetch import Item
+from mailserver.imap.commands.notify import FLAGS, EventGroup
+from mailserver.imap.fetch import Renderer
 from mailserver.imap.finding import Finder
 from mailserver.imap.framer import Frame, LiteralOffer
 from mailserver.imap.inbox import Inbox
 from mailserver.imap.modes import Modes
+from mailserver.imap.notices import Notices
 from mailserver.imap.responses import Bad, No, Response
 from mailserver.imap.rights import HOLDERS, rights_in
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.shelf import Shelf
-from mailserver.imap.updating import Updating, brought_up
+from mailserver.imap.updating import Update, Updating, brought_up
 from mailserver.imap.view import FolderView
 from mailserver.sasl import Desk
 from mailserver.scram import Bind
@@ -76,6 +81,8 @@ class Context:
         self.identity: SignedIn | None = None
         self.view: FolderView | None = None
         self.updating: dict[bytes, Updating] = {}  # by tag
+        self.notices: Notices | None = None
+        self.mine: Collection[int] = ()  # UIDs that the command under way put into the selected folder
         self.tag = b""  # of the command under way
         self.clock: Callable[[], float] = time.time
         self.modes = Modes()
@@ -228,6 +235,7 @@ class Context:
     def sign_out(self) -> None:
         """As before sign-in; what the connection itself has (TLS, compression) stays (RFC 8437 2)."""
         self.deselect()
+        self.hear(None)
         self.identity = None
         self.modes = Modes()
 
@@ -252,21 +260,73 @@ class Context:
     def finder(self) -> Finder:
         return Finder(self.store, self.shelf, self.selected)
 
-    async def news(self, expunge: bool = True) -> AsyncIterator[Response]:
-        """What the client was not told yet, and what became of its results."""
-        view = self.view
-        if view is None:
+    # ---------------------------------------------------------------- what the client hears without asking
+    def hear(self, notices: Notices | None) -> None:
+        """From now on it wants to hear of this (RFC 5465), or of the selected folder as ever."""
+        if self.notices is not None:
+            self.notices.end()
+        self.notices = notices
+
+    @property
+    def listens(self) -> bool:
+        """Even while no command is under way."""
+        return self.notices is not None and self.notices.listens
+
+    async def catch_up(self) -> None:
+        """Brings the view up to date, if the client wants to hear of it."""
+        self.inbox.woken = False
+        if self.view is None:
             return
-        now = int(self.clock())
+        if self.notices is None or self.notices.hears_selected:
+            await self.refresh()
+        else:
+            await self._look_at_rights(self.view)
+
+    async def news(self, expunge: bool = True) -> AsyncIterator[Response]:
+        """What the client was not told yet; EXPUNGEs only when `expunge` allows, or the client always does."""
+        view, notices = self.view, self.notices
+        if view is not None:
+            async for response in self._selected_news(view, expunge or (notices is not None and notices.at_once)):
+                yield response
+        if notices is not None:
+            if view is not None and view.settled:
+                notices.told(view.folder.id, view.columns.status)
+            async for response in notices.news(view.folder.id if view is not None else None, self.modes):
+                yield response
+
+    async def _selected_news(self, view: FolderView, expunge: bool) -> AsyncIterator[Response]:
+        """REMOVEFROM, EXPUNGE, EXISTS, FETCH of what is new, ADDTO: in this order all numbers are right (RFC 5267, 5465 5.2, 7)."""
+        now, last = int(self.clock()), view.last_told
         updates = [await brought_up(result, self.finder, now) for result in self.updating.values()]
         for update in filter(None, updates):
             for response in update.removals(view):
                 yield response
-        for news in view.news(expunge, self.modes):
+        group = None if self.notices is None else self.notices.selected
+        for news in view.news(expunge, self.modes, group is None or FLAGS in group.events, group is not None):
             yield news
+        told = self._items_of_new(view, last, group, list(filter(None, updates)))
+        for items, indices in told.items():
+            async for piece in Renderer(self.store, self.shelf, view, items, self.modes).run(indices):
+                yield piece
         for update in filter(None, updates):
             for response in update.additions(view):
                 yield response
+
+    def _items_of_new(
+        self, view: FolderView, last: int, group: EventGroup | None, updates: Sequence[Update]
+    ) -> dict[tuple[Item, ...], list[int]]:
+        """Which messages behind the UID `last` are told with which items: in one FETCH each (RFC 5465 5.2, 7)."""
+        found: dict[tuple[Item, ...], list[int]] = {}
+        wanted = [(update.of.items, frozenset(update.new)) for update in updates if update.of.items]
+        mine, self.mine = self.mine, ()
+        always = [b"UID"] * (self.modes.says_uid and not self.modes.uid_only) + [b"MODSEQ"] * self.condstore
+        for index in range(bisect_right(view.uids, last), len(view)):
+            uid = view.uids[index]
+            items = list(group.items if group is not None and uid not in mine else ())
+            items += [item for some, uids in wanted if uid in uids for item in some]
+            if items:
+                found.setdefault(tuple(dict.fromkeys((*items, *always))), []).append(index)
+        return found
 
 
 def not_permitted() -> No:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailserver.imap.commands.search import Key
+from mailserver.imap.commands.search_keys import Key
 from mailserver.imap.heads import kept_heads
 from mailserver.imap.origin_keys import resolved
 from mailserver.imap.search import search

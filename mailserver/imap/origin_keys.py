@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from mailserver.imap.commands.search import Aged, And, Arrived, Key, Not, Numbers, Or, OriginIs, Saved, leaves
+from mailserver.imap.commands.search_keys import Aged, And, Arrived, Key, Not, Numbers, Or, OriginIs, Saved, leaves
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.view import FolderView, picked
 from mailserver.store.api import MailStore, Origin

@@ -208,6 +208,19 @@ class Metadata:
 
 
 @dataclass(frozen=True, slots=True)
+class MetadataChanged:
+    """Entries that came, went or changed; no values (RFC 5464 4.4.2)."""
+
+    name: str
+    entries: Sequence[str]
+    utf8: bool = False
+
+    def __bytes__(self) -> bytes:
+        entries = b" ".join(astring(entry.encode()) for entry in self.entries)
+        return b"* METADATA %b %b\r\n" % (mailbox(self.name, self.utf8), entries)
+
+
+@dataclass(frozen=True, slots=True)
 class QuotaRoot:
     """The roots of a folder (RFC 9208 4.2.2): one, named ""."""
 
@@ -383,6 +396,7 @@ Response = (
     | Acl
     | AclRights
     | MyRights
+    | MetadataChanged
     | QuotaRoot
     | Quota
     | FolderFlags

@@ -15,7 +15,7 @@ from enum import Enum
 from functools import partial
 
 from mailserver.imap import dates
-from mailserver.imap.commands.search import (
+from mailserver.imap.commands.search_keys import (
     All,
     And,
     Arrived,

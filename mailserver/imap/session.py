@@ -96,7 +96,12 @@ class ImapSession:
                 if event is None:
                     for piece in self._drain():
                         yield piece
-                    event = await ctx.inbox.event()
+                    event = await (ctx.inbox.event_or_wake() if ctx.listens else ctx.inbox.event())
+                if event is None:
+                    await ctx.catch_up()
+                    async for news in ctx.news(expunge=False):
+                        self._add(news)
+                    continue
                 async with aclosing(self._answer(event)) as responses:
                     async for response in responses:
                         self._add(response)
@@ -121,6 +126,7 @@ class ImapSession:
             return
         finally:
             ctx.deselect()
+            ctx.hear(None)
             ctx.discard_spools()
         for piece in self._drain():
             yield piece
@@ -260,8 +266,8 @@ class ImapSession:
 
     async def _news(self, entry: Entry) -> list[Response]:
         ctx = self.context
-        if ctx.view is not None and ctx.inbox.woken:
-            await ctx.refresh()
+        if ctx.inbox.woken:
+            await ctx.catch_up()
         return [response async for response in ctx.news(entry.expunge_after)]
 
     def _status(self, tag: bytes | None, completion: Completion) -> Tagged | Untagged:

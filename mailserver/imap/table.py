@@ -19,6 +19,7 @@ from mailserver.imap.commands import (
     fetch,
     metadata,
     nonauth,
+    notify,
     search,
     selected,
     sort,
@@ -101,6 +102,7 @@ COMMANDS: dict[bytes, Entry] = {
     b"APPEND": Entry(IN, append.parse_append, do_append.append, needs=Needs("i")),
     b"ESEARCH": Entry(IN, search.parse_multi_search, do_search.multi_search, long=True),
     b"COMPRESS": Entry(IN, auth.parse_compress, modes.compress),
+    b"NOTIFY": Entry(IN, notify.parse_notify, modes.notify),
     b"IDLE": Entry(IN, bare(auth.Idle), modes.idle),
     # selected
     b"CHECK": Entry(SELECTED, bare(selected.Check), messages.check),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mailserver.imap.commands.search import Aged, Key, Numbers, leaves
+from mailserver.imap.commands.fetch import Item
+from mailserver.imap.commands.search_keys import Aged, Key, Numbers, leaves
 from mailserver.imap.finding import Finder
 from mailserver.imap.origin_keys import mapped
 from mailserver.imap.responses import ESearch
@@ -29,6 +30,7 @@ class Updating:
     found: list[int]
     modseq: int
     where: bytes = b""  # as in `ESearch`
+    items: Sequence[Item] = ()  # told of a new message that is found (RFC 5465 7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,11 @@ class Update:
     of: Updating
     removed: Sequence[tuple[int, Sequence[int]]]
     added: Sequence[tuple[int, Sequence[int]]]
+
+    @property
+    def new(self) -> Sequence[int]:
+        """UIDs put in."""
+        return [uid for _, uids in self.added for uid in uids]
 
     def removals(self, view: FolderView) -> Iterable[ESearch]:
         """Said ahead of the EXPUNGEs, so that message numbers are right (RFC 5267 4.3.4)."""

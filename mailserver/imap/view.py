@@ -143,17 +143,29 @@ class FolderView:
         """A command answered the flags of these."""
         self._changed.difference_update(uids)
 
-    def news(self, expunge: bool, modes: Modes) -> Iterator[Response]:
-        """Everything not told yet; EXPUNGEs only when `expunge` allows."""
+    @property
+    def last_told(self) -> int:
+        """The UID of the last message that the client counts; 0 of none."""
+        return self.uids[self._told - 1] if self._told else 0
+
+    @property
+    def settled(self) -> bool:
+        """The client knows all that this view does."""
+        return not self._gone and not self._changed and len(self) == self._told
+
+    def news(self, expunge: bool, modes: Modes, flags: bool = True, uid: bool = False) -> Iterator[Response]:
+        """Everything not told yet; EXPUNGEs only when `expunge` allows; changed `flags`, with the `uid`, or none of them."""
         if expunge and self._gone:
             yield from self._expunges(modes)
         if len(self) != self._told:
             self._told = len(self)
             yield Exists(self._told)
-        yield from self.keyword_news()
         changed, self._changed = self._changed, set()
+        if not flags:
+            return
+        yield from self.keyword_news()
         indices = [index for uid in sorted(changed) if (index := self.index_of(uid)) is not None]
-        yield from self.flags_responses(indices, modes)
+        yield from self.flags_responses(indices, modes, uid)
 
     def keyword_news(self) -> Iterator[Response]:
         """A FLAGS and a PERMANENTFLAGS line when a keyword appeared, ahead of the FETCH that has it (RFC 3501 7.2.6)."""

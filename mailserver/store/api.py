@@ -322,3 +322,7 @@ class MailStore(Protocol):
     def watch(self, folder_id: int, wake: Callable[[], None]) -> Callable[[], None]:
         """Calls `wake` on the loop after each commit that changed the folder, here or in another process; returns the undo."""
         ...
+
+    def watch_box(self, box_id: int, wake: Callable[[], None]) -> Callable[[], None]:
+        """As `watch`, of the box's folders: their names, subscriptions and annotations."""
+        ...

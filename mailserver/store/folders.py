@@ -178,7 +178,10 @@ def lost(conn: Connection, key: Key, box_id: int) -> list[str]:
 def forget_lost(tx: Transaction, keys: KeyRing, box_id: int, name: str) -> bool:
     """Whether the name was among the lost ones; it is not any more."""
     own = (lost_folders.c.box_id == box_id, lost_folders.c.name_key == name_key(keys, box_id, name))
-    return bool(tx.execute(delete(lost_folders).where(*own)).rowcount)
+    found = bool(tx.execute(delete(lost_folders).where(*own)).rowcount)
+    if found:
+        tx.signal(LISTED, box_id)
+    return found
 
 
 def _lost_number(tx: Transaction, box_id: int) -> int:

@@ -33,6 +33,7 @@ from mailserver.store.arriving import wire_octets
 from mailserver.store.columns import Columns, columns_of, narrow
 from mailserver.store.digest import Digest, digest_of
 from mailserver.store.looking import Lookout
+from mailserver.store.watching import Wake, Watchers
 from mssante.rights import Rights
 
 
@@ -97,7 +98,7 @@ class MemoryMailStore:
         self._last_message = 0
         self._threads: dict[tuple[int, str], int] = {}  # (box, Message-ID) -> thread
         self._lookout = Lookout(self._look)
-        self._watchers: defaultdict[int, list[Callable[[], None]]] = defaultdict(list)
+        self._folder_watchers, self._box_watchers = Watchers(), Watchers()
 
     async def open_box(self, box_id: int, professional: bool = False) -> None:
         """The default folders of a new mailbox; harmless when they are there."""
@@ -130,7 +131,8 @@ class MemoryMailStore:
         self._annotations[box_id] = {at: value for at, value in kept.items() if at[0] != found.folder.id}
         if found.folder.subscribed and len(self._lost[box_id]) < names.LOST:
             self._lost[box_id].add(found.folder.name)
-        self._wake(found.folder.id)
+        self._box_watchers.wake(box_id)
+        self._folder_watchers.wake(found.folder.id)
 
     async def rename(self, box_id: int, name: str, new_name: str) -> None:
         found, new = self._named(box_id, name), names.normal(new_name)
@@ -155,6 +157,7 @@ class MemoryMailStore:
         for parent in names.parents(new):
             if parent not in present:
                 self._add(box_id, parent, None)
+        self._box_watchers.wake(box_id)
 
     async def set_rights(self, box_id: int, folder_id: int, member: int, rights: Rights | None, by: int) -> None:
         found = self._get(folder_id)
@@ -162,14 +165,16 @@ class MemoryMailStore:
             raise StoreError("NONEXISTENT", "no such folder")
         others = {one: given for one, given in found.folder.acl.items() if one != member}
         found.folder = replace(found.folder, acl=others if rights is None else {**others, member: rights})
-        self._wake(folder_id)
+        self._folder_watchers.wake(folder_id)
+        self._box_watchers.wake(box_id)
 
     async def subscribe(self, box_id: int, name: str, subscribed: bool) -> None:
         if not subscribed and (lost := names.normal(name)) in self._lost[box_id]:
             self._lost[box_id].remove(lost)
-            return
-        found = self._named(box_id, name)
-        found.folder = replace(found.folder, subscribed=subscribed)
+        else:
+            found = self._named(box_id, name)
+            found.folder = replace(found.folder, subscribed=subscribed)
+        self._box_watchers.wake(box_id)
 
     async def lost(self, box_id: int) -> list[str]:
         return sorted(self._lost[box_id])
@@ -205,6 +210,7 @@ class MemoryMailStore:
                 kept[at] = value
         annotation_rules.check_number(len(kept))
         self._annotations[box_id] = kept
+        self._box_watchers.wake(box_id)
 
     # ---------------------------------------------------------------- messages, read
     async def rows(self, folder_id: int) -> tuple[FolderStatus, list[Row]]:
@@ -287,7 +293,7 @@ class MemoryMailStore:
             self._put(found, _Message(row, content, digest, origin))
             uids.append(row.uid)
         if uids:
-            self._wake(folder_id)
+            self._folder_watchers.wake(folder_id)
         return uids
 
     async def replace(self, folder_id: int, uid: int, target_folder_id: int, message: NewMessage) -> int:
@@ -317,7 +323,7 @@ class MemoryMailStore:
                 message.row = replace(message.row, flags=after, modseq=modseq)
                 found.modseq = modseq
         if found.modseq == modseq:
-            self._wake(folder_id)
+            self._folder_watchers.wake(folder_id)
         return StoreResult(previous, found.modseq, modified)
 
     async def copy(
@@ -348,9 +354,11 @@ class MemoryMailStore:
     async def quota(self, box_id: int) -> tuple[int, int]:
         return self._used(box_id), self._limit
 
-    def watch(self, folder_id: int, wake: Callable[[], None]) -> Callable[[], None]:
-        self._watchers[folder_id].append(wake)
-        return lambda: self._watchers[folder_id].remove(wake)
+    def watch(self, folder_id: int, wake: Wake) -> Wake:
+        return self._folder_watchers.add(folder_id, wake)
+
+    def watch_box(self, box_id: int, wake: Wake) -> Wake:
+        return self._box_watchers.add(box_id, wake)
 
     # ---------------------------------------------------------------- inside
     def _of(self, box_id: int) -> list[_Folder]:
@@ -376,6 +384,7 @@ class MemoryMailStore:
         folder = Folder(self._last_id, box_id, name, self._last_id, special_use, acl=acl)
         self._folders[folder.id] = _Folder(folder)
         self._lost[box_id].discard(name)
+        self._box_watchers.wake(box_id)
         return folder
 
     def _pair(self, folder_id: int, target_folder_id: int) -> tuple[_Folder, _Folder]:
@@ -412,7 +421,7 @@ class MemoryMailStore:
             row = replace(message.row, uid=target.uid_next, modseq=modseq, flags=flags)
             origin = replace(message.origin, saved_at=self._clock())
             self._put(target, _Message(row, message.content, message.digest, origin))
-        self._wake(target.folder.id)
+        self._folder_watchers.wake(target.folder.id)
         return CopyResult(
             target.folder.uid_validity, [uid for uid, _ in chosen], list(range(first, first + len(chosen)))
         )
@@ -424,7 +433,7 @@ class MemoryMailStore:
         for uid in uids:
             del found.messages[uid]
             found.expunged.append((modseq, uid))
-        self._wake(found.folder.id)
+        self._folder_watchers.wake(found.folder.id)
 
     def _status(self, found: _Folder) -> FolderStatus:
         rows = [message.row for message in found.messages.values()]
@@ -444,7 +453,3 @@ class MemoryMailStore:
     def _check_quota(self, box_id: int, octets: int) -> None:
         if self._used(box_id) + octets > self._limit:
             raise StoreError("OVERQUOTA", "the mailbox is full")
-
-    def _wake(self, folder_id: int) -> None:
-        for wake in tuple(self._watchers.get(folder_id, ())):
-            wake()

@@ -6,7 +6,6 @@ Folders: `folders`; reading: `reading`; the way in: `insert`; flags, copies, exp
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 
@@ -45,6 +44,7 @@ from mailserver.store.digest import Digest, digest_of
 from mailserver.store.insert import TOPIC, Entry, Kept, Place, Thread, own_threads, put, put_all
 from mailserver.store.looking import Lookout
 from mailserver.store.sweep import sweep
+from mailserver.store.watching import Wake, Watchers
 from mssante.cache import Cache
 from mssante.rights import Rights, written
 
@@ -83,11 +83,12 @@ class SqlMailStore:
         self._arrivals = Arrivals(keys, blobs, digest)
         self._box_of: dict[int, int] = {}  # a folder never changes its box, an id is never used twice
         self._inbox_of: dict[int, int] = {}
-        self._watchers: defaultdict[int, list[Callable[[], None]]] = defaultdict(list)
+        self._folder_watchers, self._box_watchers = Watchers(), Watchers()
         self._lookout = Lookout(partial(db.read, reading.look))
         self._listed: Cache[int, list[Folder]] = Cache(KNOWN_BOXES, LISTED_SECONDS)
-        db.subscribe(TOPIC, self._wake)
+        db.subscribe(TOPIC, self._folder_watchers.wake)
         db.subscribe(folder_rows.LISTED, self.forget)
+        db.subscribe(folder_rows.LISTED, self._box_watchers.wake)
 
     async def open_box(self, box_id: int, professional: bool = False) -> None:
         await self._db.write(self.open_box_in, box_id, professional)
@@ -224,6 +225,7 @@ class SqlMailStore:
         if any(folder.box_id != box_id for folder in folder_rows.locked(tx, *wanted)):
             raise StoreError("NONEXISTENT", "no such folder")
         annotation_rows.change(tx, self._keys, self._boxes.key(tx.conn, box_id), box_id, member, folder_id, values)
+        tx.signal(folder_rows.LISTED, box_id)
 
     # ---------------------------------------------------------------- messages, read
     async def look(self, folder_id: int) -> Columns:
@@ -439,21 +441,11 @@ class SqlMailStore:
     async def quota(self, box_id: int) -> tuple[int, int]:
         return await self._db.read(self._boxes.quota, box_id)
 
-    def watch(self, folder_id: int, wake: Callable[[], None]) -> Callable[[], None]:
-        self._watchers[folder_id].append(wake)
+    def watch(self, folder_id: int, wake: Wake) -> Wake:
+        return self._folder_watchers.add(folder_id, wake)
 
-        def undo() -> None:
-            wakes = self._watchers.get(folder_id, [])
-            if wake in wakes:
-                wakes.remove(wake)
-            if not wakes:
-                self._watchers.pop(folder_id, None)
-
-        return undo
-
-    def _wake(self, folder_id: int) -> None:
-        for wake in tuple(self._watchers.get(folder_id, ())):
-            wake()
+    def watch_box(self, box_id: int, wake: Wake) -> Wake:
+        return self._box_watchers.add(box_id, wake)
 
     async def sweep(self) -> int:
         """Removes the blobs that no message points to any more, after their grace; for a daily job. Returns how many."""

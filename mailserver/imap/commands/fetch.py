@@ -76,7 +76,7 @@ def parse_fetch(at: Cursor, uid: bool = False) -> Fetch:
     at.space()
     items: list[Item] = []
     if at.at(b"("):
-        items = at.parenthesised(lambda: _item(at))
+        items = parse_items(at)
     else:
         for macro, names in MACROS.items():
             if at.take_word(macro):
@@ -84,14 +84,20 @@ def parse_fetch(at: Cursor, uid: bool = False) -> Fetch:
                 break
         else:
             items = [_item(at)]
-    if not items or len(items) > MAX_ITEMS:
-        at.fail("FETCH items expected")
     changed_since, vanished, page = _modifiers(at) if at.take(b" ") else (None, False, None)
     if vanished and (changed_since is None or not uid):
         at.fail("VANISHED goes with UID FETCH and CHANGEDSINCE")
     if page is not None and not uid:
         at.fail("PARTIAL goes with UID FETCH")
     return Fetch(messages, tuple(dict.fromkeys(items)), changed_since, uid, vanished, page)
+
+
+def parse_items(at: Cursor) -> list[Item]:
+    """`(` fetch-att *(SP fetch-att) `)`."""
+    items = at.parenthesised(lambda: _item(at))
+    if not 0 < len(items) <= MAX_ITEMS:
+        at.fail("FETCH items expected")
+    return items
 
 
 def _modifiers(at: Cursor) -> tuple[int | None, bool, Page | None]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mailserver.imap.commands.fetch import Item, parse_items
 from mailserver.imap.grammar import Cursor
 from mailserver.imap.sequences import Page
 
@@ -16,10 +17,11 @@ NOT_TOLD = frozenset((b"SAVE", b"UPDATE"))  # no items of the answer
 
 @dataclass(frozen=True, slots=True)
 class Returns:
-    """`words`, some of `WORDS`; `page` of PARTIAL."""
+    """`words`, some of `WORDS`; `page` of PARTIAL; `items` of UPDATE: what to tell of a new message (RFC 5465 7)."""
 
     words: frozenset[bytes]
     page: Page | None = None
+    items: tuple[Item, ...] = ()
 
     @property
     def saves(self) -> bool:
@@ -67,6 +69,7 @@ ALL = Returns(frozenset((b"ALL",)))
 def parse_returns(at: Cursor) -> Returns:
     """Behind the word RETURN."""
     pages: list[Page] = []
+    items: list[Item] = []
 
     def word() -> bytes:
         found = at.word()
@@ -75,10 +78,13 @@ def parse_returns(at: Cursor) -> Returns:
         if found == b"PARTIAL":
             at.space()
             pages.append(at.page())
+        if found == b"UPDATE" and at.at(b" ("):
+            at.space()
+            items.extend(parse_items(at))
         return found
 
     at.space()
     words = [found for found in at.parenthesised(word) if found != HINT]
     if words.count(b"ALL") + len(pages) > 1:
         at.fail("one ALL or one PARTIAL")  # RFC 9394 3.1
-    return Returns(frozenset(words), *pages) if words else ALL
+    return Returns(frozenset(words), pages[0] if pages else None, tuple(dict.fromkeys(items))) if words else ALL

@@ -19,8 +19,7 @@ async def capability(ctx: Context, command: Capability) -> AsyncGenerator[Respon
 
 async def noop(ctx: Context, command: Noop) -> AsyncGenerator[Response]:
     """Looks in the store whether or not it was woken: a lost signal costs at most one poll."""
-    if ctx.view is not None:
-        await ctx.refresh()
+    await ctx.catch_up()
     yield Ok("NOOP completed")
 
 

@@ -24,6 +24,7 @@ async def append(ctx: Context, command: Append) -> AsyncGenerator[Response]:
     messages = [await _message(ctx, folder, message) for message in command.messages]
     uids = await ctx.store.append(folder.id, messages)
     if ctx.view is not None and ctx.view.folder.id == folder.id:
+        ctx.mine = uids
         await ctx.refresh()  # RFC 3501 6.3.11: EXISTS at once
     yield Ok("APPEND completed", _append_code(folder, uids))
 

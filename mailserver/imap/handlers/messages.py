@@ -31,7 +31,7 @@ def chosen(view: FolderView, messages: SequenceSet, uid: bool) -> Sequence[int]:
 
 
 async def check(ctx: Context, command: Check) -> AsyncGenerator[Response]:
-    await ctx.refresh()
+    await ctx.catch_up()
     yield Ok("CHECK completed")
 
 
@@ -122,6 +122,7 @@ async def copy(ctx: Context, command: Copy) -> AsyncGenerator[Response]:
     undeleted = "t" not in ctx.rights(target)
     result = await ctx.store.copy(view.folder.id, uids, target.id, ctx.actor, undeleted) if indices else None
     if target.id == view.folder.id:
+        ctx.mine = result.target if result is not None else ()
         await ctx.refresh()
     yield Ok("COPY completed", _copy_code(target, result))
 

@@ -1,14 +1,17 @@
-"""What a session turns on: ENABLE (RFC 5161), COMPRESS (RFC 4978), IDLE (RFC 2177)."""
+"""What a session turns on: ENABLE (RFC 5161), COMPRESS (RFC 4978), IDLE (RFC 2177), NOTIFY (RFC 5465)."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from functools import partial
 
 from mailserver.imap import responses
 from mailserver.imap.capabilities import ENABLEABLE, capabilities
 from mailserver.imap.commands.auth import Compress, Enable, Idle
+from mailserver.imap.commands.notify import Notify
 from mailserver.imap.context import Context
 from mailserver.imap.framer import Frame, LiteralOffer
+from mailserver.imap.notices import OVERFLOW, Notices, TooMany
 from mailserver.imap.responses import Bad, Continue, No, Ok, Response, Untagged
 
 
@@ -26,6 +29,30 @@ async def enable(ctx: Context, command: Enable) -> AsyncGenerator[Response]:
     yield Ok("ENABLE completed")
 
 
+async def notify(ctx: Context, command: Notify) -> AsyncGenerator[Response]:
+    """RFC 5465 3.1: what was not told yet is told first, as for NOOP; from then on only what is asked for."""
+    visible = partial(ctx.folders, "lr")
+    notices = Notices(ctx.store, ctx.box_id, ctx.member, visible, command.groups, ctx.inbox.wake)
+    news: list[Response] = []
+    try:
+        await notices.begin()
+        if command.groups and ctx.view is not None:
+            await ctx.refresh()
+            news = [response async for response in ctx.news()]
+    except TooMany:
+        raise No("too many folders to watch", OVERFLOW) from None
+    except BaseException:
+        notices.end()
+        raise
+    ctx.hear(notices)
+    for response in news:
+        yield response
+    if command.status:
+        for line in notices.statuses(ctx.view.folder.id if ctx.view is not None else None, ctx.modes):
+            yield line
+    yield Ok("NOTIFY completed")
+
+
 async def compress(ctx: Context, command: Compress) -> AsyncGenerator[Response]:
     if command.algorithm != b"DEFLATE":
         raise Bad("no such compression")
@@ -38,17 +65,14 @@ async def compress(ctx: Context, command: Compress) -> AsyncGenerator[Response]:
 async def idle(ctx: Context, command: Idle) -> AsyncGenerator[Response]:
     """The watch runs since SELECT; one look after the continuation catches what its signal may have missed."""
     yield Continue(b"idling")
-    if ctx.view is not None:
-        await ctx.refresh()
+    await ctx.catch_up()
     while True:
         async for response in ctx.news():
             yield response
         yield b""  # an empty response: send what is there, we may sleep for half an hour
         event = await ctx.inbox.event_or_wake()
         if event is None:
-            ctx.inbox.woken = False
-            if ctx.view is not None:
-                await ctx.refresh()
+            await ctx.catch_up()
         elif isinstance(event, Frame) and event.line.strip().upper() == b"DONE":
             yield Ok("IDLE completed")
             return

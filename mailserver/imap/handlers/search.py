@@ -140,7 +140,8 @@ def _follow(
         yield Untagged(No("too many results are kept up to date", f'NOUPDATE "{ctx.tag.decode("ascii")}"'))
     elif returns.updates:
         uids, key = [view.uids[i] for i in found], lasting(view, command.key)
-        ctx.updating[ctx.tag] = Updating(ctx.tag, command.uid, key, criteria, uids, view.columns.modseq, where)
+        modseq, items = view.columns.modseq, returns.items
+        ctx.updating[ctx.tag] = Updating(ctx.tag, command.uid, key, criteria, uids, modseq, where, items)
 
 
 def _items(view: FolderView, command: Search, returns: Returns, found: Sequence[int]) -> list[tuple[bytes, bytes]]:

@@ -101,6 +101,7 @@ class Believer:
         self.flags: dict[int, Flags] = {}
         self.modseqs: dict[int, int] = {}
         self.results: dict[str, Result] = {}
+        self.statuses: dict[str, tuple[int, int]] = {}  # of other folders: messages, next UID
         self.highest = 0
 
     def forget_numbers(self) -> None:
@@ -108,7 +109,9 @@ class Believer:
         self.results = {}
 
     def forget(self) -> None:
+        statuses = self.statuses
         self.__init__()  # type: ignore[misc]
+        self.statuses = statuses
 
     def hear(self, said: bytes, may_expunge: bool) -> list[str]:
         """Takes the untagged news in; gives back every line."""
@@ -135,6 +138,8 @@ class Believer:
             elif match := re.fullmatch(r'\* ESEARCH \(TAG "(\S+)"\)( UID)? (ADDTO|REMOVEFROM) \((.+)\)', line):
                 assert self.results[match[1]].uid is bool(match[2])
                 self.results[match[1]].change(match[3], match[4].split())
+            elif match := re.match(r'\* STATUS "(.+)" \(MESSAGES (\d+) UIDNEXT (\d+) ', line):
+                self.statuses[match[1]] = int(match[2]), int(match[3])
             elif match := re.fullmatch(r"\* (\d+) FETCH \((.*)\)", line):
                 self._fetched(int(match[1]), match[2])
             elif match := re.search(r"\[HIGHESTMODSEQ (\d+)\]", line):

@@ -27,7 +27,9 @@ from tests.support.people import People
 
 __all__ = ["postgres_server", "postgres_url"]
 
-MODES = ("", "CONDSTORE", "QRESYNC")
+MODES = ("", "CONDSTORE", "QRESYNC", "NOTIFY")
+# Hears of everything at any time, in the selected folder and in the others (RFC 5465).
+LISTENING = "(selected (MessageNew MessageExpunge FlagChange)) (personal (MessageNew MessageExpunge FlagChange))"
 SESSIONS = st.sampled_from(range(len(MODES)))
 FLAGS = st.frozensets(st.sampled_from(["\\Seen", "\\Deleted", "\\Flagged", "$Work"]), max_size=2)
 SOME = st.lists(st.integers(1, 12), min_size=1, max_size=4, unique=True).map(sorted)
@@ -38,7 +40,7 @@ class Client:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.belief = Believer()
-        self.selected = self.idling = False
+        self.selected = self.idling = self.listening = False
 
 
 class Sessions(RuleBasedStateMachine):
@@ -63,7 +65,10 @@ class Sessions(RuleBasedStateMachine):
             clients.append(Client(Connection(self.store, sign_in=people)))
             await clients[-1].connection.settle()
             await clients[-1].connection.ask(b"x LOGIN bob x")
-            if mode:
+            if mode == "NOTIFY":
+                clients[-1].listening = True
+                assert b"x OK" in await clients[-1].connection.ask(f"x NOTIFY SET {LISTENING}".encode())
+            elif mode:
                 await clients[-1].connection.ask(b"x ENABLE " + mode.encode())
         return clients
 
@@ -75,7 +80,7 @@ class Sessions(RuleBasedStateMachine):
         """The answer's lines; it is OK."""
         tag = f"a{next(self.tags)}"
         said = self.run(client.connection.ask(f"{tag} {command}".encode()))
-        lines = client.belief.hear(said, command.split()[0] not in QUIET)
+        lines = client.belief.hear(said, client.listening or command.split()[0] not in QUIET)
         assert lines[-1].startswith(f"{tag} OK"), (command, lines)
         return lines
 
@@ -114,7 +119,11 @@ class Sessions(RuleBasedStateMachine):
             and all(belief.flags[uid] == now[uid].flags for uid in order if uid in belief.flags)
             and all(belief.modseqs[uid] <= now[uid].modseq for uid in order if uid in belief.modseqs)
             and all(result.found == self.wanted(result.uid) for result in belief.results.values())
+            and (not client.listening or self.agrees_on_the_other(belief))
         )
+
+    def agrees_on_the_other(self, belief: Believer) -> bool:
+        return belief.statuses.get("Archives", (0, 1)) == (len(self.other.messages), self.other.uid_next)
 
     def wanted(self, uid: bool) -> list[int]:
         """What `watch` asks for."""
@@ -132,7 +141,7 @@ class Sessions(RuleBasedStateMachine):
             raise AssertionError((client.belief.__dict__, self.inbox))
 
         for client in self.clients:
-            if client.idling:
+            if client.idling or (client.listening and client.selected):
                 self.run(heard(client))
 
     # ---------------------------------------------------------------- commands

@@ -163,10 +163,11 @@ TRIED = {
     b"UID FETCH": (b"UID FETCH 1 BODY[]", ""),
     b"CLOSE": (b"CLOSE", ""),
 }  # fmt: skip
-# These name no folder, or change nothing in one; LIST shows what may be seen, GETQUOTAROOT only the mailbox's own root.
+# These name no folder, or change nothing in one; LIST, ESEARCH, NOTIFY show what may be seen, GETQUOTAROOT the mailbox's own root.
 FREE = {
     b"UNAUTHENTICATE", b"ENABLE", b"LIST", b"LSUB", b"XLIST", b"NAMESPACE", b"GETQUOTA", b"GETQUOTAROOT", b"COMPRESS", b"IDLE",
     b"CHECK", b"UNSELECT", b"SEARCH", b"UID SEARCH", b"SORT", b"UID SORT", b"THREAD", b"UID THREAD", b"CANCELUPDATE", b"ESEARCH",
+    b"NOTIFY",
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailserver.imap.commands.search import (
+from mailserver.imap.commands.search_keys import (
     All,
     And,
     Arrived,

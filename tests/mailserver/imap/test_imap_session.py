@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Sequence
 from typing import ClassVar
@@ -10,6 +11,7 @@ import pytest
 
 from mailserver.imap.commands.nonauth import Authenticate, Login
 from mailserver.imap.framer import Frame
+from mailserver.imap.notices import MOST_WATCHED
 from mailserver.imap.session import WRITE
 from mailserver.mime import scan
 from mailserver.sign_in import SignedIn
@@ -117,11 +119,11 @@ async def test_a_session_that_ends_watches_nothing_any_more() -> None:
     assert isinstance(store, MemoryMailStore)
     inbox = await inbox_of(store)
     connection = await connect(store, "selected")
-    assert len(store._watchers[inbox]) == 1
+    assert len(store._folder_watchers._wakes[inbox]) == 1
     await connection.ask(b"a SELECT Archives")
-    assert store._watchers[inbox] == []
+    assert inbox not in store._folder_watchers._wakes
     await connection.close()
-    assert all(not watchers for watchers in store._watchers.values())
+    assert not store._folder_watchers._wakes
 
 
 # ---------------------------------------------------------------- bulk
@@ -301,3 +303,74 @@ async def test_annotations_of_any_octets_up_to_their_limit_and_private_to_the_me
     assert said == b"e NO [METADATA MAXSIZE 4096] the value is too long\r\n"
     await mine.close()
     await colleague.close()
+
+
+# ---------------------------------------------------------------- NOTIFY
+EVERYTHING = (
+    b"NOTIFY SET (selected (MessageNew MessageExpunge FlagChange)) (personal (MessageNew MessageExpunge FlagChange "
+)
+EVERYTHING += b"MailboxName SubscriptionChange MailboxMetadataChange ServerMetadataChange))"
+
+
+async def test_nothing_is_told_of_the_neighbours_mailbox() -> None:
+    store = await new_store("three messages")
+    await store.open_box(BOX + 1)
+    connection = await connect(store, "selected")
+    assert b"a OK" in await connection.ask(b"a " + EVERYTHING)
+    folder = await store.create(BOX + 1, "Secret")
+    await store.append(folder.id, [NewMessage(mail(1))])
+    await store.annotate(BOX + 1, 0, folder.id, {"/shared/comment": b"x"})
+    await store.subscribe(BOX + 1, "Secret", False)
+    await store.delete(BOX + 1, "Secret")
+    assert await connection.ask(b"b NOOP") == b"b OK NOOP completed\r\n"
+    await connection.close()
+
+
+async def test_a_session_watches_a_bounded_number_of_folders() -> None:
+    store = await new_store("three messages")
+    here = len(await store.folders(BOX))
+    for number in range(MOST_WATCHED - here):
+        await store.create(BOX, f"f{number}")
+    connection = await connect(store, "selected")
+    assert b"a OK" in await connection.ask(b"a " + EVERYTHING)
+    await store.create(BOX, "one more")
+    assert await connection.ask(b"b NOOP") == (
+        b"* OK [NOTIFICATIONOVERFLOW] too many folders to watch\r\nb OK NOOP completed\r\n"
+    )
+    await store.create(BOX, "and one")  # as after NOTIFY NONE (RFC 5465 5.8)
+    await store.append(await inbox_of(store), [NewMessage(mail(4))])
+    assert await connection.ask(b"c NOOP") == b"c OK NOOP completed\r\n"
+    refused = b"d NO [NOTIFICATIONOVERFLOW] too many folders to watch\r\n"
+    assert await connection.ask(b"d " + EVERYTHING) == refused
+    assert b"* 4 EXISTS" in await connection.ask(b"e NOTIFY SET (selected (MessageNew MessageExpunge))")
+    await connection.close()
+
+
+@pytest.mark.parametrize("how", ["LOGOUT", "UNAUTHENTICATE", "NOTIFY NONE", "the line is cut"])
+async def test_who_left_is_not_called_any_more(how: str) -> None:
+    store = MemoryMailStore(clock=lambda: DAY)
+    await store.open_box(BOX)
+    connection = await connect(store, "signed in")
+    assert b"a OK" in await connection.ask(b"a " + EVERYTHING)
+    assert store._folder_watchers._wakes
+    assert store._box_watchers._wakes
+    if how != "the line is cut":
+        await connection.ask(b"b " + how.encode())
+        assert not store._folder_watchers._wakes
+        assert not store._box_watchers._wakes
+    await connection.close()
+    await asyncio.sleep(0)
+    assert not store._folder_watchers._wakes
+    assert not store._box_watchers._wakes
+
+
+async def test_a_folder_deleted_under_a_session_that_listens_ends_it() -> None:
+    store = await new_store("three messages")
+    await store.create(BOX, "Labo")
+    connection = await connect(store, "signed in")
+    await connection.ask(b"a SELECT Labo")
+    await connection.ask(b"b " + EVERYTHING)
+    await store.delete(BOX, "Labo")
+    await connection.settle()
+    assert connection.closed
+    assert connection.output == b"* BYE the selected folder was deleted\r\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -179,3 +181,35 @@ async def test_a_mailbox_has_a_bounded_number_of_folders(store: Any, monkeypatch
     await store.delete(BOX, "c")
     await store.create(BOX, "d")
     assert len(await store.folders(BOX)) == 10
+
+
+async def test_whoever_watches_a_box_hears_of_its_folders_and_of_no_other(store: Any) -> None:
+    woken: list[int] = []
+    undo = [store.watch_box(box, partial(woken.append, box)) for box in (BOX, OTHER_BOX)]
+
+    async def heard() -> set[int]:
+        await asyncio.sleep(0.05)  # a signal comes on the loop, behind the commit
+        found = set(woken)
+        woken.clear()
+        return found
+
+    await store.create(BOX, "Labo/Biologie")
+    assert await heard() == {BOX}
+    await store.rename(BOX, "Labo", "Laboratoire")
+    assert await heard() == {BOX}
+    await store.subscribe(BOX, "Laboratoire", False)
+    assert await heard() == {BOX}
+    await store.delete(BOX, "Laboratoire/Biologie")
+    assert await heard() == {BOX}
+    await store.subscribe(BOX, "Laboratoire/Biologie", False)  # a lost one
+    assert await heard() == {BOX}
+    await store.annotate(BOX, 1, 0, {"/private/a": b"x"})
+    assert await heard() == {BOX}
+    inbox = next(folder.id for folder in await store.folders(BOX) if folder.name == "INBOX")
+    await store.append(inbox, [NewMessage(b"Subject: x\r\n\r\ny")])
+    assert await heard() == set()
+    undo[0]()
+    undo[0]()
+    await store.create(BOX, "Autre")
+    await store.create(OTHER_BOX, "Autre")
+    assert await heard() == {OTHER_BOX}

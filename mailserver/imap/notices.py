@@ -1,0 +1,243 @@
+"""What a client wants to hear of folders that are not selected (RFC 5465): the state it was told, and what differs from it now.
+
+Events of its own are told like those of others: telling them apart would lose what others did at the same moment (section 5 asks
+for it where it can be done). The word that something changed comes from the store; the tables are the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from mailserver.imap import listing
+from mailserver.imap.commands.auth import List
+from mailserver.imap.commands.notify import (
+    DELAYED,
+    FLAGS,
+    GONE,
+    METADATA,
+    NAME,
+    NEW,
+    OF_MESSAGES,
+    SERVER_METADATA,
+    SUBSCRIPTION,
+    EventGroup,
+)
+from mailserver.imap.modes import Modes
+from mailserver.imap.responses import ListLine, MetadataChanged, Ok, Response, StatusLine, Untagged
+from mailserver.store.annotations import SERVER
+from mailserver.store.api import Folder, FolderStatus, MailStore
+
+MOST_WATCHED = 300  # folders of one session
+OVERFLOW = "NOTIFICATIONOVERFLOW"
+
+
+class TooMany(Exception):
+    """More folders than one session may watch (RFC 5465 5.8)."""
+
+
+class Notices:
+    """One session's. `visible` gives the folders that its member may see and read, one that is shut is like one deleted
+    (RFC 5465 5.4, 5.9); `wake` is called when there may be something to tell.
+    """
+
+    def __init__(
+        self,
+        store: MailStore,
+        box_id: int,
+        member: int,
+        visible: Callable[[], Awaitable[list[Folder]]],
+        groups: Sequence[EventGroup],
+        wake: Callable[[], None],
+    ) -> None:
+        self._store, self._box_id, self._member, self._visible = store, box_id, member, visible
+        self._groups = [group for group in groups if not group.of_selected]
+        self.selected = next((group for group in groups if group.of_selected), None)
+        self._wake = wake
+        self._undo: dict[int, Callable[[], None]] = {}  # of the folders' watches
+        self._unwatch_box: Callable[[], None] = lambda: None
+        self._changed: set[int] = set()  # folders whose messages may differ from what was told
+        self._box_changed = False
+        self._apart: int | None = None  # the folder that was selected the last time
+        self._folders: dict[int, Folder] = {}
+        self._lost: frozenset[str] = frozenset()
+        self._told: dict[int, FolderStatus] = {}
+        self._annotations: dict[int, dict[str, int]] = {}  # hashes of the values
+
+    # ---------------------------------------------------------------- what is wanted
+    @property
+    def listens(self) -> bool:
+        return bool(self._groups) or self.hears_selected
+
+    @property
+    def hears_selected(self) -> bool:
+        return self.selected is not None and bool(self.selected.events)
+
+    @property
+    def at_once(self) -> bool:
+        """EXPUNGE at any moment: the client speaks in UIDs (RFC 5465 6.1.1)."""
+        return self.selected is not None and self.hears_selected and self.selected.filter.word != DELAYED
+
+    def _wants(self, folder: Folder, *events: bytes) -> bool:
+        """The first group that means the folder and says NONE, or names one of the events, decides."""
+        for group in self._groups:
+            if group.filter.includes(folder, None):
+                if not group.events:
+                    return False
+                if not group.events.isdisjoint(events):
+                    return True
+        return False
+
+    # ---------------------------------------------------------------- begin and end
+    async def begin(self) -> None:
+        """Raises `TooMany`."""
+        if not self._groups:
+            return
+        self._unwatch_box = self._store.watch_box(self._box_id, self._on_box)
+        await self._list()
+        self._annotations = await self._hashes()
+        self._changed.clear()  # ahead of the look: a change in between is seen twice rather than never
+        self._told = await self._store.statuses(self._box_id)
+
+    def end(self) -> None:
+        self._unwatch_box()
+        for undo in self._undo.values():
+            undo()
+        self._undo.clear()
+        self._groups, self.selected = [], None
+
+    def _on_box(self) -> None:
+        self._box_changed = True
+        self._wake()
+
+    def _on_folder(self, folder_id: int) -> None:
+        self._changed.add(folder_id)
+        self._wake()
+
+    async def _list(self) -> None:
+        """Takes the folders as they are now, and watches those whose messages matter."""
+        self._folders = {folder.id: folder for folder in await self._visible()}
+        self._lost = frozenset(await self._store.lost(self._box_id))
+        wanted = {folder.id for folder in self._folders.values() if self._wants(folder, *OF_MESSAGES)}
+        if len(wanted) > MOST_WATCHED:
+            self.end()
+            raise TooMany
+        for folder_id in self._undo.keys() - wanted:
+            self._undo.pop(folder_id)()
+        for folder_id in wanted - self._undo.keys():
+            self._undo[folder_id] = self._store.watch(folder_id, partial(self._on_folder, folder_id))
+            self._changed.add(folder_id)
+
+    # ---------------------------------------------------------------- what is told
+    def statuses(self, selected: int | None, modes: Modes) -> Iterator[StatusLine]:
+        """Of all folders whose messages matter (RFC 5465 3.1, STATUS)."""
+        for folder_id in sorted(self._undo):
+            if folder_id != selected and folder_id in self._told:
+                yield self._status(self._folders[folder_id], self._told[folder_id], modes)
+
+    def told(self, folder_id: int, status: FolderStatus) -> None:
+        """The client heard so as it had the folder selected."""
+        if folder_id in self._told:
+            self._told[folder_id] = status
+
+    async def news(self, selected: int | None, modes: Modes) -> AsyncIterator[Response]:
+        if self._apart is not None and self._apart != selected:
+            self._changed.add(self._apart)  # what it was not told while it had it selected
+        self._apart = selected
+        if self._box_changed:
+            self._box_changed = False
+            try:
+                async for response in self._box_news(modes):
+                    yield response
+            except TooMany:
+                yield Untagged(Ok("too many folders to watch", OVERFLOW))
+        changed, self._changed = self._changed - {selected}, set()
+        statuses = await self._store.statuses(self._box_id) if changed else {}
+        for folder_id in sorted(changed & statuses.keys() & self._undo.keys()):
+            after = statuses[folder_id]
+            before = self._told.get(folder_id) or replace(after, messages=0, uid_next=1)  # a new folder
+            self._told[folder_id] = after
+            if self._wants(self._folders[folder_id], *_events(before, after)):
+                yield self._status(self._folders[folder_id], after, modes)
+
+    def _status(self, folder: Folder, status: FolderStatus, modes: Modes) -> StatusLine:
+        items = [
+            (b"MESSAGES", status.messages),
+            (b"UIDNEXT", status.uid_next),
+            (b"UIDVALIDITY", status.uid_validity),
+            (b"UNSEEN", status.unseen),
+        ]
+        if modes.condstore or self._wants(folder, FLAGS):
+            items.append((b"HIGHESTMODSEQ", status.highest_modseq))
+        return StatusLine(folder.name, items, modes.utf8)
+
+    async def _box_news(self, modes: Modes) -> AsyncIterator[Response]:
+        folders, lost = self._folders, self._lost
+        await self._list()
+        names = dict(self._named_anew(folders)) | dict.fromkeys(self._subscribed_anew(folders, lost))
+        for name, old in sorted(names.items()):
+            yield self._line(name, old, modes.utf8)
+        annotations, self._annotations = self._annotations, await self._hashes()
+        for folder_id, entries in self._annotations.items():
+            before = annotations.get(folder_id, {}).items()
+            changed = sorted({entry for entry, _ in before ^ entries.items()})
+            if changed:
+                name = "" if folder_id == SERVER else self._folders[folder_id].name
+                yield MetadataChanged(name, changed, modes.utf8)
+
+    def _named_anew(self, before: Mapping[int, Folder]) -> Iterator[tuple[str, str | None]]:
+        """Names that came, went or were given to a folder, with the one that it had (RFC 5465 5.4)."""
+        for folder_id in before.keys() | self._folders.keys():
+            old, now = before.get(folder_id), self._folders.get(folder_id)
+            if old is None or now is None:
+                for folder in filter(None, (old, now)):
+                    if self._wants(folder, NAME):
+                        yield folder.name, None
+            elif old.name != now.name and (self._wants(old, NAME) or self._wants(now, NAME)):
+                yield now.name, old.name
+
+    def _subscribed_anew(self, before: Mapping[int, Folder], lost: frozenset[str]) -> Iterator[str]:
+        """RFC 5465 5.5."""
+        changed = [
+            (old, now)
+            for now in self._folders.values()
+            if (old := before.get(now.id)) is not None and old.subscribed != now.subscribed
+        ]
+        gone = lost - self._lost - {folder.name for folder in self._folders.values()}
+        changed += [(folder, folder) for folder in (Folder(0, self._box_id, name, 0) for name in gone)]
+        for old, now in changed:
+            if self._wants(old, SUBSCRIPTION) or self._wants(now, SUBSCRIPTION):
+                yield now.name
+
+    def _line(self, name: str, old: str | None, utf8: bool) -> ListLine:
+        asked = List(b"LIST", "", (name,), returns=frozenset((b"SUBSCRIBED", b"CHILDREN")), extended=True)
+        found = listing.lines(asked, list(self._folders.values()), self._lost, utf8)
+        line = next((line for line, _ in found), None)
+        if line is None:
+            subscribed = ["\\Subscribed"] if name in self._lost else []
+            line = ListLine(["\\NonExistent", *subscribed], name, utf8=utf8)
+        return replace(line, oldname=old)
+
+    async def _hashes(self) -> dict[int, dict[str, int]]:
+        wanted = [folder.id for folder in self._folders.values() if self._wants(folder, METADATA)]
+        if any(SERVER_METADATA in group.events for group in self._groups):
+            wanted.append(SERVER)
+        if not wanted:
+            return {}
+        kept = await self._store.annotations(self._box_id, self._member, wanted)
+        return {
+            folder_id: {entry: hash(value) for entry, value in values.items()} for folder_id, values in kept.items()
+        }
+
+
+def _events(before: FolderStatus, after: FolderStatus) -> Iterator[bytes]:
+    """What happened in between, as far as the counters tell."""
+    added = after.uid_next - before.uid_next
+    gone = before.messages + added - after.messages
+    if added:
+        yield NEW
+    if gone:
+        yield GONE
+    if not added and not gone and after.highest_modseq != before.highest_modseq:
+        yield FLAGS
