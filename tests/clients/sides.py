@@ -62,8 +62,8 @@ def far_places(client: IMAPClient) -> list[tuple[int, Copy]]:
     return found
 
 
-def fill(server: Demo, box: dict[str, Any], numbers: range, connections: int = 8) -> None:
-    """Messages of the corpus with their flags and dates."""
+def fill(server: Demo, box: dict[str, Any], numbers: range, connections: int = 1) -> None:
+    """Messages of the corpus with their flags and dates; in this order when by one connection."""
     with imap(server, box) as client:
         for folder in set(corpus.FOLDERS) - {name for *_, name in client.list_folders()}:
             client.create_folder(folder)

@@ -34,7 +34,7 @@ def ask(server: Demo, person: dict[str, Any], scheme: str, path: str, *options: 
 
 @pytest.mark.parametrize("scheme", ["imap", "imaps"])
 def test_a_mailbox(server: Demo, box: dict[str, Any], scheme: str, tmp_path: Path) -> None:
-    fill(server, box, range(6), connections=1)
+    fill(server, box, range(6))
     assert '"/" "Patients/&AMk-t&AOk-"' in ask(server, box, scheme, "/")
     assert "MESSAGES 3" in ask(server, box, scheme, "/", "-X", "STATUS INBOX (MESSAGES)")
     assert ask(server, box, scheme, "/INBOX?SUBJECT%20%22rendu%201%22").strip() == "* SEARCH 2"

@@ -109,7 +109,7 @@ def test_both_sides(
     server: Demo, box: dict[str, Any], program: type[Mbsync | OfflineImap], count: int, tmp_path: Path
 ) -> None:
     numbers = {digest(corpus.message(number)): number for number in range(count)}
-    fill(server, box, range(count))
+    fill(server, box, range(count), connections=8)
     here = program(server, box, tmp_path)
     with imap(server, box) as client:
         here.sync()
