@@ -17,6 +17,7 @@ from foundation.clock import Clock, system_clock
 from mailserver.delivery.api import Recipient, Terms
 from mailserver.outbound import peer
 from mailserver.outbound.client import Client, Lost, Reply, connect
+from mailserver.outbound.content import Content, wire_form
 from mailserver.outbound.peer import Judge, Problem
 from mssante.operators import Route
 
@@ -26,9 +27,7 @@ TOGETHER = 100  # recipients in one transaction: what every server takes (RFC 53
 KEEP = 20.0  # seconds an idle connection is kept
 KEPT = 2  # idle connections kept for one server
 
-HEAVY = 256 * 1024  # octets: above, the wire form is made in a thread
 
-_LINE_END = re.compile(rb"\r\n|\n|\r")
 _NOT_XTEXT = re.compile(r"[^!-*,-<>-~]")
 
 
@@ -39,7 +38,7 @@ class Parcel:
     reverse_path: str
     recipients: tuple[Recipient, ...]
     domain: str
-    content: bytes
+    content: Content
     envid: str | None = None
     ret: str | None = None
     terms: Terms = field(default_factory=Terms)
@@ -232,45 +231,25 @@ async def _transaction(client: Client, route: Route, parcel: Parcel, now: int, r
     await client.ask([b"RSET"])
 
 
-async def _message(client: Client, content: bytes) -> Reply:
+async def _message(client: Client, content: Content) -> Reply:
     """The message and the reply that decides: BDAT (RFC 3030) when the peer takes it, else DATA."""
     if "chunking" in client.extensions:
-        wire = await _prepared(with_line_ends, content)
-        await client.send(f"BDAT {len(wire)} LAST\r\n".encode())
-        await client.send(wire)
-        return await client.reply(LAST_STEP)
-    [start] = await client.ask([b"DATA"])
-    if start.code != 354:
-        return start
-    await client.send(await _prepared(wire_form, content))
+        await client.send(f"BDAT {content.size} LAST\r\n".encode())
+        pieces = content.pieces()
+    else:
+        [start] = await client.ask([b"DATA"])
+        if start.code != 354:
+            return start
+        pieces = wire_form(content)
+    async for piece in pieces:
+        await client.send(piece)
     return await client.reply(LAST_STEP)
-
-
-async def _prepared(form: Callable[[bytes], bytes], content: bytes) -> bytes:
-    return await asyncio.to_thread(form, content) if len(content) > HEAVY else form(content)
-
-
-def with_line_ends(content: bytes) -> bytes:
-    """All line ends CRLF (RFC 5321 2.3.8)."""
-    lines = content.count(b"\r\n")
-    if content.count(b"\n") != lines or content.count(b"\r") != lines:
-        return _LINE_END.sub(b"\r\n", content)
-    return content
-
-
-def wire_form(content: bytes) -> bytes:
-    """Line ends CRLF, dots doubled at line starts, the final dot (RFC 5321 4.5.2)."""
-    content = with_line_ends(content)
-    if content.startswith(b"."):
-        content = b"." + content
-    end = b".\r\n" if content.endswith(b"\n") or not content else b"\r\n.\r\n"
-    return content.replace(b"\n.", b"\n..") + end
 
 
 def _unfit(client: Client, parcel: Parcel, now: int) -> Problem | None:
     """What this server says in advance that it cannot take."""
     limit = client.extensions.get("size", "")
-    if limit.isdecimal() and 0 < int(limit) < len(parcel.content):  # 0: no limit (RFC 1870 section 4)
+    if limit.isdecimal() and 0 < int(limit) < parcel.content.size:  # 0: no limit (RFC 1870 section 4)
         return peer.TOO_LARGE
     if parcel.terms.returns:
         left = _seconds_left(parcel.terms, now)
@@ -281,7 +260,7 @@ def _unfit(client: Client, parcel: Parcel, now: int) -> Problem | None:
             return peer.NO_DELIVERBY  # RFC 2852 4.1.4.1
     if _is_international(parcel) and "smtputf8" not in client.extensions:
         return peer.NO_UTF8
-    if not parcel.content.isascii() and "8bitmime" not in client.extensions:
+    if not parcel.content.is_ascii and "8bitmime" not in client.extensions:
         return peer.NO_8BIT
     return None
 
@@ -298,8 +277,8 @@ def _seconds_left(terms: Terms, now: int) -> int:
 def _mail_options(client: Client, parcel: Parcel, now: int) -> list[str]:
     options = []
     if "size" in client.extensions:
-        options.append(f"SIZE={len(parcel.content)}")
-    if not parcel.content.isascii():
+        options.append(f"SIZE={parcel.content.size}")
+    if not parcel.content.is_ascii:
         options.append("BODY=8BITMIME")
     if _is_international(parcel):
         options.append("SMTPUTF8")

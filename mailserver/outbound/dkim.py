@@ -11,7 +11,7 @@ import asyncio
 import base64
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import dkim
 from cryptography.hazmat.primitives import hashes, serialization
@@ -22,8 +22,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from dkim.canonicalization import CanonicalizationPolicy
 
 from foundation.clock import Clock, system_clock
+from mailserver.mime.fields import MAX_HEADER
+from mailserver.outbound.content import Content
 from mailserver.signatures.body import PIECE, BodyHash, Canonical
-from mailserver.signatures.header import header_fields
+from mailserver.signatures.header import Field, header_fields
 
 RELAXED = CanonicalizationPolicy.from_c_value(b"relaxed/relaxed")
 
@@ -94,21 +96,30 @@ class Signer:
         self._keys = keys
         self._clock = clock
 
-    async def sign(self, content: bytes) -> bytes:
-        """`content` (CRLF line ends) with a DKIM-Signature field for each key in front."""
-        return await asyncio.to_thread(self.sign_now, content)
+    async def sign(self, content: Content) -> Content:
+        """With a DKIM-Signature field for each key in front; read through once. As it is when its header never ends."""
+        head, begun, digest = b"", False, BodyHash(Canonical.RELAXED)
+        header: list[Field] = []
+        async for piece in content.pieces():
+            if not begun:
+                head += piece
+                header, body = header_fields(head)
+                begun = body < len(head) or len(head) == content.size
+                piece = head[body:]
+            if begun:
+                await _hashed(digest, piece)
+            elif len(head) > MAX_HEADER:
+                return content
+        front = await asyncio.to_thread(self._fields, header, digest)
+        return replace(content, front=front + content.front, size=content.size + len(front))
 
-    def sign_now(self, content: bytes) -> bytes:
-        header, body = header_fields(content)
-        digest = BodyHash(Canonical.RELAXED)
-        for at in range(body, len(content), PIECE):
-            digest.update(content[at : at + PIECE])
+    def _fields(self, header: list[Field], digest: BodyHash) -> bytes:
         body_hash = base64.b64encode(digest.digest()).decode()
         # Its branch for Ed25519 asks a key to sign a digest; what it writes is the same for all keys.
         maker = dkim.DKIM(signature_algorithm=b"ed25519-sha256")
         maker.hasher = hashlib.sha256
         maker.headers = header
-        return b"".join(self._field(maker, key, body_hash) for key in self._keys) + content
+        return b"".join(self._field(maker, key, body_hash) for key in self._keys)
 
     def _field(self, maker: dkim.DKIM, key: Key, body_hash: str) -> bytes:
         tags = {
@@ -127,3 +138,11 @@ class Signer:
         names = [name.encode() for name in SIGNED]
         value: bytes = maker.gen_header(encoded, names, RELAXED, b"DKIM-Signature", key)
         return b"DKIM-Signature: " + value
+
+
+async def _hashed(digest: BodyHash, octets: bytes) -> None:
+    if len(octets) <= PIECE:
+        digest.update(octets)
+        return
+    for at in range(0, len(octets), PIECE):
+        await asyncio.to_thread(digest.update, octets[at : at + PIECE])

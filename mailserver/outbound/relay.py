@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from foundation.blobs import Blobs, PreparedBlob
+from foundation.blobs import BlobRef, Blobs, PreparedBlob
 from foundation.clock import MINUTE, Clock, system_clock
 from foundation.database import Database
 from foundation.jobs import Answer, Done, GiveUp, Job, Retry
@@ -22,6 +22,7 @@ from mailserver.mime import scan
 from mailserver.outbound import errand as words
 from mailserver.outbound import peer
 from mailserver.outbound.compose import Office
+from mailserver.outbound.content import IN_MEMORY, Content, stored, whole
 from mailserver.outbound.courier import Accepted, Parcel, Result
 from mailserver.outbound.dkim import Signer
 from mailserver.outbound.errand import Errand
@@ -67,15 +68,24 @@ class Relay:
             if reports := self._overdue(errand):
                 return Retry(0, "report", replace(errand, reports=reports, due_at=self.clock()).payload())
         try:
-            content = await self.db.read(self.blobs.read, errand.blob)
+            head, content = await self._content(errand.blob)
         except (KeyError, Tampered):
             return GiveUp("message_lost")
         results = await self._carry(errand, content)
-        urgent = errand.terms.priority >= URGENT or _urgent(content)
+        urgent = errand.terms.priority >= URGENT or _urgent(head)
         return self._conclude(replace(errand, tries=errand.tries + 1, urgent=urgent), results)
 
+    async def _content(self, blob: BlobRef) -> tuple[bytes, Content]:
+        """The message's beginning, with its header, and the message."""
+
+        async def read(offset: int, length: int) -> bytes:
+            return await self.db.read(self.blobs.read, blob, offset, length)
+
+        head = await read(0, IN_MEMORY)
+        return head, whole(head) if blob.size <= IN_MEMORY else await stored(read, blob.size)
+
     # ---------------------------------------------------------------- to the peer
-    async def _carry(self, errand: Errand, content: bytes) -> dict[str, Result]:
+    async def _carry(self, errand: Errand, content: Content) -> dict[str, Result]:
         if errand.terms.too_late(self.clock()):
             return {one.address: peer.TOO_LATE for one in errand.recipients}
         routes = await self.resolve(errand.domain)
@@ -88,7 +98,7 @@ class Relay:
         )
         return await self.courier.deliver(routes, parcel)
 
-    async def _sign(self, errand: Errand, content: bytes) -> bytes:
+    async def _sign(self, errand: Errand, content: Content) -> Content:
         signer = self.signers.get((errand.reverse_path or self.office.address).rpartition("@")[2].lower())
         return content if signer is None else await signer.sign(content)
 
@@ -182,9 +192,9 @@ def _tells_of_relay(terms: Terms, recipient: Recipient, result: Accepted, now: i
     return (terms.traced or lost) and "NEVER" not in recipient.notify
 
 
-def _urgent(content: bytes) -> bool:
+def _urgent(head: bytes) -> bool:
     """Flagged urgent by its writer: told sooner when it fails (rules.md section 7)."""
-    message = scan(content)
+    message = scan(head)
     values = (message.header("Priority"), message.header("Importance"), message.header("X-Priority"))
     priority, importance, level = ((value or "").strip().lower() for value in values)
     return priority == "urgent" or importance == "high" or level.startswith("1")

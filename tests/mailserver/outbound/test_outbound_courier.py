@@ -8,20 +8,19 @@ from dataclasses import replace
 
 import pytest
 from aiosmtpd.smtp import SMTP
-from hypothesis import given
-from hypothesis import strategies as st
 
 from certs.profiles import OPERATOR
 from foundation.clock import DAY
 from mailserver.delivery.api import Recipient
-from mailserver.outbound.courier import Accepted, Parcel, wire_form, xtext
+from mailserver.outbound.content import whole
+from mailserver.outbound.courier import Accepted, Parcel, xtext
 from mailserver.outbound.peer import Problem, answered
 from mssante.operators import Route
 from tests.mailserver.outbound.conftest import DOMAIN, NOW, Space, Start, subject
 
 A, B = f"a@{DOMAIN}", f"b@{DOMAIN}"
 CONTENT = b"From: dr@cabinet.example\r\nSubject: Bonjour\r\n\r\n.ligne\r\n..\r\nfin\r\n"
-PARCEL = Parcel("dr@cabinet.example", (Recipient(A), Recipient(B)), DOMAIN, CONTENT)
+PARCEL = Parcel("dr@cabinet.example", (Recipient(A), Recipient(B)), DOMAIN, whole(CONTENT))
 
 
 def problem(result: object) -> Problem:
@@ -186,7 +185,8 @@ async def test_what_the_peer_cannot_take_is_refused_without_trying(space: Space,
     small, plain = await start(size=30), await start(offered=["no8bit", "noutf8"])
     courier = space.courier()
     assert problem((await courier.deliver([small.route], PARCEL))[A]).status == "5.3.4"
-    eight = replace(PARCEL, content="Subject: é\r\n\r\né\r\n".encode())
+    letter = "Subject: é\r\n\r\né\r\n".encode()
+    eight = replace(PARCEL, content=whole(letter))
     assert problem((await courier.deliver([plain.route], eight))[A]).status == "5.6.3"
     accent = f"é@{DOMAIN}"
     foreign = replace(PARCEL, recipients=(Recipient(accent),))
@@ -195,7 +195,7 @@ async def test_what_the_peer_cannot_take_is_refused_without_trying(space: Space,
     assert (await courier.deliver([able.route], foreign))[accent] == Accepted("127.0.0.1", False)
     assert "SMTPUTF8" in able.got[0].mail_options
     assert (await courier.deliver([able.route], eight))[A] == Accepted("127.0.0.1", False)
-    assert able.got[1].original_content == eight.content
+    assert able.got[1].original_content == letter
     await courier.close()
 
 
@@ -228,33 +228,10 @@ def test_replies(code: int, text: str, permanent: bool, status: str) -> None:
     assert (found.diagnostic or "").encode()
 
 
-@pytest.mark.parametrize(
-    ("content", "wire"),
-    [
-        (b"", b".\r\n"),
-        (b"a\r\n", b"a\r\n.\r\n"),
-        (b"a", b"a\r\n.\r\n"),
-        (b".\r\n..\r\n.a", b"..\r\n...\r\n..a\r\n.\r\n"),
-        (b"a\n.\nb\rc\r.\r\n", b"a\r\n..\r\nb\r\nc\r\n..\r\n.\r\n"),
-    ],
-)
-def test_wire_form(content: bytes, wire: bytes) -> None:
-    assert wire_form(content) == wire
-
-
-@given(st.lists(st.sampled_from([b".", b"\r", b"\n", b"a", b"\r\n"]), max_size=30).map(b"".join))
-def test_nothing_in_a_message_can_end_it(content: bytes) -> None:
-    wire = wire_form(content)
-    assert wire.endswith(b".\r\n")
-    lines = wire.split(b"\r\n")
-    assert lines.index(b".") == len(lines) - 2  # the only line that is a single dot is the last
-    assert not any(b"\n" in line or b"\r" in line for line in lines)
-
-
 async def test_a_large_message_arrives_whole(space: Space, start: Start) -> None:
     peer, courier = await start(size=40_000_000), space.courier()
     content = b"Subject: a\r\n\r\n" + (b"." + b"x" * 70 + b"\r\n") * 40_000  # 3 MB
-    results = await courier.deliver([peer.route], replace(PARCEL, content=content))
+    results = await courier.deliver([peer.route], replace(PARCEL, content=whole(content)))
     assert results[A] == Accepted("127.0.0.1", False)
     assert peer.got[0].original_content == content
     await courier.close()

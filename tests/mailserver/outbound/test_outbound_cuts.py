@@ -17,6 +17,7 @@ import pytest
 from foundation.clock import HOUR
 from mailserver.delivery.api import Recipient, Terms
 from mailserver.outbound.client import limits
+from mailserver.outbound.content import whole
 from mailserver.outbound.courier import Accepted, Courier, Parcel, Result
 from mailserver.outbound.peer import Problem
 from mssante.operators import Route
@@ -133,7 +134,7 @@ def listening(peer: Scripted) -> Iterator[Route]:
 
 
 def to(*addresses: str) -> Parcel:
-    return Parcel(SENDER, tuple(Recipient(one) for one in addresses), DOMAIN, CONTENT)
+    return Parcel(SENDER, tuple(Recipient(one) for one in addresses), DOMAIN, whole(CONTENT))
 
 
 @pytest.mark.parametrize("extensions", [("PIPELINING", "CHUNKING"), ("PIPELINING",), ("CHUNKING",), ("SIZE 9999",)])

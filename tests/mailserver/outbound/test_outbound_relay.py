@@ -63,7 +63,7 @@ class World:
 
     async def deliver(self, routes: list[Route], parcel: Parcel) -> dict[str, Result]:
         self.conversations.append([one.address for one in parcel.recipients])
-        self.contents.append(parcel.content)
+        self.contents.append(b"".join([piece async for piece in parcel.content.pieces()]))
         self.terms.append(parcel.terms)
         return {one.address: self.script(one.address, len(self.conversations)) for one in parcel.recipients}
 

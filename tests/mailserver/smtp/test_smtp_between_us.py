@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mailserver.delivery.api import Recipient, Terms
+from mailserver.outbound.content import whole
 from mailserver.outbound.courier import Accepted, Courier, Parcel
 from mailserver.smtp import ports
 from mailserver.smtp.limits import Limits
@@ -24,7 +25,8 @@ from tests.mailserver.smtp.test_smtp_doors import (
 
 NOW = 1_800_000_000_000
 WISH = Recipient("b@alpha.example", frozenset({"SUCCESS", "DELAY"}), "rfc822;b+c@alpha.example")
-PARCEL = Parcel("a@beta.example", (WISH,), "alpha.example", b"Subject: x\r\n\r\n.\r\nhello\r\n", "e=1", "HDRS")
+LETTER = b"Subject: x\r\n\r\n.\r\nhello\r\n"
+PARCEL = Parcel("a@beta.example", (WISH,), "alpha.example", whole(LETTER), "e=1", "HDRS")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +58,7 @@ def test_terms_and_wishes_arrive_as_they_left(
     play(scenario())
     [(envelope, _)] = acceptor.accepted
     assert (envelope.terms, envelope.recipients, envelope.envid, envelope.ret) == (terms, (WISH,), "e=1", "HDRS")
-    assert acceptor.bodies == [PARCEL.content]
+    assert acceptor.bodies == [LETTER]
 
 
 def test_the_limits_announced_are_kept_to(pki: Pki, tmp_path: Path, play: Play) -> None:  # noqa: F811
