@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from mailserver.imap.commands.auth import BASE_OPTIONS, List
-from mailserver.imap.responses import ListLine
+from mailserver.imap.responses_folders import ListLine
 from mailserver.store.api import Folder
 
 SEPARATOR = "/"

@@ -25,7 +25,8 @@ from mailserver.imap.commands.notify import (
     EventGroup,
 )
 from mailserver.imap.modes import Modes
-from mailserver.imap.responses import ListLine, MetadataChanged, Ok, Response, StatusLine, Untagged
+from mailserver.imap.responses import Ok, Response, Untagged
+from mailserver.imap.responses_folders import ListLine, MetadataChanged, StatusLine
 from mailserver.store.annotations import SERVER
 from mailserver.store.api import Folder, FolderStatus, MailStore
 

@@ -9,7 +9,7 @@ from mailserver.imap.commands.fetch import Item
 from mailserver.imap.commands.search_keys import Aged, Key, Numbers, leaves
 from mailserver.imap.finding import Finder
 from mailserver.imap.origin_keys import mapped
-from mailserver.imap.responses import ESearch
+from mailserver.imap.responses_messages import ESearch
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.sorting import Criterion
 from mailserver.imap.view import FolderView

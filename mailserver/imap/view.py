@@ -12,16 +12,8 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mailserver.imap.modes import Modes
-from mailserver.imap.responses import (
-    Exists,
-    Expunge,
-    FolderFlags,
-    Ok,
-    Response,
-    Untagged,
-    Vanished,
-    flag_text,
-)
+from mailserver.imap.responses import Ok, Response, Untagged
+from mailserver.imap.responses_messages import Exists, Expunge, FolderFlags, Vanished, flag_text
 from mailserver.imap.rights import permanent_flags
 from mailserver.store.api import Flag, Folder, StoreResult
 from mailserver.store.columns import Columns

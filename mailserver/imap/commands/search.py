@@ -181,7 +181,7 @@ _PLAIN: dict[bytes, Key] = {
     b"UNDRAFT": Not(HasFlag(Flag.DRAFT)),
     b"UNFLAGGED": Not(HasFlag(Flag.FLAGGED)),
     b"UNSEEN": Not(HasFlag(Flag.SEEN)),
-    # No message is ever \Recent here (responses.Recent).
+    # No message is ever \Recent here (responses_messages.Recent).
     b"NEW": NOTHING,
     b"RECENT": NOTHING,
     b"OLD": All(),

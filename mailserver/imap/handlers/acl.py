@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from mailserver.imap import responses
+from mailserver.imap import responses_folders
 from mailserver.imap.commands.acl import DeleteAcl, GetAcl, ListRights, MyRights, SetAcl
 from mailserver.imap.context import Context
-from mailserver.imap.responses import Acl, AclRights, Bad, No, Ok, Response
+from mailserver.imap.responses import Bad, No, Ok, Response
+from mailserver.imap.responses_folders import Acl, AclRights
 from mailserver.imap.rights import rights_in, shown, with_modification
 from mailserver.sign_in import Member
 from mailserver.store.api import Folder
@@ -69,7 +70,7 @@ async def list_rights(ctx: Context, command: ListRights) -> AsyncGenerator[Respo
 
 async def my_rights(ctx: Context, command: MyRights) -> AsyncGenerator[Response]:
     folder = await ctx.folder(command.name)
-    yield responses.MyRights(folder.name, shown(ctx.rights(folder)), ctx.utf8)
+    yield responses_folders.MyRights(folder.name, shown(ctx.rights(folder)), ctx.utf8)
     yield Ok("MYRIGHTS completed")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
-from mailserver.imap import listing, responses
+from mailserver.imap import listing, responses_folders
 from mailserver.imap.commands.auth import (
     Create,
     Delete,
@@ -16,7 +16,8 @@ from mailserver.imap.commands.auth import (
 )
 from mailserver.imap.context import Context
 from mailserver.imap.handlers.metadata import select
-from mailserver.imap.responses import ListLine, Metadata, MyRights, No, Ok, Response, StatusLine, mailbox_id
+from mailserver.imap.responses import No, Ok, Response
+from mailserver.imap.responses_folders import ListLine, Metadata, MyRights, StatusLine, mailbox_id
 from mailserver.imap.rights import shown
 from mailserver.store import names
 from mailserver.store.api import Folder, FolderStatus
@@ -86,7 +87,7 @@ async def list_folders(ctx: Context, command: List) -> AsyncGenerator[Response]:
 
 
 async def namespace(ctx: Context, command: Namespace) -> AsyncGenerator[Response]:
-    yield responses.Namespace()
+    yield responses_folders.Namespace()
     yield Ok("NAMESPACE completed")
 
 

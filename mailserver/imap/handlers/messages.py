@@ -10,7 +10,8 @@ from mailserver.imap.commands.store import Store
 from mailserver.imap.context import Context, not_permitted
 from mailserver.imap.fetch import Renderer
 from mailserver.imap.handlers.select import vanished
-from mailserver.imap.responses import Bad, No, Ok, Response, Untagged, Vanished
+from mailserver.imap.responses import Bad, No, Ok, Response, Untagged
+from mailserver.imap.responses_messages import Vanished
 from mailserver.imap.rights import permitted_store
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.view import FolderView, picked

@@ -10,7 +10,8 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 
 from mailserver.imap.commands.metadata import GetMetadata, SetMetadata
 from mailserver.imap.context import Context
-from mailserver.imap.responses import Metadata, No, Ok, Response
+from mailserver.imap.responses import No, Ok, Response
+from mailserver.imap.responses_folders import Metadata
 from mailserver.store.annotations import SERVER, VALUE_OCTETS
 
 

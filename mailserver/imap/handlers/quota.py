@@ -9,7 +9,8 @@ from collections.abc import AsyncGenerator
 
 from mailserver.imap.commands.auth import GetQuota, GetQuotaRoot
 from mailserver.imap.context import Context
-from mailserver.imap.responses import No, Ok, Quota, QuotaRoot, Response
+from mailserver.imap.responses import No, Ok, Response
+from mailserver.imap.responses_folders import Quota, QuotaRoot
 from mailserver.store import names
 
 

@@ -12,7 +12,9 @@ from mailserver.imap.commands.selected import CancelUpdate
 from mailserver.imap.commands.sort import Sort, Thread
 from mailserver.imap.context import Context
 from mailserver.imap.finding import Finder
-from mailserver.imap.responses import Bad, ESearch, No, Ok, Response, SearchResult, Threads, Untagged, correlator
+from mailserver.imap.responses import Bad, No, Ok, Response, Untagged
+from mailserver.imap.responses_folders import correlator
+from mailserver.imap.responses_messages import ESearch, SearchResult, Threads
 from mailserver.imap.sorting import NO_HEAD, Criterion
 from mailserver.imap.threads import ALGORITHMS, letter_of, thread_text
 from mailserver.imap.updating import MOST, Updating, lasting

@@ -8,7 +8,9 @@ from collections.abc import AsyncGenerator, Sequence
 from mailserver.imap.commands.select import Known, Select
 from mailserver.imap.commands.selected import Close, Unselect
 from mailserver.imap.context import Context
-from mailserver.imap.responses import Bad, Exists, ListLine, Ok, Recent, Response, Untagged, Vanished, mailbox_id
+from mailserver.imap.responses import Bad, Ok, Response, Untagged
+from mailserver.imap.responses_folders import ListLine, mailbox_id
+from mailserver.imap.responses_messages import Exists, Recent, Vanished
 from mailserver.imap.rights import writes
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.view import FolderView

@@ -16,7 +16,8 @@ from mailserver.imap.framer import MAX_LINE, Event, Frame, Framer, LiteralOffer,
 from mailserver.imap.grammar import Cursor, mailbox_name
 from mailserver.imap.listing import matches
 from mailserver.imap.modes import Modes
-from mailserver.imap.responses import Bad, Exists, Expunge, No
+from mailserver.imap.responses import Bad, No
+from mailserver.imap.responses_messages import Exists, Expunge
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.table import COMMANDS
 from mailserver.imap.view import FolderView
