@@ -19,8 +19,7 @@ from mailserver.delivery.letter import Letter, Version
 from mailserver.delivery.promises import Promises
 from mailserver.delivery.space import Addressee, Author, Space
 from mailserver.store.api import Flag, Flags
-from mailserver.store.insert import thread_of
-from mailserver.store.sql import counterpart
+from mailserver.store.insert import counterpart, thread_of
 from mssante import reasons
 from mssante.address import Address
 from mssante.closing import Act, may_close

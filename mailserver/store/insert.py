@@ -203,6 +203,11 @@ def _remember(tx: Transaction, box_id: int, made: Sequence[tuple[Kept, bytes, Th
         _INSERT_ID.run_all(tx.conn, rows)
 
 
+def counterpart(keys: KeyRing, address: str) -> bytes:
+    """How a thread remembers the other side."""
+    return keys.lookup("counterpart", address)
+
+
 def answers_no_reply(conn: Connection, box_id: int, kept: Kept) -> bool:
     """Whether the message directly answers one that this box received with the no-reply option."""
     if not kept.reference_keys:

@@ -14,9 +14,8 @@ from foundation.tables import blobs as blob_rows
 from mailserver.store.api import Flag, FlagOp, Flags, NewMessage
 from mailserver.store.digest import digest_of
 from mailserver.store.folders import LISTED
-from mailserver.store.insert import keep, thread_of
+from mailserver.store.insert import counterpart, keep, thread_of
 from mailserver.store.names import CLOSED
-from mailserver.store.sql import counterpart
 from mailserver.store.sweep import GRACE
 from mailserver.store.tables import cards, folders, messages, search_texts
 

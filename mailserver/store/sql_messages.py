@@ -1,0 +1,228 @@
+"""Messages into and out of folders: what delivery, APPEND, STORE, COPY, MOVE and EXPUNGE do, each in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from sqlalchemy import Connection
+
+from foundation.blobs import Blobs
+from foundation.clock import Clock
+from foundation.database import Database, Transaction
+from foundation.keys import KeyRing
+from mailserver.store import changing, names
+from mailserver.store import flags as flag_rules
+from mailserver.store import folders as folder_rows
+from mailserver.store.api import (
+    CopyResult,
+    Flag,
+    FlagOp,
+    Flags,
+    NewMessage,
+    Spool,
+    StoreError,
+    StoreResult,
+)
+from mailserver.store.arriving import Arrivals, Ready
+from mailserver.store.boxes import Boxes
+from mailserver.store.columns import Columns
+from mailserver.store.digest import Digest
+from mailserver.store.insert import Entry, Kept, Place, Thread, counterpart, own_threads, put, put_all
+from mailserver.store.sql_reading import KNOWN_FOLDERS, SqlReading
+
+ClosingHook = Callable[[Transaction, int, list[int], str], None]
+"""(tx, box_id, exchange ids, actor): messages were moved to « Conversations closes », in the same transaction."""
+
+
+class SqlMessages(SqlReading):
+    def __init__(
+        self,
+        db: Database,
+        keys: KeyRing,
+        blobs: Blobs,
+        boxes: Boxes,
+        on_closed: ClosingHook | None,
+        clock: Clock,
+        digest: Callable[[bytes], Digest],
+    ) -> None:
+        super().__init__(db, keys, blobs, boxes)
+        self._on_closed = on_closed
+        self._clock = clock
+        self._arrivals = Arrivals(keys, blobs, digest)
+        self._inbox_of: dict[int, int] = {}
+
+    def deliver_in(
+        self, tx: Transaction, box_id: int, kept: Kept, blob_id: int, thread: Thread, flags: Flags, date: int
+    ) -> tuple[int, int]:
+        """Into the INBOX, in the caller's transaction; returns (folder id, UID)."""
+        key = self._boxes.key(tx.conn, box_id)
+        place = Place(box_id, self._inbox(tx.conn, box_id), key)
+        try:
+            uid = put(tx, place, kept, blob_id, thread, flags, date)
+        except StoreError:  # remembered from a transaction that was never committed
+            del self._inbox_of[box_id]
+            place = Place(box_id, self._inbox(tx.conn, box_id), key)
+            uid = put(tx, place, kept, blob_id, thread, flags, date)
+        return place.folder_id, uid
+
+    def sent_copy_in(
+        self, tx: Transaction, box_id: int, kept: Kept, blob_id: int, thread: Thread, date: int
+    ) -> tuple[int, int]:
+        """Into the folder with the special use \\Sent, read; returns (folder id, UID)."""
+        folder_id = folder_rows.special(tx.conn, box_id, "\\Sent") or self._inbox(tx.conn, box_id)
+        place = Place(box_id, folder_id, self._boxes.key(tx.conn, box_id))
+        return folder_id, put(tx, place, kept, blob_id, thread, Flags(Flag.SEEN), date)
+
+    def spool(self) -> Spool:
+        return self._arrivals.spool()
+
+    async def append(self, folder_id: int, messages: Sequence[NewMessage]) -> list[int]:
+        return await self._stored(messages, partial(self._append, folder_id=folder_id)) if messages else []
+
+    async def replace(self, folder_id: int, uid: int, target_folder_id: int, message: NewMessage) -> int:
+        work = partial(self._replace, folder_id=folder_id, uid=uid, target_folder_id=target_folder_id)
+        return (await self._stored((message,), work))[0]
+
+    async def _stored(
+        self, messages: Sequence[NewMessage], work: Callable[[Transaction, list[Ready]], list[int]]
+    ) -> list[int]:
+        for message in messages:
+            flag_rules.check(message.flags)
+        ready: list[Ready] = []
+        try:
+            await self._arrivals.prepared(messages, ready)
+            return await self._db.write(work, ready)
+        except Exception:  # not when cancelled: the commit may be under way
+            for one in ready:
+                one.blob.discard()
+            raise
+
+    def _append(self, tx: Transaction, ready: Sequence[Ready], folder_id: int) -> list[int]:
+        box_id = self._box(tx.conn, folder_id)
+        place = Place(box_id, folder_id, self._boxes.key(tx.conn, box_id))
+        self._charge(tx, box_id, sum(one.kept.size for one in ready))
+        own, now = self._boxes.address(tx.conn, box_id), self._clock() // 1000
+        blob_ids = self._blobs.insert_all(tx, [one.blob for one in ready])
+        others = [counterpart(self._keys, one.digest.counterpart(own)) for one in ready]
+        kept = [one.kept for one in ready]
+        threads = own_threads(tx, box_id, list(zip(others, kept, blob_ids, strict=True)))
+        entries = [
+            Entry(one.kept, blob_id, thread, one.message.flags, one.message.internal_date or now)
+            for one, blob_id, thread in zip(ready, blob_ids, threads, strict=True)
+        ]
+        return put_all(tx, place, entries, now)
+
+    def _replace(
+        self, tx: Transaction, ready: Sequence[Ready], folder_id: int, uid: int, target_folder_id: int
+    ) -> list[int]:
+        """The old one goes first: only what is more counts in the quota (RFC 8508 3.4)."""
+        source, target = folder_rows.locked(tx, folder_id, target_folder_id)
+        if source.box_id != target.box_id:
+            raise StoreError("NOPERM", "messages stay inside their mailbox")
+        if not changing.present(tx, folder_id, [uid]):
+            raise StoreError("EXPUNGEISSUED", "the message is gone")
+        self._remove(tx, folder_id, source.box_id, [uid])
+        return self._append(tx, ready, target_folder_id)
+
+    async def store_flags(
+        self, folder_id: int, uids: Sequence[int], op: FlagOp, flags: Flags, unchanged_since: int | None = None
+    ) -> StoreResult:
+        flag_rules.check(flags)
+        result, status = await self._db.write(changing.store_flags, folder_id, uids, op, flags, unchanged_since)
+        if result.modseq != result.previous:
+            limit = result.previous if unchanged_since is None else unchanged_since
+
+            def change(columns: Columns) -> Columns:
+                return columns.stored(status, sorted(set(uids)), op, flags.system, limit)
+
+            if not flags.keywords and op in (FlagOp.ADD, FlagOp.REMOVE):
+                self._lookout.advance(folder_id, result.previous, change)
+        return result
+
+    async def copy(
+        self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "", undeleted: bool = False
+    ) -> CopyResult:
+        """`actor` as in `move`: some clients (mutt) move by COPY, \\Deleted, EXPUNGE."""
+        return await self._db.write(self._copy, folder_id, uids, target_folder_id, actor, undeleted)
+
+    async def move(
+        self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "", undeleted: bool = False
+    ) -> CopyResult:
+        """`actor`: who acts, for the closing of an exchange by a move to « Conversations closes »."""
+        return await self._db.write(self._move, folder_id, uids, target_folder_id, actor, undeleted)
+
+    def _move(
+        self,
+        tx: Transaction,
+        folder_id: int,
+        uids: Sequence[int],
+        target_folder_id: int,
+        actor: str,
+        undeleted: bool = False,
+    ) -> CopyResult:
+        return self._copy(tx, folder_id, uids, target_folder_id, actor, undeleted, leave=False)
+
+    def _copy(
+        self,
+        tx: Transaction,
+        folder_id: int,
+        uids: Sequence[int],
+        target_folder_id: int,
+        actor: str,
+        undeleted: bool,
+        leave: bool = True,
+    ) -> CopyResult:
+        """With `leave`, the originals stay and count twice in the quota."""
+        source, target = folder_rows.locked(tx, folder_id, target_folder_id)
+        if source.box_id != target.box_id:
+            raise StoreError("NOPERM", "messages stay inside their mailbox")
+        chosen = changing.present(tx, folder_id, uids)
+        if not chosen:
+            return CopyResult(target.uid_validity, [], [])
+        self._tell_closed(tx, target.box_id, bytes(target.name_key), folder_id, chosen, actor)
+        tally = changing.tally_of(tx, folder_id, chosen)
+        if leave:
+            self._charge(tx, target.box_id, tally.size)
+        new = changing.copy(tx, folder_id, target, chosen, tally, self._clock() // 1000, undeleted)
+        if not leave:
+            modseq = folder_rows.by_id(tx.conn, folder_id).highest_modseq + 1
+            changing.move_out(tx, folder_id, chosen, tally, modseq)
+        return CopyResult(target.uid_validity, chosen, new)
+
+    def _tell_closed(
+        self, tx: Transaction, box_id: int, target_key: bytes, folder_id: int, uids: Sequence[int], actor: str
+    ) -> None:
+        if self._on_closed is None or target_key != folder_rows.name_key(self._keys, box_id, names.CLOSED):
+            return
+        if exchanges := changing.exchanges_of(tx, folder_id, uids):
+            self._on_closed(tx, box_id, exchanges, actor)
+
+    async def expunge(self, folder_id: int, uids: Sequence[int] | None = None) -> list[int]:
+        return await self._db.write(self._expunge, folder_id, uids)
+
+    def _expunge(self, tx: Transaction, folder_id: int, uids: Sequence[int] | None) -> list[int]:
+        folder = folder_rows.locked(tx, folder_id)[0]
+        chosen = changing.present(tx, folder_id, uids, deleted_only=True)
+        self._remove(tx, folder_id, folder.box_id, chosen)
+        return chosen
+
+    def _remove(self, tx: Transaction, folder_id: int, box_id: int, uids: list[int]) -> None:
+        if not uids:
+            return
+        tally = changing.tally_of(tx, folder_id, uids)
+        modseq = folder_rows.by_id(tx.conn, folder_id).highest_modseq + 1
+        changing.remove(tx, folder_id, box_id, uids, tally, modseq, self._clock())
+        self._boxes.charge(tx, box_id, -tally.size)
+
+    def _inbox(self, conn: Connection, box_id: int) -> int:
+        """INBOX is never renamed nor deleted."""
+        if box_id not in self._inbox_of:
+            if len(self._inbox_of) >= KNOWN_FOLDERS:
+                self._inbox_of.clear()
+            self._inbox_of[box_id] = folder_rows.named(conn, self._keys, box_id, names.INBOX).id
+        return self._inbox_of[box_id]
+
+    def _charge(self, tx: Transaction, box_id: int, octets: int) -> None:
+        if not self._boxes.charge(tx, box_id, octets):
+            raise StoreError("OVERQUOTA", "the mailbox is full")
