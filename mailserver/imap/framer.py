@@ -69,8 +69,9 @@ class Framer:
 
     @property
     def backlog(self) -> int:
-        """Octets received and not yet taken, a literal under way not counted."""
-        return 0 if self._wanted is not None or self._skip else len(self._buffer)
+        """Octets received and not yet taken; what a literal gathers in memory is wanted there and not counted."""
+        gathered = self._wanted if self._wanted is not None and self._spool is None else 0
+        return max(0, len(self._buffer) - gathered)
 
     def receive(self, data: bytes) -> None:
         self._buffer += data

@@ -26,7 +26,7 @@ from imapclient import IMAPClient
 from certs.contexts import Identity, server_context
 from mailserver.imap.context import Settings
 from mailserver.imap.factory import ImapFactory
-from mailserver.imap.protocol import ImapProtocol, Limits
+from mailserver.imap.protocol import BACKLOG, ImapProtocol, Limits
 from mailserver.imap.session import ImapSession
 from tests.mailserver.imap.player import PEOPLE, Store, new_store
 from tests.mailserver.test_sasl import Client
@@ -337,6 +337,19 @@ async def test_a_signed_in_client_may_be_silent_for_its_time_and_no_longer() -> 
     assert ("write", (b"* BYE idle for too long\r\n",)) in transport.asked
     assert "loseConnection" in transport.names()
     assert transport.names()[-1] == "abortConnection"  # it does not even take the farewell
+    protocol.connectionLost()
+
+
+@pytest.mark.parametrize("first", [PLAIN + b"b APPEND INBOX {5}", PLAIN + b"b APPEND INBOX {90000}", b"b LOGIN {9999+}"])
+async def test_no_literal_lets_in_more_than_is_taken(first: bytes) -> None:
+    """The client does not read: the session waits, with a literal that it gathers, spools or throws away."""
+    transport, protocol, _ = attached(Limits(), await new_store())
+    await asyncio.sleep(0.01)
+    protocol.pauseProducing()
+    protocol.dataReceived(first + b"\r\n")
+    await asyncio.sleep(0.05)
+    protocol.dataReceived(b"x" * (BACKLOG + 6))
+    assert transport.names()[-1] == "pauseProducing"
     protocol.connectionLost()
 
 
