@@ -245,7 +245,7 @@ class Cursor:
 
     def _seconds(self, day: bytes, month: bytes, year: bytes, hour: int, minute: int, second: int) -> int:
         name = month.decode("ascii").capitalize()
-        if name not in MONTHS or not 1 <= int(day) <= 31 or hour > 23 or minute > 59 or second > 60:
+        if name not in MONTHS or not (int(year) and 1 <= int(day) <= 31) or hour > 23 or minute > 59 or second > 60:
             self.fail("impossible date")
         return timegm((int(year), MONTHS.index(name) + 1, int(day), hour, minute, second))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from mailserver.imap.commands.auth import BASE_OPTIONS, List
 from mailserver.imap.responses_folders import ListLine
@@ -15,21 +16,31 @@ _XLIST = {"\\Junk": "\\Spam", "\\Archive": "\\AllMail"}
 
 
 def matches(pattern: str, name: str) -> bool:
-    """`*` stands for anything, `%` for anything without separator. Time is length times length, whatever the pattern."""
-    places = {0}
+    """`*` stands for anything, `%` for anything without separator. A step for each character of the pattern, whatever it is.
+
+    The places in `name` that the pattern can have reached are the bits of a number.
+    """
+    where, inside = _bits(name)
+    places = 1
     for character in pattern:
-        if character in "*%":
-            reached = set[int]()
-            for place in sorted(places):
-                while place not in reached:
-                    reached.add(place)
-                    if place >= len(name) or (character == "%" and name[place] == SEPARATOR):
-                        break
-                    place += 1
-            places = reached
+        if character == "*":
+            places = (2 << len(name)) - (places & -places)  # the first one, and all behind it
+        elif character == "%":
+            places |= (inside + (places & inside)) ^ inside  # each sum carries to where its level ends
         else:
-            places = {place + 1 for place in places if place < len(name) and name[place] == character}
-    return len(name) in places
+            places = (places & where.get(character, 0)) << 1
+        if not places:
+            return False
+    return bool(places >> len(name))
+
+
+@lru_cache(maxsize=1)
+def _bits(name: str) -> tuple[Mapping[str, int], int]:
+    """Where each character stands; where anything but a separator does. Kept for the next pattern."""
+    where: dict[str, int] = {}
+    for place, character in enumerate(name):
+        where[character] = where.get(character, 0) | 1 << place
+    return where, (1 << len(name)) - 1 - where.get(SEPARATOR, 0)
 
 
 def lines(

@@ -95,7 +95,8 @@ def subject_of(head: bytes) -> Subject:
 
 
 # The usual form; what does not fit (groups, comments, several addresses before it) takes the longer way.
-_NAMED = re.compile(rb'(?:"(?P<quoted>[^"\\]*)"|(?P<plain>[^<"@:;(]*))\s*<(?P<local>[^<>@"\s]+)@[^<>]*>')
+# Possessive: blanks belong to the name alone, or a long row of them would be divided in all ways.
+_NAMED = re.compile(rb'(?:"(?P<quoted>[^"\\]*+)"\s*+|(?P<plain>[^<"@:;(]*+))<(?P<local>[^<>@"\s]++)@[^<>]*+>')
 
 
 def first_address(head: bytes, name: bytes) -> tuple[str, str]:

@@ -41,7 +41,10 @@ def parse_url(text: str) -> MessageUrl | None:
         mailbox = None if found["mailbox"] is None else unquote_to_bytes(found["mailbox"]).decode()
         section = Section()
         if found["section"]:
-            at = Cursor(Frame(unquote_to_bytes(found["section"]) + b"]"))
+            spec = unquote_to_bytes(found["section"])
+            if b"\n" in spec:  # would be read as a literal, and none came with it
+                return None
+            at = Cursor(Frame(spec + b"]"))
             section = parse_section(at)
             at.end()
     except (ValueError, Bad):

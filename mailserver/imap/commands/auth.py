@@ -15,6 +15,7 @@ BASE_OPTIONS = frozenset((b"SPECIAL-USE", b"SUBSCRIBED"))  # those that RECURSIV
 SELECTION_OPTIONS = BASE_OPTIONS | {b"REMOTE", b"RECURSIVEMATCH"}
 RETURN_OPTIONS = frozenset((b"SPECIAL-USE", b"SUBSCRIBED", b"CHILDREN", b"STATUS", b"METADATA", b"MYRIGHTS"))
 MAX_PATTERNS = 32
+MAX_PATTERN_CHARACTERS = 1000  # of all of them, with the reference before each: a step for each folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,8 @@ def parse_list(at: Cursor, kind: bytes = b"LIST") -> List:
         patterns = tuple(at.parenthesised(at.list_mailbox))
         if not 0 < len(patterns) <= MAX_PATTERNS:
             at.fail(f"1 to {MAX_PATTERNS} patterns expected")
+        if sum(len(reference) + len(pattern) for pattern in patterns) > MAX_PATTERN_CHARACTERS:
+            at.fail(f"patterns have at most {MAX_PATTERN_CHARACTERS} characters together")
     else:
         patterns = (at.list_mailbox(),)
     if not at.take_word(b" RETURN "):

@@ -36,6 +36,7 @@ from mailserver.store.api import Flag
 MAX_NESTING = 32
 MAX_KEYS = 200
 MAX_NEEDLES = 40
+MAX_FOLDERS = 100  # words and names that choose folders: each is compared with each folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ def parse_multi_search(at: Cursor) -> MultiSearch:
         sources = at.parenthesised(lambda: parse_filter(at, SOURCES))
         if not sources:
             at.fail("folders expected")
+        if len(sources) + sum(len(source.names) for source in sources) > MAX_FOLDERS:
+            at.fail(f"at most {MAX_FOLDERS} choices of folders")
         at.space()
     return MultiSearch(tuple(sources), _program(at, uid=True))
 

@@ -64,6 +64,10 @@ def test_first_address(head: bytes, shown: str, local: str) -> None:
     assert first_address(head, b"from") == (shown, local)
 
 
+def test_blanks_without_end_in_an_address_are_passed_once() -> None:
+    assert first_address(b"from: alice" + b" " * 250_000 + b"martin", b"from")[0].split() == ["alice", "martin"]
+
+
 JUNE_1 = 1_780_272_000  # midnight in UTC, of 2026
 DATES = [
     ("Mon, 1 Jun 2026 23:30:00 -0500", JUNE_1, 28.5),

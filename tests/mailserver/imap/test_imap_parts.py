@@ -202,6 +202,21 @@ def test_list_patterns(pattern: str, name: str) -> None:
 
 def test_a_nasty_pattern_costs_little() -> None:
     assert not matches("*a" * 200 + "b", "a" * 255)
+    assert matches("*" + "a" * 200 + "%" * 200, "a" * 255)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        b"LIST " + b"r" * 100 + b" (" + b" ".join([b"*a" * 100] * 4) + b")",
+        b"ESEARCH IN (mailboxes (%b)) ALL" % b" ".join([b"a"] * 100),
+        b"ESEARCH IN (%b) ALL" % b" ".join([b"personal"] * 101),
+    ],
+)
+def test_what_is_compared_with_each_folder_is_bounded(command: bytes) -> None:
+    at = Cursor(Frame(command))
+    with pytest.raises(Bad, match="at most"):
+        COMMANDS[at.word()].parse(at)
 
 
 # ---------------------------------------------------------------- view

@@ -340,7 +340,9 @@ async def test_a_signed_in_client_may_be_silent_for_its_time_and_no_longer() -> 
     protocol.connectionLost()
 
 
-@pytest.mark.parametrize("first", [PLAIN + b"b APPEND INBOX {5}", PLAIN + b"b APPEND INBOX {90000}", b"b LOGIN {9999+}"])
+@pytest.mark.parametrize(
+    "first", [PLAIN + b"b APPEND INBOX {5}", PLAIN + b"b APPEND INBOX {90000}", b"b LOGIN {9999+}"]
+)
 async def test_no_literal_lets_in_more_than_is_taken(first: bytes) -> None:
     """The client does not read: the session waits, with a literal that it gathers, spools or throws away."""
     transport, protocol, _ = attached(Limits(), await new_store())

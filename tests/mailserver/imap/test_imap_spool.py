@@ -176,6 +176,7 @@ async def test_a_large_part_is_decoded_piece_by_piece(parts: SqlParts) -> None:
         ("/INBOX/;UID=0", None),
         ("/INBOX/;UID=7/;SECTION=FROG", None),
         ("/INBOX/;UID=7/;SECTION=1]x", None),
+        ("/INBOX/;UID=7/;SECTION=HEADER.FIELDS%20({1}%0D%0A)", None),
         ("/INBOX/;UID=7;URLAUTH=anonymous:internal:00", None),
         ("/%FF/;UID=7", None),
         ("", None),
