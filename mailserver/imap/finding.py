@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailserver.imap.commands.search_keys import Key
-from mailserver.imap.heads import kept_heads
+from mailserver.imap.heads import batches, cut, kept_heads
 from mailserver.imap.origin_keys import resolved
 from mailserver.imap.search import search
 from mailserver.imap.shelf import Shelf
 from mailserver.imap.sorting import FROM_COLUMNS, Criterion, ordered
 from mailserver.imap.view import FolderView, picked
 from mailserver.store.api import MailStore
-
-HEADS_AT_ONCE = 500  # a read of about 3 ms, and the other sessions' turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +40,11 @@ class Finder:
         return ordered(indices, criteria, self.view.columns, heads)
 
     async def heads(self, indices: Sequence[int]) -> dict[int, bytes]:
-        """By index; those of messages gone meanwhile are missing."""
-        found: dict[int, bytes] = {}
-        for start in range(0, len(indices), HEADS_AT_ONCE):
-            some = indices[start : start + HEADS_AT_ONCE]
-            heads = await kept_heads(self.store, self.shelf, self.view, some)
-            uids = picked(self.view.uids, some)
-            found.update({i: heads[uid] for i, uid in zip(some, uids, strict=True) if uid in heads})
+        """By index (`indices` ascending), as SORT and THREAD read them; those of messages gone meanwhile are missing."""
+        kept = await kept_heads(self.store, self.shelf, self.view, indices)
+        found = kept.by_index()
+        for batch in batches(self.view, [index for index in indices if index not in kept.here]):
+            uids = picked(self.view.uids, batch)
+            long = dict(await self.store.heads(self.view.folder.id, uids))
+            found |= {index: cut(long[uid]) for index, uid in zip(batch, uids, strict=True) if uid in long}
         return found

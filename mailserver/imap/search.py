@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -33,14 +33,12 @@ from mailserver.imap.commands.search_keys import (
     Text,
     leaves,
 )
-from mailserver.imap.heads import KEPT, field, kept_heads, values
+from mailserver.imap.heads import KEPT, KeptHeads, batches, field, grouped, kept_heads, values
 from mailserver.imap.shelf import Shelf
 from mailserver.imap.view import NO_KEYWORDS, FolderView, picked
 from mailserver.store.api import MailStore
 
-BATCH = 500  # messages: a read of about 3 ms, and the other sessions' turn
-OCTETS = 8 << 20  # of these messages; above it,
-FEW = 32  # at once: a text has at most 256 Ki characters, however long its message (`mime.message.MAX_SEARCH`)
+GROUP = 4096  # messages whose kept headers are looked at in one go, 1 ms
 
 Indices = frozenset[int]
 NONE: Indices = frozenset()
@@ -77,10 +75,10 @@ async def search(
     undecided = sorted(first.maybe - first.sure, reverse=reach is not None and reach < 0)
     wanted = {source for leaf in leaves(key) for source in _sources(leaf)}
     sources = [source for source in Source if source in wanted]
-    for batch in _batches(view, undecided):
-        read |= await _by_text(store, shelf, view, key, sources, batch)
+    for group in grouped(undecided, GROUP) if Source.KEPT in sources else batches(view, undecided):
+        read |= await _by_text(store, shelf, view, key, sources, group)
         await asyncio.sleep(0)  # other sessions' turn
-        if reach is not None and len(read) + _before(sure, batch[-1], reach < 0) >= abs(reach):
+        if reach is not None and len(read) + _before(sure, group[-1], reach < 0) >= abs(reach):
             break
     return sorted(read.union(sure))
 
@@ -90,37 +88,62 @@ def _before(sure: Sequence[int], index: int, backwards: bool) -> int:
     return len(sure) - bisect_left(sure, index) if backwards else bisect_left(sure, index)
 
 
-def _batches(view: FolderView, indices: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(indices), BATCH):
-        some = indices[start : start + BATCH]
-        step = BATCH if sum(picked(view.sizes, some)) <= OCTETS else FEW
-        for at in range(0, len(some), step):
-            yield some[at : at + step]
-
-
 async def _by_text(
-    store: MailStore, shelf: Shelf, view: FolderView, key: Key, sources: Sequence[Source], batch: Sequence[int]
+    store: MailStore, shelf: Shelf, view: FolderView, key: Key, sources: Sequence[Source], group: Sequence[int]
 ) -> Indices:
-    uids, sure, texts = view.uids, NONE, dict[Source, Mapping[int, bytes]]()
-    for source in sources:
-        texts[source] = by_uid = await _read(source, store, shelf, view, batch)
-        here = frozenset([index for index in batch if uids[index] in by_uid])
-        found = evaluate(key, view, here, partial(_matching, uids, texts))
-        sure |= found.sure
-        batch = sorted(found.maybe - found.sure)
-        if not batch:
-            break
+    group = sorted(group)
+    if Source.KEPT not in sources:
+        return await _by_reading(store, view, key, sources, group, {})
+    heads = await kept_heads(store, shelf, view, group)
+    found = evaluate(key, view, heads.here, partial(_matching, {Source.KEPT: heads}))
+    sure, undecided = found.sure, sorted(found.maybe - found.sure)
+    sure |= await _by_reading(store, view, key, sources, undecided, {Source.KEPT: heads})
+    apart = [index for index in group if index not in heads.here] if len(heads.here) < len(group) else []
+    return sure | await _by_reading(store, view, key, [Source.HEADERS, *sources], apart, {})
+
+
+async def _by_reading(
+    store: MailStore,
+    view: FolderView,
+    key: Key,
+    sources: Sequence[Source],
+    indices: Sequence[int],
+    known: Mapping[Source, Texts],
+) -> Indices:
+    """All headers, then the bodies, if they are among the `sources`; where nothing kept is `known`, all headers stand for that."""
+    sure = NONE
+    for batch in batches(view, indices):
+        texts, undecided = dict(known), frozenset(batch)
+        for source, read in ((Source.HEADERS, store.heads), (Source.BODIES, store.bodies)):
+            if source in sources and undecided:
+                texts[source] = some = await _read(read, view, sorted(undecided))
+                if source is Source.HEADERS:
+                    texts.setdefault(Source.KEPT, some)
+                found = evaluate(key, view, some.here, partial(_matching, texts))
+                sure, undecided = sure | found.sure, found.maybe - found.sure
     return sure
 
 
 async def _read(
-    source: Source, store: MailStore, shelf: Shelf, view: FolderView, batch: Sequence[int]
-) -> Mapping[int, bytes]:
-    """By UID; those of other messages may be in it."""
-    if source is Source.KEPT:
-        return await kept_heads(store, shelf, view, batch)
-    uids = picked(view.uids, batch)
-    return dict(await (store.heads if source is Source.HEADERS else store.bodies)(view.folder.id, uids))
+    read: Callable[[int, Sequence[int]], Awaitable[list[tuple[int, bytes]]]], view: FolderView, indices: Sequence[int]
+) -> Read:
+    uids = picked(view.uids, indices)
+    by_uid = dict(await read(view.folder.id, uids))
+    return Read({index: by_uid[uid] for index, uid in zip(indices, uids, strict=True) if uid in by_uid})
+
+
+class Read(dict[int, bytes]):
+    """Texts by index, as the store gave them."""
+
+    @property
+    def here(self) -> Indices:
+        return frozenset(self)
+
+    def containing(self, needle: bytes, universe: Indices) -> list[int]:
+        return [index for index in universe if needle in self[index]]
+
+
+Texts = KeptHeads | Read
 
 
 def _sources(leaf: Key) -> tuple[Source, ...]:
@@ -136,24 +159,31 @@ def _sources(leaf: Key) -> tuple[Source, ...]:
     return ()
 
 
-def _matching(
-    uids: Sequence[int], texts: Mapping[Source, Mapping[int, bytes]], key: TextKey, universe: Indices
-) -> Found:
+def _matching(known: Mapping[Source, Texts], key: TextKey, universe: Indices) -> Found:
     """By the texts at hand; a message that they do not decide may match."""
     sources = _sources(key)
     sure = NONE
     for source in sources:
-        if source in texts:
-            sure |= _holding(key, uids, texts[source], universe - sure)
-    return _exactly(sure) if texts.keys() >= set(sources) else Found(sure, universe)
+        if source in known:
+            sure |= _holding(key, known[source], universe - sure)
+    return _exactly(sure) if known.keys() >= set(sources) else Found(sure, universe)
 
 
-def _holding(key: TextKey, uids: Sequence[int], texts: Mapping[int, bytes], universe: Indices) -> Indices:
+def _holding(key: TextKey, texts: Texts, universe: Indices) -> Indices:
     if isinstance(key, Sent):
-        return frozenset([i for i in universe if matches(key, texts[uids[i]])])
-    needle = key.needle
-    found = [i for i in universe if needle in texts[uids[i]]]
-    return frozenset([i for i in found if matches(key, texts[uids[i]])] if isinstance(key, Header) else found)
+        return frozenset([index for index in universe if _sent_within(key, texts[index])])
+    found = texts.containing(key.needle, universe)
+    return frozenset([index for index in found if _in_field(key, texts[index])] if isinstance(key, Header) else found)
+
+
+def _in_field(key: Header, head: bytes) -> bool:
+    """`head`: one field a line, decoded, case-folded, in UTF-8 (`MailStore.heads`)."""
+    return any(key.needle in value for value in values(head, key.name))
+
+
+def _sent_within(key: Sent, head: bytes) -> bool:
+    date = dates.sent(field(head, b"date"))
+    return date is not None and _within(date.day, key.start, key.end)
 
 
 def evaluate(key: Key, view: FolderView, universe: Indices, oracle: Oracle) -> Found:
@@ -216,15 +246,3 @@ def _has_keyword(view: FolderView, index: int, keyword: str) -> bool:
     if not view.keywords:
         return False
     return any(keyword == found.lower() for found in view.keywords.get(view.uids[index], NO_KEYWORDS))
-
-
-def matches(key: TextKey, text: bytes) -> bool:
-    """`text`: a body, or headers, one field a line; decoded, case-folded, in UTF-8 (`MailStore.heads`, `MailStore.bodies`)."""
-    match key:
-        case Text(needle) | Body(needle):
-            return needle in text
-        case Header(name, needle):
-            return needle in text and any(needle in value for value in values(text, name))
-        case Sent(start, end):
-            date = dates.sent(field(text, b"date"))
-            return date is not None and _within(date.day, start, end)

@@ -70,9 +70,11 @@ class Shelf:
         return self._turns.setdefault(place, Lock())
 
     def keep(self, place: Place, pieces: Mapping[int, bytes]) -> None:
-        """Pieces that are not there yet. Those of one place that would fill the whole room are not kept."""
-        octets = sum(map(len, pieces.values())) + OVERHEAD * len(pieces)
+        """Pieces, in the place of those that were there. Those of one place that would fill the whole room are not kept."""
         found = self._places.get(place)
+        octets = sum(len(piece) + OVERHEAD for piece in pieces.values())
+        if found is not None:
+            octets -= sum(len(found.by_uid[uid]) + OVERHEAD for uid in found.by_uid.keys() & pieces.keys())
         if octets + (found.octets if found else 0) > self._room:
             return
         if found is None:

@@ -28,9 +28,9 @@ from mailserver.imap.commands.search_keys import (
 )
 from mailserver.imap.dates import sent
 from mailserver.imap.finding import Finder
-from mailserver.imap.heads import KEPT, condensed, field, values
+from mailserver.imap.heads import KEPT, LONGEST, condensed, cut, field, values
 from mailserver.imap.sequences import Page
-from mailserver.imap.shelf import Shelf
+from mailserver.imap.shelf import OVERHEAD, Shelf
 from mailserver.imap.updating import MOST, Updating, brought_up
 from mailserver.imap.view import FolderView
 from mailserver.store.api import Flag, Flags, Folder, FolderStatus, NewMessage, Row
@@ -65,6 +65,7 @@ HEAD = st.lists(
     st.one_of(
         st.builds(lambda name, word: f"{name}: {word}", st.sampled_from(["subject", "x-o", "from"]), WORD),
         st.sampled_from(["date: sun, 4 jan 1970 23:00:00 -0500", "date: 3 jan 1970 00:00:00 +0200", "date: never"]),
+        st.just(f"cc: {'x' * LONGEST}"),
     ),
     max_size=4,
 ).map("\n".join)
@@ -126,6 +127,10 @@ class Texts(MemoryMailStore):
 def view_of(rows: Sequence[Row]) -> FolderView:
     status = FolderStatus(len(rows), 0, 0, 9999, 1, 9, 0)
     return FolderView(Folder(1, 1, "INBOX", 1), False, columns_of(status, [narrow(row) for row in rows]))
+
+
+def row(uid: int) -> Row:
+    return Row(uid, 1, Flags(), 0, 1)
 
 
 def seen(count: int, *read: int) -> FolderView:
@@ -210,12 +215,45 @@ async def test_headers_that_clients_search_are_read_once() -> None:
     subject = Header(b"subject", b"77")
     wanted = [uid - 1 for uid in range(1, 1200) if "77" in str(uid)]
     assert await found_in(store, shelf, seen(1199), subject) == wanted
-    assert [len(uids) for _, uids in store.read] == [500, 500, 199]
+    assert [len(uids) for _, uids in store.read] == [511, 512, 176]  # UIDs to 511, to 1023, the others
     store.read.clear()
     assert await found_in(store, shelf, seen(1199), subject) == wanted
     assert store.read == []
     await found_in(store, shelf, seen(1199), Header(b"x-o", b"77"))
     assert len(store.read) == 3  # not these
+
+
+async def test_what_comes_is_put_to_what_is_known_and_what_goes_does_no_harm() -> None:
+    heads = {uid: (f"subject: {uid}", "") for uid in (1, 2, 600, 601)}
+    store, shelf = Texts(heads), Shelf()
+    everything = Header(b"subject", b"")
+    assert await found_in(store, shelf, view_of([row(1), row(600)]), everything) == [0, 1]
+    assert await found_in(store, shelf, view_of([row(1), row(2), row(600), row(601)]), everything) == [0, 1, 2, 3]
+    del heads[1]
+    assert await found_in(store, shelf, view_of([row(2), row(601), row(700)]), everything) == [0, 1]  # 700 is gone
+    assert store.read == [("heads", uids) for uids in ([1], [600], [2], [601], [700], [700])]
+    assert shelf._held == sum(
+        len(piece) + OVERHEAD for place in shelf._places.values() for piece in place.by_uid.values()
+    )
+
+
+async def test_a_long_head_is_read_each_time_and_harms_no_other() -> None:
+    heads = {
+        1: ("subject: a", ""),
+        2: (f"subject: {'x' * LONGEST}a", ""),
+        3: ("subject: a\nx-long: " + "x" * LONGEST, ""),
+    }
+    store, shelf = Texts(heads), Shelf()
+    for _ in range(2):
+        assert await found_in(store, shelf, seen(3), Header(b"subject", b"a")) == [0, 1, 2]
+    assert store.read == [("heads", [1, 2, 3]), ("heads", [2]), ("heads", [2])]
+    finder = Finder(store, shelf, seen(3))
+    assert {index: len(head) for index, head in (await finder.heads([0, 1, 2])).items()} == {
+        0: 10,
+        1: LONGEST // 2,
+        2: 10,
+    }
+    assert cut(b"references: " + b"<a> " * LONGEST + b"<b>").endswith(b"<a> <b>")
 
 
 async def test_long_messages_are_read_few_at_once() -> None:
@@ -229,7 +267,7 @@ def test_what_is_kept_of_headers_reads_as_all_of_them() -> None:
     head = b"received: x\nsubject: a: b\nto: c\nx-to: d\nto: e\nno colon\n: empty\ndate: f"
     assert condensed(head) == b"subject: a: b\nto: c\nto: e\ndate: f"
     for name in KEPT:
-        assert values(condensed(head), name) == values(head, name)
+        assert list(values(condensed(head), name)) == list(values(head, name))
 
 
 # ---------------------------------------------------------------- results that stay up to date
