@@ -4,6 +4,9 @@ What is kept of a password (`mssante.passwords`) is sealed; it is hashed off the
 same way and time as a wrong password. What was verified is remembered for five minutes as a keyed hash, so that a mail client's
 many connections cost nothing; a proof costs nothing anyway. Each member of an ORG mailbox has a login of their own for it.
 
+Who has a second factor for the pages, or an application password (`mssante.app_passwords`), signs in to mail by application
+passwords only; one look-up finds one, nothing slow is hashed.
+
 SCRAM tells a salt to who only names a login. An unknown login has one too, always the same, so that logins cannot be listed. An
 account older than SCRAM here has its keys from the next sign-in by password on; until then every proof is wrong.
 """
@@ -17,25 +20,26 @@ import unicodedata
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from foundation.clock import MINUTE
+from foundation.clock import HOUR, MINUTE
 from foundation.database import Database, T, Transaction
 from foundation.keys import KeyRing
+from mssante import app_secrets, scram, throttle
 from mssante import mailboxes as boxes
-from mssante import scram, throttle
 from mssante.cache import Cache
 from mssante.kinds import BoxKind, BoxState
 from mssante.mailboxes import Mailboxes
 from mssante.passwords import LONGEST, NOBODY, PasswordHash, is_right, password_form, scram_keys
 from mssante.rights import Role
-from mssante.tables import credentials
+from mssante.tables import app_passwords, credentials
 
 TOPIC = "credential"
 MAIL, WEB = "mail", "web"  # scopes: IMAP and SMTP; the pages
+IMAP, SUBMISSION = "imap", "submission"  # the parts of MAIL, which an application password can have one of
 VERIFIED_FOR = 5 * MINUTE
 AT_ONCE = 2  # password checks together in one process: each holds 19 MiB and a core
 
@@ -44,7 +48,7 @@ AT_ONCE = 2  # password checks together in one process: each holds 19 MiB and a 
 class SignedIn:
     """`actor` is the member's or citizen's name, shown and traced, never logged. `role` as it was at sign-in.
 
-    `totp`: an authenticator is enrolled.
+    `totp`: an authenticator is enrolled. `app_password`: the id of the one that was used, 0 for the person's own password.
     """
 
     credential_id: int
@@ -55,6 +59,7 @@ class SignedIn:
     role: Role
     scopes: frozenset[str]
     totp: bool
+    app_password: int = 0
 
     def __repr__(self) -> str:
         return f"SignedIn(credential {self.credential_id}, box {self.box_id})"
@@ -111,11 +116,15 @@ class LoginTaken(Exception):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Account:
-    """A login looked up. `who`: None when nobody may sign in by it. `row`: None when there is no such login."""
+    """A login looked up. `who`: None when nobody may sign in by it. `row`: None when there is no such login.
+
+    `apps`: rows of its application passwords.
+    """
 
     who: SignedIn | None
     password_hash: PasswordHash
     row: Any
+    apps: list[Any]
 
 
 class Credentials:
@@ -141,7 +150,10 @@ class Credentials:
     async def check(
         self, login: str, password: str, now: int, client_ip: str, scope: str | None = None
     ) -> SignedIn | WrongPassword:
-        """`scope`: what the door needs (MAIL or WEB). Writes failures and new good places; a repeated success writes nothing."""
+        """`scope`: what the door needs (IMAP, SUBMISSION, both: MAIL, or WEB).
+
+        Writes failures, new good places and the hour of an application password's use; a repeated success writes nothing.
+        """
         login, secret = login_form(login), password_form(password)
         memory = hmac.digest(self._secret, login.encode() + b"\0" + secret, "sha256")
         if (known := self._remembered(memory, now, scope)) is not None:
@@ -154,14 +166,16 @@ class Credentials:
             wait, account = await self._db.read(self._look, login, asked, now)
             if wait:
                 return WrongPassword(wait)
-            right = await self._hash(is_right, account.password_hash.argon2, secret)
-            if not right or account.who is None or not _covers(account.who, scope):
+            who = self._by_app_password(account, password)
+            if who is None and await self._hash(is_right, account.password_hash.argon2, secret):
+                who = account.who
+            if who is None or not _covers(who, scope):
                 return WrongPassword(await self._db.write(throttle.failed, asked, now))
-            self._verified.keep(memory, account.who, now, generation)
-            if account.password_hash.scram is None:
+            self._verified.keep(memory, who, now, generation)
+            if account.password_hash.scram is None and not who.app_password:
                 await self._learn(account, await self._hash(scram_keys, password))
-        await self._succeeded(asked, now)
-        return account.who
+        await self._succeeded(asked, account, who, now)
+        return who
 
     async def salt(self, login: str) -> scram.Salt:
         """What a client that wants to prove its password is told. Says nothing of whether the login exists."""
@@ -177,11 +191,30 @@ class Credentials:
             wait, account = await self._db.read(self._look, login, asked, now)
             if wait:
                 return WrongPassword(wait)
-            signature = scram.signature(account.password_hash.scram, proof)
-            if signature is None or account.who is None or not _covers(account.who, scope):
+            proven = self._proven(account, proof)
+            if proven is None or not _covers(proven.who, scope):
                 return WrongPassword(await self._db.write(throttle.failed, asked, now))
-        await self._succeeded(asked, now)
-        return Proven(account.who, signature)
+        await self._succeeded(asked, account, proven.who, now)
+        return proven
+
+    def _by_app_password(self, account: _Account, password: str) -> SignedIn | None:
+        form = app_secrets.plain_form(password)
+        if form is None or account.who is None or not account.apps:
+            return None
+        key = app_secrets.secret_key(self._keys, account.who.credential_id, form)
+        found = next((app for app in account.apps if hmac.compare_digest(app.secret_key, key)), None)
+        return None if found is None else _by(account.who, found)
+
+    def _proven(self, account: _Account, proof: scram.Proof) -> Proven | None:
+        """Of the person's own password, or of one of their application passwords: the client does not say which."""
+        if account.who is None:
+            return None
+        for app in account.apps:
+            keys = app_secrets.opened_scram(self._keys, app.secret_key, app.sealed_scram)
+            if (signature := scram.signature(keys, proof)) is not None:
+                return Proven(_by(account.who, app), signature)
+        signature = scram.signature(account.password_hash.scram, proof)
+        return None if signature is None else Proven(account.who, signature)
 
     def _remembered(self, memory: bytes, now: int, scope: str | None) -> SignedIn | None:
         who = self._verified.get(memory, now)
@@ -190,9 +223,12 @@ class Credentials:
     async def _hash(self, work: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
 
-    async def _succeeded(self, asked: tuple[throttle.Subject, ...], now: int) -> None:
+    async def _succeeded(self, asked: tuple[throttle.Subject, ...], account: _Account, who: SignedIn, now: int) -> None:
         if await self._db.read(throttle.worth_recording, asked, now):
             await self._db.write(throttle.succeeded, asked, now)
+        used = next((app for app in account.apps if app.id == who.app_password), None)
+        if used is not None and used.used_at <= now - HOUR:
+            await self._db.write(_used, used.id, now)
 
     async def _learn(self, account: _Account, keys: scram.Keys | None) -> None:
         if keys is not None:
@@ -211,13 +247,16 @@ class Credentials:
         wait = throttle.wait(conn, asked, now)
         row = None if wait else conn.execute(_BY_LOGIN, {"key": self._keys.lookup("login", login)}).first()
         if row is None:
-            return wait, _Account(None, NOBODY, None)
+            return wait, _Account(None, NOBODY, None, [])
+        apps = _apps(conn, row)
         argon2 = self._keys.registry.open(row.sealed_password, b"password " + row.login_key).decode()
-        return 0, _Account(self._who(conn, row), PasswordHash(argon2, self._scram(row)), row)
+        return 0, _Account(self._who(conn, row, apps), PasswordHash(argon2, self._scram(row)), row, apps)
 
     def _salt(self, conn: Connection, login: str) -> scram.Salt:
         invented = scram.Salt(self._keys.lookup("salt", login), scram.ROUNDS)
         row = conn.execute(_BY_LOGIN, {"key": self._keys.lookup("login", login)}).first()
+        if row is not None and _apps(conn, row):
+            return app_secrets.salt(self._keys, row.id)
         keys = None if row is None else self._scram(row)
         return invented if keys is None else keys.salt
 
@@ -229,14 +268,14 @@ class Credentials:
     def _sealed_scram(self, keys: scram.Keys | None, login_key: bytes) -> bytes | None:
         return None if keys is None else self._keys.registry.seal(scram.written(keys).encode(), b"scram " + login_key)
 
-    def _who(self, conn: Connection, row: Any) -> SignedIn | None:
+    def _who(self, conn: Connection, row: Any, apps: list[Any]) -> SignedIn | None:
         """None for what may not sign in: revoked, or mailbox closed. A suspended mailbox is still read by its holder."""
         box = self._mailboxes.get(conn, row.mailbox_id)
         if row.state != "active" or box is None or box.state is BoxState.CLOSED:
             return None
         actor = self._keys.registry.open(row.sealed_actor, b"actor " + row.login_key).decode()
-        scopes = frozenset(row.scopes.split())
         totp = row.sealed_totp is not None
+        scopes = frozenset(row.scopes.split()) - ({MAIL} if totp or apps else set())
         return SignedIn(row.id, box.id, box.address.key, box.kind, actor, Role(row.role), scopes, totp)
 
     # ---------------------------------------------------------------- life
@@ -298,7 +337,23 @@ def login_form(login: str) -> str:
 
 
 def _covers(who: SignedIn, scope: str | None) -> bool:
-    return scope is None or scope in who.scopes
+    if scope is None or scope in who.scopes:
+        return True
+    parts = {IMAP, SUBMISSION}
+    return MAIL in who.scopes if scope in parts else scope == MAIL and parts <= who.scopes
+
+
+def _by(who: SignedIn, app: Any) -> SignedIn:
+    return replace(who, scopes=frozenset(app.protocols.split()), app_password=app.id)
+
+
+def _apps(conn: Connection, row: Any) -> list[Any]:
+    """Nothing of a person without the scope MAIL: taking it away takes their application passwords away."""
+    return list(conn.execute(_APPS, {"id": row.id})) if MAIL in row.scopes.split() else []
+
+
+def _used(tx: Transaction, app_id: int, now: int) -> None:
+    tx.execute(update(app_passwords).where(app_passwords.c.id == app_id).values(used_at=now - now % HOUR))
 
 
 def _change(tx: Transaction, credential_id: int, **values: Any) -> None:
@@ -307,4 +362,5 @@ def _change(tx: Transaction, credential_id: int, **values: Any) -> None:
     tx.signal(TOPIC, credential_id)
 
 
+_APPS = select(app_passwords).where(app_passwords.c.credential_id == bindparam("id")).order_by(app_passwords.c.id)
 _BY_LOGIN = select(credentials).where(credentials.c.login_key == bindparam("key"))

@@ -66,6 +66,20 @@ credentials = Table(
     sqlite_autoincrement=True,
 )
 
+app_passwords = Table(
+    "app_passwords",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("credential_id", ForeignKey(credentials.c.id), nullable=False, index=True),
+    Column("secret_key", LargeBinary, nullable=False),  # keyed hash, app_secrets.secret_key
+    Column("sealed_name", LargeBinary, nullable=False),  # given by its owner: « Téléphone »
+    Column("sealed_scram", LargeBinary, nullable=False),  # scram.Keys, salted as all of the credential
+    Column("protocols", String(32), nullable=False),  # separated by one space: imap, submission
+    Column("created_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger, nullable=False),  # to the hour; 0 = never
+    sqlite_autoincrement=True,
+)
+
 guesses = Table(
     "guesses",
     metadata,

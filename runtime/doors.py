@@ -25,7 +25,7 @@ from mailserver.smtp.limits import Limits as SmtpLimits
 from mailserver.smtp.ports import BENCH, MX, SUBMISSION, SUBMISSIONS, DoorRules, StartTls
 from mailserver.smtp.ports import House as SmtpHouse
 from mailserver.smtp.rates import Gauge, Rates
-from mssante import mailboxes
+from mssante import credentials, mailboxes
 from runtime.house import House, Trust
 from runtime.settings import Role, Settings
 from runtime.sign_in import MailSignIn
@@ -76,7 +76,7 @@ async def open_smtp(
             acceptor=acceptor,
             new_writer=house.blobs.writer,
             start_tls=start_tls,
-            sign_in=MailSignIn(house.db, house.credentials, house.clock),
+            sign_in=MailSignIn(house.db, house.credentials, house.clock, credentials.SUBMISSION),
             judge_peer=smtp.by_certificate(trust.store.get, house.clock),
             trust=trust.trust_list,
             limits=SmtpLimits(
@@ -108,7 +108,7 @@ def open_imap(house: House, certificates: Certificates, sockets: dict[str, socke
     from twisted.internet import reactor as installed  # the loop put ours there (runtime.loop)
 
     reactor: Any = installed
-    sign_in = MailSignIn(house.db, house.credentials, house.clock)
+    sign_in = MailSignIn(house.db, house.credentials, house.clock, credentials.IMAP)
     settings = ImapSettings(append_limit=house.settings.limits.message_bytes, server_name=house.settings.operator.name)
     tls = TwistedContextFactory(certificates.clients.get)
     shelf = Shelf()

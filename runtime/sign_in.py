@@ -8,18 +8,18 @@ from foundation.clock import Clock
 from foundation.database import Database
 from mailserver.sign_in import Member, Proven, Refused, SignedIn
 from mssante import credentials
-from mssante.credentials import MAIL, Credentials
+from mssante.credentials import Credentials
 from mssante.scram import Proof, Salt
 
 
 class MailSignIn:
-    """Mail clients: professionals only; a citizen's mailbox is read on the web page."""
+    """Mail clients: professionals only; a citizen's mailbox is read on the web page. `scope`: IMAP or SUBMISSION."""
 
-    def __init__(self, db: Database, credentials: Credentials, clock: Clock) -> None:
-        self._db, self._credentials, self._clock = db, credentials, clock
+    def __init__(self, db: Database, credentials: Credentials, clock: Clock, scope: str) -> None:
+        self._db, self._credentials, self._clock, self._scope = db, credentials, clock, scope
 
     async def by_password(self, login: str, password: str, client_ip: str) -> SignedIn | Refused:
-        answer = await self._credentials.check(login, password, self._clock(), client_ip, MAIL)
+        answer = await self._credentials.check(login, password, self._clock(), client_ip, self._scope)
         return _seen(answer) if isinstance(answer, credentials.SignedIn) else Refused(answer.wait_ms)
 
     def nonce(self) -> str:
@@ -29,7 +29,7 @@ class MailSignIn:
         return await self._credentials.salt(login)
 
     async def by_proof(self, login: str, proof: Proof, client_ip: str) -> Proven | Refused:
-        answer = await self._credentials.check_proof(login, proof, self._clock(), client_ip, MAIL)
+        answer = await self._credentials.check_proof(login, proof, self._clock(), client_ip, self._scope)
         if not isinstance(answer, credentials.Proven):
             return Refused(answer.wait_ms)
         return Proven(_seen(answer.who), answer.signature)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
-from hashlib import pbkdf2_hmac, sha256
 from typing import Any
 
 import pytest
@@ -20,7 +18,6 @@ from mssante.credentials import (
     Credentials,
     LoginTaken,
     NewCredential,
-    Proven,
     SignedIn,
     WrongPassword,
 )
@@ -28,8 +25,8 @@ from mssante.kinds import BoxKind, BoxState
 from mssante.mailboxes import Mailboxes
 from mssante.passwords import hash_password
 from mssante.rights import Role
-from mssante.scram import Proof
 from mssante.tables import credentials, guesses
+from tests.support import proving
 
 PASSWORD = "correct horse"
 HASH = hash_password(PASSWORD)
@@ -264,23 +261,9 @@ def test_places(one: str, two: str, same: bool) -> None:
 
 
 # ---------------------------------------------------------------- by proof (SCRAM)
-CLIENT_MESSAGE = b"n=x,r=y,r=yz,s=,i=4096,c=biws,r=yz"  # whatever both sides saw
-
-
 async def prove(signing: Any, password: str = PASSWORD, now: int = NOW, place: str = HOME, **more: Any) -> Any:
-    """What a client does: asks for the salt, and proves its password with it (RFC 5802 3)."""
     login = more.pop("login", "camille.roche@medecins.example")
-    salt = await signing.credentials.salt(login)
-    salted = pbkdf2_hmac("sha256", password.encode(), salt.octets, salt.rounds)
-    key = hmac.digest(salted, b"Client Key", "sha256")
-    signature = hmac.digest(sha256(key).digest(), CLIENT_MESSAGE, "sha256")
-    proof = Proof(CLIENT_MESSAGE, bytes(a ^ b for a, b in zip(key, signature, strict=True)))
-    answer = await signing.credentials.check_proof(login, proof, now, place, **more)
-    if isinstance(answer, Proven):
-        server_key = hmac.digest(salted, b"Server Key", "sha256")
-        assert answer.signature == hmac.digest(server_key, CLIENT_MESSAGE, "sha256")
-        return answer.who
-    return answer
+    return await proving.prove(signing.credentials, login, password, now, place, **more)
 
 
 async def test_a_proof_opens_what_the_password_opens(signing: Any) -> None:
