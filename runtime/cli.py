@@ -1,7 +1,7 @@
-"""The command line: `mssante demo`, `serve`, `init`, `doctor`, `health`, `dns`, `queue`.
+"""The command line: the server's own verbs (`mssante serve`…), and the nouns that an operator acts on, a module each.
 
 Imports stay inside the commands: `mssante --help` must not pay for the whole house. Exit codes: 0 done, 1 failed, 2 wrong usage or
-settings.
+settings. Help is « français // English » (`runtime.help_in`).
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from typing import Annotated
 
 import typer
 
+from runtime.command import DEFAULT, Config
+from runtime.help_in import Bilingual
 from runtime.queue_cli import queue
 
 app = typer.Typer(
+    cls=Bilingual,
     add_completion=False,
     no_args_is_help=True,
-    help=__doc__.split("\n\n")[0],
+    help="Messagerie sécurisée de santé : le serveur et ses outils. // Secure health mail: the server and its tools.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 app.add_typer(queue, name="queue")
-
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="Settings file (docs/settings.md).")]
-DEFAULT_CONFIG = Path("mssante.toml")
 
 
 @app.command()
@@ -39,7 +39,10 @@ def demo(
         bool, typer.Option(help="One more SMTP door without TLS or sign-in, and 20 test mailboxes.")
     ] = False,
 ) -> None:
-    """Show the whole product: people, certificates, trust list, database, servers. Ctrl-C stops; the data stay."""
+    """Montrer tout le produit : personnes, certificats, liste de confiance, serveurs. Ctrl-C arrête ; les données restent.
+
+    // Show the whole product: people, certificates, trust list, database, servers. Ctrl-C stops; the data stay.
+    """
     from runtime.demo.show import show
 
     raise typer.Exit(show(data.absolute(), port_base, operators, workers, bench))
@@ -47,19 +50,25 @@ def demo(
 
 @app.command()
 def serve(
-    config: ConfigOption = DEFAULT_CONFIG,
+    config: Config = DEFAULT,
     workers: Annotated[int | None, typer.Option(help="Number of processes (default: the settings').", min=1)] = None,
     worker: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
-    """Run the server of one operator."""
+    """Faire tourner le serveur d’un opérateur.
+
+    // Run the server of one operator.
+    """
     from runtime import start
 
     raise typer.Exit(start.serve(config, workers, worker))
 
 
 @app.command()
-def init(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Write a first settings file if there is none; create the master key and the database if they are missing."""
+def init(config: Config = DEFAULT) -> None:
+    """Écrire un premier fichier de réglages s’il manque ; créer la clé maîtresse et la base si elles manquent.
+
+    // Write a first settings file if there is none; create the master key and the database if they are missing.
+    """
     from runtime import start
 
     raise typer.Exit(start.init(config))
@@ -67,26 +76,35 @@ def init(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 @app.command()
 def doctor(
-    config: ConfigOption = DEFAULT_CONFIG,
+    config: Config = DEFAULT,
     running: Annotated[bool, typer.Option("--running", help="The server runs: do not look at its ports.")] = False,
 ) -> None:
-    """Check settings, certificates, trust list, clock, database, disk and ports; say every fault at once."""
+    """Vérifier réglages, certificats, liste de confiance, horloge, base, disque et ports ; dire toutes les fautes ensemble.
+
+    // Check settings, certificates, trust list, clock, database, disk and ports; say every fault at once.
+    """
     from runtime import start
 
     raise typer.Exit(start.doctor(config, ports=not running))
 
 
 @app.command()
-def health(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Ask the running server whether it is alive (for a container's health check)."""
+def health(config: Config = DEFAULT) -> None:
+    """Demander au serveur s’il est vivant (pour la surveillance d’un conteneur).
+
+    // Ask the running server whether it is alive (for a container's health check).
+    """
     from runtime import start
 
     raise typer.Exit(start.health(config))
 
 
 @app.command()
-def dns(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Print the DNS records by which mail clients find this server, as lines of a zone file."""
+def dns(config: Config = DEFAULT) -> None:
+    """Donner les enregistrements DNS par lesquels les logiciels de messagerie trouvent ce serveur.
+
+    // Print the DNS records by which mail clients find this server, as lines of a zone file.
+    """
     from runtime import start
 
     raise typer.Exit(start.dns(config))

@@ -9,13 +9,9 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
-from foundation.clock import MINUTE, system_clock
+from foundation.clock import MINUTE
 from foundation.tables import audit
-from runtime import start
 from runtime.cli import app
-from runtime.demo.operator_files import Ports, settings_text
-from runtime.demo.people import BETA
-from runtime.demo.pki import Pki
 from runtime.house import House
 from runtime.settings import read
 
@@ -23,15 +19,9 @@ A, SENDER = "anne.patiente@autre.example", "dr@beta.example"
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Path:
+def config(operator: Path) -> Path:
     """An operator with one message that waits for another operator."""
-    pki = Pki(tmp_path / "pki", system_clock())
-    pki.operator(BETA, tmp_path / "beta" / "tls")
-    path = tmp_path / "beta" / "mssante.toml"
-    path.write_text(settings_text(BETA, Ports(20_000, web=False, bench=False), {}, pki, tmp_path))
-    settings = read(path)
-    start.prepare(settings)
-    house = House(settings)
+    house = House(read(operator))
     blob = house.blobs.prepare(b"Subject: a\r\n\r\nSecret\r\n")
     payload = {
         "blob": [blob.ref.name, blob.ref.key.hex(), blob.ref.size], "reverse_path": SENDER, "domain": "autre.example",
@@ -46,7 +36,7 @@ def config(tmp_path: Path) -> Path:
 
     house.db.write_now(owe)
     house.db.close_now()
-    return path
+    return operator
 
 
 def run(config: Path, *words: str) -> Result:
@@ -88,7 +78,7 @@ def test_show_prints_addresses_says_so_and_is_audited(config: Path, monkeypatch:
 def test_retry_and_cancel_say_what_they_did(config: Path) -> None:
     assert run(config, "retry", "1").stdout == "Essai demandé : 1\n"
     assert run(config, "retry", "7").exit_code == 1
-    assert json.loads(run(config, "retry", "--all", "--json").stdout) == [1]
+    assert json.loads(run(config, "retry", "--all", "--json").stdout) == {"jobs": [1]}
     assert run(config, "cancel", "--domain", "autre.example", "--silent").stdout == "Annulé : 1\n"
     assert run(config, "list").stdout == "Rien n’attend.\n"
     assert [event for event, _ in acts(config)] == ["operator:queue:retry"] * 2 + ["operator:queue:cancel"]

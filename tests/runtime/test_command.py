@@ -1,0 +1,135 @@
+"""What all nouns of the command line share: languages, rehearsals, files of many lines, exit codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+from sqlalchemy import select
+from typer.testing import CliRunner
+
+from foundation.database import Transaction
+from foundation.tables import audit
+from mssante.kinds import BoxKind
+from mssante.mailboxes import AddressTaken, NewMailbox
+from runtime.cli import app
+from runtime.command import Act, Desk, Done, Refused, Row, csv_text, desk, worded
+from runtime.help_in import language_of, said
+
+
+def test_a_text_in_two_languages() -> None:
+    assert said("Boîte // Mailbox", "fr") == "Boîte"
+    assert said("Boîte // Mailbox", "en") == "Mailbox"
+    assert said("INBOX", "en") == "INBOX"
+    assert worded("{who} : {none} // {who}: {none}", "en", {"who": ["a", "b"], "none": None}) == "a, b: -"
+
+
+@pytest.mark.parametrize(
+    ("words", "lang"),
+    [
+        ("queue list", "fr"), ("queue list --lang en", "en"), ("queue --lang=en list", "en"), ("queue list --lang fr", "fr"),
+        ("queue list en --lang", "fr"),
+    ],
+)  # fmt: skip
+def test_the_language_asked_for(words: str, lang: str) -> None:
+    assert language_of(words.split()) == lang
+
+
+@pytest.mark.parametrize("line", [[], ["queue"], ["queue", "cancel"]])
+def test_help_is_french_unless_english_is_asked_for(line: list[str]) -> None:
+    french = CliRunner().invoke(app, [*line, "--help"]).stdout
+    english = CliRunner().invoke(app, [*line, "--help", "--lang", "en"]).stdout
+    assert "Usage : " in french
+    assert "Affiche cette aide" in french
+    assert "Show this message and exit" in english
+    for text in (french, english):
+        assert "//" not in text
+
+
+# -------------------------------------------------------------------- acts
+def creating(at: Desk) -> Callable[[Row], Act]:
+    def plan(row: Row) -> Act:
+        if not row["address"]:
+            raise Refused("adresse vide // empty address")
+
+        def act(tx: Transaction) -> Done:
+            try:
+                box = at.house.mailboxes.create(tx, NewMailbox(row["address"], BoxKind(row["kind"])), at.now)
+            except AddressTaken:
+                raise Refused("{address} : déjà prise // {address}: taken", address=row["address"]) from None
+            at.record(tx, "mailbox:create", {"box": box.id})
+            return Done("créée : {address} // created: {address}", {"address": row["address"]})
+
+        return act
+
+    return plan
+
+
+def run_file(operator: Path, file: Path, lang: str = "fr", as_json: bool = False, dry_run: bool = False) -> int:
+    try:
+        with desk(operator, lang, as_json, dry_run) as at:
+            at.each(file, ("address", "kind"), creating(at))
+    except typer.Exit as ended:
+        return ended.exit_code
+    return 0
+
+
+FILE = "\ufeffaddress;kind\na@beta.example;PER\nA@BETA.example;PER\n;PER\nb@beta.example\nc@beta.example;ORG\n"
+REPORT = """\
+ligne 2 : créée : a@beta.example
+ligne 3 : REFUSÉE : A@BETA.example : déjà prise
+ligne 4 : REFUSÉE : adresse vide
+ligne 5 : REFUSÉE : pas le même nombre de champs que l’en-tête
+ligne 6 : créée : c@beta.example
+Faites : 2 ; refusées : 3.
+"""
+
+
+def test_each_line_has_its_own_fate_and_its_line_of_report(
+    operator: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUDO_USER", "nadia")
+    file = tmp_path / "boxes.csv"
+    file.write_text(FILE, encoding="utf-8")
+    assert run_file(operator, file, dry_run=True) == 1
+    assert capsys.readouterr().out == REPORT + "Essai : rien n’a été changé.\n"
+    assert run_file(operator, file) == 1  # the rehearsal left nothing: the same again
+    assert capsys.readouterr().out == REPORT
+    assert run_file(operator, file, "en", as_json=True) == 1
+    first = json.loads(capsys.readouterr().out)[0]
+    assert first == {"line": 2, "done": False, "text": "a@beta.example: taken", "address": "a@beta.example"}
+    with desk(operator) as at:
+        acts = at.read(lambda conn: conn.execute(select(audit.c.event, audit.c.actor)).all())
+    assert [tuple(row) for row in acts] == [("operator:mailbox:create", "operator nadia")] * 2
+
+
+@pytest.mark.parametrize("content", [b"address;kin\n", b"", b"address;kind\n\xff;PER\n", b'address,kind\n"a,PER\n'])
+def test_what_is_no_such_file_is_refused_whole(operator: Path, tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "boxes.csv"
+    file.write_bytes(content)
+    assert run_file(operator, file) == 2
+    assert run_file(operator, tmp_path / "none.csv") == 2
+
+
+def test_refused_is_a_sentence_and_exit_code_one(operator: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit) as ended, desk(operator, "en"):
+        raise Refused("{n} fautes // {n} faults", n=3)
+    assert ended.value.exit_code == 1
+    assert capsys.readouterr().err == "3 faults\n"
+
+
+def test_before_init_says_which_file_is_missing(operator: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with desk(operator) as at:
+        key = at.house.settings.storage.master_key
+    key.unlink()
+    with pytest.raises(typer.Exit) as ended, desk(operator):
+        pass
+    assert ended.value.exit_code == 2
+    assert str(key) in capsys.readouterr().err
+
+
+def test_csv() -> None:
+    assert csv_text(("a", "b"), [{"a": 'x,"y', "b": 1}]) == 'a,b\r\n"x,""y",1\r\n'
