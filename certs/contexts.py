@@ -98,6 +98,15 @@ def relay_context(identity: Identity, authorities: Sequence[x509.Certificate]) -
     return context
 
 
+def fetch_context(authorities: Sequence[x509.Certificate]) -> ssl.SSLContext:
+    """For what is fetched over HTTPS: only these authorities are believed, and the host must be named (RFC 9110 4.3.4)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _harden(context)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.load_verify_locations(cadata=b"".join(one.public_bytes(Encoding.DER) for one in authorities))
+    return context
+
+
 _DER = 2  # _ssl.ENCODING_DER
 
 # X509_V_ERR_* of OpenSSL's x509_vfy.h, when the handshake itself refuses the server of another operator.

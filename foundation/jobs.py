@@ -96,6 +96,7 @@ class Jobs:
         self._clock = clock
         self._renew_every = renew_every
         self._handlers: dict[str, Handler] = {}
+        self._recurring: set[str] = set()
         self._wake = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
 
@@ -132,7 +133,10 @@ class Jobs:
         return tx.insert(jobs, row)
 
     def ensure(self, tx: Transaction, kind: str) -> None:
-        """A recurring job: one row that its handler keeps alive by answering `Retry`; written when there is none."""
+        """A recurring job: one row that its handler keeps alive by answering `Retry`; written when there is none. It never gives
+        up by crashing.
+        """
+        self._recurring.add(kind)
         if tx.execute(select(jobs.c.id).where(jobs.c.kind == kind).limit(1)).first() is None:
             self.enqueue(tx, kind, {})
 
@@ -210,7 +214,7 @@ class Jobs:
         except Exception as error:
             # The traceback may hold personal data in its values: the kind of error is enough to find it again.
             log.error("job crashed", kind=job.kind, job=job.id, error=type(error).__name__, where=_where(error))
-            return _after_crash(job, type(error).__name__)
+            return _after_crash(job, type(error).__name__, job.kind in self._recurring)
 
     def _settle(self, tx: Transaction, job: Job, answer: Done | Retry | GiveUp) -> bool:
         """Whether the answer counted."""
@@ -297,8 +301,8 @@ def _room(lane: str) -> int:
     return IN_LANE if lane else WITHOUT_LANE
 
 
-def _after_crash(job: Job, reason: str) -> Answer:
-    if job.attempts >= CRASH_LIMIT:
+def _after_crash(job: Job, reason: str, recurring: bool) -> Answer:
+    if job.attempts >= CRASH_LIMIT and not recurring:
         return GiveUp(reason)
     return Retry(CRASH_BACKOFF[min(job.attempts, len(CRASH_BACKOFF)) - 1], reason)
 

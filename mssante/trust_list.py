@@ -127,6 +127,10 @@ def fold_domain(domain: str) -> str:
     return domain.strip().rstrip(".").casefold()
 
 
+def is_domain(domain: str) -> bool:
+    return _DOMAIN.fullmatch(fold_domain(domain)) is not None
+
+
 def read_list(data: bytes, signer: Signer, at: int | None) -> TrustList | ListRefused:
     """Verifies and reads a list; the signer's chain is judged at `at` (ms), or at the list's own date when None."""
     try:
@@ -169,7 +173,7 @@ def _entries(holder: etree._Element) -> tuple[dict[str, set[DistinguishedName]],
         if text not in names:
             names[text] = _name(text)
         name = names[text]
-        if element.tag != _tag("Domaine") or name is None or not _DOMAIN.fullmatch(domain):
+        if element.tag != _tag("Domaine") or name is None or not is_domain(domain):
             skipped += 1
         else:
             entries.setdefault(domain, set()).add(name)

@@ -15,6 +15,7 @@ import typer
 from runtime.command import DEFAULT, Config
 from runtime.help_in import Bilingual
 from runtime.queue_cli import queue
+from runtime.trust_cli import trust_list
 
 app = typer.Typer(
     cls=Bilingual,
@@ -25,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(queue, name="queue")
+app.add_typer(trust_list, name="trust-list")
 
 
 @app.command()

@@ -124,11 +124,16 @@ def revocation(settings: Settings, now: int) -> Iterator[Finding]:
             yield Finding("revocation lists", text_, fatal=late >= grace)
 
 
-def trust(settings: Settings, _now: int) -> Iterator[Finding]:
+def trust(settings: Settings, now: int) -> Iterator[Finding]:
     outcome = read_trust_list(settings)
     if isinstance(outcome, str):
         yield Finding("trust list", outcome)
         return
+    seen = settings.trust_list.file.stat().st_mtime_ns // 1_000_000
+    if now - seen > settings.trust_list.stale_hours * HOUR:
+        yield Finding("trust list", f"no good list was seen for {(now - seen) // HOUR} hours: fetch it", fatal=False)
+    if outcome.skipped:
+        yield Finding("trust list", f"{outcome.skipped} entries cannot be read: their domains are closed", fatal=False)
     own = [*settings.operator.domains]
     if settings.operator.citizen_domain:
         own.append(settings.operator.citizen_domain)

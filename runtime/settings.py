@@ -36,6 +36,12 @@ def _is_selector(value: str) -> str:
     return value.lower()
 
 
+def _is_https(value: str) -> str:
+    if value and not re.fullmatch(r"https://[^\s/@?#]+(/[^\s#]*)?", value):
+        raise ValueError("an address is written https://host/path, without a name or password")
+    return value
+
+
 def _in_folder(value: Path, info: ValidationInfo) -> Path:
     folder = (info.context or {}).get("folder", Path())
     return value if str(value) in ("", ".") else Path(folder) / value
@@ -45,6 +51,7 @@ _EMPTY: Any = dict  # a section left out is validated like an empty one, so that
 
 Door = Annotated[str, AfterValidator(_is_door)]
 Domain = Annotated[str, AfterValidator(_is_domain)]
+HttpsUrl = Annotated[str, AfterValidator(_is_https)]
 Selector = Annotated[str, AfterValidator(_is_selector)]
 InFolder = Annotated[Path, AfterValidator(_in_folder)]
 Role = Literal["mx", "submission", "imap", "web", "jobs"]
@@ -104,11 +111,17 @@ class Tls(Section):
 
 
 class TrustList(Section):
-    """The signed list of the operators of the trust space; looked at every 30 seconds."""
+    """The signed list of the operators of the trust space; its file is looked at every 30 seconds."""
 
-    file: InFolder = Field(Path("trust-list.xml"), description="the list in use; replace it by renaming over it")
+    file: InFolder = Field(Path("trust-list.xml"), description="the list in use, the last good one")
+    url: HttpsUrl = Field("", description="`https://…` that it is fetched from; empty: `mssante trust-list fetch FILE`")
+    every_minutes: int = Field(60, ge=1, le=1_440, description="between two fetches; after a failure 5 at most")
+    stale_hours: int = Field(24, ge=1, description="without a good list seen, before the alarm")
     signer: str = Field("CN=alb.mssante.fr", description="attributes that the signer's name must hold")
-    anchors: InFolder = Field(Path("tls/anchors.pem"), description="roots that the signer's certificate must end at")
+    anchors: InFolder = Field(
+        Path("tls/anchors.pem"),
+        description="roots that the certificates of the signer and of the web server must end at",
+    )
 
 
 class Web(Section):

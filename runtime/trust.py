@@ -24,11 +24,16 @@ def rotating_store(settings: Settings, clock: Clock) -> Rotating[TrustStore]:
     return Rotating((settings.tls.anchors, settings.tls.crl), lambda: store_of(settings), clock)
 
 
-def holder_of(settings: Settings) -> TrustListHolder:
-    """The trust list's holder, nothing loaded yet."""
+def signer_of(settings: Settings) -> Signer:
+    """Who may sign the list. Raises OSError or ValueError."""
     judge = trust_store.load(settings.trust_list.anchors, checks=Checks(crl_required=False)).signer_judge()
     pinned = tuple(pair for rdn in parse(settings.trust_list.signer).rdns for pair in rdn)
-    return TrustListHolder(settings.trust_list.file, Signer(judge, pinned))
+    return Signer(judge, pinned)
+
+
+def holder_of(settings: Settings) -> TrustListHolder:
+    """The trust list's holder, nothing loaded yet."""
+    return TrustListHolder(settings.trust_list.file, signer_of(settings), settings.trust_list.stale_hours * HOUR)
 
 
 def read_trust_list(settings: Settings) -> TrustList | str:
@@ -38,5 +43,5 @@ def read_trust_list(settings: Settings) -> TrustList | str:
     except (OSError, ValueError) as fault:
         return f"cannot be judged: {fault}"
     if found is None:
-        return f"{settings.trust_list.file} is missing"
+        return f"{settings.trust_list.file} is missing: run mssante trust-list fetch"
     return found if isinstance(found, TrustList) else f"{settings.trust_list.file}: {found}"

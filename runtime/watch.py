@@ -1,7 +1,7 @@
 """While the server runs: takes up a new trust list, and says in the log what will soon stop working.
 
-`certificate_ending` is said once per threshold (60, 30, 7, 1 days, over), `trust_list_stale` when no good list was seen for a day,
-`revocation_list_ended` when peers will soon be refused for it, `files_unusable` when a renewed file cannot be used.
+`certificate_ending` is said once per threshold (60, 30, 7, 1 days, over), `trust_list_stale` when no good list was seen for too
+long, `revocation_list_ended` when peers will soon be refused for it, `files_unusable` when a renewed file cannot be used.
 """
 
 from __future__ import annotations

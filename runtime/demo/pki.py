@@ -6,7 +6,7 @@ still starts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -74,8 +74,12 @@ class Pki:
                 pem = make().private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
                 write_file(folder / name, pem, 0o600)
 
-    def sign_trust_list(self, certificates: dict[Operator, Issued], bench: bool) -> None:
-        """Every domain of every operator with its certificate's name; the bench's sender domain when asked."""
+    def sign_trust_list(
+        self, certificates: dict[Operator, Issued], bench: bool, also: Sequence[Entry] = (), to: Path | None = None
+    ) -> None:
+        """Every domain of every operator with its certificate's name; the bench's sender domain when asked; `also`: of other
+        operators. `to`: another file than the one in use.
+        """
         subject = organisation_subject(SIGNER_NAME, "1990000003", "Agence de démonstration", "Villefleur (99)")
         signer = self._kept(
             self._folder,
@@ -89,12 +93,14 @@ class Pki:
             for operator, issued in certificates.items()
             for domain in operator.all_domains
         ]
+        entries += also
         if bench:
             stranger = of_name(
                 operator_subject("mail.operator.example", "1990000999", "Banc d'essai", "Villefleur (99)")
             )
             entries.append(Entry(BENCH_DOMAIN, stranger.text, "Banc d'essai"))
-        write_file(self.trust_list, sign_list(entries, key, signer.certificate, self._now, signer.chain), 0o644)
+        signed = sign_list(entries, key, signer.certificate, self._now, signer.chain)
+        write_file(to or self.trust_list, signed, 0o644)
 
     def _kept(self, folder: Path, stem: str, issue: Callable[[], Issued]) -> Issued:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
