@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from runtime import backup_cli
 from runtime.command import DEFAULT, Config
 from runtime.help_in import Bilingual
 from runtime.queue_cli import queue
@@ -27,6 +28,8 @@ app = typer.Typer(
 )
 app.add_typer(queue, name="queue")
 app.add_typer(trust_list, name="trust-list")
+app.command()(backup_cli.backup)
+app.command()(backup_cli.restore)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
 import citizen_inbox.tables
@@ -39,6 +40,11 @@ def config() -> Config:
     found = Config()
     found.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     return found
+
+
+def knows(revision: str) -> bool:
+    """Whether this version can read, or migrate, a store that stands at `revision`."""
+    return revision in {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
 
 
 def upgrade(url: str) -> None:

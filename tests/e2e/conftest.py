@@ -39,6 +39,16 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         running.stop()
 
 
+@pytest.fixture
+def own_demo(tmp_path: Path) -> Iterator[Demo]:
+    """For a test that stops it, or kills it."""
+    running = Demo(tmp_path / "demo", free_port_base(), ("--operators", "2"))
+    try:
+        yield running.start()
+    finally:
+        running.stop()
+
+
 @pytest.fixture(scope="session")
 def jacqueline(demo: Demo) -> WebSession:
     """Her page, signed in once for all tests."""

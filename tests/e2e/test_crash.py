@@ -8,27 +8,16 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.support.demo import Demo, free_port_base
+from tests.support.demo import Demo
 from tests.support.peer import Peer, certificate_of, mail
 
 BETA = "antoine.vidal@medecins.beta.example"
 GP = "camille.roche@medecins.alpha.example"
 DELIVERIES, SENDERS = 200, 8
 pytestmark = pytest.mark.xdist_group("crash")  # a demo of its own
-
-
-@pytest.fixture
-def own_demo(tmp_path: Path) -> Iterator[Demo]:
-    demo = Demo(tmp_path / "demo", free_port_base(), ("--operators", "2"))
-    try:
-        yield demo.start()
-    finally:
-        demo.stop()
 
 
 @pytest.mark.parametrize("size", [500, 90_000], ids=["in the database", "in a file"])
