@@ -113,9 +113,9 @@ class _Datagrams(_Wire):
         self._loop = loop
 
         def readable() -> None:
+            """One datagram: the loop calls again as long as there are more."""
             with contextlib.suppress(BlockingIOError):
-                while data := self._socket.recv(65536):
-                    deliver(_decode(data))
+                deliver(_decode(self._socket.recv(65536)))
 
         loop.add_reader(self._socket.fileno(), readable)
 
