@@ -78,30 +78,46 @@ class BlobWriter:
         self._blobs = blobs_
         self._key = secrets.token_bytes(KEY_BYTES)
         self._aead = AESGCM(self._key)
-        self._buffer = bytearray()
+        self._buffer: bytearray | None = bytearray()  # None behind the end
         self._sealed = 0  # chunks already written
         self._file: SealedFile | None = None
+        self._small: bytes | None = None  # sealed
         self.size = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert self._buffer is not None
         self._buffer += data
         self.size += len(data)
         while len(self._buffer) > CHUNK:  # the last chunk stays: it carries the end mark
             self._flush(bytes(self._buffer[:CHUNK]), last=False)
             del self._buffer[:CHUNK]
 
+    def end(self) -> None:
+        """All was written, and `finish` comes later: until then a large blob holds no memory and no descriptor."""
+        self._end()
+        if self._file is not None:
+            self._file.end()
+
     def finish(self) -> PreparedBlob:
         """Seals the last chunk; a large blob is on disk when this returns (blocks on fsync: call it in a thread)."""
+        self._end()
         ref = BlobRef(_name(self._key), self._key, self.size)
-        if self._file is None:
-            return PreparedBlob(self._blobs, ref, _seal(self._aead, 0, bytes(self._buffer), last=True))
-        self._flush(bytes(self._buffer), last=True)
-        self._file.commit(ref.name)
-        return PreparedBlob(self._blobs, ref, None)
+        if self._file is not None:
+            self._file.commit(ref.name)
+        return PreparedBlob(self._blobs, ref, self._small)
 
     def abort(self) -> None:
         if self._file is not None:
             self._file.abort()
+
+    def _end(self) -> None:
+        if self._buffer is None:
+            return
+        if self._file is None:
+            self._small = _seal(self._aead, 0, bytes(self._buffer), last=True)
+        else:
+            self._flush(bytes(self._buffer), last=True)
+        self._buffer = None
 
     def _flush(self, chunk: bytes, last: bool) -> None:
         if self._file is None:
@@ -112,6 +128,10 @@ class BlobWriter:
 
 class SealedFile(Protocol):
     def write(self, data: bytes) -> None: ...
+    def end(self) -> None:
+        """All is written; what waits for `commit` holds no descriptor."""
+        ...
+
     def commit(self, name: str) -> None: ...
     def abort(self) -> None: ...
 
@@ -276,10 +296,13 @@ class _FolderFile:
     def write(self, data: bytes) -> None:
         self._file.write(data)
 
-    def commit(self, name: str) -> None:
-        self._file.flush()
-        os.fdatasync(self._file.fileno())
+    def end(self) -> None:
         self._file.close()
+
+    def commit(self, name: str) -> None:
+        with open(self._path, "rb") if self._file.closed else self._file as file:
+            file.flush()
+            os.fdatasync(file.fileno())
         target = self._folder.path(name)
         if not target.parent.exists():
             target.parent.mkdir(mode=0o700, exist_ok=True)

@@ -51,6 +51,11 @@ class Settings:
     max_login_failures: int = 5  # on one connection; slowing down across connections is the password check's affair
     max_bad_commands: int = 20  # in a row
 
+    @property
+    def command_limit(self) -> int:
+        """Of all messages that one command brings (RFC 3502): four of the largest."""
+        return 4 * self.append_limit
+
 
 class FolderLost(Exception):
     """The selected folder was deleted by another session, or closed to this member (RFC 2180 3.3: the connection is ended)."""
@@ -163,9 +168,9 @@ class Context:
             self.inbox.framer.refuse()
         raise Bad("a line without literal expected")
 
-    def spool(self) -> Spool:
+    def spool(self, expected: int = 0) -> Spool:
         """For a large literal or message of the command under way; forgotten behind it unless it was stored."""
-        self._spools.append(self.store.spool())
+        self._spools.append(self.store.spool(self.box_id, expected))
         return self._spools[-1]
 
     def discard_spools(self) -> None:

@@ -66,6 +66,7 @@ class Framer:
         self._line = bytearray()  # the command so far, its literals as `{n}` CRLF
         self._literals: list[bytes | Spool] = []
         self._total = 0  # octets of its literals, the one on offer included
+        self.gathered = 0  # of those in memory
 
     @property
     def backlog(self) -> int:
@@ -119,6 +120,7 @@ class Framer:
         if len(self._buffer) < size:
             return False
         self._literals.append(bytes(memoryview(self._buffer)[:size]))
+        self.gathered += size
         del self._buffer[:size]
         self._wanted, self._scanned = None, 0
         return True
@@ -131,6 +133,7 @@ class Framer:
         if len(here) < size:
             self._wanted = size - len(here)
             return False
+        spool.end()
         self._literals.append(spool)
         self._wanted, self._spool = None, None
         return True
@@ -185,4 +188,4 @@ class Framer:
         return TooLong(head)
 
     def _restart(self) -> None:
-        self._line, self._literals, self._total = bytearray(), [], 0
+        self._line, self._literals, self._total, self.gathered = bytearray(), [], 0, 0

@@ -37,7 +37,7 @@ LITERALS = 65536
 WORTH_ASKING = 262144
 # Literals above this size are written to disk as they come (`foundation.blobs.CHUNK`: below it they would stay in memory anyway).
 SPOOLED = 65536
-MESSAGES = 4  # messages of the largest size in one command (RFC 3502)
+GATHERED = 16 << 20  # octets of the others, of one command: 256 messages of 64 KB
 # A literal that nobody asked us to accept is read and thrown away up to this many times the limit (RFC 7888 4).
 PATIENCE = 4
 
@@ -155,9 +155,8 @@ class ImapSession:
     # ---------------------------------------------------------------- one event
     async def _answer(self, event: Event) -> AsyncGenerator[Response | Tagged]:
         if isinstance(event, LiteralOffer):
-            refusal = await self._judge(event)
+            refusal = await self._judge(event) or self._accept(event)
             if refusal is None:
-                self.context.inbox.framer.accept(self.context.spool() if self._is_large(event) else None)
                 if event.sync:
                     yield Continue()
                 return
@@ -193,19 +192,30 @@ class ImapSession:
         return Bad("literal too large") if offer.total > LITERALS else None
 
     async def _judge_message(self, offer: LiteralOffer) -> No | None:
-        limit = self.context.settings.append_limit
-        if offer.size > limit:
-            return No(f"a message has at most {limit} octets", "TOOBIG")
-        if offer.total > MESSAGES * limit:
-            return No(f"the messages of one command have at most {MESSAGES * limit} octets", "TOOBIG")
+        settings = self.context.settings
+        if offer.size > settings.append_limit:
+            return No(f"a message has at most {settings.append_limit} octets", "TOOBIG")
+        if offer.total > settings.command_limit:
+            return No(f"the messages of one command have at most {settings.command_limit} octets", "TOOBIG")
         if offer.total > WORTH_ASKING:
             used, quota = await self.context.store.quota(self.context.box_id)
             if used + offer.total > quota:
                 return No("the mailbox is full", "OVERQUOTA")
         return None
 
-    def _is_large(self, offer: LiteralOffer) -> bool:
-        return self.signed_in and offer.size > SPOOLED and _takes_messages(offer.line)
+    def _accept(self, offer: LiteralOffer) -> No | None:
+        """To disk when it is large and may be, else into memory."""
+        framer = self.context.inbox.framer
+        if not (self.signed_in and offer.size > SPOOLED and _takes_messages(offer.line)):
+            if framer.gathered + offer.size > GATHERED:
+                return No(f"small messages of one command have at most {GATHERED} octets", "LIMIT")
+            framer.accept()
+            return None
+        try:
+            framer.accept(self.context.spool(offer.size))
+        except StoreError as full:
+            return No(full.text, full.code)
+        return None
 
     async def _command(self, frame: Frame) -> AsyncGenerator[Response | Tagged]:
         at = Cursor(frame, self.context.modes, self.context.saved)

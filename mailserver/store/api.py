@@ -131,8 +131,12 @@ class Spool(Protocol):
         """Never raises: what the disk refuses is told when the message is stored."""
         ...
 
+    def end(self) -> None:
+        """All was written; it may wait for the rest of its command, and holds nothing but its place on the disk."""
+        ...
+
     def pieces(self) -> Iterator[bytes]:
-        """All that was written; blocks. Nothing more can be written."""
+        """All that was written; blocks."""
         ...
 
     def discard(self) -> None:
@@ -151,6 +155,10 @@ class NewMessage:
     content: bytes | Spool
     flags: Flags = Flags()
     internal_date: int = 0  # seconds since the epoch; 0 = now
+
+    @property
+    def size(self) -> int:
+        return len(self.content) if isinstance(self.content, bytes) else self.content.size
 
 
 class FlagOp(Enum):
@@ -285,7 +293,9 @@ class MailStore(Protocol):
         ...
 
     # messages, write
-    def spool(self) -> Spool: ...
+    def spool(self, box_id: int, expected: int = 0) -> Spool:
+        """`expected` octets, when that is known. Raises `StoreError` LIMIT when too much is on its way into the box."""
+        ...
 
     async def append(self, folder_id: int, messages: Sequence[NewMessage]) -> list[int]:
         """Stores all or nothing; returns the UIDs (APPENDUID)."""

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from foundation.blobs import Blobs, PreparedBlob
 from foundation.keys import KeyRing
 from mailserver.mime.downgrade import without_nul
+from mailserver.mime.fields import MAX_HEADER
 from mailserver.store.api import NewMessage, StoreError
 from mailserver.store.digest import Digest
 from mailserver.store.insert import Kept, keep
-from mailserver.store.spool import BlobSpool
+from mailserver.store.spool import BlobSpool, Room
 
 LARGE = 4 * 1024 * 1024  # octets
 AT_ONCE = 16  # each may sync a file, and other work waits for the thread
@@ -37,15 +38,16 @@ class Arrivals:
         self._blobs = blobs
         self._digest = digest
         self._large = asyncio.Semaphore(1)
+        self._room = Room()
 
-    def spool(self) -> BlobSpool:
-        return BlobSpool(self._blobs.writer())
+    def spool(self, box_id: int, expected: int) -> BlobSpool:
+        return BlobSpool(self._blobs.writer(), self._room, box_id, expected)
 
     async def prepared(self, messages: Sequence[NewMessage], ready: list[Ready]) -> None:
         """Adds to `ready`, in their order: when it raises, the caller knows what to discard."""
         for start in range(0, len(messages), AT_ONCE):
             some = messages[start : start + AT_ONCE]
-            large = any(isinstance(one.content, BlobSpool) and one.content.size > LARGE for one in some)
+            large = any(one.size > LARGE for one in some)
             async with self._large if large else nullcontext():
                 await asyncio.to_thread(self._prepare, some, ready)
 
@@ -53,6 +55,11 @@ class Arrivals:
         for message in messages:
             blob, content = self._octets(message)
             digest = self._digest(content)
+            try:
+                check_header(digest)
+            except StoreError:
+                blob.discard()
+                raise
             ready.append(Ready(message, blob, keep(self._keys, digest, blob.ref), digest))
 
     def _octets(self, message: NewMessage) -> tuple[PreparedBlob, bytes]:
@@ -71,6 +78,12 @@ class Arrivals:
             raise
         blob.discard()
         return self._blobs.prepare(fit), fit
+
+
+def check_header(digest: Digest) -> None:
+    """A header is in memory whole for everybody who lists the folder; mail that is delivered has a shorter one too."""
+    if len(digest.card.header) > MAX_HEADER:
+        raise StoreError("LIMIT", f"the header of a message has at most {MAX_HEADER} octets")
 
 
 def wire_octets(content: bytes) -> bytes:

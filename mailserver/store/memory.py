@@ -29,7 +29,7 @@ from mailserver.store.api import (
     StoreError,
     StoreResult,
 )
-from mailserver.store.arriving import wire_octets
+from mailserver.store.arriving import check_header, wire_octets
 from mailserver.store.columns import Columns, columns_of, narrow
 from mailserver.store.digest import Digest, digest_of
 from mailserver.store.looking import Lookout
@@ -68,6 +68,8 @@ class _Spool:
 
     def write(self, octets: bytes | memoryview) -> None:
         self._octets += octets
+
+    def end(self) -> None: ...
 
     def pieces(self) -> Iterator[bytes]:
         yield bytes(self._octets)
@@ -274,7 +276,7 @@ class MemoryMailStore:
         return [(uid, message.digest.body_text.encode(errors="replace")) for uid, message in found]
 
     # ---------------------------------------------------------------- messages, write
-    def spool(self) -> Spool:
+    def spool(self, box_id: int, expected: int = 0) -> Spool:
         return _Spool()
 
     async def append(self, folder_id: int, messages: Sequence[NewMessage]) -> list[int]:
@@ -282,13 +284,15 @@ class MemoryMailStore:
         for message in messages:
             flag_rules.check(message.flags)
         contents = [wire_octets(_octets(message.content)) for message in messages]
+        digests = list(map(self._digest, contents))
+        for digest in digests:
+            check_header(digest)
         self._check_quota(found.folder.box_id, sum(map(len, contents)))
         uids: list[int] = []
         modseq = found.advance() if messages else 0
-        for message, content in zip(messages, contents, strict=True):
+        for message, content, digest in zip(messages, contents, digests, strict=True):
             date = message.internal_date or self._clock()
             row = Row(found.uid_next, modseq, message.flags, date, len(content))
-            digest = self._digest(content)
             origin = self._origin(found.folder.box_id, digest)
             self._put(found, _Message(row, content, digest, origin))
             uids.append(row.uid)
@@ -303,6 +307,7 @@ class MemoryMailStore:
         if uid not in source.messages:
             raise StoreError("EXPUNGEISSUED", "the message is gone")
         content = wire_octets(_octets(message.content))
+        check_header(self._digest(content))
         self._check_quota(target.folder.box_id, len(content) - source.messages[uid].row.size)
         self._remove(source, [uid])
         return (await self.append(target_folder_id, [replace(message, content=content)]))[0]

@@ -1,20 +1,48 @@
-"""Octets on their way into the store, sealed as they come (`store.api.Spool`)."""
+"""Octets on their way into the store, sealed as they come (`store.api.Spool`), and how much of them a mailbox may have there.
+
+What is not a message yet counts in no quota: without a bound of its own it could fill the disk.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from foundation.blobs import BlobWriter, PreparedBlob
 from mailserver.store.api import StoreError
 
 PIECE = 262144  # octets read back at once
+ROOM = 512 << 20  # octets of one mailbox in one process, of all the commands under way
+
+
+class Room:
+    """Octets spooled, by mailbox."""
+
+    def __init__(self, most: int = ROOM) -> None:
+        self._most = most
+        self._held: Counter[int] = Counter()
+
+    def check(self, box_id: int, octets: int) -> None:
+        if self._held[box_id] + octets > self._most:
+            raise StoreError("LIMIT", "too many large messages are on their way into this mailbox")
+
+    def take(self, box_id: int, octets: int) -> None:
+        self._held[box_id] += octets
+        if not self._held[box_id]:
+            del self._held[box_id]
 
 
 class BlobSpool:
-    """A blob that no row names yet; `finish` gives it to the store, which answers for it from then on."""
+    """A blob that no row names yet; `finish` gives it to the store, which answers for it from then on.
 
-    def __init__(self, writer: BlobWriter) -> None:
+    `expected` octets are taken from the mailbox's room at once, more as they come; `discard` gives all back.
+    """
+
+    def __init__(self, writer: BlobWriter, room: Room, box_id: int, expected: int) -> None:
+        room.check(box_id, expected)
+        room.take(box_id, expected)
         self._writer = writer
+        self._room, self._box_id, self._taken = room, box_id, expected
         self._blob: PreparedBlob | None = None
         self._fault: OSError | None = None
         self._stored = False
@@ -22,10 +50,19 @@ class BlobSpool:
 
     def write(self, octets: bytes | memoryview) -> None:
         self.size += len(octets)
+        if self.size > self._taken:
+            self._take(self.size)
         if self._fault is None:
             try:
                 self._writer.write(octets)
             except OSError as fault:  # a full disk, as a rule
+                self._fault = fault
+
+    def end(self) -> None:
+        if self._fault is None:
+            try:
+                self._writer.end()
+            except OSError as fault:
                 self._fault = fault
 
     def pieces(self) -> Iterator[bytes]:
@@ -40,6 +77,7 @@ class BlobSpool:
         return blob
 
     def discard(self) -> None:
+        self._take(0)
         if self._stored:
             return
         self._stored = True
@@ -47,6 +85,10 @@ class BlobSpool:
             self._writer.abort()
         else:
             self._blob.discard()
+
+    def _take(self, octets: int) -> None:
+        self._room.take(self._box_id, octets - self._taken)
+        self._taken = octets
 
     def _finished(self) -> PreparedBlob:
         if self._blob is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -74,8 +75,8 @@ class SqlMessages(SqlReading):
         place = Place(box_id, folder_id, self._boxes.key(tx.conn, box_id))
         return folder_id, put(tx, place, kept, blob_id, thread, Flags(Flag.SEEN), date)
 
-    def spool(self) -> Spool:
-        return self._arrivals.spool()
+    def spool(self, box_id: int, expected: int = 0) -> Spool:
+        return self._arrivals.spool(box_id, expected)
 
     async def append(self, folder_id: int, messages: Sequence[NewMessage]) -> list[int]:
         return await self._stored(messages, partial(self._append, folder_id=folder_id)) if messages else []
@@ -89,11 +90,17 @@ class SqlMessages(SqlReading):
     ) -> list[int]:
         for message in messages:
             flag_rules.check(message.flags)
+        # To its end when the client is lost on the way: cut in the middle, it would leave files that no row names.
+        return await asyncio.shield(asyncio.ensure_future(self._to_the_end(messages, work)))
+
+    async def _to_the_end(
+        self, messages: Sequence[NewMessage], work: Callable[[Transaction, list[Ready]], list[int]]
+    ) -> list[int]:
         ready: list[Ready] = []
         try:
             await self._arrivals.prepared(messages, ready)
             return await self._db.write(work, ready)
-        except Exception:  # not when cancelled: the commit may be under way
+        except Exception:
             for one in ready:
                 one.blob.discard()
             raise

@@ -21,7 +21,13 @@ PIECE = 262144  # octets of a stored message held at a time
 
 async def append(ctx: Context, command: Append) -> AsyncGenerator[Response]:
     folder = await ctx.folder(command.name, missing="TRYCREATE")
-    messages = [await _message(ctx, folder, message) for message in command.messages]
+    messages: list[NewMessage] = []
+    total = 0
+    for message in command.messages:
+        messages.append(await _message(ctx, folder, message))
+        total += messages[-1].size
+        if total > ctx.settings.command_limit:  # of URLs too, whose sizes the command does not say
+            raise No(f"the messages of one command have at most {ctx.settings.command_limit} octets", "TOOBIG")
     uids = await ctx.store.append(folder.id, messages)
     if ctx.view is not None and ctx.view.folder.id == folder.id:
         ctx.mine = uids
@@ -54,9 +60,10 @@ def _append_code(folder: Folder, uids: list[int]) -> str:
 async def _message(ctx: Context, folder: Folder, message: Appended) -> NewMessage:
     [first, *others] = message.pieces
     content = await _together(ctx, message.pieces) if others or isinstance(first, Url) else first
-    if not (len(content) if isinstance(content, bytes) else content.size):
+    made = NewMessage(content, permitted(message.flags, ctx.rights(folder)), message.internal_date)
+    if not made.size:
         raise No("an empty message cannot be stored")
-    return NewMessage(content, permitted(message.flags, ctx.rights(folder)), message.internal_date)
+    return made
 
 
 async def _together(ctx: Context, pieces: tuple[Piece, ...]) -> Spool:
@@ -66,6 +73,7 @@ async def _together(ctx: Context, pieces: tuple[Piece, ...]) -> Spool:
             if spool.size + len(octets) > limit:
                 raise No(f"a message has at most {limit} octets", "TOOBIG")
             spool.write(octets)
+    spool.end()
     return spool
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import tracemalloc
 from collections.abc import AsyncIterator
@@ -12,9 +13,10 @@ import pytest
 from mailserver.imap.commands.fetch import Section
 from mailserver.imap.context import Settings
 from mailserver.imap.fetch import PIECE
-from mailserver.imap.session import SPOOLED
+from mailserver.imap.session import GATHERED, SPOOLED
 from mailserver.imap.urls import MessageUrl, parse_url
 from mailserver.store.api import NewMessage
+from mailserver.store.spool import Room
 from tests.mailserver.imap.player import BOX, Connection, inbox_of
 from tests.mailserver.store.conftest import SqlParts, sql_parts
 
@@ -158,6 +160,68 @@ async def test_a_large_part_is_decoded_piece_by_piece(parts: SqlParts) -> None:
     )
     assert max(map(len, connection.pieces)) <= 2 * PIECE
     await connection.close()
+
+
+async def test_what_is_on_its_way_has_a_bound_for_each_mailbox(parts: SqlParts) -> None:
+    parts.store._arrivals._room = Room(2 * 100_000)
+    first, second = await signed_in(parts), await signed_in(parts)
+    assert await first.ask(b"a1 APPEND INBOX {100000}") == b"+ OK\r\n"
+    assert await second.ask(b"a1 APPEND INBOX {100000}") == b"+ OK\r\n"
+    third = await signed_in(parts)
+    full = b"a1 NO [LIMIT] too many large messages are on their way into this mailbox\r\n"
+    assert await third.ask(b"a1 APPEND INBOX {100000}") == full
+    await first.close()
+    assert await third.ask(b"a1 APPEND INBOX {100000}") == b"+ OK\r\n"
+    await second.close()
+    await third.close()
+    parts.store._arrivals._room.check(BOX, 2 * 100_000)
+
+
+async def test_literals_that_wait_hold_no_descriptors(parts: SqlParts) -> None:
+    connection = await signed_in(parts)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    await connection.say(b"a1 APPEND INBOX")
+    for _ in range(100):
+        await connection.say(b" {70000+}\r\n" + b"x" * 70_000)
+        await connection.settle()
+    assert len(files(parts)) == 100
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
+    assert b"a1 OK" in await connection.ask(b"")
+    assert await parts.store.content(await inbox_of(parts.store), 100) == b"x" * 70_000
+    await connection.close()
+
+
+async def test_small_literals_fill_no_memory(parts: SqlParts) -> None:
+    connection = await signed_in(parts)
+    await connection.say(b"a1 APPEND INBOX" + b"".join(b" {%d+}\r\n%b" % (SPOOLED, b"x" * SPOOLED) for _ in range(256)))
+    said = await connection.ask(b" {1+}\r\nx")
+    assert said == b"a1 NO [LIMIT] small messages of one command have at most %d octets\r\n" % GATHERED
+    await connection.close()
+
+
+async def test_messages_of_urls_have_a_bound_together(parts: SqlParts) -> None:
+    await parts.store.append(await inbox_of(parts.store), [NewMessage(large(1_000_000))])
+    connection = Connection(parts.store, settings=Settings(append_limit=1_500_000))
+    await connection.settle()
+    await connection.ask(b"x1 LOGIN bob {7+}\r\n" + "sésame".encode())
+    said = await connection.ask(b"a1 APPEND INBOX" + b" CATENATE (URL /INBOX/;UID=1)" * 100)
+    assert said == b"a1 NO [TOOBIG] the messages of one command have at most 6000000 octets\r\n"
+    assert len(files(parts)) == 1
+    await connection.close()
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3, 10])
+async def test_a_client_lost_on_the_way_leaves_no_file_that_nobody_names(parts: SqlParts, turns: int) -> None:
+    inbox = await inbox_of(parts.store)
+    task = asyncio.create_task(parts.store.append(inbox, [NewMessage(large(1_000_000))] * 2))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with asyncio.timeout(20):
+        while not files(parts) or len(files(parts)) != (await parts.store.status(inbox)).messages:
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mailserver.mime.fields import MAX_HEADER
 from mailserver.store.api import Flag, FlagOp, Flags, NewMessage, StoreError, StoreResult
 from mailserver.store.sealed import PLAIN, pack_text, unpack_text
 
@@ -231,6 +232,20 @@ async def test_quota_refuses_append_and_copy_whole(store: Any) -> None:
     assert (await store.status(inbox)).uid_next == 2, "all or nothing"
     moved = await store.move(inbox, [1], await folder_id(store, "Archives"))
     assert moved.target == [1], "moving needs no room"
+
+
+async def test_a_header_that_nobody_could_list_is_refused(store: Any) -> None:
+    inbox = await folder_id(store)
+    long = NewMessage(b"X-Long: " + b"x" * MAX_HEADER + b"\r\n\r\n")
+    [uid] = await store.append(inbox, [NewMessage(b"X-Long: x\r\n\r\n" + b"x" * MAX_HEADER)])
+    for refused in (
+        store.append(inbox, [NewMessage(b"Subject: a\r\n\r\n"), long]),
+        store.replace(inbox, uid, inbox, long),
+    ):
+        with pytest.raises(StoreError) as error:
+            await refused
+        assert error.value.code == "LIMIT"
+    assert (await store.status(inbox)).messages == 1
 
 
 async def test_watchers_wake_after_each_change(store: Any) -> None:
