@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
 from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from foundation.clock import Clock, system_clock
+from foundation.clock import SECOND, Clock, system_clock
 from foundation.database import Transaction
 from foundation.prepared import Prepared
 from foundation.tables import audit
+
+STEP = 2 * SECOND  # less than this back is how clocks are kept right
 
 _INSERT = Prepared(insert(audit))
 
@@ -54,16 +59,55 @@ def digest(previous: bytes, row: dict[str, Any]) -> bytes:
     return sha256(previous + text.encode()).digest()
 
 
+class Wrong(Enum):
+    """What can be seen of a row."""
+
+    MISSING = "row {row} is missing"  # `row` is the first that is not there
+    ALTERED = "row {row} was altered"
+    CLOCK = "row {row} is {seconds} s earlier than the one before: the clock was set back"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    wrong: Wrong
+    chain: str
+    row: int
+    seconds: int = 0
+
+    def __str__(self) -> str:
+        return f"chain {self.chain}: {self.wrong.value.format(row=self.row, seconds=self.seconds)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A row of the trail; `previous`: the digest that its own must have been made with."""
+
+    row: Mapping[str, Any]
+    previous: bytes
+    faults: tuple[Fault, ...]
+
+
+def checked(conn: Connection) -> Iterator[Link]:
+    """The whole trail, chain after chain, each row with what is wrong with it.
+
+    Nothing inside a chain can tell that its last rows went, or all of it: compare with an export of before for that.
+    """
+    chain, previous, expected, latest = "", b"", 0, 0
+    rows = conn.execution_options(yield_per=1000).execute(select(audit).order_by(audit.c.chain, audit.c.seq))
+    for row in rows.mappings():
+        if row["chain"] != chain:
+            chain, previous, expected, latest = row["chain"], row["chain"].encode(), 0, 0
+        faults = []
+        if row["seq"] != expected:
+            faults.append(Fault(Wrong.MISSING, chain, expected))
+        if row["digest"] != digest(previous, dict(row)):
+            faults.append(Fault(Wrong.ALTERED, chain, row["seq"]))
+        if row["at"] < latest - STEP:
+            faults.append(Fault(Wrong.CLOCK, chain, row["seq"], (latest - row["at"]) // SECOND))
+        yield Link(dict(row), previous, tuple(faults))
+        previous, expected, latest = row["digest"], row["seq"] + 1, row["at"]
+
+
 def verify(conn: Connection) -> list[str]:
     """Faults found in the whole trail, in words; empty when every chain holds."""
-    faults: list[str] = []
-    chain, previous, expected = "", b"", 0
-    for row in conn.execute(select(audit).order_by(audit.c.chain, audit.c.seq)).mappings():
-        if row["chain"] != chain:
-            chain, previous, expected = row["chain"], row["chain"].encode(), 0
-        if row["seq"] != expected:
-            faults.append(f"chain {chain}: row {expected} is missing")
-        if row["digest"] != digest(previous, dict(row)):
-            faults.append(f"chain {chain}: row {row['seq']} was altered")
-        previous, expected = row["digest"], row["seq"] + 1
-    return faults
+    return [str(fault) for link in checked(conn) for fault in link.faults]

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from runtime import backup_cli
+from runtime.audit_cli import audit
 from runtime.command import DEFAULT, Config
 from runtime.help_in import Bilingual
 from runtime.queue_cli import queue
@@ -26,6 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(audit, name="audit")
 app.add_typer(queue, name="queue")
 app.add_typer(trust_list, name="trust-list")
 app.command()(backup_cli.backup)

@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from ipaddress import ip_address
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key, pkcs7
-
 from care_desk.mail_doors import MailDoor, MailDoors
+from certs.cms import Signer
 from runtime.settings import Settings, Web
 from runtime.sockets import split_door
 
@@ -38,18 +34,8 @@ def profile_signer(web: Web) -> Callable[[bytes], bytes] | None:
     """Signs a profile (CMS, RFC 5652) by the web certificate, so that a telephone shows whose it is; None without one."""
     if web.certificate is None or web.key is None:
         return None
-    own, *others = x509.load_pem_x509_certificates(web.certificate.read_bytes())
-    key = load_pem_private_key(web.key.read_bytes(), None)
-    if not isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)):
-        return None
-
-    def sign(profile: bytes) -> bytes:
-        builder = pkcs7.PKCS7SignatureBuilder().set_data(profile).add_signer(own, key, hashes.SHA256())
-        for one in others:
-            builder = builder.add_certificate(one)
-        return builder.sign(Encoding.DER, [pkcs7.PKCS7Options.Binary])
-
-    return sign
+    signer = Signer.load(web.certificate, web.key)
+    return None if signer is None else signer.sign
 
 
 def _is_loopback(host: str) -> bool:

@@ -2,12 +2,13 @@
 
 `certificate_ending` is said once per threshold (60, 30, 7, 1 days, over), `trust_list_stale` when no good list was seen for too
 long, `revocation_list_ended` when peers will soon be refused for it, `files_unusable` when a renewed file cannot be used.
+The clock too: `clock_jumped` when it was set while we looked away, `clock_not_synchronised` when nothing keeps it right.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import structlog
@@ -15,18 +16,31 @@ from cryptography import x509
 
 from certs.alarms import Expiring, alarms, current
 from certs.times import to_ms
-from foundation.clock import HOUR, Clock
+from foundation.clock import HOUR, SECOND, Clock, is_synchronised, steady_clock
 from runtime.house import Trust
 from runtime.settings import Settings
 
 log = structlog.get_logger()
 
+JUMP = 5 * SECOND
 EVERY = 30.0  # seconds between looks at the trust list's file
 
 
 class Watch:
-    def __init__(self, settings: Settings, trust: Trust, clock: Clock) -> None:
+    """`steady`: a clock that nobody sets; `synchronised`: whether something keeps the one on the wall right."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        trust: Trust,
+        clock: Clock,
+        steady: Clock = steady_clock,
+        synchronised: Callable[[], bool] = is_synchronised,
+    ) -> None:
         self._settings, self._trust, self._clock = settings, trust, clock
+        self._steady, self._synchronised = steady, synchronised
+        self._ahead = clock() - steady()
+        self._kept_right = True
         self._told: dict[str, int] = {}
         self._spoken_at = 0
         self._stale = False
@@ -43,11 +57,22 @@ class Watch:
         if await asyncio.to_thread(self._trust.holder.follow):
             log.info("trust_list_changed")
         now = self._clock()
+        self._mind_the_clock(now)
         if now - self._spoken_at >= HOUR:
             self._spoken_at = now
             self._speak(now)
 
+    def _mind_the_clock(self, now: int) -> None:
+        ahead = now - self._steady()
+        if abs(jump := ahead - self._ahead) > JUMP:
+            log.warning("clock_jumped", seconds=jump // SECOND)
+        self._ahead = ahead
+
     def _speak(self, now: int) -> None:
+        kept_right = self._synchronised()
+        if self._kept_right and not kept_right:
+            log.warning("clock_not_synchronised")
+        self._kept_right = kept_right
         stale = self._trust.holder.stale(now)
         if stale and not self._stale:
             log.error("trust_list_stale")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from foundation.clock import DAY, HOUR, system_clock
+from foundation.clock import DAY, HOUR, is_synchronised, system_clock
 from runtime.demo.operator_files import Ports, settings_text
 from runtime.demo.people import BETA
 from runtime.demo.pki import Pki
@@ -28,7 +28,10 @@ class World:
         path.write_text(settings_text(BETA, Ports(9000, web=False, bench=False), {}, self.pki, folder))
         settings = read(path)
         self.trust = Trust(settings, lambda: self.now)
-        self.watch = Watch(settings, self.trust, lambda: self.now)
+        self.synchronised, self.set_forth = True, 0  # ms that somebody put the clock on
+        self.watch = Watch(
+            settings, self.trust, lambda: self.now, lambda: self.now - self.set_forth, lambda: self.synchronised
+        )
 
     async def look(self) -> list[dict[str, Any]]:
         with capture_logs() as said:
@@ -72,3 +75,22 @@ async def test_a_new_list_is_taken_up(world: World) -> None:
     assert [one["event"] for one in await world.look()] == ["trust_list_changed"]
     assert world.trust.trust_list().generated_at > before
     assert world.trust.trust_list().has("operator.example")
+
+
+@pytest.mark.parametrize(("step", "said"), [(90_000, [90]), (-3_600_000, [-3600]), (4_000, [])])
+async def test_a_clock_that_somebody_sets_is_told_once(world: World, step: int, said: list[int]) -> None:
+    await world.look()
+    world.now, world.set_forth = world.now + step, step
+    assert [one["seconds"] for one in await world.look() if one["event"] == "clock_jumped"] == said
+    assert "clock_jumped" not in {one["event"] for one in await world.look()}
+
+
+async def test_a_clock_that_nothing_keeps_right_is_told_once(world: World) -> None:
+    world.synchronised = False
+    assert [one["event"] for one in await world.look()] == ["clock_not_synchronised"]
+    world.now += 2 * HOUR
+    assert await world.look() == []
+
+
+def test_the_kernel_says_whether_the_clock_is_kept_right() -> None:
+    assert is_synchronised() in (True, False)
