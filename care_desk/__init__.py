@@ -1,1 +1,1 @@
-"""Web pages for professionals and pharmacies: how to set up the mail client. The rest of their day is in that client."""
+"""Web pages for professionals: their account, and how to set up the mail client. The rest of their day is in that client."""

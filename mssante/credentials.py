@@ -319,6 +319,11 @@ class Credentials:
     def revoke(self, tx: Transaction, credential_id: int) -> None:
         _change(tx, credential_id, state="revoked")
 
+    def of(self, conn: Connection, credential_id: int) -> SignedIn | None:
+        """Who a number stands for now; None for what may not sign in."""
+        row = conn.execute(select(credentials).where(credentials.c.id == credential_id)).first()
+        return None if row is None else self._who(conn, row, _apps(conn, row))
+
     def members(self, conn: Connection, box_id: int) -> list[Member]:
         """Who can sign in to the mailbox, oldest first."""
         query = select(credentials).where(credentials.c.mailbox_id == box_id).order_by(credentials.c.id)

@@ -60,6 +60,26 @@ def enrol_totp(tx: Transaction, keys: KeyRing, credential_id: int, secret: str) 
     tx.signal(TOPIC, credential_id)
 
 
+def confirm_totp(
+    tx: Transaction, keys: KeyRing, credential_id: int, secret: str, code: str, now: int, first: bool = False
+) -> RightCode | WrongCode:
+    """Enrols `secret` once its owner's application makes the right `code` of it.
+
+    `first`: only where no authenticator is enrolled, whatever was known when the page was opened.
+    """
+    asked = throttle.code_subject(keys, credential_id)
+    if wait := throttle.wait(tx.conn, asked, now):
+        return WrongCode(wait)
+    step = _step_of(secret, "".join(code[:32].split()), now)
+    enrolled = select(credentials.c.sealed_totp).where(credentials.c.id == credential_id)
+    if step is None or (first and tx.execute(enrolled).scalar_one() is not None):
+        return WrongCode(throttle.failed(tx, asked, now))
+    enrol_totp(tx, keys, credential_id, secret)
+    _of(tx, credential_id, totp_step=step)
+    throttle.succeeded(tx, asked, now)
+    return RightCode()
+
+
 def expect_code(tx: Transaction, keys: KeyRing, credential_id: int, code: str, now: int) -> None:
     """`code` is about to be sent to the person; it replaces the one before."""
     _of(tx, credential_id, code_key=_code_key(keys, credential_id, code), code_until=now + CODE_LIVES)
@@ -101,12 +121,15 @@ def _use_totp(tx: Transaction, keys: KeyRing, credential_id: int, code: str, now
     sealed = tx.execute(query).scalar()
     if sealed is None:
         return False
-    totp = pyotp.TOTP(keys.registry.open(sealed, _context(credential_id)).decode(), interval=STEP)
+    step = _step_of(keys.registry.open(sealed, _context(credential_id)).decode(), code, now)
+    return step is not None and _use_step(tx, credential_id, step)
+
+
+def _step_of(secret: str, code: str, now: int) -> int | None:
+    totp = pyotp.TOTP(secret, interval=STEP)
     current = now // 1000 // STEP
-    for step in (current, current - 1, current + 1):
-        if totp.verify(code, for_time=datetime.fromtimestamp(step * STEP, UTC)):
-            return _use_step(tx, credential_id, step)
-    return False
+    steps = (current, current - 1, current + 1)
+    return next((step for step in steps if totp.verify(code, for_time=datetime.fromtimestamp(step * STEP, UTC))), None)
 
 
 def _use_step(tx: Transaction, credential_id: int, step: int) -> bool:

@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+import care_desk.account.app
+import care_desk.account.deps
 import care_desk.app
 import care_desk.deps
 import citizen_inbox.app
@@ -16,10 +18,11 @@ import health_space.accounts.app
 import health_space.accounts.deps
 import health_space.app
 import health_space.deps
+from care_desk.account import people
 from citizen_inbox.conversations import unread_conversations
 from foundation.web.kit import Web, WebSettings
 from health_space.accounts import chrome
-from health_space.accounts.citizens import CitizenSignIn
+from health_space.accounts.by_password import PageSignIn, citizens
 from health_space.accounts.port import Send
 from health_space.dossier.readers import Readers
 from health_space.notices import operations as notices
@@ -48,21 +51,19 @@ def site(house: House, acceptor: Acceptor, readers: Readers, send: Send) -> Star
             "accounts": chrome.TEMPLATES,
             **health_space.app.TEMPLATES,
             "citizen_inbox": citizen_inbox.app.TEMPLATES,
-            "care_desk": care_desk.app.TEMPLATES,
         },
         chrome.NAV,
         chrome.around(name_of, badges),
         house.clock,
     )
-    sign_in = CitizenSignIn(house.db, house.keys, house.mailboxes, house.credentials, house.clock)
+    parts = (house.db, house.keys, house.mailboxes, house.credentials)
+    sign_in = PageSignIn(*parts, citizens, house.clock)
     return web.app(
         [
             Route("/", _home),
             Route("/livez", _alive),
             *health_space.accounts.app.routes(health_space.accounts.deps.Deps(web, sign_in, send)),
-            *care_desk.app.routes(
-                care_desk.deps.Deps(web, mail_doors(house.settings), profile_signer(house.settings.web))
-            ),
+            *_professionals(house, send),
             *citizen_inbox.app.routes(
                 citizen_inbox.deps.Deps(
                     web=web,
@@ -92,8 +93,34 @@ def site(house: House, acceptor: Acceptor, readers: Readers, send: Send) -> Star
     )
 
 
+def _professionals(house: House, send: Send) -> list[Route]:
+    """Their sessions are their own: nobody passes from one side to the other."""
+    own, parts = house.settings, (house.db, house.keys, house.mailboxes, house.credentials)
+    web = Web(
+        house.db,
+        house.keys,
+        people.web_settings(_https(own.web), own.web.help),
+        {"accounts": chrome.TEMPLATES, "care_desk": care_desk.app.TEMPLATES},
+        people.NAV,
+        people.around(house.credentials),
+        house.clock,
+    )
+    sign_in = PageSignIn(*parts, people.professionals, house.clock)
+    account = care_desk.account.deps.Deps(
+        web, house.db, house.keys, house.audit, house.credentials, sign_in, send, own.operator.name
+    )
+    return [
+        *care_desk.app.routes(care_desk.deps.Deps(web, mail_doors(own), profile_signer(own.web))),
+        *care_desk.account.app.routes(account),
+    ]
+
+
 def web_settings(web: settings.Web) -> WebSettings:
-    return WebSettings(https=web.origin.startswith("https://") or web.certificate is not None, help=web.help)
+    return WebSettings(https=_https(web), help=web.help)
+
+
+def _https(web: settings.Web) -> bool:
+    return web.origin.startswith("https://") or web.certificate is not None
 
 
 async def _home(_request: Request) -> Response:

@@ -37,7 +37,6 @@ from foundation.web.static import StaticFiles
 log = structlog.get_logger()
 
 D = TypeVar("D")
-SIGN_IN = "/connexion"
 LARGEST_ID = 2**63 - 1
 LONGEST_ID = len(str(LARGEST_ID))
 
@@ -49,6 +48,12 @@ class WebSettings:
     home: str = "/accueil"
     help_line: str = "En cas d'urgence, appelez le 15 ou le 112."
     help: str = ""  # how to reach the people who help, as shown; "": nobody is named
+    realm: str = (
+        ""  # whose pages, where one site serves two kinds of people: a session of one realm opens nothing in another
+    )
+    sign_in: str = "/connexion"
+    sign_out: str = "/deconnexion"
+    alive: str = "/session"  # asked by session.js
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +116,20 @@ class Web:
             help=french.typeset(settings.help),
         )
         self.env.globals["session_notice"] = sessions.NOTICE
-        self.cookie = "__Host-session" if settings.https else "session"
+        self.cookie = ("__Host-" if settings.https else "") + "-".join(filter(None, ("session", settings.realm)))
 
     def routes(self, table: Iterable[Page], deps: Any) -> list[Route]:
         """A package's routes; `deps` is handed to each handler."""
         return [Route(page.path, self._endpoint(page, deps), methods=page.methods.split()) for page in table]
 
+    def still_there(self) -> Page:
+        """A row of the table of pages, which prolongs the session by being opened; `app` adds its own."""
+        return Page(self.settings.alive, _still_there)
+
     def app(self, routes: Iterable[BaseRoute]) -> Starlette:
         """The whole site."""
         return Starlette(
-            routes=[*routes, *self.routes([Page("/session", _still_there)], None), self.static.route()],
+            routes=[*routes, *self.routes([self.still_there()], None), self.static.route()],
             middleware=[Middleware(security.SecurityHeaders, https=self.settings.https)],
             exception_handlers={HTTPException: self._http_error},
         )
@@ -282,19 +291,20 @@ class Visit:
     def to_sign_in(self, page: Page, kept: bool = False) -> Response:
         back_to = self.request.url.path if "GET" in page.methods else self.web.settings.home
         query = f"?suite={quote(back_to)}" + ("&garde=1" if kept else "&fin=1" if self.ended else "")
-        return RedirectResponse(SIGN_IN + query, status_code=303)
+        return RedirectResponse(self.web.settings.sign_in + query, status_code=303)
 
     # ---------------------------------------------------------------- session
     async def open(self, public: bool) -> None:
         """Finds the session of the cookie and what stands around the page."""
         session_id = self.request.cookies.get(self.web.cookie, "")
-        if not session_id:
+        if not session_id or sessions.realm_of(session_id) != self.web.settings.realm:
             return
         session, around = await self.web.db.read(self._look, session_id)
         if session is None:
             return
         usable = session.alive(self.now) and (public or session.stage is Stage.SIGNED_IN)
-        if not usable:
+        gone = session.stage is Stage.SIGNED_IN and not around.profiles  # the person may not act at all any more
+        if not usable or gone:
             self.ended = session
             return
         self.session, self.around = session, around
@@ -366,7 +376,7 @@ class Visit:
 
 
 async def _still_there(visit: Visit, _: None) -> Response:
-    """GET /session: asked by session.js; opening the visit has already prolonged the session."""
+    """Asked by session.js; opening the visit has already prolonged the session."""
     return Response(status_code=204)
 
 

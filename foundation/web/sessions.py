@@ -3,6 +3,7 @@
 A session passes two stages: password given (CODE), then one-time code given (SIGNED_IN); the id changes at each step (no session
 fixation). It ends after 20 minutes without a page (5 on a shared computer) and after 12 hours whatever happens. An ended row is
 kept for a day, so that a form sent too late is given back to the same person (`kept`); it opens nothing any more.
+The id begins with its realm, if it has one: where one site serves two kinds of people, each has sessions of their own.
 """
 
 from __future__ import annotations
@@ -65,8 +66,12 @@ class Session:
         return f"Session({self.stage.name}, person {self.person}, profile {self.profile})"
 
 
-def new_id() -> str:
-    return secrets.token_urlsafe(32)
+def new_id(realm: str = "") -> str:
+    return (f"{realm}." if realm else "") + secrets.token_urlsafe(32)
+
+
+def realm_of(session_id: str) -> str:
+    return session_id.rpartition(".")[0]
 
 
 def csrf_token(session_id: str, profile: int) -> str:
@@ -83,11 +88,12 @@ def open_session(
     data: dict[str, str],
     shared_computer: bool = False,
     replaces: Session | None = None,
+    realm: str = "",
 ) -> Session:
     """A fresh session under a fresh id; `replaces` ends at the same instant."""
     if replaces is not None:
         end(tx, replaces)
-    session = Session(new_id(), stage, person, person, shared_computer, now, now, data)
+    session = Session(new_id(realm), stage, person, person, shared_computer, now, now, data)
     row = {
         "id_hash": _hash(session.id),
         "stage": int(stage),

@@ -12,10 +12,10 @@ Send = Callable[[str, str, str], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The password was right. `totp` True: the person has an application that makes codes."""
+    """The password was right. `person`: as `Session.person`. `totp` True: they have an application that makes codes."""
 
     credential: int
-    box: int
+    person: int
     private_email: str | None
     totp: bool
 

@@ -14,13 +14,12 @@ from starlette.responses import Response
 from foundation.clock import MINUTE, SECOND
 from foundation.web import french, sessions
 from foundation.web.forms import Fault
-from foundation.web.kit import SIGN_IN, Visit
+from foundation.web.kit import Visit
 from foundation.web.sessions import Session, Stage
 from health_space.accounts.deps import Deps
 from health_space.accounts.port import Known, Wrong
 from mssante.one_time import CODE_LIVES, new_code
 
-CODE_PAGE = SIGN_IN + "/code"
 SEND_AGAIN = MINUTE
 _LOCAL = re.compile(r"/[\w/-]*")  # a path of ours: no host, no query
 
@@ -37,7 +36,7 @@ et prévenez l'aide.
 
 
 async def password_page(visit: Visit, deps: Deps) -> Response:
-    """GET and POST /connexion."""
+    """GET and POST /connexion (`WebSettings.sign_in`)."""
     if visit.request.method != "POST":
         if visit.session is not None and visit.session.stage is Stage.SIGNED_IN:
             return visit.redirect(_destination(visit.query("suite"), visit))
@@ -55,7 +54,8 @@ async def password_page(visit: Visit, deps: Deps) -> Response:
         sentence = "L'identifiant ou le mot de passe est inexact." + _please_wait(answer.wait)
         return _password_form(visit, login, suite, shared, [Fault("identifiant", french.typeset(sentence))])
     await _begin_code_step(visit, deps, answer, suite, shared)
-    return visit.redirect(CODE_PAGE)
+    has_factor = answer.totp or answer.private_email
+    return visit.redirect(_code_page(visit) if has_factor or not deps.enrol_page else deps.enrol_page)
 
 
 def _password_form(
@@ -80,13 +80,14 @@ async def _begin_code_step(visit: Visit, deps: Deps, known: Known, suite: str, s
         "email": known.private_email or "",
         "totp": "1" if known.totp else "",
         "suite": suite,
-        "profile": str(visit.ended.profile) if visit.ended and visit.ended.person == known.box else "",
+        "profile": str(visit.ended.profile) if visit.ended and visit.ended.person == known.person else "",
     }
     if not known.totp and known.private_email:
         data |= await _send_code(visit, deps, known.credential, known.private_email)
     web = visit.web
+    old, realm = visit.session or visit.ended, web.settings.realm
     opened = await web.db.write(
-        sessions.open_session, web.keys, visit.now, Stage.CODE, known.box, data, shared, visit.session or visit.ended
+        sessions.open_session, web.keys, visit.now, Stage.CODE, known.person, data, shared, old, realm
     )
     visit.adopt(opened)
 
@@ -102,7 +103,7 @@ async def code_page(visit: Visit, deps: Deps) -> Response:
     """GET and POST /connexion/code."""
     session = visit.session
     if session is None or session.stage is not Stage.CODE:
-        return visit.redirect(SIGN_IN)
+        return visit.redirect(visit.web.settings.sign_in)
     if visit.request.method != "POST":
         return _code_form(visit, session)
     if "encore" in visit.form.values:
@@ -112,7 +113,7 @@ async def code_page(visit: Visit, deps: Deps) -> Response:
         return _code_form(visit, session, "Le code a 6 chiffres.")
     wrong = await deps.sign_in.code(int(session.data["credential"]), typed)
     if wrong is None:
-        return await _enter(visit, session)
+        return await enter(visit, session)
     if not session.data.get("totp") and visit.now - int(session.data.get("code_at", "0")) >= CODE_LIVES:
         return _code_form(visit, session, "Ce code n'est plus valable. Demandez-en un nouveau ci-dessous.")
     return _code_form(visit, session, "Ce code est inexact. Vérifiez-le." + _please_wait(wrong.wait))
@@ -123,15 +124,16 @@ async def _again(visit: Visit, deps: Deps, session: Session) -> Response:
     address = session.data.get("email", "")
     since = visit.now - int(session.data.get("code_at", "0"))
     if not address or session.data.get("totp"):
-        return visit.redirect(CODE_PAGE)
+        return visit.redirect(_code_page(visit))
     if since < SEND_AGAIN:
         return _code_form(visit, session, "Un code vient de partir." + _please_wait(SEND_AGAIN - since))
     sent = await _send_code(visit, deps, int(session.data["credential"]), address)
     visit.session = await visit.web.db.write(sessions.remember, visit.web.keys, session, sent)
-    return visit.redirect(CODE_PAGE, "nouveau")
+    return visit.redirect(_code_page(visit), "nouveau")
 
 
-async def _enter(visit: Visit, session: Session) -> Response:
+async def enter(visit: Visit, session: Session) -> Response:
+    """Both steps are done."""
     web = visit.web
     opened = await web.db.write(
         sessions.open_session,
@@ -142,6 +144,7 @@ async def _enter(visit: Visit, session: Session) -> Response:
         {},
         session.shared_computer,
         session,
+        web.settings.realm,
     )
     if session.data.get("profile"):  # back to the profile of before; the kit checks the right to it at each page
         opened = replace(opened, profile=int(session.data["profile"]))
@@ -166,7 +169,7 @@ async def leave(visit: Visit, deps: Deps) -> Response:
     if visit.session is not None:
         await visit.web.db.write(sessions.end, visit.session)
     visit.adopt(None)
-    return visit.redirect(SIGN_IN, "deconnecte")
+    return visit.redirect(visit.web.settings.sign_in, "deconnecte")
 
 
 async def switch_profile(visit: Visit, deps: Deps) -> Response:
@@ -179,8 +182,12 @@ async def switch_profile(visit: Visit, deps: Deps) -> Response:
     return visit.redirect(visit.web.settings.home)
 
 
+def _code_page(visit: Visit) -> str:
+    return visit.web.settings.sign_in + "/code"
+
+
 def _destination(suite: str, visit: Visit) -> str:
-    safe = _LOCAL.fullmatch(suite) and not suite.startswith(("//", SIGN_IN))
+    safe = _LOCAL.fullmatch(suite) and not suite.startswith(("//", visit.web.settings.sign_in))
     return suite if safe else visit.web.settings.home
 
 

@@ -92,7 +92,9 @@ def _professional(tx: Transaction, house: House, one: Professional, hashes: dict
     box_id = _box(tx, house, NewMailbox(one.address, one.kind, holder, sector=one.sector))
     for member in one.members:
         if member.login in hashes:
-            new = NewCredential(box_id, member.login, member.name, hashes[member.login], frozenset({MAIL}), member.role)
+            new = NewCredential(
+                box_id, member.login, member.name, hashes[member.login], frozenset({MAIL, WEB}), member.role
+            )
             house.credentials.add(tx, new, house.clock())
 
 

@@ -10,8 +10,7 @@ import pytest
 from playwright.async_api import Browser, async_playwright
 
 from tests.support.citizen import Town, open_town
-
-FLAGS = "--no-sandbox --disable-background-networking --disable-component-update --disable-sync --disable-gpu".split()
+from tests.support.web import CHROMIUM_FLAGS
 
 
 @pytest.fixture
@@ -19,7 +18,7 @@ async def browser() -> AsyncIterator[Browser]:
     chromium = shutil.which("chromium")
     assert chromium, "these tests need Debian's chromium"
     async with async_playwright() as playwright:
-        found = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        found = await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         yield found
         await found.close()
 

@@ -20,15 +20,8 @@ from health_space.dossier.operations import Origin
 from health_space.notices.rules import Kind
 from tests.health_space.test_dossier_pages import JACQUELINE, LOUISE, SARAH, Site, ring
 from tests.support import files
-from tests.support.web import Visitor, axe, serving
+from tests.support.web import CHROMIUM_FLAGS, Visitor, axe, serving
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-gpu",
-]
 SHOTS = os.environ.get("SHOTS", "")
 
 
@@ -43,7 +36,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        started = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_FLAGS)
         yield started
         await started.close()
 

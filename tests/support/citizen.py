@@ -27,7 +27,7 @@ from foundation.web import sessions
 from foundation.web.kit import Web, WebSettings
 from foundation.web.sessions import Stage
 from health_space.accounts import chrome
-from health_space.accounts.citizens import CitizenSignIn
+from health_space.accounts.by_password import PageSignIn, citizens
 from health_space.dossier import operations as dossier
 from health_space.dossier.categories import PRESCRIPTIONS
 from health_space.dossier.readers import Readers
@@ -199,7 +199,7 @@ async def town(folder: Path, url: str = "") -> AsyncIterator[Town]:
     made.app = web.app(
         [
             *health_space.accounts.app.routes(
-                health_space.accounts.deps.Deps(web, CitizenSignIn(db, keys, boxes, credentials, clock), send)
+                health_space.accounts.deps.Deps(web, PageSignIn(db, keys, boxes, credentials, citizens, clock), send)
             ),
             *citizen_inbox.app.routes(
                 citizen_inbox.deps.Deps(web, db, keys, blobs, store, delivery, boxes, exchanges, readers, clock=clock)

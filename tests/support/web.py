@@ -16,6 +16,13 @@ import uvicorn
 from selectolax.lexbor import LexborHTMLParser
 from starlette.types import ASGIApp
 
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-gpu",
+]
 AXE = Path(__file__).parents[1] / "vendor" / "axe" / "axe.min.js"
 
 

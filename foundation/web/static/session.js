@@ -7,7 +7,7 @@
   let timers = [], last = Date.now();
 
   const typed = () => [...document.querySelectorAll("textarea")].some((area) => area.value !== area.defaultValue);
-  const leave = () => location.assign("/connexion?fin=1&suite=" + encodeURIComponent(location.pathname));
+  const leave = () => location.assign(box.dataset.signIn + "?fin=1&suite=" + encodeURIComponent(location.pathname));
   const over = () => { if (typed()) box.classList.add("over"); else leave(); };
 
   function start() {
@@ -18,7 +18,7 @@
 
   async function stay() {
     last = Date.now();
-    const answer = await fetch("/session", { redirect: "manual", cache: "no-store" }).catch(() => null);
+    const answer = await fetch(box.dataset.alive, { redirect: "manual", cache: "no-store" }).catch(() => null);
     if (answer && answer.ok) start(); else if (answer && !typed()) leave();
   }
 

@@ -16,7 +16,7 @@ from foundation.keys import KeyRing
 from foundation.web.kit import Page, Visit, Web, WebSettings
 from health_space.accounts import chrome
 from health_space.accounts.app import routes
-from health_space.accounts.citizens import CitizenSignIn
+from health_space.accounts.by_password import PageSignIn, citizens
 from health_space.accounts.deps import Deps
 from health_space.accounts.sign_in import SUBJECT
 from health_space.notices import rules as notices
@@ -62,7 +62,7 @@ class World:
             chrome.around(lambda conn, box: self.names[box], {}),
             lambda: self.now,
         )
-        sign_in = CitizenSignIn(self.db, keys, mailboxes, credentials, lambda: self.now)
+        sign_in = PageSignIn(self.db, keys, mailboxes, credentials, citizens, lambda: self.now)
         table = (Page("/accueil", home), Page("/messagerie/12", home, "GET POST"))
         self.app = self.web.app([*routes(Deps(self.web, sign_in, self.send)), *self.web.routes(table, self)])
 

@@ -1,4 +1,4 @@
-"""Sign-in of citizens over `mssante.credentials` and `mssante.one_time`.
+"""Sign-in of people on pages, over `mssante.credentials` and `mssante.one_time`.
 
 Short waits are held here, so that someone who mistypes once never notices; longer ones are told to the reader.
 """
@@ -6,36 +6,44 @@ Short waits are held here, so that someone who mistypes once never notices; long
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from foundation.clock import SECOND, Clock
 from foundation.database import Database
 from foundation.keys import KeyRing
 from health_space.accounts.port import Known, Wrong
 from mssante import one_time
-from mssante.credentials import WEB, Credentials, WrongPassword
+from mssante.credentials import WEB, Credentials, SignedIn, WrongPassword
 from mssante.kinds import BoxKind
-from mssante.mailboxes import Mailboxes
+from mssante.mailboxes import Mailbox, Mailboxes
 
 HELD = 2 * SECOND
 
+Admit = Callable[[SignedIn, Mailbox], Known | None]
 
-class CitizenSignIn:
-    """Implements `port.SignIn`; a professional's credential is answered like a wrong one: these pages are the citizens'."""
+
+def citizens(found: SignedIn, box: Mailbox) -> Known | None:
+    """A professional has pages of their own."""
+    if found.kind is not BoxKind.CIT:
+        return None
+    return Known(found.credential_id, found.box_id, box.holder.private_email or None, found.totp)
+
+
+class PageSignIn:
+    """Implements `port.SignIn`. `admit`: None is answered like a wrong password, these pages are not for them."""
 
     def __init__(
-        self, db: Database, keys: KeyRing, mailboxes: Mailboxes, credentials: Credentials, clock: Clock
+        self, db: Database, keys: KeyRing, mailboxes: Mailboxes, credentials: Credentials, admit: Admit, clock: Clock
     ) -> None:
         self._db, self._keys, self._clock = db, keys, clock
-        self._mailboxes, self._credentials = mailboxes, credentials
+        self._mailboxes, self._credentials, self._admit = mailboxes, credentials, admit
 
     async def password(self, login: str, password: str, client_ip: str) -> Known | Wrong:
         found = await self._credentials.check(login, password, self._clock(), client_ip, WEB)
         if isinstance(found, WrongPassword):
             return await _wrong(found.wait_ms)
         box = await self._db.read(self._mailboxes.get, found.box_id)
-        if found.kind is not BoxKind.CIT or box is None:
-            return Wrong()
-        return Known(found.credential_id, found.box_id, box.holder.private_email or None, found.totp)
+        return (self._admit(found, box) if box is not None else None) or Wrong()
 
     async def expect_code(self, credential: int, code: str) -> None:
         await self._db.write(one_time.expect_code, self._keys, credential, code, self._clock())

@@ -1,0 +1,73 @@
+"""An application that makes codes (TOTP), added or replaced; a first one also in the middle of signing in.
+
+Who has no second factor at all adds one there: their password alone opens the mailbox until then, and no more afterwards.
+"""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from care_desk.account.deps import Deps
+from care_desk.account.people import HOME, SIGN_IN
+from foundation.clock import SECOND
+from foundation.database import Transaction
+from foundation.web import french
+from foundation.web.forms import Fault
+from foundation.web.kit import Link, Visit
+from foundation.web.sessions import Session, Stage
+from health_space.accounts.sign_in import enter
+from mssante import one_time
+from mssante.one_time import RightCode, WrongCode
+
+PAGE = f"{HOME}/application"
+
+
+async def page(visit: Visit, deps: Deps) -> Response:
+    """GET and POST /mon-compte/application."""
+    session = visit.session
+    if session is None or not _may_enrol(session):
+        return visit.redirect(SIGN_IN)
+    secret = session.data.get("new_totp", "")
+    if visit.request.method != "POST" or not secret:
+        if not secret:
+            secret = one_time.new_totp_secret()
+            await visit.remember(new_totp=secret)
+        return await _form(visit, deps, secret)
+    first = session.stage is Stage.CODE
+    answer = await deps.db.write(_confirm, deps, session.person, secret, visit.form.get("code"), visit.now, first)
+    if isinstance(answer, WrongCode):
+        wait = f" Attendez {-(-answer.wait_ms // SECOND)} s avant de réessayer." if answer.wait_ms else ""
+        return await _form(visit, deps, secret, "Ce code est inexact. Vérifiez-le." + wait)
+    if first:
+        return await enter(visit, session)
+    await visit.remember(new_totp="")
+    return visit.redirect(HOME, "application")
+
+
+def _may_enrol(session: Session) -> bool:
+    """Signed in; or the password given, and nothing else to ask for."""
+    no_factor = not session.data.get("totp") and not session.data.get("email")
+    return session.stage is Stage.SIGNED_IN or no_factor
+
+
+def _confirm(
+    tx: Transaction, deps: Deps, credential: int, secret: str, code: str, now: int, first: bool
+) -> RightCode | WrongCode:
+    answer = one_time.confirm_totp(tx, deps.keys, credential, secret, code, now, first)
+    if isinstance(answer, RightCode):
+        deps.audit.record(tx, "account:totp:enrol", f"credential {credential}", {"first": first})
+    return answer
+
+
+async def _form(visit: Visit, deps: Deps, secret: str, fault: str = "") -> Response:
+    assert visit.session is not None
+    signed_in = visit.session.stage is Stage.SIGNED_IN
+    return visit.render(
+        "care_desk/account/authenticator.html",
+        "Votre application de codes",
+        back=Link(HOME, "Mon compte") if signed_in else None,
+        errors=[Fault("code", french.typeset(fault))] if fault else [],
+        secret=" ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
+        uri=one_time.totp_uri(secret, "Ma messagerie", deps.operator),
+        signed_in=signed_in,
+    )

@@ -1,0 +1,49 @@
+"""Who signs in on these pages: a person, by their credential. In a team's mailbox several do, each with an account of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from foundation.web.kit import Around, Link, Profile, WebSettings
+from foundation.web.sessions import Session
+from health_space.accounts.port import Known
+from mssante.credentials import Credentials, SignedIn
+from mssante.kinds import BoxKind
+from mssante.mailboxes import Mailbox
+
+HOME = "/mon-compte"
+SIGN_IN = f"{HOME}/connexion"
+NAV = (Link(HOME, "Mon compte"), Link("/regler-ma-messagerie", "Régler mon logiciel"))
+
+
+def web_settings(https: bool, help: str = "") -> WebSettings:
+    return WebSettings(
+        https=https,
+        product="Messagerie des professionnels",
+        home=HOME,
+        help=help,
+        realm="pro",
+        sign_in=SIGN_IN,
+        sign_out=f"{HOME}/deconnexion",
+        alive=f"{HOME}/session",
+    )
+
+
+def professionals(found: SignedIn, box: Mailbox) -> Known | None:
+    """The holder's private address is a person's in a personal mailbox only."""
+    if found.kind is BoxKind.CIT:
+        return None
+    private_email = box.holder.private_email if found.kind is BoxKind.PER else ""
+    return Known(found.credential_id, found.credential_id, private_email or None, found.totp)
+
+
+def around(credentials: Credentials) -> Callable[[Connection, Session], Around]:
+    """For `Web(around=…)`: nobody once the credential is revoked or the mailbox closed."""
+
+    def of_session(conn: Connection, session: Session) -> Around:
+        who = credentials.of(conn, session.person)
+        return Around(() if who is None else (Profile(session.person, who.actor),))
+
+    return of_session

@@ -1,0 +1,72 @@
+"""« Mon compte » in headless Chromium: axe-core finds nothing in both themes and widths, nothing is wider than 320 px.
+
+Set SHOTS to a folder to keep the pictures.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from mssante.credentials import IMAP
+from tests.care_desk.office import ACCOUNT, APPLICATION, SIGN_IN, Office
+from tests.support.web import CHROMIUM_FLAGS, Visitor, axe, serving
+
+SHOTS = os.environ.get("SHOTS", "")
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    made = Office(tmp_path)
+    yield made
+    await made.db.close()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_FLAGS)
+        yield started
+        await started.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_every_page(office: Office, browser: Browser, scheme: str) -> None:
+    async with serving(office.app) as origin:
+        visitor = Visitor(origin)
+        await office.enter(visitor)
+        for name in ("Thunderbird du cabinet", "Téléphone de garde, celui que l'équipe se passe le week-end"):
+            secret = await office.create(visitor, name)
+        await office.credentials.check("camille", secret, office.now, "192.0.2.1", IMAP)
+        page = await visitor.get(ACCOUNT)
+        remove = next(a.attributes["href"] or "" for a in page.tree.css("a[href$=supprimer]"))
+        for width in (320, 360, 1280):
+            context = await browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+            cookies = [{"name": name, "value": value, "url": origin} for name, value in visitor.cookies.items()]
+            tab = await context.new_page()
+            await tab.goto(origin + SIGN_IN)
+            await look(tab, "connexion", scheme, width)
+            await context.add_cookies(cookies)  # type: ignore[arg-type]
+            for path, shot in ((ACCOUNT, "compte"), (APPLICATION, "application"), (remove, "supprimer")):
+                await tab.goto(origin + path)
+                await look(tab, shot, scheme, width)
+            await tab.goto(origin + ACCOUNT)
+            await tab.get_by_role("button", name="Créer le mot de passe").click()
+            assert await tab.evaluate("document.activeElement.className") == "errors"
+            await look(tab, "erreur", scheme, width)
+            await tab.get_by_label("Nom du logiciel").fill(f"Poste {scheme} {width}")
+            await tab.keyboard.press("Enter")
+            await tab.get_by_role("heading", name="Votre mot de passe d’application").wait_for()
+            await look(tab, "cree", scheme, width)
+            await context.close()
+
+
+async def look(tab: object, shot: str, scheme: str, width: int) -> None:
+    if SHOTS:
+        await tab.screenshot(path=f"{SHOTS}/{shot}-{scheme}-{width}.png", full_page=True)  # type: ignore[attr-defined]
+    assert await axe(tab) == []
+    assert await tab.evaluate("document.documentElement.scrollWidth") <= width  # type: ignore[attr-defined]
