@@ -56,7 +56,7 @@ async def test_every_page(office: Office, browser: Browser, scheme: str) -> None
                 await look(tab, shot, scheme, width)
             await tab.goto(origin + ACCOUNT)
             await tab.get_by_role("button", name="Créer le mot de passe").click()
-            assert await tab.evaluate("document.activeElement.className") == "errors"
+            await tab.locator(".errors:focus").wait_for()
             await look(tab, "erreur", scheme, width)
             await tab.get_by_label("Nom du logiciel").fill(f"Poste {scheme} {width}")
             await tab.keyboard.press("Enter")
