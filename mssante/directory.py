@@ -6,28 +6,32 @@ adding it is refused, and `Mailboxes.set_red_list` takes it away.
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select
-from sqlalchemy.sql import Select
+from sqlalchemy import Connection, Row, delete, func, or_, select
 
 from foundation.database import Transaction
 from foundation.keys import KeyRing
+from mssante import directory_search
 from mssante.address import Address, address_key
+from mssante.directory_search import Search
+from mssante.directory_words import KIND, NAME, PLACE, PROFESSION, SECTOR, indexed, vocabulary
 from mssante.identity import Invalid
-from mssante.kinds import SECTORS_PHARMACY, BoxKind
+from mssante.kinds import SECTORS_PHARMACY, BoxKind, BoxState
 from mssante.mailboxes import address_lookup
-from mssante.tables import directory_entries, mailboxes
-from mssante.upsert import upsert
+from mssante.tables import directory_entries, directory_vocabulary, mailboxes
+from mssante.upsert import upsert, upsert_all
 
-MOST_WORDS = 8  # of a search; more are ignored
+OWN, EXTRACT, FHIR = "own", "extract", "fhir"  # where an entry comes from
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`structure_id`: FINESS or SIRET; `sector`: TRE_R02 code; `hours`: opening hours in the structure's own words."""
+    """`structure_id`: FINESS or SIRET; `person_id`: 8 + RPPS or 0 + ADELI; `sector`: TRE_R02 code; `hours`: opening hours in the
+    structure's own words. Only what is the register's to tell: no private address, no date of birth."""
 
     address: str
     kind: BoxKind
@@ -39,23 +43,63 @@ class Entry:
     structure_id: str = ""
     phone: str = ""
     hours: str = ""
+    title: str = ""
+    given_name: str = ""
+    family_name: str = ""
+    person_id: str = ""
+    speciality: str = ""
+    organisation: str = ""
+    service: str = ""
 
     @property
     def is_pharmacy(self) -> bool:
         return self.kind is BoxKind.ORG and self.sector in SECTORS_PHARMACY
 
 
-def add(tx: Transaction, keys: KeyRing, entry: Entry) -> bool:
+FIELDS = tuple(one.name for one in fields(Entry))
+_values = attrgetter(*FIELDS)
+
+
+def add(tx: Transaction, keys: KeyRing, entry: Entry, source: str = OWN) -> bool:
     """Adds or replaces the entry of this address; False when the mailbox is on our red list. ValueError: malformed address."""
     key = address_key(entry.address)
     if isinstance(key, Invalid):
         raise ValueError(key.why)
-    red = select(mailboxes.c.red_list).where(mailboxes.c.address_key == address_lookup(keys, key))
-    if tx.execute(red).scalar():
+    row = row_of(entry, key) | {"source": source, "import_id": 0}
+    if address_lookup(keys, key) in hidden(tx.conn, [address_lookup(keys, key)]):
         return False
-    row = asdict(entry) | {"address": key, "kind": entry.kind.value, "words": _words(entry)}
     upsert(tx, directory_entries, row, key=("address",), change=tuple(sorted(set(row) - {"address"})))
+    learn(tx, vocabulary([row["words"]]))
     return True
+
+
+def hidden(conn: Connection, lookups: Sequence[bytes] | None = None) -> set[bytes]:
+    """Keyed hashes of addresses, of all our mailboxes or of these, that must not be in the directory: red list, closed."""
+    query = select(mailboxes.c.address_key).where(
+        or_(mailboxes.c.red_list.is_(True), mailboxes.c.state == BoxState.CLOSED.value)
+    )
+    return set(conn.execute(query if lookups is None else query.where(mailboxes.c.address_key.in_(lookups))).scalars())
+
+
+def row_of(entry: Entry, key: str) -> dict[str, Any]:
+    """The entry as it is kept; `key`: its address in the form that look-ups compare."""
+    name = f"{entry.display_name} {entry.given_name} {entry.family_name} {key.rpartition('@')[0]}"
+    shared = (
+        (NAME, entry.organisation),
+        (NAME, entry.service),
+        (PROFESSION, entry.profession),
+        (PROFESSION, entry.speciality),
+        (PLACE, entry.town),
+        (PLACE, entry.postcode),
+    )
+    codes = ((KIND, entry.kind.value), *([(SECTOR, entry.sector)] if entry.sector else []))
+    values = dict(zip(FIELDS, _values(entry), strict=True))
+    return values | {"address": key, "kind": entry.kind.value, "words": indexed(name, shared, codes)}
+
+
+def learn(tx: Transaction, words: set[str]) -> None:
+    """Words against which typing errors are judged."""
+    upsert_all(tx, directory_vocabulary, [{"word": word} for word in sorted(words)], key=("word",), change=())
 
 
 def remove(tx: Transaction, address: Address) -> None:
@@ -64,45 +108,23 @@ def remove(tx: Transaction, address: Address) -> None:
 
 def get(conn: Connection, address: Address) -> Entry | None:
     row = conn.execute(select(directory_entries).where(directory_entries.c.address == address.key)).first()
-    return None if row is None else _entry(row)
+    return None if row is None else entry_of(row)
+
+
+def count(conn: Connection) -> int:
+    return conn.execute(select(func.count()).select_from(directory_entries)).scalar_one()
 
 
 def search_pharmacies(conn: Connection, text: str, limit: int = 25) -> list[Entry]:
     """Pharmacies whose name, town or postcode have words beginning with those of `text`; all of them for an empty text."""
-    pharmacies = select(directory_entries).where(directory_entries.c.kind == BoxKind.ORG.value)
-    return _search(conn, pharmacies, text, limit, SECTORS_PHARMACY)
+    return search(conn, Search(text, sectors=SECTORS_PHARMACY, kinds=frozenset({BoxKind.ORG})), limit)
 
 
-def search(conn: Connection, text: str, limit: int = 25) -> list[Entry]:
-    """The same among all mailboxes."""
-    return _search(conn, select(directory_entries), text, limit, None)
+def search(conn: Connection, asked: Search, limit: int = 25) -> list[Entry]:
+    """At most `limit` (200 at the most) entries, the best first."""
+    return [entry_of(row) for row in directory_search.rows(conn, asked, limit)]
 
 
-def folded(text: str) -> str:
-    """Without case, accents or punctuation, one space between words: « Pharmacie de l'Étoile » and `pharmacie etoile` meet."""
-    plain = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe").replace("æ", "ae"))
-    letters = (char if char.isalnum() else " " for char in plain if not unicodedata.combining(char))
-    return " ".join("".join(letters).split())
-
-
-def _search(
-    conn: Connection, query: Select[tuple[object, ...]], text: str, limit: int, sectors: Collection[str] | None
-) -> list[Entry]:
-    if sectors is not None:
-        query = query.where(directory_entries.c.sector.in_(sorted(sectors)))
-    for word in folded(text[:200]).split()[:MOST_WORDS]:
-        query = query.where(
-            directory_entries.c.words.contains(f" {word}")
-        )  # letters and digits only: no wildcard inside
-    ordered = query.order_by(directory_entries.c.town, directory_entries.c.display_name, directory_entries.c.id)
-    return [_entry(row) for row in conn.execute(ordered.limit(limit))]
-
-
-def _words(entry: Entry) -> str:
-    return " " + folded(f"{entry.display_name} {entry.town} {entry.postcode} {entry.profession}")
-
-
-def _entry(row: Row[tuple[object, ...]]) -> Entry:
-    values = row._asdict()
-    del values["id"], values["words"]
+def entry_of(row: Row[Any]) -> Entry:
+    values = {name: getattr(row, name) for name in FIELDS}
     return Entry(**values | {"kind": BoxKind(values["kind"])})

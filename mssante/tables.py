@@ -7,6 +7,7 @@ addresses, logins, names, password hashes (operator's registry key); contacts of
 from __future__ import annotations
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     Column,
@@ -18,7 +19,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
 )
+from sqlalchemy.schema import ExecutableDDLElement
 
 from foundation.database import metadata
 from foundation.tables import Id
@@ -117,14 +120,63 @@ directory_entries = Table(
     Column("address", String(254), nullable=False, unique=True),  # public: Address.key
     Column("kind", String(3), nullable=False),
     Column("display_name", Text, nullable=False),
+    Column("title", Text, nullable=False, server_default=""),
+    Column("given_name", Text, nullable=False, server_default=""),
+    Column("family_name", Text, nullable=False, server_default=""),
+    Column("person_id", String(16), nullable=False, server_default=""),  # 8 + RPPS or 0 + ADELI
     Column("profession", Text, nullable=False),
+    Column("speciality", Text, nullable=False, server_default=""),
+    Column("organisation", Text, nullable=False, server_default=""),
+    Column("service", Text, nullable=False, server_default=""),
     Column("town", Text, nullable=False),
     Column("postcode", String(10), nullable=False),
     Column("sector", String(8)),
     Column("structure_id", String(15), nullable=False),
     Column("phone", String(32), nullable=False),
     Column("hours", Text, nullable=False),  # opening hours as the structure words them
-    Column("words", Text, nullable=False),  # folded, each word after a space: directory.folded
-    Index("directory_entries_sector", "sector"),
+    Column("words", Text, nullable=False),  # directory_words.indexed; what the text index below reads
+    Column("source", String(8), nullable=False, server_default="own"),  # own | extract | fhir
+    Column("import_id", BigInteger, nullable=False, server_default="0"),  # the last import that held it
     sqlite_autoincrement=True,
 )
+
+directory_vocabulary = Table(  # every word of the directory, against which typing errors are judged; none is taken away
+    "directory_vocabulary",
+    metadata,
+    Column("word", String(64), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+directory_imports = Table(
+    "directory_imports",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("digest", String(64), nullable=False),  # of the file: extraction.digest
+    Column("position", BigInteger, nullable=False),  # octets of the text that are done
+    Column("lines", BigInteger, nullable=False),
+    Column("faults", BigInteger, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),  # NULL: interrupted, goes on at `position`
+    sqlite_autoincrement=True,
+)
+
+# The text index follows `words` by itself. SQLite: FTS5 over that column (its documentation, 4.4.3), kept by triggers; words are
+# folded already, so that its ASCII tokenizer does nothing but split. PostgreSQL: GIN over the same words.
+WORDS_VECTOR = "array_to_tsvector(string_to_array(words, ' '))"
+_OUT = "INSERT INTO directory_index(directory_index, rowid, words) VALUES ('delete', old.id, old.words);"
+_IN = "INSERT INTO directory_index(rowid, words) VALUES (new.id, new.words);"
+TEXT_INDEX = {
+    "sqlite": (
+        "CREATE VIRTUAL TABLE directory_index USING fts5(words, content='directory_entries', content_rowid='id', "
+        "tokenize='ascii', prefix='3 4', detail='none', columnsize=0)",
+        f"CREATE TRIGGER directory_entries_in AFTER INSERT ON directory_entries BEGIN {_IN} END",
+        f"CREATE TRIGGER directory_entries_out AFTER DELETE ON directory_entries BEGIN {_OUT} END",
+        "CREATE TRIGGER directory_entries_new AFTER UPDATE OF words ON directory_entries WHEN old.words <> new.words "
+        f"BEGIN {_OUT} {_IN} END",
+    ),
+    "postgresql": (f"CREATE INDEX directory_index ON directory_entries USING gin ({WORDS_VECTOR})",),
+}
+for _dialect, _statements in TEXT_INDEX.items():
+    for _statement in _statements:
+        _made: ExecutableDDLElement = DDL(_statement).execute_if(dialect=_dialect)  # type: ignore[no-untyped-call]
+        event.listen(directory_entries, "after_create", _made)

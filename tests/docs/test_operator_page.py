@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from mssante.directory import Entry, search
+from mssante.directory import Entry, Search, search
 from mssante.tables import credentials
 from runtime import start
 from runtime.house import House
@@ -57,7 +57,7 @@ def test_the_script_makes_a_mailbox_with_folders_a_sign_in_and_an_entry(folder: 
     assert box is not None
     assert house.db.read_now(house.credentials.knows, "nadia.benali@exemple")
     assert len(house.db.read_now(lambda conn: conn.execute(select(credentials.c.id)).all())) == 1
-    found = house.db.read_now(search, "cardiologie villefleur")
+    found = house.db.read_now(search, Search("cardiologie villefleur"))
     assert [type(entry) for entry in found] == [Entry]
     house.db.close_now()
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from foundation.database import Database, metadata
+from foundation.keys import KeyRing
 from mssante import directory, facts
 from mssante.address import Address, parse_address
-from mssante.directory import Entry
+from mssante.directory import Entry, Search
 from mssante.identity import demo_ins
 from mssante.kinds import BoxKind, BoxState, Party, ProfileState
 from mssante.operators import Operator, Route, parse_route
@@ -59,8 +66,69 @@ async def test_search_pharmacies(filled: Any, text: str, found: list[Entry]) -> 
 
 
 async def test_search_all_and_limit(filled: Any) -> None:
-    assert await filled.db.read(directory.search, "pharmacienne") == [OWNER]
-    assert len(await filled.db.read(directory.search, "", 2)) == 2
+    assert await filled.db.read(directory.search, Search("pharmacienne")) == [OWNER]
+    assert len(await filled.db.read(directory.search, Search(), 2)) == 2
+
+
+ROCHE = Entry(
+    "camille.roche@medecins.example", BoxKind.PER, "Dr Camille ROCHE", "Médecin", "Villefleur", "99100",
+    given_name="Camille", family_name="ROCHE", speciality="Cardiologie", organisation="Cabinet des Tilleuls",
+)  # fmt: skip
+ROCHER = Entry("h.rocher@medecins.example", BoxKind.PER, "Dr Hélène ROCHER", "Sage-Femme", "Montclair", "98000")
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (Search("camille roche"), [ROCHE]),
+        (Search("roche"), [ROCHE, ROCHER]),  # the whole word first
+        (Search("ROCHÉ"), [ROCHE, ROCHER]),
+        (Search("rohce"), [ROCHE, ROCHER]),  # exchanged
+        (Search("rche camile"), [ROCHE]),  # missing
+        (Search("rocxhe vilefleur"), [ROCHE]),  # added
+        (Search("rochir"), [ROCHER]),  # changed; roche has two errors
+        (Search("helene"), [ROCHER]),
+        (Search("cardiolgie"), [ROCHE]),
+        (Search("tilleuls"), [ROCHE]),
+        (Search("rocher@medecins"), [ROCHER]),
+        (Search("noche"), []),  # the first letter is meant
+        (Search("sage femme"), [ROCHER]),
+        (Search(name="roche", town="mont"), [ROCHER]),
+        (Search(name="villefleur"), []),
+        (Search(town="roche"), []),
+        (Search(profession="medecin", town="991"), [ROCHE]),
+        (Search("villefleur", kinds=frozenset({BoxKind.PER})), [ROCHE, OWNER]),
+        (Search(sectors=frozenset({"SA25"})), [FALSE]),
+        (Search("*"), [ROCHER, ETOILE, FALSE, ROCHE, OWNER, MARCHE]),
+        (Search('"roche" OR * NEAR(a b) : & | !'), []),
+        (Search("l'étoile"), [ETOILE]),
+    ],
+)
+async def test_search_by_field_and_despite_errors(filled: Any, asked: Search, found: list[Entry]) -> None:
+    for entry in (ROCHE, ROCHER):
+        await filled.db.write(directory.add, filled.keys, entry)
+    shown = await filled.db.read(directory.search, asked)
+    assert shown == found
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(), st.text(alphabet="'\"*():|&!<>-_ \0%\\étoile", max_size=40))
+def test_no_text_is_an_order_to_the_index(searched: Any, one: str, two: str) -> None:
+    """Whatever is typed is words, never the query language of the index."""
+    for text in (one, two):
+        searched.db.read_now(directory.search, Search(text, name=text, town=text))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def searched(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    database = (
+        request.getfixturevalue("postgres_url") if request.param == "postgresql" else f"sqlite:///{tmp_path}/s.db"
+    )
+    db = Database(database)
+    metadata.create_all(db.engine)
+    db.write_now(directory.add, KeyRing(b"k" * 32), ETOILE)
+    yield SimpleNamespace(db=db)
+    db.close_now()
 
 
 async def test_get_replace_remove(filled: Any) -> None:
@@ -81,11 +149,11 @@ async def test_red_list_is_never_published(filled: Any) -> None:
     hidden = await filled.box("hidden@pharmacie.example", BoxKind.ORG, red_list=True, sector="SA33")
     entry = Entry("hidden@pharmacie.example", BoxKind.ORG, "Cachée", sector="SA33")
     assert not await filled.db.write(directory.add, filled.keys, entry)
-    assert await filled.db.read(directory.search, "cachee") == []
+    assert await filled.db.read(directory.search, Search("cachee")) == []
     await filled.db.write(filled.boxes.set_red_list, hidden.id, False)
     assert await filled.db.write(directory.add, filled.keys, entry)
     await filled.db.write(filled.boxes.set_red_list, hidden.id, True)
-    assert await filled.db.read(directory.search, "cachee") == []
+    assert await filled.db.read(directory.search, Search("cachee")) == []
 
 
 async def test_a_closed_mailbox_leaves_the_directory(filled: Any) -> None:

@@ -1,0 +1,164 @@
+"""The directory at the size of the country: `python -m benchmarks.directory [entries] [database URL]`.
+
+Makes an extraction file (a million lines unless told otherwise), imports it, imports it again, then searches: by names, professions
+and towns of entries that are there, as people type them: without accents, with beginnings of words, with typing errors.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from foundation.clock import system_clock
+from foundation.database import Database
+from foundation.keys import KeyRing
+from mssante import directory
+from mssante.directory import Search
+from mssante.directory_words import folded
+from mssante.identity import luhn_key
+from mssante.registers import importing
+from runtime.schema import upgrade
+
+HEADER = (
+    "Type de BAL|Adresse BAL|Type Identifiant PP|Identifiant PP|Identification nationale PP|Type identifiant structure|"
+    "Identification Structure|Service de rattachement|Civilité d'exercice|Nom d'exercice|Prénom d'exercice|"
+    "Catégorie profession|Libellé de catégorie profession|Code Profession|Libellé Profession|Code savoir-faire|"
+    "Libellé savoir-faire|Dématérialisation|Raison Sociale structure BAL|Enseigne commerciale structure BAL|"
+    "L2COMPLEMENTLOCALISATION structure BAL|L3COMPLEMENTDISTRIBUTION structure BAL|L4NUMEROVOIE structure BAL|"
+    "L4COMPLEMENTNUMEROVOIE structure BAL|NL4TYPEVOIE structure BAL|L4LIBELLEVOIE structure BAL|"
+    "L5LIEUDITMENTION structure BAL|L6LIGNEACHEMINEMENT structure BAL|Code postal structure BAL|"
+    "Département structure BAL|Pays structure BAL"
+)
+GIVEN = (
+    "Camille Hélène José Zoé Léa Jean-Pierre Marie Anne-Sophie François Thierry Nadia Mohamed Inès Chloé Éric Benoît "
+    "Gaëlle Loïc Maël Solène Noémie Cédric Jérôme Stéphane Agnès Élodie Frédéric Valérie Michèle Régis"
+).split()
+SYLLABLES = (
+    "ba bel ber bou ca cha cor da de du fa fon ga gri ha jo la le ma mar mi mon na pe pi ra rou sa ti val ve".split()
+)
+ENDINGS = "ard aud eau er et ier in on ot oux et ac ez elle ère ée ès".split()
+PROFESSIONS = (
+    "Médecin Pharmacien Infirmier Chirurgien-Dentiste Sage-Femme Masseur-Kinésithérapeute Orthophoniste Pédicure-Podologue"
+).split()
+SPECIALITIES = (
+    "Médecine générale|Cardiologie et maladies vasculaires|Pédiatrie|Gériatrie|Anesthésie-réanimation|".split("|")
+)
+
+
+def names(rng: random.Random, syllables: int, count: int) -> list[str]:
+    """Invented names, as unevenly spread as real ones."""
+    return [
+        "".join(rng.choice(SYLLABLES) for _ in range(syllables)).capitalize() + rng.choice(ENDINGS)
+        for _ in range(count)
+    ]
+
+
+def write_file(path: Path, count: int, seed: int = 1) -> None:
+    rng = random.Random(seed)
+    families, towns = names(rng, 3, 200_000), names(rng, 2, 36_000)
+    with path.open("w", encoding="utf-8") as file:
+        file.write(HEADER + "\n")
+        for number in range(count):
+            family = families[int(len(families) * rng.random() ** 3)]
+            given, town = rng.choice(GIVEN), towns[int(len(towns) * rng.random() ** 3)]
+            postcode = f"{rng.randrange(1000, 98_000):05d}"
+            structure = f"{number % 90_000 + 10_000_000:08d}"
+            structure = "1" + structure + luhn_key(structure)
+            profession, speciality = rng.choice(PROFESSIONS), rng.choice(SPECIALITIES)
+            if number % 5:
+                rpps = f"1{number:09d}"
+                rpps = f"8{rpps}{luhn_key(rpps)}"
+                address = f"{folded(given).replace(' ', '-')}.{folded(family)}{number}@medecin.mssante.example"
+                line = (
+                    f"PER|{address}|8|{rpps[1:]}|{rpps}|1|{structure}||DR|{family.upper()}|{given.upper()}|C|Civil|10|{profession}|"
+                    f"SM26|{speciality}|O|Cabinet de {town}||||12||RUE|DES LILAS||{postcode} {town.upper()}|{postcode}|Ain|FR"
+                )
+            else:
+                line = (
+                    f"ORG|secretariat{number}@hopital.mssante.example||||1|{structure}|{speciality or 'Accueil'}|||||||||||O|"
+                    f"Hôpital de {town}||||12||RUE|DES LILAS||{postcode} {town.upper()}|{postcode}|Ain|FR"
+                ).replace("|||||||||||O", "||||||||||O")
+            file.write(line + "\n")
+
+
+def mistyped(rng: random.Random, word: str) -> str:
+    at = rng.randrange(1, len(word))
+    how = rng.randrange(4)
+    if how == 0:
+        return word[:at] + word[at + 1 :]
+    if how == 1:
+        return word[:at] + rng.choice("aeirstn") + word[at + 1 :]
+    if how == 2:
+        return word[:at] + rng.choice("aeirstn") + word[at:]
+    return word[: at - 1] + word[at] + word[at - 1] + word[at + 1 :]
+
+
+def questions(rng: random.Random, path: Path, count: int) -> dict[str, list[tuple[Search, str]]]:
+    """(what is asked, the address of who is meant) by the way of asking."""
+    with path.open(encoding="utf-8") as file:
+        lines = [line.split("|") for line in file.read(40_000_000).splitlines()[1:-1]]
+    people = [line for line in rng.sample(lines, min(len(lines), 3 * count)) if line[0] == "PER"][:count]
+    found: dict[str, list[tuple[Search, str]]] = {}
+
+    def ask(way: str, make: Callable[[list[str]], Search]) -> None:
+        found[way] = [(make(line), line[1]) for line in people]
+
+    ask("family name", lambda p: Search(folded(p[9])))
+    ask("beginning of a name", lambda p: Search(folded(p[9])[:4]))
+    ask("two letters", lambda p: Search(folded(p[9])[:2]))
+    ask("given and family name", lambda p: Search(f"{p[10]} {p[9]}"))
+    ask("name, profession, town by field", lambda p: Search(name=p[9], profession=p[14][:5], town=p[27][6:]))
+    ask("profession and town", lambda p: Search(f"{p[14]} {p[27][6:]}"))
+    ask("profession alone", lambda p: Search(p[14]))
+    ask("mistyped family name", lambda p: Search(mistyped(rng, folded(p[9]))))
+    ask(
+        "mistyped name and town",
+        lambda p: Search(f"{p[10]} {mistyped(rng, folded(p[9]))} {mistyped(rng, folded(p[27][6:]))}"),
+    )
+    ask("nothing like it", lambda p: Search(f"zzq{p[9][::-1]} wxk"))
+    return found
+
+
+def main(count: int, url: str | None) -> None:
+    with tempfile.TemporaryDirectory(prefix="mssante-directory-") as folder:
+        path = Path(folder) / "Extraction_Correspondance_MSSante_bench.txt"
+        write_file(path, count)
+        print(f"# {count:,} lines, {path.stat().st_size / 1e6:.0f} MB", flush=True)
+        url = url or f"sqlite:///{folder}/bench.db"
+        upgrade(url)
+        db, keys = Database(url), KeyRing(b"k" * 32)
+        for again in ("first import", "the same file again"):
+            began, cpu = time.perf_counter(), time.process_time()
+            report = importing.run(db, keys, path, system_clock)
+            took = time.perf_counter() - began
+            print(
+                f"{again}: {took:.1f} s, {time.process_time() - cpu:.1f} s of CPU ({report.lines:,} lines, {report.faults})",
+                flush=True,
+            )
+        if db.dialect == "postgresql":
+            with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+                conn.exec_driver_sql("VACUUM ANALYZE directory_entries")
+        print(f"{'asked':34} {'p50 ms':>8} {'p95 ms':>8} {'max ms':>8} {'who was meant is shown':>24}")
+        for way, asked in questions(random.Random(2), path, 300).items():
+            times, right = [], 0
+            for search, meant in asked:
+                began = time.perf_counter()
+                shown = db.read_now(directory.search, search, 25)
+                times.append(1000 * (time.perf_counter() - began))
+                right += any(entry.address == meant for entry in shown)
+            times.sort()
+            p95 = times[int(0.95 * len(times))]
+            print(
+                f"{way:34} {statistics.median(times):8.1f} {p95:8.1f} {times[-1]:8.1f} {100 * right // len(times):22} %",
+                flush=True,
+            )
+        db.close_now()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000, sys.argv[2] if len(sys.argv) > 2 else None)

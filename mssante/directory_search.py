@@ -1,0 +1,118 @@
+"""Search in the directory: by words of any field or of one, by sector and kind; without case or accents, despite typing errors.
+
+Three looks, each only when the one before found too little: whole words, beginnings of words, then words one typing error away.
+What is read is bounded (`SEEN` entries a look), whatever is asked, so that an answer takes milliseconds on a million entries; of
+more that match, some are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select, text
+
+from mssante.directory_words import ANYWHERE, KIND, NAME, PLACE, PROFESSION, SECTOR, near, words_of
+from mssante.kinds import BoxKind
+from mssante.tables import WORDS_VECTOR, directory_entries, directory_vocabulary
+
+MOST_WORDS = 8  # of a search; more are ignored
+LONGEST_TEXT = 200
+SEEN = 200
+NEIGHBOURS = 20  # words that stand for a mistyped one
+SHORTEST_MISTYPED = 4  # letters: below, every word is near to many
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """All that is given must hold. `text`: words of any field; the others: of that one. `sectors`: TRE_R02 codes, any of them."""
+
+    text: str = ""
+    name: str = ""
+    profession: str = ""
+    town: str = ""  # or the beginning of a postcode
+    sectors: frozenset[str] = frozenset()
+    kinds: frozenset[BoxKind] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    tags: str
+    forms: tuple[str, ...]
+
+
+def rows(conn: Connection, search: Search, limit: int) -> list[Any]:
+    """Rows of `directory_entries`, the best first: most whole words, then town and name."""
+    words, codes = _asked(search)
+    found = _look(conn, words, codes, beginnings=False)
+    if len(found) < limit and words:
+        known = {row.id for row in found}
+        found += [row for row in _look(conn, words, codes, beginnings=True) if row.id not in known]
+    if not found and words:
+        words = _corrected(conn, words)
+        found = _look(conn, words, codes, beginnings=True)
+    return sorted(found, key=lambda row: _rank(row, words))[:limit]
+
+
+def _asked(search: Search) -> tuple[list[_Word], list[_Word]]:
+    text = search.text.partition("@")[0]  # of an address: the domain is no word of anyone
+    fields = ((ANYWHERE, text), (NAME, search.name), (PROFESSION, search.profession), (PLACE, search.town))
+    words = [_Word(tags, (word,)) for tags, said in fields for word in words_of(said[:LONGEST_TEXT])[:MOST_WORDS]]
+    telling = [word for word in words if len(word.forms[0]) > 1]  # an elided « l », « d » says nothing
+    codes = [_Word(SECTOR, tuple(sorted(search.sectors))), _Word(KIND, tuple(sorted(k.value for k in search.kinds)))]
+    return (telling or words)[:MOST_WORDS], [code for code in codes if code.forms]
+
+
+def _look(conn: Connection, words: list[_Word], codes: list[_Word], beginnings: bool) -> list[Any]:
+    if not words and not codes:
+        return list(conn.execute(_ANY))
+    postgresql = conn.dialect.name == "postgresql"
+    groups = [_group(word, beginnings and len(word.forms[0]) > 1, postgresql) for word in words]
+    groups += [_group(code, False, postgresql) for code in codes]
+    if postgresql:
+        conn.execute(_INDEX_ONLY)
+    joined = (" & " if postgresql else " AND ").join(groups)
+    return list(conn.execute(_FOUND[conn.dialect.name], {"query": joined, "most": SEEN}))
+
+
+def _group(word: _Word, beginning: bool, postgresql: bool) -> str:
+    """`(nmart* OR lmart*)`. Words are letters and digits only, codes of our own tables: nothing to escape but for the eyes."""
+    quote, star, either = ("'", ":*", " | ") if postgresql else ('"', "*", " OR ")
+    ending = star if beginning else ""
+    return f"({either.join(f'{quote}{tag}{form}{quote}{ending}' for tag in word.tags for form in word.forms)})"
+
+
+def _corrected(conn: Connection, words: list[_Word]) -> list[_Word]:
+    """Each word with its neighbours of the vocabulary."""
+    candidates = {word.forms[0]: near(word.forms[0]) for word in words if len(word.forms[0]) >= SHORTEST_MISTYPED}
+    known = _known(conn, set().union(*candidates.values()))
+    return [
+        _Word(word.tags, (word.forms[0], *sorted(candidates.get(word.forms[0], set()) & known)[:NEIGHBOURS]))
+        for word in words
+    ]
+
+
+def _known(conn: Connection, words: Iterable[str]) -> set[str]:
+    query = select(directory_vocabulary.c.word).where(directory_vocabulary.c.word.in_(sorted(words)))
+    return set(conn.execute(query).scalars())
+
+
+def _rank(row: Any, words: list[_Word]) -> tuple[int, str, str, int]:
+    held = set(row.words.split(" "))
+    whole = sum(any(tag + form in held for tag in word.tags for form in word.forms) for word in words)
+    return -whole, row.town, row.display_name, row.id
+
+
+_ANY = select(directory_entries).order_by(directory_entries.c.id).limit(SEEN)
+_INDEX_ONLY = text("SET LOCAL enable_seqscan = off")  # of a common word the planner thinks a scan cheaper; it never is
+_COLUMNS = ", ".join(f"e.{column.name}" for column in directory_entries.c)
+_FOUND = {
+    "sqlite": text(
+        f"SELECT {_COLUMNS} FROM directory_index i JOIN directory_entries e ON e.id = i.rowid "  # noqa: S608
+        "WHERE directory_index MATCH :query LIMIT :most"
+    ),
+    "postgresql": text(
+        f"SELECT {_COLUMNS} FROM directory_entries e WHERE {WORDS_VECTOR} @@ CAST(:query AS tsquery) LIMIT :most"  # noqa: S608
+    ),
+}

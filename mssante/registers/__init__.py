@@ -1,0 +1,1 @@
+"""The reference registers: their extraction files, their FHIR server, their nomenclatures."""
