@@ -17,7 +17,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from certs.profiles import INTERMEDIATE, ROOT, Profile
 from certs.times import to_datetime
@@ -64,6 +64,30 @@ class Issued:
         return paths
 
 
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Where certificates say that revocation can be asked: addresses, none when empty."""
+
+    crl: str = ""
+    delta: str = ""
+    ocsp: str = ""
+
+    def extensions(self) -> list[x509.ExtensionType]:
+        found: list[x509.ExtensionType] = []
+        if self.crl:
+            found.append(x509.CRLDistributionPoints([_point(self.crl)]))
+        if self.delta:
+            found.append(x509.FreshestCRL([_point(self.delta)]))
+        if self.ocsp:
+            where = x509.UniformResourceIdentifier(self.ocsp)
+            access = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, where)
+            found.append(x509.AuthorityInformationAccess([access]))
+        return found
+
+
+NO_POINTS = Points()
+
+
 @dataclass(slots=True)
 class Authority:
     """Root and intermediate with what they revoked: `revoked` maps issuer name ("root", "intermediate") to serial -> at
@@ -94,15 +118,16 @@ class Authority:
         end: int | None = None,
         kind: KeyKind = KeyKind.EC,
         also: tuple[x509.GeneralName, ...] = (),
+        points: Points = NO_POINTS,
     ) -> Issued:
         """A certificate signed by the intermediate; `start` and `end` (ms) override the profile's duration, to backdate
-        in tests; `also`: further names of a host.
+        in tests; `also`: further names of a host; `points`: where its revocation can be asked.
         """
         key = new_key(kind)
         begins = now - HOUR if start is None else start
         ends = begins + profile.days * DAY if end is None else end
         issuer = self.intermediate
-        made = _sign(profile, subject, key, issuer.certificate.subject, issuer.key, begins, ends, also)
+        made = _sign(profile, subject, key, issuer.certificate.subject, issuer.key, begins, ends, also, points)
         return Issued(made, key, (issuer.certificate,))
 
     def revoke(self, certificate: x509.Certificate, now: int) -> None:
@@ -116,6 +141,15 @@ class Authority:
             _crl(issuer, self.revoked[name], now, now + valid_for)
             for name, issuer in (("intermediate", self.intermediate), ("root", self.root))
         )
+
+    def delta(
+        self, base: x509.CertificateRevocationList, now: int, released: frozenset[int] = frozenset()
+    ) -> x509.CertificateRevocationList:
+        """What the intermediate revoked since `base`, one of its full lists; `released`: serials to take off it."""
+        number = base.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+        known = {entry.serial_number for entry in base}
+        since = {serial: at for serial, at in self.revoked["intermediate"].items() if serial not in known}
+        return _crl(self.intermediate, since, now, now + DAY, x509.DeltaCRLIndicator(number), released)
 
     def save(self, folder: Path, now: int) -> None:
         """Writes root, intermediate, `crl.pem` (both lists) and `revoked.json`; keys are 0600."""
@@ -185,6 +219,7 @@ def _sign(
     start: int,
     end: int,
     also: tuple[x509.GeneralName, ...] = (),
+    points: Points = NO_POINTS,
 ) -> x509.Certificate:
     builder = (
         x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
@@ -200,10 +235,23 @@ def _sign(
     if profile.host:
         host = str(subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host), *also]), critical=False)
+    for extension in points.extensions():
+        builder = builder.add_extension(extension, critical=False)
     return builder.sign(issuer_key, hashes.SHA256())
 
 
-def _crl(issuer: Issued, revoked: dict[int, int], now: int, next_at: int) -> x509.CertificateRevocationList:
+def _point(address: str) -> x509.DistributionPoint:
+    return x509.DistributionPoint([x509.UniformResourceIdentifier(address)], None, None, None)
+
+
+def _crl(
+    issuer: Issued,
+    revoked: dict[int, int],
+    now: int,
+    next_at: int,
+    base: x509.DeltaCRLIndicator | None = None,
+    released: frozenset[int] = frozenset(),
+) -> x509.CertificateRevocationList:
     made: datetime = to_datetime(now)
     builder = (
         x509.CertificateRevocationListBuilder()
@@ -216,4 +264,10 @@ def _crl(issuer: Issued, revoked: dict[int, int], now: int, next_at: int) -> x50
     for serial, at in revoked.items():
         entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(to_datetime(at)).build()
         builder = builder.add_revoked_certificate(entry)
+    for serial in released:
+        off = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(made)
+        off = off.add_extension(x509.CRLReason(x509.ReasonFlags.remove_from_crl), critical=False)
+        builder = builder.add_revoked_certificate(off.build())
+    if base is not None:
+        builder = builder.add_extension(base, critical=True)
     return builder.sign(issuer.key, hashes.SHA256())

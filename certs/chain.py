@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
-from certs.crl import RevocationList
+from certs.crl import Revocations
 from certs.names import UNREADABLE, DistinguishedName, of_name
 from certs.times import to_ms
 from foundation.clock import DAY, SECOND
@@ -111,7 +111,7 @@ def judge_chain(
     leaf: x509.Certificate | None,
     intermediates: Sequence[x509.Certificate],
     anchors: Sequence[x509.Certificate],
-    crls: Sequence[RevocationList],
+    crls: Sequence[Revocations],
     now: Moment,
     purpose: Purpose,
     checks: Checks = DEFAULT_CHECKS,
@@ -135,7 +135,7 @@ def _best_path(
     leaf: x509.Certificate,
     intermediates: Sequence[x509.Certificate],
     anchors: Sequence[x509.Certificate],
-    crls: Sequence[RevocationList],
+    crls: Sequence[Revocations],
     now: Moment,
     purpose: Purpose,
     checks: Checks,
@@ -179,7 +179,7 @@ def _issued(certificate: x509.Certificate, issuer: x509.Certificate, budget: lis
 
 
 def _path_fault(
-    path: tuple[x509.Certificate, ...], crls: Sequence[RevocationList], now: Moment, purpose: Purpose, checks: Checks
+    path: tuple[x509.Certificate, ...], crls: Sequence[Revocations], now: Moment, purpose: Purpose, checks: Checks
 ) -> Fault | None:
     leaf, *above = path
     for depth, authority in enumerate(above):
@@ -282,11 +282,13 @@ def _revocation_fault(
     certificate: x509.Certificate,
     issuer: x509.Certificate,
     authority: bool,
-    crls: Sequence[RevocationList],
+    crls: Sequence[Revocations],
     now: Moment,
     checks: Checks,
 ) -> Fault | None:
     lists = [crl for crl in crls if crl.covers(certificate, authority) and crl.signed_by(issuer)]
+    outdated = [crl.replaces for crl in lists]
+    lists = [crl for crl in lists if crl not in outdated]
     if any(certificate.serial_number in crl.revoked for crl in lists):
         return Fault.REVOKED  # an old list is still right about whom it names
     if not checks.crl_required:

@@ -1,20 +1,21 @@
 """Revocation lists (RFC 5280 5), read once and asked often.
 
 A real list has thousands of entries: serial numbers go into a set, and its signature is checked once per issuer
-certificate. Partial lists (delta, indirect, limited to some reasons) are refused at loading: a serial missing from one
-proves nothing.
+certificate. A delta (5.2.4) is used with the full list that it completes, never alone: a serial missing from it proves
+nothing. Other partial lists (indirect, limited to some reasons) are refused at loading.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import ExtensionOID
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from certs.names import UNREADABLE
 from certs.times import to_ms
@@ -22,14 +23,47 @@ from certs.times import to_ms
 _PEM = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----\s*", re.DOTALL)
 
 
+Slot = tuple[x509.Name, bool, bool, bool]  # issuer, users only, authorities only, delta
+
+
 class CrlError(ValueError):
     """Not a revocation list that may be used."""
 
 
-class RevocationList:
-    """One full list. `next_update` in ms; `users_only` / `authorities_only` from IssuingDistributionPoint (5.2.5)."""
+class Revocations(Protocol):
+    """What `certs.chain` asks about revocation: a full list, a completed one, an OCSP answer."""
 
-    __slots__ = ("_crl", "_signed", "authorities_only", "issuer", "next_update", "revoked", "this_update", "users_only")
+    @property
+    def revoked(self) -> frozenset[int]: ...
+    @property
+    def next_update(self) -> int: ...
+    @property
+    def replaces(self) -> Revocations | None:
+        """The older source that this one brings up to date."""
+
+    def covers(self, certificate: x509.Certificate, authority: bool) -> bool: ...
+    def signed_by(self, issuer: x509.Certificate) -> bool: ...
+
+
+class RevocationList:
+    """One list. `next_update` in ms; `users_only` / `authorities_only` from IssuingDistributionPoint (5.2.5); `number` is its
+    CRLNumber. `base`: for a delta, the number of the oldest full list that it completes; `released`: serials it takes off.
+    """
+
+    __slots__ = (
+        "_crl",
+        "_signed",
+        "authorities_only",
+        "base",
+        "issuer",
+        "next_update",
+        "number",
+        "released",
+        "revoked",
+        "this_update",
+        "users_only",
+    )
+    replaces = None
 
     def __init__(self, crl: x509.CertificateRevocationList) -> None:
         if crl.next_update_utc is None:
@@ -39,8 +73,17 @@ class RevocationList:
         self.issuer = crl.issuer
         self.this_update = to_ms(crl.last_update_utc)
         self.next_update = to_ms(crl.next_update_utc)
-        self.users_only, self.authorities_only = _scope(crl)
-        self.revoked = frozenset(entry.serial_number for entry in crl)
+        self.users_only, self.authorities_only, self.number, self.base = _extensions(crl)
+        self.released = frozenset(_released(crl)) if self.base is not None else frozenset[int]()
+        self.revoked = frozenset(entry.serial_number for entry in crl) - self.released
+
+    @property
+    def slot(self) -> Slot:
+        """Lists of one slot replace one another."""
+        return self.issuer, self.users_only, self.authorities_only, self.base is not None
+
+    def pem(self) -> bytes:
+        return self._crl.public_bytes(Encoding.PEM)
 
     def covers(self, certificate: x509.Certificate, authority: bool) -> bool:
         """Whether this list speaks of such a certificate; the issuer's signature is `signed_by`'s matter."""
@@ -74,31 +117,96 @@ class RevocationList:
             return False
 
 
-def load(data: bytes) -> tuple[RevocationList, ...]:
-    """All lists of a file: one in DER, or any number in PEM. Raises CrlError."""
+class Completed:
+    """A full list brought up to date by a delta (RFC 5280 5.2.4): as good as a full list of the delta's date."""
+
+    __slots__ = ("_delta", "next_update", "replaces", "revoked", "slot")
+
+    def __init__(self, full: RevocationList, delta: RevocationList) -> None:
+        self.replaces, self._delta, self.slot = full, delta, full.slot
+        self.revoked = (full.revoked - delta.released) | delta.revoked
+        self.next_update = max(full.next_update, delta.next_update)
+
+    def covers(self, certificate: x509.Certificate, authority: bool) -> bool:
+        return self.replaces.covers(certificate, authority)
+
+    def signed_by(self, issuer: x509.Certificate) -> bool:
+        return self.replaces.signed_by(issuer) and self._delta.signed_by(issuer)
+
+
+Usable = RevocationList | Completed
+
+
+def load(data: bytes) -> tuple[Usable, ...]:
+    """What a file of lists says: full lists, and those that its deltas complete. Raises CrlError."""
+    return complete(read(data))
+
+
+def read(data: bytes) -> tuple[RevocationList, ...]:
+    """All lists of a file, deltas too: one in DER, or any number in PEM. Raises CrlError."""
     blocks = _PEM.findall(data)
     try:
         if blocks:
-            return from_x509(x509.load_pem_x509_crl(block) for block in blocks)
-        return from_x509([x509.load_der_x509_crl(data)])
+            return tuple(RevocationList(x509.load_pem_x509_crl(block)) for block in blocks)
+        return (RevocationList(x509.load_der_x509_crl(data)),)
     except CrlError:
         raise
     except UNREADABLE as error:
         raise CrlError("not a revocation list") from error
 
 
-def from_x509(crls: Iterable[x509.CertificateRevocationList]) -> tuple[RevocationList, ...]:
-    return tuple(RevocationList(crl) for crl in crls)
+def from_x509(crls: Iterable[x509.CertificateRevocationList]) -> tuple[Usable, ...]:
+    return complete(RevocationList(crl) for crl in crls)
 
 
-def _scope(crl: x509.CertificateRevocationList) -> tuple[bool, bool]:
+def complete(lists: Iterable[RevocationList]) -> tuple[Usable, ...]:
+    """Full lists, then what deltas make of them; a delta that completes none is left out."""
+    found = tuple(lists)
+    full = [one for one in found if one.base is None]
+    deltas = [one for one in found if one.base is not None]
+    return (*full, *(Completed(one, delta) for one in full for delta in deltas if _completes(delta, one)))
+
+
+def ends(lists: Iterable[Usable]) -> list[tuple[x509.Name, int]]:
+    """(issuer, when what is known of its certificates ends), once for each scope."""
+    found: dict[Slot, int] = {}
+    for one in lists:
+        found[one.slot] = max(one.next_update, found.get(one.slot, 0))
+    return [(slot[0], at) for slot, at in found.items()]
+
+
+def _completes(delta: RevocationList, full: RevocationList) -> bool:
+    """Same issuer and scope; the full list is not older than the delta's base, and older than the delta (5.2.4)."""
+    if delta.slot[:3] != full.slot[:3] or full.number is None or delta.number is None or delta.base is None:
+        return False
+    return delta.base <= full.number < delta.number
+
+
+def _released(crl: x509.CertificateRevocationList) -> Iterator[int]:
+    """Serials with the reason removeFromCRL (5.3.1)."""
+    for entry in crl:
+        try:
+            reason = entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
+        except x509.ExtensionNotFound:
+            continue
+        if reason is x509.ReasonFlags.remove_from_crl:
+            yield entry.serial_number
+
+
+def _extensions(crl: x509.CertificateRevocationList) -> tuple[bool, bool, int | None, int | None]:
+    """(users only, authorities only, number, number of the base when it is a delta)."""
     users_only = authorities_only = False
+    number = base = None
     for extension in crl.extensions:
         value = extension.value
         if isinstance(value, x509.IssuingDistributionPoint):
             if value.indirect_crl or value.only_some_reasons or value.only_contains_attribute_certs:
                 raise CrlError("partial list")
             users_only, authorities_only = value.only_contains_user_certs, value.only_contains_ca_certs
-        elif extension.oid == ExtensionOID.DELTA_CRL_INDICATOR or extension.critical:
-            raise CrlError("partial list or unknown critical extension")
-    return users_only, authorities_only
+        elif isinstance(value, x509.CRLNumber):
+            number = value.crl_number
+        elif isinstance(value, x509.DeltaCRLIndicator):
+            base = value.crl_number
+        elif extension.critical:
+            raise CrlError("unknown critical extension")
+    return users_only, authorities_only, number, base

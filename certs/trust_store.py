@@ -21,7 +21,7 @@ from certs.names import UNREADABLE
 @dataclass(frozen=True, slots=True)
 class TrustStore:
     anchors: tuple[x509.Certificate, ...]
-    crls: tuple[crl.RevocationList, ...] = ()
+    crls: tuple[crl.Usable, ...] = ()
     intermediates: tuple[x509.Certificate, ...] = ()
     checks: Checks = DEFAULT_CHECKS
 

@@ -14,6 +14,7 @@ import typer
 
 from runtime import backup_cli
 from runtime.audit_cli import audit
+from runtime.certificate_cli import certificate
 from runtime.command import DEFAULT, Config
 from runtime.help_in import Bilingual
 from runtime.queue_cli import queue
@@ -28,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(audit, name="audit")
+app.add_typer(certificate, name="certificate")
 app.add_typer(queue, name="queue")
 app.add_typer(trust_list, name="trust-list")
 app.command()(backup_cli.backup)

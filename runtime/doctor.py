@@ -28,6 +28,7 @@ from foundation.clock import HOUR
 from foundation.database import Database
 from foundation.keys import KEY_BYTES
 from mailserver.outbound.dkim import BadKey
+from runtime.help_in import said
 from runtime.settings import Settings
 from runtime.signing import key_files, read_key
 from runtime.sockets import is_free
@@ -40,14 +41,14 @@ LEAST_RSA, GOOD_RSA = 1024, 2048  # bits: verifiers refuse less, signers should 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`fatal`: the server must not start like this."""
+    """`fatal`: the server must not start like this. `text` is « français // English », or one for both."""
 
     subject: str
     text: str
     fatal: bool = True
 
     def __str__(self) -> str:
-        return f"{'FAULT' if self.fatal else 'note '}  {self.subject}: {self.text}"
+        return f"{'FAULT' if self.fatal else 'note '}  {self.subject}: {said(self.text, 'en')}"
 
 
 Check = Callable[[Settings, int], Iterator[Finding]]
@@ -75,21 +76,30 @@ def certificate(settings: Settings, now: int) -> Iterator[Finding]:
     missing = [path for path in paths if not path.exists()]
     if missing:
         for path in missing:
-            yield Finding("certificate", f"{path} is missing")
+            yield Finding("certificate", f"{path} manque // {path} is missing")
         return
     yield from _private("certificate", settings.tls.key)
+    if settings.web.key is not None and settings.web.key.exists():
+        yield from _private("certificate", settings.web.key)
     try:
         leaf, *_chain = x509.load_pem_x509_certificates(paths[0].read_bytes())
         key = serialization.load_pem_private_key(paths[1].read_bytes(), None)
     except ValueError as fault:
-        yield Finding("certificate", f"cannot be read: {fault}")
+        yield Finding("certificate", f"illisible : {fault} // cannot be read: {fault}")
         return
     if leaf.public_key() != key.public_key():
-        yield Finding("certificate", f"{paths[1]} is not the key of {paths[0]}")
+        yield Finding(
+            "certificate",
+            f"{paths[1]} n’est pas la clé de {paths[0]} // {paths[1]} is not the key of {paths[0]}",
+        )
     yield from _own_chain(settings, now, leaf, _chain)
     end = to_ms(leaf.not_valid_after_utc)
     if (days := threshold(end, now)) is not None and end > now:
-        yield Finding("certificate", f"ends within {days} days: renew it", fatal=False)
+        yield Finding(
+            "certificate",
+            f"se termine dans moins de {days} jours : renouvelez-le // ends within {days} days: renew it",
+            fatal=False,
+        )
 
 
 def _own_chain(
@@ -99,16 +109,20 @@ def _own_chain(
         store = trust_store.load(settings.tls.anchors, settings.tls.crl)
     except (OSError, ValueError):
         return  # told by `revocation`
-    for purpose, doing in ((Purpose.SERVER, "receive"), (Purpose.CLIENT, "send")):
+    for purpose, recevons, receive in ((Purpose.SERVER, "recevons", "receive"), (Purpose.CLIENT, "envoyons", "send")):
         verdict = store.judge_certificate(leaf, chain, now, purpose)
         if isinstance(verdict, Refused):
-            yield Finding("certificate", f"other operators will refuse it when we {doing}: {verdict.fault.en}")
+            yield Finding(
+                "certificate",
+                f"les autres opérateurs le refuseront quand nous {recevons} : {verdict.fault.fr} // "
+                f"other operators will refuse it when we {receive}: {verdict.fault.en}",
+            )
 
 
 def revocation(settings: Settings, now: int) -> Iterator[Finding]:
     for name, path in (("anchors", settings.tls.anchors), ("revocation lists", settings.tls.crl)):
         if not path.exists():
-            yield Finding(name, f"{path} is missing")
+            yield Finding(name, f"{path} manque // {path} is missing")
     if not settings.tls.crl.exists():
         return
     try:
@@ -116,11 +130,15 @@ def revocation(settings: Settings, now: int) -> Iterator[Finding]:
     except ValueError as fault:
         yield Finding("revocation lists", f"{settings.tls.crl}: {fault}")
         return
-    for one in lists:
-        if now > one.next_update:
-            late = (now - one.next_update) // HOUR
+    for issuer, end in crl_files.ends(lists):
+        if now > end:
+            late = (now - end) // HOUR
             grace = settings.tls.crl_grace_hours
-            text_ = f"the list of {of_name(one.issuer).text} ended {late} hours ago (peers are refused after {grace})"
+            name = of_name(issuer).text
+            text_ = (
+                f"la liste de {name} a pris fin il y a {late} heures (refus des pairs après {grace}) // "
+                f"the list of {name} ended {late} hours ago (peers are refused after {grace})"
+            )
             yield Finding("revocation lists", text_, fatal=late >= grace)
 
 
@@ -131,9 +149,21 @@ def trust(settings: Settings, now: int) -> Iterator[Finding]:
         return
     seen = settings.trust_list.file.stat().st_mtime_ns // 1_000_000
     if now - seen > settings.trust_list.stale_hours * HOUR:
-        yield Finding("trust list", f"no good list was seen for {(now - seen) // HOUR} hours: fetch it", fatal=False)
+        hours = (now - seen) // HOUR
+        yield Finding(
+            "trust list",
+            f"aucune bonne liste vue depuis {hours} heures : mssante trust-list fetch // "
+            f"no good list was seen for {hours} hours: mssante trust-list fetch",
+            fatal=False,
+        )
     if outcome.skipped:
-        yield Finding("trust list", f"{outcome.skipped} entries cannot be read: their domains are closed", fatal=False)
+        count = outcome.skipped
+        yield Finding(
+            "trust list",
+            f"{count} lignes illisibles : leurs domaines sont fermés // "
+            f"{count} entries cannot be read: their domains are closed",
+            fatal=False,
+        )
     own = [*settings.operator.domains]
     if settings.operator.citizen_domain:
         own.append(settings.operator.citizen_domain)
@@ -143,9 +173,19 @@ def trust(settings: Settings, now: int) -> Iterator[Finding]:
         return  # told by `certificate`
     for domain in own:
         if not outcome.has(domain):
-            yield Finding("trust list", f"our domain {domain} is not in it: nobody will accept our mail", fatal=False)
+            yield Finding(
+                "trust list",
+                f"notre domaine {domain} n’y est pas : personne n’acceptera notre courrier // "
+                f"our domain {domain} is not in it: nobody will accept our mail",
+                fatal=False,
+            )
         elif not outcome.allows(domain, of_name(leaf.subject)):
-            yield Finding("trust list", f"our certificate is not the one listed for {domain}", fatal=False)
+            yield Finding(
+                "trust list",
+                f"notre certificat n’est pas celui qui est inscrit pour {domain} // "
+                f"our certificate is not the one listed for {domain}",
+                fatal=False,
+            )
 
 
 def clock(settings: Settings, now: int) -> Iterator[Finding]:
@@ -213,4 +253,7 @@ def doors(settings: Settings, _now: int) -> Iterator[Finding]:
 
 def _private(subject: str, path: Path) -> Iterator[Finding]:
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        yield Finding(subject, f"{path} can be read by other users: chmod 600 it")
+        yield Finding(
+            subject,
+            f"{path} peut être lu par d’autres comptes : chmod 600 // {path} can be read by other users: chmod 600 it",
+        )

@@ -13,7 +13,7 @@ from health_space.dossier.readers import Readers
 from health_space.notices.addressees import addressees
 from health_space.notices.handler import Notifier
 from mailserver.delivery.accept import Delivery
-from runtime import trust_fetch
+from runtime import crl_fetch, trust_fetch
 from runtime.doors import Certificates, Close, open_imap, open_smtp, open_web
 from runtime.house import House, Trust
 from runtime.notify import notify
@@ -63,6 +63,8 @@ async def serve(
     )
     house.jobs.handle("sweep", sweeping(house))
     await house.db.write(house.jobs.ensure, "sweep")
+    house.jobs.handle(crl_fetch.KIND, crl_fetch.fetching(house))
+    await house.db.write(house.jobs.ensure, crl_fetch.KIND)
     if settings.trust_list.url:
         house.jobs.handle(trust_fetch.KIND, trust_fetch.fetching(house, trust))
         await house.db.write(house.jobs.ensure, trust_fetch.KIND)

@@ -106,7 +106,13 @@ class Tls(Section):
     certificate: InFolder = Field(Path("tls/server.pem"), description="our certificate, then the intermediates")
     key: InFolder = Field(Path("tls/server.key"), description="its key, unencrypted, mode 0600")
     anchors: InFolder = Field(Path("tls/anchors.pem"), description="roots that peers' certificates must end at")
-    crl: InFolder = Field(Path("tls/crl.pem"), description="revocation lists of every authority, one after the other")
+    crl: InFolder = Field(
+        Path("tls/crl.pem"), description="revocation lists of every authority, deltas too, one after the other"
+    )
+    crl_urls: list[str] = Field(
+        default_factory=list, description="lists to fetch beside those that our certificates and anchors name"
+    )
+    crl_minutes: int = Field(60, ge=1, le=1_440, description="between two fetches of the lists, sooner when one ends")
     crl_grace_hours: int = Field(24, description="after a list's own end date; then peers are refused")
 
 

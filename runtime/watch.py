@@ -8,15 +8,14 @@ The clock too: `clock_jumped` when it was set while we looked away, `clock_not_s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import structlog
-from cryptography import x509
 
-from certs.alarms import Expiring, alarms, current
-from certs.times import to_ms
+from certs import crl
+from certs.alarms import alarms, current
 from foundation.clock import HOUR, SECOND, Clock, is_synchronised, steady_clock
+from runtime.certificates import known
 from runtime.house import Trust
 from runtime.settings import Settings
 
@@ -79,23 +78,10 @@ class Watch:
         self._stale = stale
         if fault := self._trust.store.fault:
             log.error("files_unusable", fault=fault)
-        for one in self._trust.store.get().crls:
-            if now > one.next_update:
-                log.error("revocation_list_ended", hours=(now - one.next_update) // HOUR)
-        ends = list(self._ends())
+        for _, end in crl.ends(self._trust.store.get().crls):
+            if now > end:
+                log.error("revocation_list_ended", hours=(now - end) // HOUR)
+        ends = [one.expiring() for one in known(self._settings)]
         for alarm in alarms(ends, now, self._told):
             log.warning("certificate_ending", what=alarm.name, days_left=alarm.days_left)
         self._told = current(ends, now)
-
-    def _ends(self) -> Iterator[Expiring]:
-        yield from _certificates("server certificate", self._settings.tls.certificate)
-        if self._settings.web.certificate is not None:
-            yield from _certificates("web certificate", self._settings.web.certificate)
-
-
-def _certificates(name: str, path: Path) -> Iterator[Expiring]:
-    try:
-        leaf = x509.load_pem_x509_certificates(path.read_bytes())[0]
-    except (OSError, ValueError):
-        return  # being replaced: the next look is in an hour
-    yield Expiring(name, to_ms(leaf.not_valid_after_utc))

@@ -340,13 +340,46 @@ def point(**only: bool) -> x509.IssuingDistributionPoint:
 
 
 def test_partial_lists_are_refused_or_limited() -> None:
-    for extension in (x509.DeltaCRLIndicator(1), point(indirect_crl=True), point(only_contains_attribute_certs=True)):
+    for extension in (point(indirect_crl=True), point(only_contains_attribute_certs=True)):
         with pytest.raises(crl.CrlError):
             crl.from_x509([a_list((extension, True))])
     users = crl.from_x509([a_list((point(only_contains_user_certs=True), True)), FRESH[1]])
     authorities = crl.from_x509([a_list((point(only_contains_ca_certs=True), True)), FRESH[1]])
     assert judge(GOOD, crls=users) is None
     assert judge(GOOD, crls=authorities) is Fault.CRL_MISSING
+
+
+def test_a_delta_brings_its_full_list_up_to_date() -> None:
+    """RFC 5280 5.2.4: what it adds is revoked, what it takes off no longer is, and its end counts."""
+    authority = Authority.create(NOW - 10 * DAY)
+    held, later = (authority.issue(OPERATOR, SUBJECT, NOW) for _ in range(2))
+    authority.revoke(held.certificate, NOW - 8 * DAY)
+    full = authority.crls(NOW - 7 * DAY, 6 * DAY)  # ended one day before NOW
+    authority.revoke(later.certificate, NOW - HOUR)
+    delta = authority.delta(full[0], NOW - HOUR, released=frozenset({held.certificate.serial_number}))
+    roots = authority.crls(NOW)[1:]
+
+    def told(issued: Issued, *lists: x509.CertificateRevocationList) -> Fault | None:
+        found = crl.from_x509([*roots, *lists])
+        anchors, sent = [authority.root.certificate], [authority.intermediate]
+        return judge(issued, sent, anchors=anchors, crls=found, checks=Checks(crl_grace=0))
+
+    assert told(held, full[0]) is Fault.REVOKED
+    assert told(later, full[0]) is Fault.CRL_TOO_OLD
+    assert told(held, full[0], delta) is None
+    assert told(later, full[0], delta) is Fault.REVOKED
+    assert told(later, delta) is Fault.CRL_MISSING, "alone it proves nothing"
+    of_a_newer_base = authority.delta(authority.crls(NOW - MINUTE)[0], NOW)
+    assert told(later, full[0], of_a_newer_base) is Fault.CRL_TOO_OLD
+    forged = replace_issuer(authority).delta(full[0], NOW, released=frozenset({held.certificate.serial_number}))
+    assert told(held, full[0], forged) is Fault.REVOKED
+
+
+def replace_issuer(authority: Authority) -> Authority:
+    """The same names, another key."""
+    other = Authority.create(NOW - 10 * DAY)
+    other.revoked = authority.revoked
+    return other
 
 
 # -- usage ------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,115 @@
+"""Certificates are renewed while mail flows both ways: every door shows the new one within seconds, no message is lost."""
+
+from __future__ import annotations
+
+import smtplib
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import IPv4Address
+from threading import Event, Thread
+
+from cryptography import x509
+
+from certs.profiles import OPERATOR
+from foundation.clock import system_clock
+from tests.support.demo import Demo, uids_of, wait_until
+from tests.support.peer import authority, certificate_of
+
+
+class Flow:
+    """One person writes to another, one message after the other, until told to stop."""
+
+    def __init__(self, demo: Demo, sender: str, to: str) -> None:
+        self.sent, self._demo, self._sender, self._to = 0, demo, sender, demo.person(to)
+        self.failed: list[Exception] = []
+
+    def run(self, stop: Event) -> None:
+        while not stop.is_set():
+            try:
+                self._demo.send(self._sender, self._to["address"], f"Rotation {self._sender} {self.sent}")
+            except (OSError, smtplib.SMTPException) as error:
+                self.failed.append(error)
+                return
+            self.sent += 1
+
+    def arrived(self) -> int:
+        with self._demo.imap(self._to) as imap:
+            return len(uids_of(imap, f"Rotation {self._sender} "))
+
+
+@contextmanager
+def running(flows: list[Flow]) -> Iterator[None]:
+    stop = Event()
+    threads = [Thread(target=flow.run, args=(stop,)) for flow in flows]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def shown(demo: Demo, door: str, operator: str) -> int:
+    """The serial number of the certificate that a door shows to a new connection."""
+    if door == "smtp":
+        with smtplib.SMTP(*demo.door(door, operator), timeout=10) as smtp:
+            smtp.starttls(context=demo.trust(operator))
+            der = smtp.sock.getpeercert(True)
+    else:
+        with socket.create_connection(demo.door(door, operator), 10) as raw:
+            with demo.trust(operator).wrap_socket(raw) as tls:
+                der = tls.getpeercert(True)
+    assert der is not None
+    return x509.load_der_x509_certificate(der).serial_number
+
+
+def test_certificates_are_renewed_under_traffic(demo: Demo) -> None:
+    loopback = (x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1")))
+    flows = [Flow(demo, "medecin", "confrere"), Flow(demo, "confrere", "medecin")]
+    with running(flows):
+        for operator in ("alpha", "beta"):
+            old = certificate_of(demo, operator).certificate
+            new = authority(demo).issue(OPERATOR, old.subject, system_clock(), also=loopback)
+            new.write(demo.data / operator / "tls", "server")
+            assert (demo.data / operator / "tls" / "server.key").stat().st_mode & 0o077 == 0
+            for door in ("smtp", "imaps", "submissions"):
+                serial = new.certificate.serial_number
+                wait_until(lambda door=door, op=operator, serial=serial: shown(demo, door, op) == serial, 20, door)
+    for flow in flows:
+        assert not flow.failed
+        assert flow.sent > 10
+        wait_until(lambda flow=flow: flow.arrived() >= flow.sent, 30, "all messages arrive")
+        assert flow.arrived() == flow.sent
+
+
+def test_a_half_written_certificate_leaves_the_doors_open(demo: Demo) -> None:
+    """What cannot be used is not taken up: new connections still get the last good one."""
+    path = demo.data / "beta" / "tls" / "server.pem"
+    good, serial = path.read_bytes(), certificate_of(demo).certificate.serial_number
+    flow = Flow(demo, "medecin", "confrere")
+    already = flow.arrived()
+    try:
+        path.write_bytes(good[:100])
+        with running([flow]):
+            wait_until(lambda: flow.sent >= 5, 20)
+            assert shown(demo, "smtp", "beta") == serial
+    finally:
+        path.write_bytes(good)
+    assert not flow.failed
+    wait_until(lambda: flow.arrived() - already == flow.sent, 30)
+
+
+def test_the_context_of_a_connection_under_way_stays(demo: Demo) -> None:
+    """A session begun before the renewal goes on under its own certificate."""
+    context: ssl.SSLContext = demo.trust("beta")
+    with smtplib.SMTP(*demo.door("smtp", "beta"), timeout=20) as smtp:
+        smtp.starttls(context=context)
+        before = shown(demo, "smtp", "beta")
+        old = certificate_of(demo, "beta").certificate
+        authority(demo).issue(OPERATOR, old.subject, system_clock()).write(demo.data / "beta" / "tls", "server")
+        wait_until(lambda: shown(demo, "smtp", "beta") != before, 20)
+        assert smtp.noop()[0] == 250
