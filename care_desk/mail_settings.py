@@ -59,7 +59,8 @@ async def page(visit: Visit, deps: Deps) -> Response:
     if visit.request.method == "POST":
         address = visit.form.get("adresse")
         if not deps.table.serves(address):
-            faults = [Fault("adresse", f"Écrivez votre adresse en entier, par exemple nom@{deps.table.domains[0]}.")]
+            example = f"nom@{deps.table.domains[0]}"
+            faults = [Fault("adresse", f"Écrivez en entier une adresse de cet opérateur, par exemple {example}.")]
         elif visit.form.get("profil"):
             return _profile(deps, address)
     return visit.render(
