@@ -160,6 +160,8 @@ class Renderer:
             batch = await self._sources(run, some)
             return dict(zip(picked(view.uids, batch.indices), run.rendered(batch), strict=True))
 
+        if not run.is_usual:
+            return await make(uids)
         return await self._shelf.made(Place(view.folder.box_id, view.folder.id, run), uids, make)
 
     async def _sources(self, run: Run, indices: Sequence[int]) -> Batch:

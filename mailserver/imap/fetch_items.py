@@ -18,6 +18,8 @@ from mailserver.mime.encodings import DECODERS, decoded
 from mailserver.mime.sections import fields_filter, locate
 from mailserver.store.api import Card, Front, Origin
 
+USUAL = 64  # items, and fields of them
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -48,6 +50,11 @@ class Run:
     def front(self) -> bool:
         """The card's front is enough."""
         return all(item in _LASTING or item in _FRONT or item in _ORIGIN for item in self.items)
+
+    @property
+    def is_usual(self) -> bool:
+        """As mail programs ask: worth keeping, and its name not larger than what is kept."""
+        return sum(1 + len(item.section.fields) if isinstance(item, BodyItem) else 1 for item in self.items) <= USUAL
 
     @property
     def needs_card(self) -> bool:

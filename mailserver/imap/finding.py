@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mailserver.imap.commands.search_keys import Key
-from mailserver.imap.heads import batches, cut, kept_heads
+from mailserver.imap.heads import batches, cut, grouped, kept_heads
 from mailserver.imap.origin_keys import resolved
 from mailserver.imap.search import search
 from mailserver.imap.shelf import Shelf
-from mailserver.imap.sorting import FROM_COLUMNS, Criterion, ordered
+from mailserver.imap.sorting import FROM_COLUMNS, KEYS, NO_HEAD, Criterion
+from mailserver.imap.threads import Letter, letter_of
 from mailserver.imap.view import FolderView, picked
 from mailserver.store.api import MailStore
+
+GROUP = 1000  # messages whose headers are taken to pieces in one go, 10 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +38,32 @@ class Finder:
         return await search(self.store, self.shelf, self.view, plain, among, reach)
 
     async def ordered(self, indices: Sequence[int], criteria: Sequence[Criterion]) -> list[int]:
-        """`indices` (ascending) in the order asked."""
-        heads: dict[int, bytes] = {}
-        if any(criterion.name not in FROM_COLUMNS for criterion in criteria):
-            heads = await self.heads(indices)
-        return ordered(indices, criteria, self.view.columns, heads)
+        """`indices` (ascending) in the order asked; equal ones by message number, reversed or not."""
+        wanted = dict[bytes, Criterion]()
+        for criterion in criteria:
+            wanted.setdefault(criterion.name, criterion)  # named again, it would find nothing undecided
+        heads = await self.heads(indices) if wanted.keys() - FROM_COLUMNS else {}
+        keys: dict[bytes, dict[int, Any]] = {name: {} for name in wanted}
+        for some in grouped(indices, GROUP):
+            for name, found in keys.items():
+                key = KEYS[name](self.view.columns, heads)
+                found.update((index, key(index)) for index in some)
+            await asyncio.sleep(0)  # other sessions' turn
+        result = list(indices)
+        for criterion in reversed(wanted.values()):  # each pass keeps the order of the later criteria among equals
+            result.sort(key=keys[criterion.name].__getitem__, reverse=criterion.reverse)
+            await asyncio.sleep(0)
+        return result
+
+    async def letters(self, numbers: Sequence[int], indices: Sequence[int]) -> list[Letter]:
+        """What THREAD looks at, of the messages `indices` (ascending), which are to be called `numbers`."""
+        heads, dates = await self.heads(indices), self.view.dates
+        found: list[Letter] = []
+        for some in grouped(indices, GROUP):
+            names = numbers[len(found) : len(found) + len(some)]
+            found += [letter_of(name, heads.get(i, NO_HEAD), dates[i]) for name, i in zip(names, some, strict=True)]
+            await asyncio.sleep(0)  # other sessions' turn
+        return found
 
     async def heads(self, indices: Sequence[int]) -> dict[int, bytes]:
         """By index (`indices` ascending), as SORT and THREAD read them; those of messages gone meanwhile are missing."""

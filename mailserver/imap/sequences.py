@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 STAR = 0  # `*` inside a range; no message bears the number 0
 
@@ -52,14 +53,26 @@ class SequenceSet:
 
     def of_numbers(self, exists: int) -> Sequence[int]:
         """Indices from 0 of the messages meant, ascending."""
-        spans = [(low - 1, min(high, exists)) for low, high in self._bounds(exists)]
-        return _merged(spans)
+        return self.places_of_numbers(exists).indices()
 
     def of_uids(self, uids: Sequence[int], last: int | None = None) -> Sequence[int]:
         """Indices in `uids` (ascending); UIDs that are not there are no error (RFC 3501 6.4.8). `last`: what `*` stands for."""
+        return self.places_of_uids(uids, last).indices()
+
+    def places_of_numbers(self, exists: int) -> Places:
+        return Places.of((low - 1, min(high, exists)) for low, high in self._bounds(exists))
+
+    def places_of_uids(self, uids: Sequence[int], last: int | None = None) -> Places:
         if last is None:
             last = uids[-1] if uids else 0
-        return _merged([(bisect_left(uids, low), bisect_right(uids, high)) for low, high in self._bounds(last)])
+        return Places.of((bisect_left(uids, low), bisect_right(uids, high)) for low, high in self._bounds(last))
+
+    def in_uids(self, uids: Sequence[int]) -> SequenceSet:
+        """The messages that have these numbers in a folder of `uids` (ascending), by UID: what comes later is none of them."""
+        places = self.places_of_numbers(len(uids))
+        return SequenceSet(
+            tuple((uids[start], uids[stop - 1]) for start, stop in zip(places.starts, places.stops, strict=True))
+        )
 
     def _bounds(self, last: int) -> list[tuple[int, int]]:
         """Ascending ends; with `*` = `last`: `9:*` with 4 messages is 4:9, which holds the last one."""
@@ -92,21 +105,50 @@ class Page:
         return b"%d:%d" % (self.start, self.stop)
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Indices of messages in spans [start, stop), ascending and apart from each other, `total` of them."""
+
+    starts: Sequence[int]
+    stops: Sequence[int]
+    total: int
+
+    @staticmethod
+    def of(spans: Iterable[tuple[int, int]]) -> Places:
+        """Of spans in any order, empty ones and such that overlap among them."""
+        starts: list[int] = []
+        stops: list[int] = []
+        for start, stop in sorted(spans):
+            if start >= stop:
+                continue
+            if stops and start <= stops[-1]:
+                stops[-1] = max(stop, stops[-1])
+            else:
+                starts.append(start)
+                stops.append(stop)
+        return Places(starts, stops, sum(stops) - sum(starts))
+
+    def indices(self) -> Sequence[int]:
+        """Ascending; a range when it is one, for columns are sliced faster than picked."""
+        if len(self.starts) == 1:
+            return range(self.starts[0], self.stops[0])
+        return list(self._all())
+
+    def within(self, universe: frozenset[int]) -> frozenset[int]:
+        """At the cost of the smaller one."""
+        if self.total <= len(universe):
+            return universe.intersection(self._all())
+        starts, stops = self.starts, self.stops
+        if len(starts) == 1:
+            start, stop = starts[0], stops[0]
+            return frozenset([index for index in universe if start <= index < stop])
+        return frozenset([i for i in universe if (after := bisect_right(starts, i)) and i < stops[after - 1]])
+
+    def _all(self) -> Iterable[int]:
+        return chain.from_iterable(map(range, self.starts, self.stops))
+
+
 def _bound(text: bytes) -> int:
     if text == b"*":
         return STAR
     return int(text) or -1
-
-
-def _merged(spans: list[tuple[int, int]]) -> Sequence[int]:
-    """A range when it is one, for columns are sliced faster than picked."""
-    if len(spans) == 1:
-        return range(*spans[0])
-    indices: list[int] = []
-    reached = 0
-    for start, stop in sorted(spans):
-        start = max(start, reached)
-        if start < stop:
-            indices.extend(range(start, stop))
-            reached = stop
-    return indices

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,17 +27,6 @@ class Criterion:
 
     name: bytes
     reverse: bool = False
-
-
-def ordered(
-    indices: Sequence[int], criteria: Sequence[Criterion], columns: Columns, heads: Mapping[int, bytes]
-) -> list[int]:
-    """`indices` (ascending) in the order asked; equal ones by message number, reversed or not. `heads` by index."""
-    found = list(indices)
-    for criterion in reversed(criteria):  # each pass keeps the order of the later criteria among equals
-        key = KEYS[criterion.name](columns, heads)
-        found.sort(key=key, reverse=criterion.reverse)
-    return found
 
 
 # ---------------------------------------------------------------- dates

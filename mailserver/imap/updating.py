@@ -10,7 +10,6 @@ from mailserver.imap.commands.search_keys import Aged, Key, Numbers, leaves
 from mailserver.imap.finding import Finder
 from mailserver.imap.origin_keys import mapped
 from mailserver.imap.responses_messages import ESearch
-from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.sorting import Criterion
 from mailserver.imap.view import FolderView
 from mailserver.imap.wire import number_set
@@ -69,8 +68,7 @@ def lasting(view: FolderView, key: Key) -> Key:
     def named(leaf: Key) -> Key:
         match leaf:
             case Numbers(messages, uid=False):
-                uids = (view.uids[i] for i in messages.of_numbers(len(view)))
-                return Numbers(SequenceSet.of(uids), uid=True)
+                return Numbers(messages.in_uids(view.uids), uid=True)
             case _:
                 return leaf
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from mailserver.imap.grammar import Cursor
@@ -12,6 +12,8 @@ from mailserver.store.api import Folder, StoreError
 SELECTED = b"SELECTED"
 PLACES = frozenset((b"INBOXES", b"PERSONAL", b"SUBSCRIBED"))
 NAMED = frozenset((b"SUBTREE", b"MAILBOXES"))
+
+MOST = 100  # words and names of one command: each is held against each folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,11 @@ def parse_filter(at: Cursor, words: Collection[bytes]) -> Filter:
     if not found:
         at.fail("folder names expected")
     return Filter(word, tuple(map(_normal, found)))
+
+
+def check_filters(at: Cursor, filters: Sequence[Filter]) -> None:
+    if sum(1 + len(one.names) for one in filters) > MOST:
+        at.fail(f"at most {MOST} words and names that choose folders")
 
 
 def _normal(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mailserver.imap.commands.fetch import Item, parse_items
-from mailserver.imap.commands.filters import NAMED, PLACES, SELECTED, Filter, parse_filter
+from mailserver.imap.commands.filters import NAMED, PLACES, SELECTED, Filter, check_filters, parse_filter
 from mailserver.imap.grammar import Cursor
 from mailserver.imap.responses import No
 
@@ -24,7 +24,6 @@ KNOWN = {
     METADATA: "MailboxMetadataChange",
     SERVER_METADATA: "ServerMetadataChange",
 }
-MOST_GROUPS = 100  # each change is held against all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +58,9 @@ def parse_notify(at: Cursor) -> Notify:
     groups: list[EventGroup] = []
     while at.take(b" "):
         groups.append(_group(at))
-    if not 0 < len(groups) <= MOST_GROUPS:
-        at.fail(f"1 to {MOST_GROUPS} groups of events expected")
+    if not groups:
+        at.fail("groups of events expected")
+    check_filters(at, [group.filter for group in groups])
     if sum(group.of_selected for group in groups) > 1:
         at.fail("the selected folder can be chosen once")  # RFC 5465 6.1
     return Notify(tuple(groups), status)

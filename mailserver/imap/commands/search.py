@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mailserver.imap.commands.filters import NAMED, PLACES, SELECTED, Filter, parse_filter
+from mailserver.imap.commands.filters import NAMED, PLACES, SELECTED, Filter, check_filters, parse_filter
 from mailserver.imap.commands.returns import Returns, parse_returns
 from mailserver.imap.commands.search_keys import (
     DAY,
@@ -36,7 +36,6 @@ from mailserver.store.api import Flag
 MAX_NESTING = 32
 MAX_KEYS = 200
 MAX_NEEDLES = 40
-MAX_FOLDERS = 100  # words and names that choose folders: each is compared with each folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +66,7 @@ def parse_multi_search(at: Cursor) -> MultiSearch:
         sources = at.parenthesised(lambda: parse_filter(at, SOURCES))
         if not sources:
             at.fail("folders expected")
-        if len(sources) + sum(len(source.names) for source in sources) > MAX_FOLDERS:
-            at.fail(f"at most {MAX_FOLDERS} choices of folders")
+        check_filters(at, sources)
         at.space()
     return MultiSearch(tuple(sources), _program(at, uid=True))
 

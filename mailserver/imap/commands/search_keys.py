@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
 
-from mailserver.imap.sequences import SequenceSet
+from mailserver.imap.sequences import Places, SequenceSet
 from mailserver.store.api import Flag
 
 
@@ -128,6 +128,7 @@ Key = (
     | HasFlag
     | HasKeyword
     | Numbers
+    | Places
     | Arrived
     | Aged
     | Sent

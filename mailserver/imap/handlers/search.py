@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from mailserver.imap.commands.filters import SELECTED
@@ -15,12 +16,14 @@ from mailserver.imap.finding import Finder
 from mailserver.imap.responses import Bad, No, Ok, Response, Untagged
 from mailserver.imap.responses_folders import correlator
 from mailserver.imap.responses_messages import ESearch, SearchResult, Threads
-from mailserver.imap.sorting import NO_HEAD, Criterion
-from mailserver.imap.threads import ALGORITHMS, letter_of, thread_text
+from mailserver.imap.sorting import Criterion
+from mailserver.imap.threads import ALGORITHMS, Letter, thread_text
 from mailserver.imap.updating import MOST, Updating, lasting
 from mailserver.imap.view import FolderView
 from mailserver.imap.wire import number_set
 from mailserver.store.api import Folder, StoreError
+
+MANY = 1000  # messages of which threads are made in one go, 10 ms
 
 
 async def search(ctx: Context, command: Search) -> AsyncGenerator[Response]:
@@ -40,14 +43,16 @@ async def sort(ctx: Context, command: Sort) -> AsyncGenerator[Response]:
 async def thread(ctx: Context, command: Thread) -> AsyncGenerator[Response]:
     view = ctx.selected
     found = await _found(ctx, command.search)
-    heads = await ctx.finder.heads(found)
-    numbers = _numbers(view, found, command.search.uid)
-    letters = [
-        letter_of(number, heads.get(index, NO_HEAD), view.dates[index])
-        for number, index in zip(numbers, found, strict=True)
-    ]
-    yield Threads(thread_text(ALGORITHMS[command.algorithm](letters)))
+    letters = await ctx.finder.letters(_numbers(view, found, command.search.uid), found)
+    if len(letters) > MANY:  # a second for a hundred thousand: in a thread, the other sessions have their turns
+        yield Threads(await asyncio.to_thread(_threaded, command.algorithm, letters))
+    else:
+        yield Threads(_threaded(command.algorithm, letters))
     yield Ok("THREAD completed")
+
+
+def _threaded(algorithm: bytes, letters: Sequence[Letter]) -> bytes:
+    return thread_text(ALGORITHMS[algorithm](letters))
 
 
 async def multi_search(ctx: Context, command: MultiSearch) -> AsyncGenerator[Response]:

@@ -18,7 +18,7 @@ from mailserver.imap.listing import matches
 from mailserver.imap.modes import Modes
 from mailserver.imap.responses import Bad, No
 from mailserver.imap.responses_messages import Exists, Expunge
-from mailserver.imap.sequences import SequenceSet
+from mailserver.imap.sequences import Places, SequenceSet
 from mailserver.imap.table import COMMANDS
 from mailserver.imap.view import FolderView
 from mailserver.store.api import Flag, Flags, Folder, FolderStatus, Row, StoreResult
@@ -193,6 +193,30 @@ def test_number_sets(text: str, exists: int) -> None:
 
 
 # ---------------------------------------------------------------- patterns
+SPANS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=5)
+
+
+@PATIENT
+@given(SPANS, st.frozensets(st.integers(0, 25)))
+def test_places_are_those_of_their_spans(spans: list[tuple[int, int]], universe: frozenset[int]) -> None:
+    meant = {index for start, stop in spans for index in range(start, stop)}
+    places = Places.of(spans)
+    assert list(places.indices()) == sorted(meant)
+    assert places.total == len(meant)
+    assert places.within(universe) == universe & meant
+
+
+@PATIENT
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=3), st.sets(st.integers(1, 30)))
+def test_numbers_are_kept_as_uids_in_no_more_pieces(numbers: list[tuple[int, int]], present: set[int]) -> None:
+    """However many messages went away in between."""
+    uids, numbered = sorted(present), SequenceSet(tuple(numbers))
+    kept = numbered.in_uids(uids)
+    assert list(kept.of_uids(uids, 99)) == list(numbered.of_numbers(len(uids)))
+    assert list(kept.of_uids([*uids, 40, 41], 99)) == list(numbered.of_numbers(len(uids)))
+    assert len(kept.ranges) <= len(numbers)
+
+
 @PATIENT
 @given(st.text(alphabet="ab/%*", max_size=8), st.text(alphabet="ab/", max_size=8))
 def test_list_patterns(pattern: str, name: str) -> None:
@@ -211,6 +235,7 @@ def test_a_nasty_pattern_costs_little() -> None:
         b"LIST " + b"r" * 100 + b" (" + b" ".join([b"*a" * 100] * 4) + b")",
         b"ESEARCH IN (mailboxes (%b)) ALL" % b" ".join([b"a"] * 100),
         b"ESEARCH IN (%b) ALL" % b" ".join([b"personal"] * 101),
+        b"NOTIFY SET" + b" (subtree a (MailboxName))" * 51,
     ],
 )
 def test_what_is_compared_with_each_folder_is_bounded(command: bytes) -> None:

@@ -101,3 +101,14 @@ async def test_a_field_name_is_never_a_format() -> None:
     assert b'BODY[HEADER.FIELDS ("%d" Subject)] {' in said
     assert b"a OK" in said
     await connection.close()
+
+
+async def test_what_no_mail_program_asks_is_not_kept() -> None:
+    """Its name could be twenty times larger than what is kept of it."""
+    connection = await connect(await new_store("three messages"), "selected")
+    shelf = connection.session.context.shelf
+    many = b" ".join([b"X-%d" % number for number in range(100)])
+    assert b"a1 OK" in await connection.ask(b"a1 FETCH 1 BODY.PEEK[HEADER.FIELDS (%b)]" % many)
+    assert len(shelf._places) == 0
+    assert b"a2 OK" in await connection.ask(b"a2 FETCH 1 BODY.PEEK[HEADER.FIELDS (Subject)]")
+    assert len(shelf._places) == 1
