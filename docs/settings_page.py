@@ -51,6 +51,8 @@ def _default(field: FieldInfo) -> str:
         return "**required**"
     if value is None or value in ("", {}):
         return "none"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
     if isinstance(value, Path):
         value = str(value)
     return f"`{value:_}`" if isinstance(value, int) else "`" + repr(value).replace("'", '"') + "`"

@@ -82,7 +82,13 @@ class BlobWriter:
         self._sealed = 0  # chunks already written
         self._file: SealedFile | None = None
         self._small: bytes | None = None  # sealed
+        self._keeps_first = False
+        self._first = bytearray()  # the first chunk, when it is kept
         self.size = 0
+
+    def keep_first(self) -> None:
+        """From now on the first chunk stays in memory until the end, open to `put`; called while nothing is sealed."""
+        self._keeps_first = True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         assert self._buffer is not None
@@ -97,6 +103,26 @@ class BlobWriter:
         self._end()
         if self._file is not None:
             self._file.end()
+
+    def put(self, offset: int, data: bytes) -> None:
+        """Writes over octets of the first chunk."""
+        chunk = self._first if self._sealed else self._buffer
+        assert chunk is not None
+        chunk[offset : offset + len(data)] = data
+
+    def pieces(self, offset: int) -> Iterator[bytes]:
+        """What was written so far from `offset` on, a chunk at a time; nothing may be written meanwhile. Reads the file again."""
+        for index in range(offset // CHUNK, self._sealed + 1):
+            yield self._chunk(index)[max(0, offset - index * CHUNK) :]
+
+    def _chunk(self, index: int) -> bytes:
+        if index == self._sealed:
+            assert self._buffer is not None
+            return bytes(self._buffer)
+        if index == 0 and self._keeps_first:
+            return bytes(self._first)
+        assert self._file is not None  # there is a sealed chunk
+        return _open(self._aead, index, self._file.read(index * (CHUNK + TAG), CHUNK + TAG), last=False)
 
     def finish(self) -> PreparedBlob:
         """Seals the last chunk; a large blob is on disk when this returns (blocks on fsync: call it in a thread)."""
@@ -117,17 +143,28 @@ class BlobWriter:
             self._small = _seal(self._aead, 0, bytes(self._buffer), last=True)
         else:
             self._flush(bytes(self._buffer), last=True)
-        self._buffer = None
+            if self._keeps_first:
+                self._file.write_first(_seal(self._aead, 0, bytes(self._first), last=False))
+        self._buffer, self._first = None, bytearray()
 
     def _flush(self, chunk: bytes, last: bool) -> None:
         if self._file is None:
             self._file = self._blobs.files.create()
-        self._file.write(_seal(self._aead, self._sealed, chunk, last))
+        if self._keeps_first and not self._sealed:
+            self._first += chunk
+            self._file.write(bytes(CHUNK + TAG))  # its place
+        else:
+            self._file.write(_seal(self._aead, self._sealed, chunk, last))
         self._sealed += 1
 
 
 class SealedFile(Protocol):
     def write(self, data: bytes) -> None: ...
+    def write_first(self, data: bytes) -> None:
+        """Over what was written first; nothing is written after that."""
+        ...
+
+    def read(self, offset: int, length: int) -> bytes: ...
     def end(self) -> None:
         """All is written; what waits for `commit` holds no descriptor."""
         ...
@@ -291,10 +328,18 @@ class _FolderFile:
     def __init__(self, folder: FolderFiles, path: Path) -> None:
         self._folder = folder
         self._path = path
-        self._file = open(path, "xb", opener=lambda p, f: os.open(p, f, 0o600))  # noqa: SIM115
+        self._file = open(path, "x+b", opener=lambda p, f: os.open(p, f, 0o600))  # noqa: SIM115
 
     def write(self, data: bytes) -> None:
         self._file.write(data)
+
+    def write_first(self, data: bytes) -> None:
+        self._file.seek(0)
+        self._file.write(data)
+
+    def read(self, offset: int, length: int) -> bytes:
+        self._file.flush()
+        return os.pread(self._file.fileno(), length, offset)
 
     def end(self) -> None:
         self._file.close()

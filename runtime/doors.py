@@ -87,6 +87,7 @@ async def open_smtp(
                 connections_per_address=limits.connections_per_address,
             ),
             rates=rates,
+            checker=house.checker,
             clock=house.clock,
         )
 

@@ -14,6 +14,8 @@ from foundation.jobs import Jobs
 from foundation.keys import KeyRing
 from mailserver.delivery.closing_by_folder import closing_hook
 from mailserver.delivery.space import Space
+from mailserver.signatures.checking import Checker
+from mailserver.signatures.records import DnsRecords
 from mailserver.store.sql import SqlMailStore
 from mssante.credentials import Credentials
 from mssante.exchanges import Exchanges
@@ -25,6 +27,7 @@ from runtime.settings import Settings
 from runtime.trust import holder_of, rotating_store
 
 HASH_THREADS = 2  # argon2 frees the interpreter lock: one per core of a small machine
+SIGNATURE_THREADS = 2  # one large message must not hold up all others
 
 
 class House:
@@ -41,6 +44,12 @@ class House:
         self.jobs = Jobs(self.db, self.keys, clock)
         self.pool = ThreadPoolExecutor(HASH_THREADS, thread_name_prefix="hash")
         self.operator = operator_of(settings)
+        self.signature_pool = ThreadPoolExecutor(SIGNATURE_THREADS, thread_name_prefix="signature")
+        self.checker = (
+            Checker(self.operator.host, DnsRecords(clock=clock), self.signature_pool, clock)
+            if settings.dkim.verify
+            else None
+        )
         self.mailboxes = Mailboxes(self.keys)
         self.credentials = Credentials(self.db, self.keys, self.mailboxes, self.pool)
         self.exchanges = Exchanges(self.keys, self.mailboxes)
@@ -74,7 +83,8 @@ class House:
 
     async def close(self) -> None:
         await self.db.close()
-        self.pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self.pool, self.signature_pool):
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 class Trust:

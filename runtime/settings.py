@@ -180,14 +180,17 @@ class Limits(Section):
 
 
 class Dkim(Section):
-    """Signatures of what leaves for other operators, one for each key; `mssante dns` prints the records to publish."""
+    """DKIM signatures: ours on what leaves, one for each key, and those of other operators on what comes in."""
 
     rsa_key: InFolder | None = Field(
         None, description="PEM, mode 0600, 2,048 bits or more; every operator can check it"
     )
-    rsa_selector: Selector = Field("mss-rsa", description="of the TXT record `<selector>._domainkey.<domain>`")
+    rsa_selector: Selector = Field("mss-rsa", description="of the TXT record, which `mssante dns` prints")
     ed25519_key: InFolder | None = Field(None, description="PEM, mode 0600; shorter and stronger, and not known to all")
     ed25519_selector: Selector = Field("mss-ed25519", description="of its own record: a record holds one key")
+    verify: bool = Field(
+        True, description="say in Authentication-Results what others' are worth; nothing is refused for it"
+    )
 
     @model_validator(mode="after")
     def _one_record_a_key(self) -> Dkim:

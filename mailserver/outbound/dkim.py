@@ -25,14 +25,14 @@ from foundation.clock import Clock, system_clock
 from mailserver.mime.fields import MAX_HEADER
 from mailserver.outbound.content import Content
 from mailserver.signatures.body import PIECE, BodyHash, Canonical
-from mailserver.signatures.header import Field, header_fields
+from mailserver.signatures.header import Header
 
 RELAXED = CanonicalizationPolicy.from_c_value(b"relaxed/relaxed")
 
-# What a reader sees or a program obeys; From twice, so that none can be added (RFC 6376 8.15).
+# What a reader sees or a program obeys; twice what a reader sees, so that none can be added (RFC 6376 8.15).
 SIGNED = (
-    "from from sender reply-to to cc subject date message-id in-reply-to references mime-version content-type"
-    " content-transfer-encoding auto-submitted x-mss-nil x-mss-mes x-mss-ins x-mss-codecda"
+    "from from sender sender reply-to reply-to to to cc cc subject subject date date message-id in-reply-to references"
+    " mime-version content-type content-type content-transfer-encoding auto-submitted x-mss-nil x-mss-mes x-mss-ins x-mss-codecda"
 ).split()
 
 
@@ -99,13 +99,13 @@ class Signer:
     async def sign(self, content: Content) -> Content:
         """With a DKIM-Signature field for each key in front; read through once. As it is when its header never ends."""
         head, begun, digest = b"", False, BodyHash(Canonical.RELAXED)
-        header: list[Field] = []
+        header = Header(b"")
         async for piece in content.pieces():
             if not begun:
                 head += piece
-                header, body = header_fields(head)
-                begun = body < len(head) or len(head) == content.size
-                piece = head[body:]
+                header = Header(head)
+                begun = header.body < len(head) or len(head) == content.size
+                piece = head[header.body :]
             if begun:
                 await _hashed(digest, piece)
             elif len(head) > MAX_HEADER:
@@ -113,12 +113,12 @@ class Signer:
         front = await asyncio.to_thread(self._fields, header, digest)
         return replace(content, front=front + content.front, size=content.size + len(front))
 
-    def _fields(self, header: list[Field], digest: BodyHash) -> bytes:
+    def _fields(self, header: Header, digest: BodyHash) -> bytes:
         body_hash = base64.b64encode(digest.digest()).decode()
         # Its branch for Ed25519 asks a key to sign a digest; what it writes is the same for all keys.
         maker = dkim.DKIM(signature_algorithm=b"ed25519-sha256")
         maker.hasher = hashlib.sha256
-        maker.headers = header
+        maker.headers = header.fields
         return b"".join(self._field(maker, key, body_hash) for key in self._keys)
 
     def _field(self, maker: dkim.DKIM, key: Key, body_hash: str) -> bytes:

@@ -6,13 +6,37 @@ nothing to anybody else here, so it is skipped.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 from mailserver.mime.fields import FIELD, MAX_HEADER
 
 Field = tuple[bytes, bytes]
 
 
-def header_fields(content: bytes) -> tuple[list[Field], int]:
-    """The fields at the beginning of `content`, and where its body begins; no field is looked for beyond `MAX_HEADER`."""
-    end = content.find(b"\r\n\r\n")
-    end, body = (len(content), len(content)) if end < 0 else (end + 2, end + 4)
-    return [(name, value + b"\n") for name, value in FIELD.findall(content, 0, min(end, MAX_HEADER))], body
+class Header:
+    """The fields at the beginning of a message, none beyond `MAX_HEADER`; `body` is where the body begins."""
+
+    def __init__(self, content: bytes) -> None:
+        end = content.find(b"\r\n\r\n")
+        end, self.body = (len(content), len(content)) if end < 0 else (end + 2, end + 4)
+        found = FIELD.findall(content, 0, min(end, MAX_HEADER))
+        self.fields: list[Field] = [(name, value + b"\n") for name, value in found]
+        self._by_name: dict[bytes, list[Field]] = {}
+        for field in self.fields:
+            self._by_name.setdefault(field[0].lower(), []).append(field)
+
+    def named(self, name: bytes) -> list[Field]:
+        """From the top; `name` in lower case."""
+        return self._by_name.get(name, [])
+
+    def signed(self, names: Iterable[bytes]) -> list[Field]:
+        """What a signature over `names` covers: for each the next field from the bottom, if one is left (RFC 6376 5.4.2)."""
+        taken = Counter[bytes]()
+        chosen = []
+        for name in names:
+            taken[name] += 1
+            rows = self.named(name)
+            if taken[name] <= len(rows):
+                chosen.append(rows[-taken[name]])
+        return chosen

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from foundation.blobs import BlobWriter
 from mailserver.delivery.api import Envelope, Recipient, Sender
 from mailserver.sasl import Desk
 from mailserver.scram import Bind
 from mailserver.sign_in import SignedIn
+from mailserver.smtp.arrival import Arrival
 from mailserver.smtp.data import ChunkScanner
 from mailserver.smtp.grammar import MailCommand, OddPath
 from mailserver.smtp.ports import ChainVerdict, DoorRules, House, Tls
@@ -18,7 +18,7 @@ from mailserver.smtp.ports import ChainVerdict, DoorRules, House, Tls
 class Chunks:
     """What BDAT brought so far (RFC 3030); `until`: loop time at which the whole must be here."""
 
-    writer: BlobWriter
+    arrival: Arrival
     scanner: ChunkScanner
     until: float
 
@@ -87,7 +87,7 @@ class Conversation:
     def give_up(self) -> None:
         """The transaction is over, and what came of its message forgotten (RFC 5321 4.1.1.5)."""
         if self.transaction is not None and self.transaction.chunks is not None:
-            self.transaction.chunks.writer.abort()
+            self.transaction.chunks.arrival.abort()
         self.transaction = None
 
     def count_idle(self) -> None:

@@ -10,11 +10,12 @@ import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
-from foundation.blobs import INLINE, BlobWriter, PreparedBlob
+from foundation.blobs import PreparedBlob
 from mailserver.delivery import headers
 from mailserver.delivery.api import INWARD_DOORS
 from mailserver.mime.downgrade import textual
 from mailserver.smtp import replies, trace
+from mailserver.smtp.arrival import Arrival
 from mailserver.smtp.conversation import Chunks, Conversation, Transaction
 from mailserver.smtp.data import ChunkScanner, DataFault, DataScanner
 from mailserver.smtp.ports import House
@@ -32,7 +33,7 @@ _FAULTS = {
 
 
 class Sink(Protocol):
-    """The part of `foundation.blobs.BlobWriter` that `receive` uses."""
+    """The part of `Arrival` that `receive` uses."""
 
     def write(self, data: bytes, /) -> None: ...
 
@@ -62,16 +63,16 @@ async def take_message(talk: Conversation, source: Source) -> Reply:
     """From 354 to the reply. Whatever happens, the transaction is over (RFC 5321 4.1.1.4)."""
     transaction = talk.transaction
     assert transaction is not None
-    writer = _begun(talk, transaction)
+    arrival = _begun(talk, transaction)
     try:
         talk.transaction = None
-        taken = await receive(source, writer, talk.house.limits.message_octets)
-        content = None if taken.fault else await _finish(writer)
+        taken = await receive(source, arrival, talk.house.limits.message_octets)
+        content = None if taken.fault else await arrival.finish()
     except BaseException:
-        writer.abort()
+        arrival.abort()
         raise
     if content is None:
-        writer.abort()
+        arrival.abort()
         return _void(taken)
     return await _hand_over(talk, transaction, content)
 
@@ -107,7 +108,7 @@ async def take_chunk(talk: Conversation, source: Source, size: int, last: bool) 
     assert transaction is not None
     assert transaction.chunks is not None
     chunks = transaction.chunks
-    await receive_chunk(source, chunks.scanner, chunks.writer, size)
+    await receive_chunk(source, chunks.scanner, chunks.arrival, size)
     if last:
         chunks.scanner.end()
     fault = chunks.scanner.fault
@@ -119,9 +120,9 @@ async def take_chunk(talk: Conversation, source: Source, size: int, last: bool) 
         return replies.CHUNK_OK
     talk.transaction = None
     try:
-        content = await _finish(chunks.writer)
+        content = await chunks.arrival.finish()
     except BaseException:
-        chunks.writer.abort()
+        chunks.arrival.abort()
         raise
     if transaction.mail.binary:
         async with talk.house.large:
@@ -169,14 +170,12 @@ async def skip_chunk(source: Source, size: int) -> None:
 
 
 # ---------------------------------------------------------------- both
-def _begun(talk: Conversation, transaction: Transaction) -> BlobWriter:
-    """A blob that begins with our own lines."""
-    house = talk.house
-    writer = house.new_writer()
-    if talk.rules.door in INWARD_DOORS:  # what comes in here is never relayed: final delivery (RFC 5321 4.4)
-        writer.write(headers.return_path(transaction.mail.reverse_path))
-    writer.write(trace.received(talk, house.new_id(), house.clock()))
-    return writer
+def _begun(talk: Conversation, transaction: Transaction) -> Arrival:
+    """With our own lines: what comes in from other operators is never relayed, so it has arrived (RFC 5321 4.4)."""
+    house, inward = talk.house, talk.rules.door in INWARD_DOORS
+    path = headers.return_path(transaction.mail.reverse_path) if inward else b""
+    received = trace.received(talk, house.new_id(), house.clock())
+    return Arrival(house.new_writer(), house.hostname, path, received, house.checker if inward else None)
 
 
 def _store(scanner: DataScanner | ChunkScanner, sink: Sink, clean: bytes) -> None:
@@ -185,13 +184,6 @@ def _store(scanner: DataScanner | ChunkScanner, sink: Sink, clean: bytes) -> Non
             sink.write(clean)
     except OSError:  # the disk is full, or ill: the client's octets must still not be taken for commands
         scanner.fault = DataFault.NOT_STORED
-
-
-async def _finish(writer: BlobWriter) -> PreparedBlob:
-    """A large blob waits for the disk: in a thread."""
-    if writer.size <= INLINE:
-        return writer.finish()
-    return await asyncio.get_running_loop().run_in_executor(None, writer.finish)
 
 
 def _void(taken: Taken) -> Reply:

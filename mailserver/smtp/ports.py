@@ -20,6 +20,7 @@ from foundation.clock import Clock, system_clock
 from foundation.dn import DistinguishedName
 from mailserver.delivery.api import Acceptor, Door
 from mailserver.sign_in import SignIn
+from mailserver.signatures.checking import Checker
 from mailserver.smtp.limits import Limits
 from mailserver.smtp.rates import Rates
 
@@ -76,7 +77,9 @@ def new_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """`start_tls` for doors with TLS, `sign_in` for submission, `judge_peer` and `trust` (the list in force) for the MX."""
+    """`start_tls` for doors with TLS, `sign_in` for submission; for the MX `judge_peer`, `trust` (the list in force) and, where
+    signatures are looked at, `checker`.
+    """
 
     hostname: str
     acceptor: Acceptor
@@ -87,6 +90,7 @@ class House:
     trust: Callable[[], TrustedDomains] | None = None
     limits: Limits = field(default_factory=Limits)
     rates: Rates = field(default_factory=Rates)
+    checker: Checker | None = None
     clock: Clock = system_clock
     new_id: Callable[[], str] = new_id
     large: asyncio.Semaphore = field(

@@ -45,6 +45,28 @@ def test_a_slice_is_the_slice(tmp_path_factory, size: int, offset: int, length: 
     assert blobs.open(blob.ref, blob.data, offset, length) == content[offset:end]
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    size=st.integers(40, 3 * CHUNK + 40),
+    at=st.integers(0, 30),
+    offset=st.integers(0, CHUNK),
+    piece=st.integers(1, 2 * CHUNK),
+)
+def test_the_beginning_can_be_written_last(tmp_path_factory, size: int, at: int, offset: int, piece: int) -> None:
+    """And what was written is read again before that, piece by piece."""
+    blobs = Blobs(FolderFiles(tmp_path_factory.mktemp("b")), clock=lambda: 0)
+    content = bytes(i % 256 for i in range(size))
+    writer = blobs.writer()
+    writer.keep_first()
+    for start in range(0, size, piece):
+        writer.write(content[start : start + piece])
+    assert b"".join(writer.pieces(min(offset, size))) == content[offset:]
+    assert max(map(len, writer.pieces(0))) <= CHUNK
+    writer.put(at, b"known last")
+    blob = writer.finish()
+    assert blob.plaintext() == content[:at] + b"known last" + content[at + 10 :]
+
+
 def test_a_large_blob_on_disk_holds_no_plain_octets_and_is_private(blobs: Blobs) -> None:
     sentence = b"douleur thoracique depuis deux jours. "
     blob = blobs.prepare(sentence * 4000)

@@ -74,7 +74,8 @@ async def test_each_key_signs(keys: list[Key], signer: Signer) -> None:
         (b"Bonjour", b"Bonsoir"),
         (b"X-MSS-NIL: 1", b"X-MSS-NIL: 2"),
         (b"X-MSS-NIL: 1\r\n", b""),
-        (b"From: dr@", b"From: evil@x.example\r\nFrom: dr@"),  # From is signed twice: none can be added
+        (b"From: dr@", b"From: evil@x.example\r\nFrom: dr@"),  # what a reader sees is signed twice: none can be added
+        (b"From: dr@", b"Subject: evil\r\nFrom: dr@"),
         (b"\r\n\r\n", b"\r\nReply-To: evil@x.example\r\n\r\n"),  # nor what is not there
     ],
 )

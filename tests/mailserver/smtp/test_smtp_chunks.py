@@ -150,7 +150,7 @@ async def test_chunks_that_are_given_up_leave_nothing_on_disk(end: bytes | None,
     acceptor = Memory()
     connection = await begun(tmp_path, acceptor)
     line = b"y" * 998 + b"\r\n"
-    await connection.send(b"BDAT 200000\r\n" + line * 200)
+    await connection.send(b"BDAT 200002\r\n\r\n" + line * 200)
     assert len(files(tmp_path)) == 1
     if end is None:
         connection.close()
@@ -175,7 +175,7 @@ async def test_a_full_disk_is_told_and_the_chunks_are_not_taken_for_commands(tmp
     connection = await begun(tmp_path, acceptor)
     (tmp_path / "incoming").rmdir()
     said = await connection.send(
-        b"BDAT 180400\r\n" + (b"z" * 900 + b"\r\n") * 200 + b"BDAT 6 LAST\r\nQUIT\r\nNOOP\r\n", 10_000
+        b"BDAT 180402\r\n\r\n" + (b"z" * 900 + b"\r\n") * 200 + b"BDAT 6 LAST\r\nQUIT\r\nNOOP\r\n", 10_000
     )
     assert codes(said) == [b"452 4.3.1", b"452 4.3.1", b"250 2.0.0"]
     assert acceptor.accepted == []

@@ -424,7 +424,7 @@ async def test_a_full_disk_is_452_and_the_message_is_not_taken_for_commands(tmp_
     acceptor = Memory()
     connection = await in_data(tmp_path, acceptor, Limits())
     (tmp_path / "incoming").rmdir()
-    said = await connection.send((b"z" * 900 + b"\r\n") * 200 + b"NOOP\r\n.\r\nRSET\r\n", 10_000)
+    said = await connection.send(b"\r\n" + (b"z" * 900 + b"\r\n") * 200 + b"NOOP\r\n.\r\nRSET\r\n", 10_000)
     assert [line[:9] for line in said.splitlines()] == [b"452 4.3.1", b"250 2.0.0"]
     assert acceptor.accepted == []
 

@@ -1,0 +1,71 @@
+"""One message on its way into a blob: our own lines, its header once that is all there, then the rest as it comes.
+
+What claims to be our Authentication-Results is left out (RFC 8601 5). Our own stands above Received (4); it is written at once in
+its full size, and over that when the signatures are checked: a message is encrypted while it comes, and not copied for this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from foundation.blobs import INLINE, BlobWriter, PreparedBlob
+from mailserver.mime.fields import MAX_HEADER
+from mailserver.signatures.checking import Case, Checker
+from mailserver.signatures.results import without_ours
+
+
+class Arrival:
+    """`path` and `trace`: Return-Path, if any, and Received. `checker`: None where signatures are nobody's business."""
+
+    def __init__(self, writer: BlobWriter, host: str, path: bytes, trace: bytes, checker: Checker | None) -> None:
+        self._writer = writer
+        self._host = host
+        self._path = path
+        self._trace = trace
+        self._checker = checker
+        self._case: Case | None = None
+        self._header: bytearray | None = bytearray(b"\r\n")  # until it is all there; a message may begin with its body
+        self._body = 0  # where it begins in the blob
+
+    def write(self, data: bytes) -> None:
+        if self._header is None:
+            self._writer.write(data)
+            return
+        seen = max(0, len(self._header) - 3)
+        self._header += data
+        end = self._header.find(b"\r\n\r\n", seen)
+        if end >= 0:
+            self._begin(end + 2)
+        elif len(self._header) > MAX_HEADER:  # refused when it is read
+            self._begin(len(self._header))
+
+    async def finish(self) -> PreparedBlob:
+        """Sealed; a large blob waits for the disk, in a thread."""
+        if self._header is not None:
+            self._begin(len(self._header))
+        if self._case is not None and self._checker is not None:
+            told = await self._checker.judge(self._case, lambda: self._writer.pieces(self._body))
+            self._writer.put(len(self._path), told)
+        if self._writer.size <= INLINE:
+            return self._writer.finish()
+        return await asyncio.get_running_loop().run_in_executor(None, self._writer.finish)
+
+    def abort(self) -> None:
+        self._writer.abort()
+
+    def _begin(self, end: int) -> None:
+        assert self._header is not None
+        came, self._header = bytes(self._header), None
+        header, rest = came[2:end], came[end:]
+        head = b"".join((self._path, self._told(header), self._trace, without_ours(header, self._host)))
+        self._body = len(head) + 2  # the blank line
+        self._writer.write(head + rest)
+
+    def _told(self, header: bytes) -> bytes:
+        if self._checker is None:
+            return b""
+        self._case = self._checker.open(header)
+        if self._case is None:
+            return self._checker.unsigned
+        self._writer.keep_first()
+        return self._checker.unchecked(self._case)
