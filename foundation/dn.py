@@ -84,6 +84,11 @@ class DistinguishedName:
         """Prepared values of one attribute, root first; empty when there is none."""
         return tuple(value for rdn in self.rdns for kind, value in rdn if kind == oid)
 
+    @property
+    def compared(self) -> str:
+        """One text for all ways of writing the same name: what a table can hold and look up."""
+        return ",".join("+".join(map(_written, rdn)) for rdn in reversed(self.rdns))
+
     def __str__(self) -> str:
         return self.text
 

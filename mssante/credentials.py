@@ -31,7 +31,7 @@ from foundation.keys import KeyRing
 from mssante import app_secrets, scram, throttle
 from mssante import mailboxes as boxes
 from mssante.cache import Cache
-from mssante.kinds import BoxKind, BoxState
+from mssante.kinds import BoxKind, BoxState, SignInState
 from mssante.mailboxes import Mailboxes
 from mssante.passwords import LONGEST, NOBODY, PasswordHash, is_right, password_form, scram_keys
 from mssante.rights import Role
@@ -104,7 +104,11 @@ class Member:
     actor: str
     role: Role
     scopes: frozenset[str]
-    active: bool
+    state: SignInState
+
+    @property
+    def active(self) -> bool:
+        return self.state is SignInState.ACTIVE
 
     def __repr__(self) -> str:
         return f"Member(credential {self.credential_id})"
@@ -271,7 +275,7 @@ class Credentials:
     def _who(self, conn: Connection, row: Any, apps: list[Any]) -> SignedIn | None:
         """None for what may not sign in: revoked, or mailbox closed. A suspended mailbox is still read by its holder."""
         box = self._mailboxes.get(conn, row.mailbox_id)
-        if row.state != "active" or box is None or box.state is BoxState.CLOSED:
+        if row.state != SignInState.ACTIVE.value or box is None or box.state is BoxState.CLOSED:
             return None
         actor = self._keys.registry.open(row.sealed_actor, b"actor " + row.login_key).decode()
         totp = row.sealed_totp is not None
@@ -295,7 +299,7 @@ class Credentials:
             "sealed_scram": self._sealed_scram(new.password_hash.scram, login_key),
             "role": new.role.value,
             "scopes": " ".join(sorted(new.scopes)),
-            "state": "active",
+            "state": SignInState.ACTIVE.value,
             "totp_step": 0,
             "code_until": 0,
             "created_at": now,
@@ -316,8 +320,11 @@ class Credentials:
         """From the next sign-in on."""
         _change(tx, credential_id, role=role.value)
 
+    def set_state(self, tx: Transaction, credential_id: int, state: SignInState) -> None:
+        _change(tx, credential_id, state=state.value)
+
     def revoke(self, tx: Transaction, credential_id: int) -> None:
-        _change(tx, credential_id, state="revoked")
+        self.set_state(tx, credential_id, SignInState.REVOKED)
 
     def of(self, conn: Connection, credential_id: int) -> SignedIn | None:
         """Who a number stands for now; None for what may not sign in."""
@@ -332,7 +339,7 @@ class Credentials:
     def _member(self, row: Any) -> Member:
         login = self._keys.registry.open(row.sealed_login, b"login " + row.login_key).decode()
         actor = self._keys.registry.open(row.sealed_actor, b"actor " + row.login_key).decode()
-        return Member(row.id, login, actor, Role(row.role), frozenset(row.scopes.split()), row.state == "active")
+        return Member(row.id, login, actor, Role(row.role), frozenset(row.scopes.split()), SignInState(row.state))
 
 
 def login_form(login: str) -> str:

@@ -35,7 +35,6 @@ def recipient_facts(
     operator: Operator,
     trusted: Trusted,
     entry: Entry | None = None,
-    refuses_when_suspended: bool = False,
 ) -> RecipientFacts:
     """`box`: the mailbox when it is ours; `entry`: the directory's, which tells the kind and sector of another operator's."""
     ours = operator.serves(address.domain)
@@ -46,14 +45,15 @@ def recipient_facts(
         ours=ours,
         known=box is not None or not ours,
         domain_trusted=ours or trusted(address.domain),
-        refuses_when_suspended=refuses_when_suspended,
         ins_key_right=_ins_key_right(address, operator),
         sector=described.sector if described else None,
         domain=address.domain,
     )
     if box is None:
         return facts
-    return replace(facts, state=box.state, profile=box.profile, closed_at=box.closed_at)
+    return replace(
+        facts, state=box.state, profile=box.profile, closed_at=box.closed_at, refuses_when_suspended=box.refuses
+    )
 
 
 def _ins_key_right(address: Address, operator: Operator) -> bool:

@@ -34,6 +34,14 @@ class BoxState(Enum):
     CLOSED = "closed"
 
 
+class SignInState(Enum):
+    """Of one who can sign in to a mailbox, or could."""
+
+    ACTIVE = "active"
+    SUSPENDED = "paused"
+    REVOKED = "revoked"  # for good: a login is never given to another
+
+
 class ProfileState(Enum):
     """State of a citizen's health space; a mailbox of another kind has none."""
 

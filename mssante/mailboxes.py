@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from foundation.database import Database, Transaction
+from foundation.dn import DistinguishedName
 from foundation.keys import Key, KeyRing
 from foundation.prepared import Prepared
 from mssante.address import Address, parse_address
@@ -49,6 +50,10 @@ class Holder:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Mailbox:
+    """`refuses`: takes no mail while suspended. `kept_until`: when a closed one's key is destroyed; `erased`: it was.
+    `certificate`: DN, as compared, of the organisation's certificate that opens an APP mailbox.
+    """
+
     id: int
     address: Address
     kind: BoxKind
@@ -59,6 +64,10 @@ class Mailbox:
     holder: Holder
     created_at: int
     closed_at: int | None
+    refuses: bool = False
+    kept_until: int | None = None
+    erased: bool = False
+    certificate: str = ""
 
     def __repr__(self) -> str:
         return f"Mailbox({self.id}, {self.kind.value}, {self.state.value})"
@@ -114,6 +123,16 @@ class Mailboxes:
     def get(self, conn: Connection, box_id: int) -> Mailbox | None:
         return self._find(conn, box_id, _BY_ID)
 
+    def bound_to(self, conn: Connection, certificate: DistinguishedName) -> list[Mailbox]:
+        """The mailboxes that this certificate opens, whatever their state."""
+        bound = select(mailboxes).where(mailboxes.c.certificate == certificate.compared).order_by(mailboxes.c.id)
+        return [self._opened(row) for row in conn.execute(bound)]
+
+    def every(self, conn: Connection, after: int = 0, at_most: int = 1000) -> list[Mailbox]:
+        """A page of all of them, by id."""
+        page = select(mailboxes).where(mailboxes.c.id > after).order_by(mailboxes.c.id).limit(at_most)
+        return [self._opened(row) for row in conn.execute(page)]
+
     def _find(self, conn: Connection, key: bytes | int, query: Any) -> Mailbox | None:
         now = self._monotonic()
         if (found := self._boxes.get(key, now)) is not None:
@@ -140,6 +159,10 @@ class Mailboxes:
             holder=Holder(**json.loads(self._keys.registry.open(row.sealed_holder, _context("holder", row)))),
             created_at=row.created_at,
             closed_at=row.closed_at,
+            refuses=row.refuses,
+            kept_until=row.kept_until,
+            erased=row.wrapped_key is None,
+            certificate=row.certificate or "",
         )
 
     # ---------------------------------------------------------------- what the mail store asks
@@ -210,20 +233,44 @@ class Mailboxes:
             "sector": new.sector,
             "quota_bytes": new.quota_bytes,
             "used_bytes": 0,
+            "refuses": False,
+            "told_percent": 0,
             "wrapped_key": wrapped,
             "sealed_holder": self._sealed(new.holder, address_key),
             "created_at": now,
         }
         box_id = tx.insert(mailboxes, row)
+        self.forget(box_id)  # the number may have been another's, in a transaction that was undone
         return Mailbox(
             box_id, address, new.kind, BoxState.ACTIVE, new.profile, new.red_list, new.sector, new.holder, now, None
         )
 
     def set_state(self, tx: Transaction, box_id: int, state: BoxState, now: int) -> None:
         """Closing withdraws the mailbox from the directory; a closed mailbox may be opened again."""
-        if state is BoxState.CLOSED:
+        self._enter(tx, box_id, state, now)
+
+    def suspend(self, tx: Transaction, box_id: int, refuses: bool, now: int) -> None:
+        self._enter(tx, box_id, BoxState.SUSPENDED, now, refuses=refuses)
+
+    def close(self, tx: Transaction, box_id: int, now: int, kept_until: int) -> None:
+        """Its mail stays sealed until `kept_until`, then it is `due`."""
+        self._enter(tx, box_id, BoxState.CLOSED, now, kept_until=kept_until)
+
+    def due(self, conn: Connection, now: int) -> list[int]:
+        """Closed mailboxes that were kept long enough by then: `destroy` them."""
+        due = (mailboxes.c.kept_until <= now, mailboxes.c.wrapped_key.is_not(None))
+        return list(conn.execute(select(mailboxes.c.id).where(*due).order_by(mailboxes.c.id)).scalars())
+
+    def bind(self, tx: Transaction, box_id: int, certificate: DistinguishedName | None) -> None:
+        """The certificate that opens an APP mailbox; None frees it."""
+        self._change(tx, box_id, certificate=None if certificate is None else certificate.compared)
+
+    def _enter(self, tx: Transaction, box_id: int, state: BoxState, now: int, **values: Any) -> None:
+        closed = state is BoxState.CLOSED
+        if closed:
             self._withdraw(tx, box_id)
-        self._change(tx, box_id, state=state.value, closed_at=now if state is BoxState.CLOSED else None)
+        fresh = {"closed_at": now if closed else None, "refuses": False, "kept_until": None}
+        self._change(tx, box_id, **{"state": state.value, **fresh, **values})
 
     def set_profile(self, tx: Transaction, box_id: int, profile: ProfileState) -> None:
         self._change(tx, box_id, profile_state=profile.value)
@@ -243,7 +290,9 @@ class Mailboxes:
 
     def destroy(self, tx: Transaction, box_id: int, now: int) -> None:
         """The final deletion: closes the mailbox, forgets its holder, and destroys the key of all that it sealed."""
-        self.set_state(tx, box_id, BoxState.CLOSED, now)
+        box = self.get(tx.conn, box_id)
+        if box is not None and box.state is not BoxState.CLOSED:
+            self.set_state(tx, box_id, BoxState.CLOSED, now)
         self.set_holder(tx, box_id, Holder())
         self._change(tx, box_id, wrapped_key=None)
 
@@ -281,20 +330,17 @@ def _checked(new: NewMailbox) -> Address:
         raise ValueError(address.why)
     if (new.kind is BoxKind.CIT) is not (new.profile is not None):
         raise ValueError("a citizen's mailbox has a profile state, and no other")
-    if isinstance(fault := _identified(new, address), Invalid):
+    fault = parse_ins(address.local) if new.kind is BoxKind.CIT else holder_id(new.kind, new.holder.holder_id)
+    if isinstance(fault, Invalid):
         raise ValueError(fault.why)
     return address
 
 
-def _identified(new: NewMailbox, address: Address) -> object:
-    """The holder's identifier parsed, or why it is wrong; a professional's may be unknown (empty)."""
-    number = new.holder.holder_id
-    if new.kind is BoxKind.CIT:
-        return parse_ins(address.local)
+def holder_id(kind: BoxKind, number: str) -> object:
+    """The identifier of a professional mailbox's holder parsed, or why it is wrong; it may be unknown (empty)."""
     if not number:
         return None
-    person = new.kind in (BoxKind.PER, BoxKind.CAB)
-    first, second = (parse_rpps, parse_adeli) if person else (parse_finess, parse_siret)
+    first, second = (parse_rpps, parse_adeli) if kind in (BoxKind.PER, BoxKind.CAB) else (parse_finess, parse_siret)
     parsed = first(number)
     return second(number) if isinstance(parsed, Invalid) else parsed
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     event,
+    false,
 )
 from sqlalchemy.schema import ExecutableDDLElement
 
@@ -45,6 +46,10 @@ mailboxes = Table(
     Column("sealed_holder", LargeBinary, nullable=False),  # mailboxes.Holder
     Column("created_at", BigInteger, nullable=False),
     Column("closed_at", BigInteger),
+    Column("refuses", Boolean, nullable=False, server_default=false()),  # takes no mail while suspended
+    Column("kept_until", BigInteger),  # closed: when its key is destroyed; NULL: nobody said when
+    Column("told_percent", Integer, nullable=False, server_default="0"),  # last warning of the quota: 0, 80, 95
+    Column("certificate", Text, index=True),  # APP: DN of the organisation's certificate that opens it
     sqlite_autoincrement=True,
 )
 
@@ -60,7 +65,7 @@ credentials = Table(
     Column("sealed_scram", LargeBinary),  # scram.Keys; NULL: no sign-in by password since SCRAM is here
     Column("role", String(8), nullable=False, server_default="holder"),  # rights.Role
     Column("scopes", String(64), nullable=False),  # separated by one space: mail, web
-    Column("state", String(8), nullable=False),  # active | revoked
+    Column("state", String(8), nullable=False),  # kinds.SignInState
     Column("sealed_totp", LargeBinary),  # RFC 6238 secret
     Column("totp_step", BigInteger, nullable=False),  # last step used: a code never serves twice
     Column("code_key", LargeBinary),  # keyed hash of the code sent last

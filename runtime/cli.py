@@ -16,7 +16,9 @@ from runtime import backup_cli
 from runtime.audit_cli import audit
 from runtime.certificate_cli import certificate
 from runtime.command import DEFAULT, Config
+from runtime.domain_cli import domain
 from runtime.help_in import Bilingual
+from runtime.mailbox_cli import mailbox
 from runtime.queue_cli import queue
 from runtime.trust_cli import trust_list
 
@@ -30,6 +32,8 @@ app = typer.Typer(
 )
 app.add_typer(audit, name="audit")
 app.add_typer(certificate, name="certificate")
+app.add_typer(mailbox, name="mailbox")
+app.add_typer(domain, name="domain")
 app.add_typer(queue, name="queue")
 app.add_typer(trust_list, name="trust-list")
 app.command()(backup_cli.backup)

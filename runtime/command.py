@@ -73,7 +73,7 @@ class Done:
 class Refused(Exception):
     """What was asked cannot be done; nothing was changed."""
 
-    def __init__(self, text: str, **facts: Any) -> None:
+    def __init__(self, text: str, /, **facts: Any) -> None:
         super().__init__(text)
         self.text = text
         self.facts = facts
@@ -133,11 +133,13 @@ class Desk:
         self.shown(done.facts, self.said(done.text, done.facts))
         self._say_rehearsed()
 
-    def each(self, path: Path, columns: Sequence[str], plan: Callable[[Row], Act]) -> None:
-        """One act for every line of a CSV file that has these columns, and a line of report for each; ends with FAILED when
-        one was refused. A line refused changes nothing, the others are done. `plan` may raise `Refused` too.
+    def each(self, path: Path, columns: Sequence[str], plan: Callable[[Row], Act], others: Sequence[str] = ()) -> None:
+        """One act for every line of a CSV file, and a line of report for each; ends with FAILED when one was refused.
+
+        The file has these columns, and of `others` those it likes. A line refused changes nothing, the others are done. `plan`
+        may raise `Refused` too.
         """
-        rows = self._rows(path, columns)
+        rows = self._rows(path, columns, others)
         outcomes = self.change(_rehearsal(rows, plan)) if self.dry_run else self._all(rows, plan)
         report = [
             {"line": line, "done": isinstance(outcome, Done), "text": self.said(outcome.text, outcome.facts)}
@@ -158,6 +160,24 @@ class Desk:
         if refused:
             raise typer.Exit(FAILED)
 
+    def one_or_each(
+        self,
+        file: Path | None,
+        given: Mapping[str, str],
+        columns: Sequence[str],
+        plan: Callable[[Row], Act],
+        others: Sequence[str] = (),
+    ) -> None:
+        """What was `given` on the line, or each line of a file, which has the same words as columns: one or the other."""
+        if file is None:
+            if missing := [name for name in columns if not given.get(name)]:
+                self.wrong("Il manque : {names}, ou --file. // Missing: {names}, or --file.", names=missing)
+            self.one(plan(dict.fromkeys(others, "") | dict(given)))
+        elif any(given.values()):
+            self.wrong("Donnez --file ou les valeurs, pas les deux. // Give --file or the values, not both.")
+        else:
+            self.each(file, columns, lambda row: plan(dict.fromkeys(others, "") | dict(row)), others)
+
     def _all(self, rows: Sequence[tuple[int, Row | Refused]], plan: Callable[[Row], Act]) -> list[Done | Refused]:
         """Many lines share a commit, each with its own fate (`foundation.group_commit`)."""
         outcomes: list[Done | Refused] = []
@@ -169,7 +189,7 @@ class Desk:
             outcomes += [_outcome(one) for one in waiting]
         return outcomes
 
-    def _rows(self, path: Path, columns: Sequence[str]) -> list[tuple[int, Row | Refused]]:
+    def _rows(self, path: Path, columns: Sequence[str], others: Sequence[str]) -> list[tuple[int, Row | Refused]]:
         """(number of the line, its fields): spreadsheets write `;` or `,`, and a mark of UTF-8 before the first name."""
         try:
             text = path.read_text(encoding="utf-8-sig")
@@ -180,8 +200,11 @@ class Desk:
         try:
             names = list(reader.fieldnames or ())
             if missing := [name for name in columns if name not in names]:
-                self.wrong("{path} : colonne absente : {names} // {path}: missing column: {names}",
-                           path=path, names=", ".join(missing))  # fmt: skip
+                self.wrong("Colonne absente : {names} // Missing column: {names}", names=missing)
+            if unknown := [
+                name for name in names if name not in (*columns, *others)
+            ]:  # a typing error must not be silent
+                self.wrong("Colonne inconnue : {names} // Unknown column: {names}", names=unknown)
             return [(reader.line_num, _fields(row)) for row in reader]
         except csv.Error as fault:
             self.wrong(
@@ -196,7 +219,7 @@ class Desk:
     def said(self, text: str, facts: Mapping[str, Any] | None = None) -> str:
         return worded(text, self.lang, facts)
 
-    def say(self, text: str, **facts: Any) -> None:
+    def say(self, text: str, /, **facts: Any) -> None:
         """A sentence for a person; nothing with `--json` or `--csv`."""
         if not (self.as_json or self.as_csv):
             typer.echo(self.said(text, facts))
@@ -226,7 +249,7 @@ class Desk:
             rows = [[words(key, one[key]) for key in columns] for one in found]
             typer.echo(table([[self.said(heading) for heading in columns.values()], *rows]))
 
-    def wrong(self, text: str, **facts: Any) -> NoReturn:
+    def wrong(self, text: str, /, **facts: Any) -> NoReturn:
         """Wrong use of a command: nothing was tried."""
         typer.echo(self.said(text, facts), err=True)
         raise typer.Exit(WRONG)

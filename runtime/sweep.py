@@ -1,4 +1,6 @@
-"""The daily job `sweep`: removes stored content that nothing points to any more, and web sessions that ended."""
+"""The daily job `sweep`: removes stored content that nothing points to any more, web sessions that ended, and the keys of mailboxes
+closed long enough ago; says a week before which of these will go.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,12 @@ from typing import Any
 import structlog
 
 from foundation.clock import DAY
+from foundation.database import Transaction
 from foundation.jobs import Answer, Handler, Job, Retry
 from foundation.web import sessions
 from runtime.house import House
+
+ANNOUNCED = 7 * DAY  # before a key is destroyed
 
 log = structlog.get_logger()
 
@@ -19,7 +24,19 @@ def sweeping(house: House) -> Handler:
         unused = await house.store.sweep()
         strays = await house.db.read(house.blobs.sweep_strays)
         await house.db.write(sessions.sweep, house.clock())
-        log.info("swept", unused=unused, strays=strays)
+        erased = await house.db.write(_erase, house)
+        soon = await house.db.read(house.mailboxes.due, house.clock() + ANNOUNCED)
+        if soon:
+            log.warning("mailboxes_erased_soon", count=len(soon), boxes=soon)
+        log.info("swept", unused=unused, strays=strays, erased=erased)
         return Retry(DAY, "daily")
 
     return sweep
+
+
+def _erase(tx: Transaction, house: House) -> int:
+    erased = house.mailboxes.due(tx.conn, house.clock())
+    for box_id in erased:
+        house.mailboxes.destroy(tx, box_id, house.clock())
+        house.audit.record(tx, "system:mailbox:erase", "system", {"box": box_id})
+    return len(erased)

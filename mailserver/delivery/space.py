@@ -44,7 +44,6 @@ class Space:
     audit: Audit
     clock: Clock = field(default=system_clock)
     product_number: str = ""
-    refuses_when_suspended: bool = False
     held_messages: int = 50
 
 
@@ -98,9 +97,7 @@ def addressee_of(conn: Connection, space: Space, sender: Sender, recipient: Reci
         return Refused(reasons.RELAY_DENIED)
     box = space.mailboxes.resolve(conn, address) if ours else None
     entry = None if ours else directory.get(conn, address)
-    found = facts.recipient_facts(
-        address, box, space.operator, space.trusted, entry, refuses_when_suspended=space.refuses_when_suspended
-    )
+    found = facts.recipient_facts(address, box, space.operator, space.trusted, entry)
     return Addressee(found, address, box, entry)
 
 

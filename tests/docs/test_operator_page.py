@@ -1,19 +1,20 @@
-"""What docs/operator.md says is true of the code: its log events, its script for mailboxes, its query."""
+"""What docs/operator.md says is true of the code: its log events, its commands for mailboxes, its query."""
 
 from __future__ import annotations
 
 import re
+import shlex
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from typer.testing import CliRunner
 
 from mssante.directory import Entry, Search, search
 from mssante.tables import credentials
 from runtime import start
+from runtime.cli import app
 from runtime.house import House
 from runtime.settings import read
 
@@ -26,13 +27,12 @@ ADDRESS = "cardiologie@medecins.exemple.example"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new operator's folder, with the mailbox that the page's script makes."""
+    """A new operator's folder, with the mailbox that the page's commands make."""
     folder = tmp_path_factory.mktemp("operator")
     assert start.init(folder / "mssante.toml") == start.OK
-    script = re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert script is not None
-    code = script[1].replace('getpass("Password: ")', '"roue-miel-cour-12"')
-    subprocess.run([sys.executable, "-c", code], cwd=folder, env={"PYTHONPATH": str(ROOT)}, check=True)
+    for line in re.findall(r"^    mss (mailbox .*)$", PAGE, re.MULTILINE):
+        done = CliRunner().invoke(app, [*shlex.split(line), "--config", str(folder / "mssante.toml")])
+        assert done.exit_code == 0, done.output
     return folder
 
 
@@ -51,12 +51,12 @@ def test_every_log_event_is_explained() -> None:
     assert not [event for event in sorted(events) if f"`{event}`" not in PAGE]
 
 
-def test_the_script_makes_a_mailbox_with_folders_a_sign_in_and_an_entry(folder: Path) -> None:
+def test_the_commands_make_a_mailbox_with_folders_sign_ins_and_an_entry(folder: Path) -> None:
     house = _house(folder)
     box = house.db.read_now(house.mailboxes.resolve, ADDRESS)
     assert box is not None
     assert house.db.read_now(house.credentials.knows, "nadia.benali@exemple")
-    assert len(house.db.read_now(lambda conn: conn.execute(select(credentials.c.id)).all())) == 1
+    assert len(house.db.read_now(lambda conn: conn.execute(select(credentials.c.id)).all())) == 2
     found = house.db.read_now(search, Search("cardiologie villefleur"))
     assert [type(entry) for entry in found] == [Entry]
     house.db.close_now()

@@ -76,5 +76,5 @@ def test_moments(at: int, fr: str, en: str) -> None:
 
 def test_the_page_shows_the_tables_as_the_tests_run_them() -> None:
     page = (RENDER.parent.parent / "rules.md").read_text(encoding="utf-8")
-    assert page.count("<!-- table: ") == 3
+    assert page.count("<!-- table: ") == 4
     assert render().rendered(page) == page

@@ -1,0 +1,89 @@
+"""A new mailbox: with its folders, its entry in the directory, its first holder's sign-in, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mssante import life
+from mssante.address import parse_address
+from mssante.identity import Invalid
+from mssante.kinds import BoxKind
+from mssante.mailboxes import AddressTaken, Holder, Mailbox, NewMailbox
+from mssante.rights import Role
+from runtime.command import Act, Desk, Done, Refused, Row
+from runtime.mailbox_acts import publish
+from runtime.mailbox_words import octets, refusal, subject, yes
+from runtime.member_acts import Newcomer
+
+if TYPE_CHECKING:
+    from foundation.database import Transaction
+
+REQUIRED = ("address", "kind", "name")
+OPTIONAL = ("holder_id", "profession", "town", "phone", "sector", "red_list", "quota", "certificate", "login", "person")
+
+
+def creating(at: Desk) -> Callable[[Row], Act]:
+    """Of a row with the columns above: the mailbox, its folders, its entry in the directory, its first holder's sign-in."""
+
+    def plan(row: Row) -> Act:
+        new = _wish(at, row)
+        certificate = subject(row["certificate"]) if row["certificate"] else None
+        newcomer = Newcomer.of(row["login"], row["person"] or row["name"], Role.HOLDER) if row["login"] else None
+
+        def act(tx: Transaction) -> Done:
+            box = _created(at, tx, new)
+            facts = {"address": box.address.text, "kind": box.kind.value}
+            at.house.store.open_box_in(tx, box.id, professional=True)
+            publish(at, tx, box)
+            if certificate is not None:
+                at.house.mailboxes.bind(tx, box.id, certificate)
+            at.record(tx, "mailbox:create", {"box": box.id, "kind": box.kind.value})
+            if newcomer is None:
+                return Done("Créée : {address} ({kind}) // Created: {address} ({kind})", facts)
+            facts |= newcomer.joins(at, tx, box)
+            return Done(
+                "Créée : {address} ({kind}), identifiant {login}, mot de passe {password} // "
+                "Created: {address} ({kind}), login {login}, password {password}",
+                facts,
+            )
+
+        return act
+
+    return plan
+
+
+def _wish(at: Desk, row: Row) -> NewMailbox:
+    address = parse_address(row["address"])
+    if isinstance(address, Invalid) or not at.house.operator.serves(address.domain):
+        raise Refused(
+            "{address} : pas une adresse d’un domaine servi ici // {address}: not an address of a domain served here",
+            address=row["address"],
+        )
+    try:
+        kind = BoxKind(row["kind"].upper())
+    except ValueError:
+        kind = BoxKind.CIT
+    if kind is BoxKind.CIT or address.domain == at.house.operator.citizen_domain:
+        raise Refused("{kind} : PER, CAB, ORG ou APP // {kind}: PER, CAB, ORG or APP", kind=row["kind"])
+    if row["certificate"] and kind is not BoxKind.APP:
+        raise refusal(row["address"], life.Not.NO_PROGRAM)
+    return NewMailbox(
+        row["address"],
+        kind,
+        Holder(row["name"], row["holder_id"], row["profession"], row["phone"], row["town"]),
+        sector=row["sector"] or None,
+        red_list=yes(row["red_list"]),
+        quota_bytes=octets(row["quota"]) if row["quota"] else at.house.settings.limits.quota_bytes,
+    )
+
+
+def _created(at: Desk, tx: Transaction, new: NewMailbox) -> Mailbox:
+    try:
+        return at.house.mailboxes.create(tx, new, at.now)
+    except AddressTaken:  # an address is never given twice, even once closed
+        raise Refused(
+            "{address} : adresse déjà donnée // {address}: address already given", address=new.address
+        ) from None
+    except ValueError as fault:
+        raise Refused("{address} : {why} // {address}: {why}", address=new.address, why=fault) from None

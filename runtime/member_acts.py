@@ -1,0 +1,91 @@
+"""What an operator does to the people of a mailbox: joining, roles, suspending and removing their sign-in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mssante import life
+from mssante.app_secrets import generate
+from mssante.credentials import LoginTaken, Member, NewCredential, login_form
+from mssante.kinds import SignInState
+from mssante.mailboxes import Mailbox
+from mssante.passwords import PasswordHash, hash_password
+from mssante.rights import Role
+from runtime.command import Act, Desk, Refused, Row
+from runtime.mailbox_acts import acting
+from runtime.mailbox_words import ROLES, SIGN_INS, refusal, role
+
+if TYPE_CHECKING:
+    from foundation.database import Transaction
+
+
+def joining(at: Desk) -> Callable[[Row], Act]:
+    """Of a row with address, login, person, role; a new password is made and shown once."""
+
+    def plan(row: Row) -> Act:
+        newcomer = Newcomer.of(row["login"], row["person"], role(row["role"]))
+        text = "{login} : {role} de {address}, mot de passe {password} // {login}: {role} of {address}, password {password}"
+        return acting(
+            at, life.Act.MEMBERS, row["address"], lambda tx, box: newcomer.joins(at, tx, box), text, ("member", "role")
+        )
+
+    return plan
+
+
+def changing_member(at: Desk, address: str, login: str, role_: Role | None, state: SignInState | None) -> Act:
+    def work(tx: Transaction, box: Mailbox) -> dict[str, Any]:
+        seats = at.house.credentials.members(tx.conn, box.id)
+        member = next((one for one in seats if one.login == login_form(login)), None)
+        if member is None or member.state is SignInState.REVOKED:
+            raise Refused("{login} : n’a pas d’accès ici // {login}: no sign-in here", login=login)
+        then = life.Seat(member.credential_id, role_ or member.role, (state or member.state) is SignInState.ACTIVE)
+        allow(box, seats, then)
+        if role_ is not None:
+            at.house.credentials.set_role(tx, member.credential_id, role_)
+        if state is not None:
+            at.house.credentials.set_state(tx, member.credential_id, state)
+        state_now = (state or member.state).value
+        return {
+            "member": member.credential_id,
+            "login": member.login,
+            "role": then.role.value,
+            "state": state_now,
+            "shown": f"{at.said(ROLES[then.role.value])}, {at.said(SIGN_INS[state_now])}",
+        }
+
+    text = "{login} : {shown} // {login}: {shown}"
+    return acting(at, life.Act.MEMBERS, address, work, text, ("member", "role", "state"))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Newcomer:
+    """Somebody with a new password, which is shown once."""
+
+    login: str
+    person: str
+    role: Role
+    password: str
+    password_hash: PasswordHash
+
+    @classmethod
+    def of(cls, login: str, person: str, role: Role) -> Newcomer:
+        """About 40 ms: outside of transactions."""
+        password = generate()
+        return cls(login, person or login, role, password, hash_password(password))
+
+    def joins(self, at: Desk, tx: Transaction, box: Mailbox) -> dict[str, Any]:
+        allow(box, at.house.credentials.members(tx.conn, box.id), life.Seat(0, self.role, True))
+        new = NewCredential(box.id, self.login, self.person, self.password_hash, role=self.role)
+        try:
+            number = at.house.credentials.add(tx, new, at.now)
+        except LoginTaken:
+            raise Refused("{login} : identifiant déjà pris // {login}: login already taken", login=self.login) from None
+        return {"member": number, "login": self.login, "role": self.role.value, "password": self.password}
+
+
+def allow(box: Mailbox, members: list[Member], new: life.Seat) -> None:
+    seats = [life.Seat(one.credential_id, one.role, one.active) for one in members]
+    if why := life.seated(box.kind, seats, new):
+        raise refusal(box.address.text, why)

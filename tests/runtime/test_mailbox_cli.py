@@ -1,0 +1,328 @@
+"""`mssante mailbox` and `mssante domain` as an operator types them."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from typer.testing import CliRunner, Result
+
+from foundation import dn
+from foundation.audit import verify
+from foundation.clock import DAY
+from foundation.tables import audit
+from mailserver.store.api import NewMessage
+from mssante import directory
+from mssante.address import Address
+from mssante.identity import luhn_key
+from mssante.kinds import BoxKind, ProfileState
+from mssante.mailboxes import NewMailbox
+from runtime.cli import app
+from runtime.house import House
+from runtime.settings import read
+from runtime.sweep import sweeping
+
+TEAM, DOCTOR = "cardio@medecins.beta.example", "anne.roche@medecins.beta.example"
+NADIA, THOMAS = "nadia.benali@beta", "thomas.girard@beta"
+RPPS, OTHER_RPPS = (f"100000000{n}{luhn_key(f'100000000{n}')}" for n in (1, 2))
+
+
+class Operator:
+    def __init__(self, config: Path) -> None:
+        self.config = config
+
+    def __call__(self, line: str, *more: str) -> Result:
+        return CliRunner().invoke(app, [*line.split(), *more, "--config", str(self.config)])
+
+    def done(self, line: str, *more: str) -> str:
+        result = self(line, *more)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    def facts(self, line: str, *more: str) -> Any:
+        return json.loads(self.done(line, *more, "--json"))
+
+    def refused(self, line: str, *more: str) -> str:
+        result = self(line, *more)
+        assert result.exit_code == 1, result.output
+        return result.stderr
+
+    def house(self) -> House:
+        return House(read(self.config))
+
+    def acts(self) -> list[tuple[str, dict[str, Any]]]:
+        house = self.house()
+        rows = house.db.read_now(lambda c: c.execute(select(audit.c.event, audit.c.details).order_by(audit.c.at)).all())
+        assert house.db.read_now(verify) == []
+        house.db.close_now()
+        return [(row.event.removeprefix("operator:"), json.loads(row.details)) for row in rows]
+
+
+@pytest.fixture
+def mssante(operator: Path) -> Operator:
+    return Operator(operator)
+
+
+def make_team(mssante: Operator) -> dict[str, Any]:
+    name = ("--name", "Service de cardiologie", "--person", "Dr Nadia Benali")
+    return mssante.facts(f"mailbox create {TEAM} --kind ORG --town Villefleur --login {NADIA}", *name)
+
+
+def make_doctor(mssante: Operator) -> None:
+    mssante.done(f"mailbox create {DOCTOR} --kind PER --holder-id {RPPS} --name", "Dr Anne Roche")
+
+
+def entry(mssante: Operator, address: str) -> directory.Entry | None:
+    house = mssante.house()
+    local, _, domain = address.partition("@")
+    found = house.db.read_now(directory.get, Address(local, domain))
+    house.db.close_now()
+    return found
+
+
+def deliver(mssante: Operator, address: str, content: bytes) -> None:
+    import asyncio
+
+    house = mssante.house()
+    box = house.db.read_now(house.mailboxes.resolve, address)
+    assert box is not None
+
+    async def append() -> None:
+        inbox = next(one for one in await house.store.folders(box.id) if one.name == "INBOX")
+        spool = house.store.spool(box.id)
+        spool.write(content)
+        await house.store.append(inbox.id, [NewMessage(spool)])
+
+    asyncio.run(append())
+    house.db.close_now()
+
+
+# -------------------------------------------------------------------- creating
+def test_a_team_is_created_whole_with_its_holder_and_its_entry(mssante: Operator) -> None:
+    made = make_team(mssante)
+    assert (made["address"], made["kind"], made["login"], made["role"]) == (TEAM, "ORG", NADIA, "holder")
+    assert len(made["password"]) >= 20
+    shown = mssante.facts(f"mailbox show {TEAM}")
+    assert (shown["state"], shown["members"], shown["name"]) == ("active", 1, "Service de cardiologie")
+    found = entry(mssante, TEAM)
+    assert found is not None
+    assert found.town == "Villefleur"
+    house = mssante.house()
+    box = house.db.read_now(house.mailboxes.resolve, TEAM)
+    house.db.close_now()
+    assert box is not None
+    assert mssante.acts() == [("mailbox:create", {"box": box.id, "kind": "ORG"}), ("mailbox:show", {"box": box.id})]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (f"mailbox create {TEAM.upper()} --kind ORG --name X", "adresse déjà donnée"),
+        ("mailbox create a@ailleurs.example --kind PER --name X", "pas une adresse d’un domaine servi ici"),
+        ("mailbox create a@medecins.beta.example --kind PER --name X --holder-id 12", "12"),
+        ("mailbox create a@medecins.beta.example --kind PER --name X --quota beaucoup", "beaucoup"),
+        ("mailbox create a@medecins.beta.example --kind PER --name X --certificate CN=a", "seule une boîte APP"),
+        (f"mailbox create a@medecins.beta.example --kind ORG --name X --login {NADIA}", "identifiant déjà pris"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_created_leaves_nothing(mssante: Operator, line: str, why: str) -> None:
+    make_team(mssante)
+    refusal = mssante.refused(line)
+    if why != "12":
+        assert why in refusal
+    assert [one["address"] for one in mssante.facts("mailbox list")] == [TEAM]
+    assert [event for event, _ in mssante.acts()] == ["mailbox:create"]
+
+
+def test_wrong_use(mssante: Operator, tmp_path: Path) -> None:
+    assert mssante("mailbox create a@medecins.beta.example --kind CIT --name X").exit_code == 2
+    assert mssante("mailbox create a@medecins.beta.example").exit_code == 2
+    assert mssante("mailbox suspend").exit_code == 2
+    assert mssante(f"mailbox suspend {TEAM} --file {tmp_path}/x.csv").exit_code == 2
+    assert mssante(f"mailbox holder {TEAM}").exit_code == 2
+
+
+def test_many_by_file(mssante: Operator, tmp_path: Path) -> None:
+    file = tmp_path / "boxes.csv"
+    file.write_text(
+        "address;kind;name;holder_id;login;red_list\n"
+        f"{DOCTOR};PER;Dr Anne Roche;{RPPS};anne.roche@beta;oui\n"
+        f"{TEAM};ORG;Cardiologie;;;\n"
+        "x@medecins.beta.example;CIT;X;;;\n"
+        f"y@medecins.beta.example;ORG;Y;;anne.roche@beta;\n"
+        "z@medecins.beta.example;ORG;Z;;;\n"
+    )
+    tried = mssante(f"mailbox create --file {file} --dry-run")
+    assert tried.exit_code == 1
+    assert mssante.facts("mailbox list") == []
+    result = mssante(f"mailbox create --file {file} --json")
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    assert [line["done"] for line in report] == [True, True, False, False, True]
+    assert report[0]["password"]
+    assert [one["address"] for one in mssante.facts("mailbox list")] == [DOCTOR, TEAM, "z@medecins.beta.example"]
+    assert entry(mssante, DOCTOR) is None  # on the red list
+    assert entry(mssante, TEAM) is not None
+    # the line refused had begun to make a mailbox: the next one's key is its own
+    deliver(mssante, "z@medecins.beta.example", b"Subject: a\r\n\r\nb\r\n")
+    assert mssante.facts(f"mailbox export z@medecins.beta.example {tmp_path}/z.zip")["messages"] == 1
+
+
+def test_lists_for_people_and_programs_leave_citizens_out(mssante: Operator) -> None:
+    make_team(mssante)
+    make_doctor(mssante)
+    house = mssante.house()
+    citizen = NewMailbox("279035121518989@patient.beta.example", BoxKind.CIT, profile=ProfileState.ACTIVATED)
+    house.db.write_now(house.mailboxes.create, citizen, house.clock())
+    house.db.close_now()
+    assert "279035121518989" not in mssante.done("mailbox list")
+    assert [one["kind"] for one in mssante.facts("mailbox list")] == ["ORG", "PER"]
+    assert [one["address"] for one in mssante.facts("mailbox list --kind PER")] == [DOCTOR]
+    assert mssante.facts("mailbox list --state closed") == []
+    assert (
+        mssante.done("mailbox list --csv").splitlines()[0] == "address,kind,state,name,red_list,used_percent,kept_until"
+    )
+    assert "holder" in mssante.done("mailbox list --lang en").splitlines()[0]
+    ours = mssante.facts("domain list")[0]
+    assert (ours["domain"], ours["active"], ours["PER"]) == ("medecins.beta.example", 2, 1)
+    assert mssante.facts("domain show medecins.beta.example")["ORG"] == 1
+    assert mssante("domain show x.example").exit_code == 1
+
+
+# -------------------------------------------------------------------- life
+def test_suspended_resumed_closed_and_opened_again(mssante: Operator) -> None:
+    make_team(mssante)
+    assert "reçoit encore" in mssante.done(f"mailbox suspend {TEAM}")
+    assert mssante.done(f"mailbox suspend {TEAM} --refuse --lang en") == f"Suspended, refuses mail: {TEAM}\n"
+    assert mssante.facts(f"mailbox show {TEAM}")["refuses"] is True
+    assert "n’a été changé" in mssante.done(f"mailbox resume {TEAM} --dry-run")
+    assert mssante.facts(f"mailbox show {TEAM}")["state"] == "suspended"
+    mssante.done(f"mailbox resume {TEAM}")
+    assert "déjà active" in mssante.refused(f"mailbox resume {TEAM}")
+    assert "gardé scellé jusqu’au" in mssante.done(f"mailbox close {TEAM} --keep-days 30")
+    assert entry(mssante, TEAM) is None
+    assert "rouvrez-la" in mssante.refused(f"mailbox quota {TEAM} 1G")
+    mssante.done(f"mailbox resume {TEAM}")
+    shown = mssante.facts(f"mailbox show {TEAM}")
+    assert (shown["state"], shown["refuses"], shown["kept_until"], shown["closed_at"]) == ("active", False, None, None)
+    assert entry(mssante, TEAM) is not None
+    verbs = [event for event, _ in mssante.acts() if event != "mailbox:show"]
+    assert verbs == [f"mailbox:{verb}" for verb in ("create", "suspend", "suspend", "resume", "close", "resume")]
+
+
+async def test_a_closed_mailbox_is_kept_then_its_key_is_destroyed(mssante: Operator) -> None:
+    make_team(mssante)
+    mssante.done(f"mailbox close {TEAM} --keep-days 30")
+    house = mssante.house()
+    now = house.clock()
+    box = house.db.read_now(house.mailboxes.resolve, TEAM)
+    assert box is not None
+    for days, erased in ((29, False), (31, True)):
+        house.clock = lambda days=days: now + days * DAY
+        await sweeping(house)({}, None)  # type: ignore[arg-type]
+        house.mailboxes.forget(box.id)
+        then = house.db.read_now(house.mailboxes.get, box.id)
+        assert then is not None
+        assert then.erased is erased
+    await house.close()
+    assert mssante.facts("mailbox list --state erased")[0]["name"] == ""
+    assert "clé est détruite" in mssante.refused(f"mailbox resume {TEAM}")
+    assert "adresse déjà donnée" in mssante.refused(f"mailbox create {TEAM} --kind ORG --name X")
+    assert mssante.acts()[-1] == ("system:mailbox:erase", {"box": box.id})
+
+
+def test_closing_exports_first_and_writes_over_nothing(mssante: Operator, tmp_path: Path) -> None:
+    make_team(mssante)
+    deliver(mssante, TEAM, b"Subject: a\r\n\r\nB\xe9la\r\n")
+    to = tmp_path / "mail.zip"
+    mssante.done(f"mailbox close {TEAM} --export {to} --dry-run")
+    assert not to.exists()
+    mssante.done(f"mailbox close {TEAM} --export {to}")
+    assert to.stat().st_mode & 0o777 == 0o600
+    with zipfile.ZipFile(to) as archive:
+        assert archive.read("INBOX/00000001.eml") == b"Subject: a\r\n\r\nB\xe9la\r\n"
+        assert archive.read("index.csv").startswith(
+            b"file,folder,uid,received_at,flags,octets\r\nINBOX/00000001.eml,INBOX,1,"
+        )
+    assert "mail.zip" in mssante.refused(f"mailbox export {TEAM} {to}")
+    assert [event for event, _ in mssante.acts()] == ["mailbox:create", "mailbox:export", "mailbox:close"]
+
+
+def test_the_holder_changes_but_never_the_person(mssante: Operator) -> None:
+    make_doctor(mssante)
+    mssante.done(f"mailbox holder {DOCTOR} --town Montclair --name", "Dr Anne Roche-Vidal")
+    found = entry(mssante, DOCTOR)
+    assert found is not None
+    assert (found.display_name, found.town) == ("Dr Anne Roche-Vidal", "Montclair")
+    assert "autre personne" in mssante.refused(f"mailbox holder {DOCTOR} --holder-id {OTHER_RPPS}")
+    assert mssante.facts(f"mailbox show {DOCTOR}")["holder_id"] == RPPS
+    assert dict(mssante.acts())["mailbox:holder"]["fields"] == ["display_name", "town"]
+
+
+def test_red_list_and_quota(mssante: Operator) -> None:
+    make_team(mssante)
+    mssante.done(f"mailbox red-list {TEAM} on")
+    assert entry(mssante, TEAM) is None
+    mssante.done(f"mailbox red-list {TEAM} off")
+    assert entry(mssante, TEAM) is not None
+    deliver(mssante, TEAM, b"Subject: a\r\n\r\n" + b"x" * 3000 + b"\r\n")
+    assert mssante.facts(f"mailbox quota {TEAM} 2Go")["octets"] == 2_000_000_000
+    assert "rien n’est jamais effacé" in mssante.refused(f"mailbox quota {TEAM} 2k")
+    assert mssante.facts(f"mailbox show {TEAM}")["quota_octets"] == 2_000_000_000
+
+
+def test_a_program_is_bound_to_its_organisations_certificate(mssante: Operator) -> None:
+    lab = "resultats@medecins.beta.example"
+    mssante.done(
+        f"mailbox create {lab} --kind APP --name Labo --certificate", "CN=labo,O=Laboratoire des Tilleuls,C=FR"
+    )
+    house = mssante.house()
+    same = dn.parse("cn=LABO, o=laboratoire  des tilleuls, c=fr")
+    assert [box.address.text for box in house.db.read_now(house.mailboxes.bound_to, same)] == [lab]
+    assert house.db.read_now(house.mailboxes.bound_to, dn.parse("CN=autre,C=FR")) == []
+    house.db.close_now()
+    assert "pas un nom de certificat" in mssante.refused(f"mailbox certificate {lab} labo")
+    mssante.done(f"mailbox certificate {lab}")
+    assert mssante.facts(f"mailbox show {lab}")["certificate"] == ""
+    make_team(mssante)
+    assert "seule une boîte APP" in mssante.refused(f"mailbox certificate {TEAM} CN=a")
+
+
+# -------------------------------------------------------------------- members
+def test_members_of_a_team(mssante: Operator) -> None:
+    make_team(mssante)
+    assert mssante.facts(f"mailbox members add {TEAM} {THOMAS} --person Thomas")["role"] == "member"
+    mssante.done(f"mailbox members role {TEAM} {THOMAS} reader")
+    assert "plus de titulaire" in mssante.refused(f"mailbox members role {TEAM} {NADIA} member")
+    assert "plus de titulaire" in mssante.refused(f"mailbox members suspend {TEAM} {NADIA}")
+    assert mssante.done(f"mailbox members suspend {TEAM} {THOMAS.upper()}") == f"{THOMAS} : lecteur, suspendu\n"
+    mssante.done(f"mailbox members resume {TEAM} {THOMAS}")
+    mssante.done(f"mailbox members remove {TEAM} {THOMAS}")
+    assert "n’a pas d’accès ici" in mssante.refused(f"mailbox members resume {TEAM} {THOMAS}")
+    assert "déjà pris" in mssante.refused(f"mailbox members add {TEAM} {THOMAS}")
+    assert [(one["login"], one["role"], one["state"]) for one in mssante.facts(f"mailbox members list {TEAM}")] == [
+        (NADIA, "holder", "active"), (THOMAS, "reader", "revoked"),
+    ]  # fmt: skip
+    states = [details.get("state") for event, details in mssante.acts() if event == "mailbox:members"]
+    assert states[1:] == ["active", "paused", "active", "revoked"]
+
+
+def test_a_neighbours_member_is_nobody_here(mssante: Operator) -> None:
+    make_team(mssante)
+    make_doctor(mssante)
+    assert "n’a pas d’accès ici" in mssante.refused(f"mailbox members remove {DOCTOR} {NADIA}")
+    mssante.done(f"mailbox members add {DOCTOR} anne@beta --role holder")
+    assert "une seule le peut" in mssante.refused(f"mailbox members add {DOCTOR} autre@beta --role holder")
+
+
+def test_no_password_address_or_name_in_the_audit_trail(mssante: Operator) -> None:
+    password = make_team(mssante)["password"]
+    mssante.done(f"mailbox members add {TEAM} {THOMAS} --person Thomas")
+    mssante.done(f"mailbox holder {TEAM} --town Montclair")
+    trail = json.dumps(mssante.acts())
+    for secret in (password, "cardio", "nadia", "thomas", "Montclair", "Service"):
+        assert secret not in trail
