@@ -36,20 +36,34 @@ app.add_typer(mailbox, name="mailbox")
 app.add_typer(domain, name="domain")
 app.add_typer(queue, name="queue")
 app.add_typer(trust_list, name="trust-list")
-app.command()(backup_cli.backup)
-app.command()(backup_cli.restore)
 
 
 @app.command()
 def demo(
-    data: Annotated[Path, typer.Option(help="Folder for everything the demo keeps.")] = Path("var"),
+    data: Annotated[
+        Path,
+        typer.Option(help="Dossier de tout ce que la démonstration garde. // Folder for everything the demo keeps."),
+    ] = Path("var"),
     port_base: Annotated[
-        int, typer.Option(help="First port; about 200 above it are used.", min=1024, max=65_000)
+        int,
+        typer.Option(
+            help="Premier port ; environ 200 au-dessus servent. // First port; about 200 above it are used.",
+            min=1024,
+            max=65_000,
+        ),
     ] = 8000,
-    operators: Annotated[int, typer.Option(help="How many operators of the trust space.", min=1, max=2)] = 2,
-    workers: Annotated[int, typer.Option(help="Processes per operator.", min=1, max=16)] = 1,
+    operators: Annotated[
+        int, typer.Option(help="Combien d’opérateurs de l’espace de confiance. // How many operators.", min=1, max=2)
+    ] = 2,
+    workers: Annotated[
+        int, typer.Option(help="Processus par opérateur. // Processes per operator.", min=1, max=16)
+    ] = 1,
     bench: Annotated[
-        bool, typer.Option(help="One more SMTP door without TLS or sign-in, and 20 test mailboxes.")
+        bool,
+        typer.Option(
+            help="Une porte SMTP de plus, sans TLS ni identification, et 20 boîtes d’essai. "
+            "// One more SMTP door without TLS or sign-in, and 20 test mailboxes."
+        ),
     ] = False,
 ) -> None:
     """Montrer tout le produit : personnes, certificats, liste de confiance, serveurs. Ctrl-C arrête ; les données restent.
@@ -64,7 +78,13 @@ def demo(
 @app.command()
 def serve(
     config: Config = DEFAULT,
-    workers: Annotated[int | None, typer.Option(help="Number of processes (default: the settings').", min=1)] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Nombre de processus (sinon, celui des réglages). // Number of processes (default: the settings').",
+            min=1,
+        ),
+    ] = None,
     worker: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Faire tourner le serveur d’un opérateur.
@@ -90,7 +110,13 @@ def init(config: Config = DEFAULT) -> None:
 @app.command()
 def doctor(
     config: Config = DEFAULT,
-    running: Annotated[bool, typer.Option("--running", help="The server runs: do not look at its ports.")] = False,
+    running: Annotated[
+        bool,
+        typer.Option(
+            "--running",
+            help="Le serveur tourne : ne pas regarder ses ports. // The server runs: do not look at its ports.",
+        ),
+    ] = False,
 ) -> None:
     """Vérifier réglages, certificats, liste de confiance, horloge, base, disque et ports ; dire toutes les fautes ensemble.
 
@@ -114,13 +140,17 @@ def health(config: Config = DEFAULT) -> None:
 
 @app.command()
 def dns(config: Config = DEFAULT) -> None:
-    """Donner les enregistrements DNS par lesquels les logiciels de messagerie trouvent ce serveur.
+    """Donner les enregistrements DNS par lesquels opérateurs et logiciels de messagerie trouvent ce serveur.
 
-    // Print the DNS records by which mail clients find this server, as lines of a zone file.
+    // Print the DNS records by which other operators and mail clients find this server, as lines of a zone file.
     """
     from runtime import start
 
     raise typer.Exit(start.dns(config))
+
+
+app.command()(backup_cli.backup)
+app.command()(backup_cli.restore)
 
 
 def main() -> None:

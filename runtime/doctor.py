@@ -248,7 +248,9 @@ def outbox(settings: Settings, _now: int) -> Iterator[Finding]:
 def doors(settings: Settings, _now: int) -> Iterator[Finding]:
     for name, door in settings.doors.model_dump().items():
         if door and not is_free(door):
-            yield Finding("doors", f"{name}: {door} is in use or not allowed to this user")
+            yield Finding(
+                "doors", f"{name}: {door} is in use (by the server itself? then --running) or not allowed to this user"
+            )
 
 
 def _private(subject: str, path: Path) -> Iterator[Finding]:

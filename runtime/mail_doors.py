@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 
 from care_desk.mail_doors import MailDoor, MailDoors
@@ -28,6 +28,14 @@ def mail_doors(settings: Settings) -> MailDoors:
             doors.append(MailDoor(reads, tls, host if here else settings.operator.host, port if here else official))
     own = settings.operator
     return MailDoors(own.name, own.host, tuple(domain.lower() for domain in own.domains), tuple(doors))
+
+
+def mx_records(settings: Settings) -> Iterator[str]:
+    """Zone file lines that bring other operators here (RFC 5321 5.1)."""
+    own = settings.operator
+    if settings.doors.mx:
+        for domain in filter(None, (*own.domains, own.citizen_domain)):
+            yield f"{domain}. 3600 IN MX 10 {own.host}."
 
 
 def profile_signer(web: Web) -> Callable[[bytes], bytes] | None:

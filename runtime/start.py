@@ -22,7 +22,7 @@ from runtime import logs, workers
 from runtime.doctor import Finding, examine
 from runtime.doors import doors_of
 from runtime.loop import run
-from runtime.mail_doors import mail_doors
+from runtime.mail_doors import mail_doors, mx_records
 from runtime.schema import StoreTooOld, upgrade
 from runtime.settings import Settings, read
 from runtime.signing import txt_records
@@ -144,28 +144,35 @@ def health(config: Path) -> int:
     settings = _settings(config)
     if settings is None:
         return WRONG
-    try:
-        if settings.doors.web:
-            return OK if _page_answers(settings) else FAILED
-        door = next(iter(doors_of(settings).values()), None)
-        if door is not None:
-            socket.create_connection(_own(door), HEALTH_SECONDS).close()
-    except OSError:
-        return FAILED
-    return OK
+    door = settings.doors.web or next(iter(doors_of(settings).values()), None)
+    if door is None or _answers(settings, door):
+        return OK
+    print(f"{door} does not answer", file=sys.stderr)
+    return FAILED
 
 
 def dns(config: Path) -> int:
     settings = _settings(config)
     if settings is None:
         return WRONG
-    print("\n".join(srv_records(mail_doors(settings))))
+    print(*mx_records(settings), *srv_records(mail_doors(settings)), sep="\n")
     try:
-        print("\n".join(txt_records(settings)))
+        for record in txt_records(settings):
+            print(record)
     except (BadKey, OSError) as fault:
         print(f"dkim: {fault}", file=sys.stderr)
         return FAILED
     return OK
+
+
+def _answers(settings: Settings, door: str) -> bool:
+    try:
+        if settings.doors.web:
+            return _page_answers(settings)
+        socket.create_connection(_own(door), HEALTH_SECONDS).close()
+    except (OSError, http.client.HTTPException):
+        return False
+    return True
 
 
 def _page_answers(settings: Settings) -> bool:

@@ -9,7 +9,7 @@ from certs.trust_store import TrustStore
 from foundation.clock import HOUR, Clock
 from foundation.dn import parse
 from mssante.trust_holder import TrustListHolder
-from mssante.trust_list import Signer, TrustList
+from mssante.trust_list import ListFault, Signer, TrustList
 from runtime.settings import Settings
 
 
@@ -38,10 +38,16 @@ def holder_of(settings: Settings) -> TrustListHolder:
 
 def read_trust_list(settings: Settings) -> TrustList | str:
     """The list on disk, or what is wrong with it, in words."""
+    path = settings.trust_list.file
     try:
-        found = holder_of(settings).load()
-    except (OSError, ValueError) as fault:
+        found = holder_of(settings).load() if path.exists() else None
+    except OSError as fault:
+        return f"cannot be judged without {fault.filename}: {fault.strerror}"
+    except ValueError as fault:
         return f"cannot be judged: {fault}"
     if found is None:
-        return f"{settings.trust_list.file} is missing: run mssante trust-list fetch"
-    return found if isinstance(found, TrustList) else f"{settings.trust_list.file}: {found}"
+        return f"{path} is missing: run mssante trust-list fetch"
+    if isinstance(found, TrustList):
+        return found
+    expected = f", trust_list.signer asks for {settings.trust_list.signer}"
+    return f"{path}: {found}{expected if found.fault is ListFault.SIGNER_NAME else ''}"

@@ -72,6 +72,10 @@ BREAKAGES: dict[str, tuple[Callable[[Settings], object], str]] = {
         lambda s: s.trust_list.file.write_bytes(s.trust_list.file.read_bytes()[:-30]),
         "trust list: ",
     ),
+    "trust list that waits for its anchors": (
+        lambda s: s.trust_list.anchors.unlink(),
+        "trust list: cannot be judged without",
+    ),
     "trust list gone": (lambda s: s.trust_list.file.unlink(), "trust-list.xml is missing"),
     "no database": (lambda s: Path(s.storage.database.removeprefix("sqlite:///")).unlink(), "does not exist"),
     "DKIM key gone": (lambda s: rsa_key(s).unlink(), "dkim-rsa.pem is missing"),
@@ -104,6 +108,23 @@ def test_a_weak_or_lonely_dkim_key_is_noted(settings: Settings) -> None:
     assert str(finding) == f"note   dkim: {rsa_key(settings)}: 1024 bits, 2,048 are asked for"
     alone = settings.model_copy(update={"dkim": settings.dkim.model_copy(update={"rsa_key": None})})
     assert said(alone) == "note   dkim: without an RSA key, some operators cannot check our signatures"
+
+
+def test_a_trust_list_of_another_signer_is_told(settings: Settings) -> None:
+    """With whom it was signed by, and the setting that asks for somebody else."""
+    other = settings.trust_list.model_copy(update={"signer": "CN=alb.mssante.fr"})
+    told = said(settings.model_copy(update={"trust_list": other}))
+    assert "signed by someone else (CN=alb.mssante.example," in told
+    assert told.endswith("trust_list.signer asks for CN=alb.mssante.fr")
+
+
+def test_health_says_which_door_is_silent(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    config = Path(settings.storage.database.removeprefix("sqlite:///")).parent / "mssante.toml"
+    assert start.health(config) == start.FAILED
+    assert capsys.readouterr().err == f"{settings.doors.mx} does not answer\n"
+    host, port = settings.doors.mx.split(":")
+    with socket.create_server((host, int(port))):
+        assert start.health(config) == start.OK
 
 
 def test_a_busy_port_is_told(settings: Settings) -> None:

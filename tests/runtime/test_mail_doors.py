@@ -39,11 +39,15 @@ def test_official_ports_outside_and_the_true_ones_in_the_demo(door: str, seen: M
 def test_dns_prints_the_records(tmp_path: Path) -> None:
     path = tmp_path / "mssante.toml"
     path.write_text(
-        '[operator]\nname="A"\nhost="mail.alpha.example"\ndomains=["alpha.example"]\n[doors]\nimaps="0.0.0.0:8093"\n'
+        '[operator]\nname="A"\nhost="mail.alpha.example"\ndomains=["alpha.example"]\n'
+        'citizen_domain="patient.example"\n[doors]\nmx="0.0.0.0:8025"\nimaps="0.0.0.0:8093"\n'
     )
     found = CliRunner().invoke(app, ["dns", "--config", str(path)])
     assert found.exit_code == 0
-    assert "_imaps._tcp.alpha.example. 3600 IN SRV 0 1 993 mail.alpha.example." in found.stdout.splitlines()
+    lines = found.stdout.splitlines()
+    assert lines[:2] == [f"{name}.example. 3600 IN MX 10 mail.alpha.example." for name in ("alpha", "patient")]
+    assert "_imaps._tcp.alpha.example. 3600 IN SRV 0 1 993 mail.alpha.example." in lines
+    assert "" not in lines
     assert CliRunner().invoke(app, ["dns", "--config", str(tmp_path / "none")]).exit_code == 2
 
 
