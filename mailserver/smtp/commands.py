@@ -185,7 +185,7 @@ async def rcpt(talk: Conversation, argument: str) -> Reply:
     if verdict.fate is Fate.REFUSED:
         talk.refused += 1
         return replies.reply_of(verdict)
-    if talk.rules.door is not Door.BENCH and (wait := rates.recipient.take(recipient.address.lower(), now)):
+    if talk.rules.door is not Door.BENCH and (wait := rates.recipient.wait(recipient.address.lower(), now)):
         return replies.too_fast(reasons.RECIPIENT_TOO_FAST, wait)
     transaction.recipients.append(recipient)
     return replies.RECIPIENT_OK

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mailserver.delivery.api import Envelope, Recipient, Sender
+from mailserver.delivery.api import Door, Envelope, Recipient, Sender
 from mailserver.sasl import Desk
 from mailserver.scram import Bind
 from mailserver.sign_in import SignedIn
@@ -95,5 +95,9 @@ class Conversation:
         if self.idle > self.house.limits.idle_commands:
             self.errors += 1
 
-    def count_delivery(self) -> None:
+    def count_delivery(self, transaction: Transaction) -> None:
         self.errors = self.idle = self.refused = 0
+        if self.rules.door is not Door.BENCH:
+            now = self.house.clock()
+            for address in {recipient.address.lower() for recipient in transaction.recipients}:
+                self.house.rates.recipient.take(address, now)

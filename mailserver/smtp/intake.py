@@ -197,5 +197,5 @@ async def _hand_over(talk: Conversation, transaction: Transaction, content: Prep
     outcome = await talk.house.acceptor.accept(transaction.envelope(), content)
     answer = replies.reply_after_data(outcome)
     if not answer.is_error:
-        talk.count_delivery()
+        talk.count_delivery(transaction)
     return answer

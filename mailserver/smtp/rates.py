@@ -29,15 +29,23 @@ class Gauge:
 
     def take(self, key: Hashable, now: int) -> int:
         """Takes a turn and returns 0; or takes none and returns the milliseconds until there is one."""
+        if wait := self.wait(key, now):
+            return wait
         mark, at = hash(key), now * self._count
-        full_at = max(self._full_at.get(mark, 0), at) + self._span
-        beyond = full_at - at - self._span * self._count
-        if beyond > 0:
-            return -(-beyond // self._count)
         if len(self._full_at) >= self._keys and mark not in self._full_at:
             self._tidy(at)
-        self._full_at[mark] = full_at
+        self._full_at[mark] = self._after(mark, at)
         return 0
+
+    def wait(self, key: Hashable, now: int) -> int:
+        """Milliseconds until there is a turn; takes none."""
+        at = now * self._count
+        beyond = self._after(hash(key), at) - at - self._span * self._count
+        return max(0, -(-beyond // self._count))
+
+    def _after(self, mark: int, at: int) -> int:
+        """When the store would be full again if a turn was taken."""
+        return max(self._full_at.get(mark, 0), at) + self._span
 
     def _tidy(self, at: int) -> None:
         """Who is at rest goes; if they are too few, those nearest to it too: they lose least."""
@@ -59,7 +67,7 @@ def _hourly() -> Gauge:
 @dataclass(frozen=True, slots=True)
 class Rates:
     """`peer`: messages of another operator; `account`: recipients of one of our mailboxes' messages; `recipient`: messages for one
-    address.
+    address, counted once they are taken: who only names it takes no turn from the others.
     """
 
     peer: Gauge = field(default_factory=_peer)

@@ -64,6 +64,14 @@ def test_memory_is_bounded_and_the_busiest_are_remembered(events: list[tuple[int
     assert gauge.take("busy", now) > 0
 
 
+def test_to_look_takes_no_turn() -> None:
+    gauge = Gauge(1, MINUTE)
+    assert [gauge.wait("a", START) for _ in range(3)] == [0, 0, 0]
+    assert len(gauge) == 0
+    assert gauge.take("a", START) == 0
+    assert gauge.wait("a", START) == gauge.take("a", START) == MINUTE
+
+
 def test_no_key_stays_in_memory() -> None:
     gauge = Gauge(2, MINUTE)
     gauge.take("279035121518989@patient.example", START)
@@ -102,6 +110,11 @@ async def user(home: House, rules: Any = ports.SUBMISSIONS) -> Wire:
 async def codes(connection: Wire, commands: bytes) -> list[str]:
     said = (await connection.send(commands)).decode().splitlines()
     return [line[:9] for line in said if line[3] == " "]
+
+
+async def message(connection: Wire) -> None:
+    await connection.send(b"DATA\r\n")
+    assert await codes(connection, b"x\r\n.\r\n") == ["250 2.0.0"]
 
 
 ONE = b"MAIL FROM:<a@beta.example>\r\nRSET\r\n"
@@ -162,15 +175,21 @@ async def test_a_mailbox_is_protected_from_all_together(tmp_path: Path) -> None:
     home = made(tmp_path, time, recipient=2)
     peer, colleague = await operator(home), await user(home)
     await peer.send(b"MAIL FROM:<a@beta.example>\r\n")
-    assert await codes(peer, b"RCPT TO:<b@alpha.example>\r\n") == ["250 2.1.5"]
+    assert await codes(peer, b"RCPT TO:<b@alpha.example>\r\n" * 5) == ["250 2.1.5"] * 5, "naming it takes no turn"
+    await message(peer)
     assert await codes(colleague, b"RCPT TO:<B@ALPHA.example>\r\n") == ["250 2.1.5"]
+    await message(colleague)
+    await peer.send(b"MAIL FROM:<a@beta.example>\r\n")
     said = (await peer.send(b"RCPT TO:<b@alpha.example>\r\n")).decode()
     assert said.splitlines()[0] == (
         "450-4.2.1 This recipient gets too many messages in a short time. Try again in 30 min."
     )
     assert await codes(peer, b"RCPT TO:<other@alpha.example>\r\n") == ["250 2.1.5"]
     time.now += 30 * MINUTE
-    assert await codes(peer, b"RCPT TO:<b@alpha.example>\r\n" * 2) == ["250 2.1.5", "450 4.2.1"]
+    assert await codes(peer, b"RCPT TO:<b@alpha.example>\r\n") == ["250 2.1.5"]
+    await message(peer)
+    await peer.send(b"MAIL FROM:<a@beta.example>\r\n")
+    assert await codes(peer, b"RCPT TO:<b@alpha.example>\r\n") == ["450 4.2.1"]
 
 
 async def test_unknown_addresses_fill_no_memory(tmp_path: Path) -> None:
