@@ -252,9 +252,9 @@ class Context:
             view.learn(await self.store.look(view.folder.id), own)
         except StoreError as error:
             raise FolderLost from error
-        await self._look_at_rights(view)
+        await self.look_at_rights(view)
 
-    async def _look_at_rights(self, view: FolderView) -> None:
+    async def look_at_rights(self, view: FolderView) -> None:
         """Who may read the folder no longer is told that it is gone (RFC 4314 5.1.1, 6)."""
         folder = next((one for one in await self.store.folders(self.box_id) if one.id == view.folder.id), None)
         if folder is None or "r" not in self.rights(folder):
@@ -285,7 +285,7 @@ class Context:
         if self.notices is None or self.notices.hears_selected:
             await self.refresh()
         else:
-            await self._look_at_rights(self.view)
+            await self.look_at_rights(self.view)
 
     async def news(self, expunge: bool = True) -> AsyncIterator[Response]:
         """What the client was not told yet; EXPUNGEs only when `expunge` allows, or the client always does."""

@@ -227,7 +227,7 @@ class ImapSession:
             entry = self._entry(at)
             command = entry.parse(at)
             at.end()
-            self._permit(entry)
+            await self._permit(entry)
         except (No, Bad) as refusal:
             yield self._status(tag, refusal)
             return
@@ -254,9 +254,11 @@ class ImapSession:
             yield response
         yield self._status(tag, completion)
 
-    def _permit(self, entry: Entry) -> None:
-        """On the selected folder; on those named, the handler is asked when it looks for them."""
+    async def _permit(self, entry: Entry) -> None:
+        """On the selected folder, as the rights are now; on those named, the handler is asked when it looks for them."""
         self.context.needs = entry.needs
+        if self.context.view is not None and self.context.inbox.woken:
+            await self.context.look_at_rights(self.context.view)
         if self.context.view is not None and not self.context.view.rights.issuperset(entry.needs.here):
             raise not_permitted()
 

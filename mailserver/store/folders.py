@@ -116,12 +116,14 @@ def create(
 
 
 def remove(tx: Transaction, folder: Row[Any]) -> None:
-    """Its row and its history; the caller has removed the messages."""
+    """Its row and its history; the caller has removed the messages. A name hidden from somebody is told to nobody afterwards."""
+    given = select(folder_rights.c.rights).where(*_rights_of(folder.box_id, folder.id))
+    hidden = any("l" not in rights for rights in tx.execute(given).scalars())
     tx.signal(LISTED, folder.box_id)
     tx.execute(delete(expunged).where(expunged.c.folder_id == folder.id))
     tx.execute(delete(folder_rights).where(*_rights_of(folder.box_id, folder.id)))
     tx.execute(delete(folders).where(folders.c.id == folder.id))
-    if folder.subscribed and _lost_number(tx, folder.box_id) < names.LOST:
+    if folder.subscribed and not hidden and _lost_number(tx, folder.box_id) < names.LOST:
         lost = {"box_id": folder.box_id, "name_key": folder.name_key, "sealed_name": folder.sealed_name}
         tx.execute(insert(lost_folders), lost)
 

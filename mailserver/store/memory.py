@@ -131,7 +131,8 @@ class MemoryMailStore:
         del self._folders[found.folder.id]
         kept = self._annotations[box_id]
         self._annotations[box_id] = {at: value for at, value in kept.items() if at[0] != found.folder.id}
-        if found.folder.subscribed and len(self._lost[box_id]) < names.LOST:
+        hidden = any("l" not in rights for rights in found.folder.acl.values())
+        if found.folder.subscribed and not hidden and len(self._lost[box_id]) < names.LOST:
             self._lost[box_id].add(found.folder.name)
         self._box_watchers.wake(box_id)
         self._folder_watchers.wake(found.folder.id)
