@@ -4,7 +4,7 @@ PORT_BASE ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 
-IMAPFLOW := tests/clients/imapflow/node_modules/.package-lock.json
+NODE := $(patsubst %,tests/%/node_modules/.package-lock.json,clients/imapflow openid)
 
 .PHONY: run test install clients check bench demo-reset clean
 
@@ -22,7 +22,7 @@ test: $(VENV)/dev.done             ## everything: Debian packages when root, lin
 	@$(MAKE) --no-print-directory clients check
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-clients: $(IMAPFLOW)               ## the mail client of Node.js that the tests drive
+clients: $(NODE)                   ## what the tests drive of Node.js: a mail client, an OpenID provider
 
 check: $(VENV)/dev.done            ## lint, types, layers
 	$(BIN)/ruff check .
@@ -41,8 +41,8 @@ $(VENV)/dev.done: requirements/dev.txt pyproject.toml
 	@PYTHON=$(PYTHON) scripts/install requirements/dev.txt
 	@touch $@ $(VENV)/runtime.done
 
-$(IMAPFLOW): tests/clients/imapflow/package-lock.json
-	@cd tests/clients/imapflow && npm ci --ignore-scripts --no-audit --no-fund --silent
+$(NODE): %/node_modules/.package-lock.json: %/package-lock.json
+	@cd $* && npm ci --ignore-scripts --no-audit --no-fund --silent
 
 clean:
-	rm -rf $(VENV) tests/clients/imapflow/node_modules var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(dir $(NODE)) var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

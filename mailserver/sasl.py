@@ -1,5 +1,5 @@
 """The SASL mechanisms of all doors (RFC 4422): PLAIN (RFC 4616), the LOGIN that Outlook still speaks, SCRAM-SHA-256 and -PLUS
-(RFC 5802, RFC 7677).
+(RFC 5802, RFC 7677); OAUTHBEARER (RFC 7628) and XOAUTH2 where the tokens of an OpenID provider are taken.
 
 An exchange is a generator: it yields challenges, is sent responses, and yields at last how it ended. It knows nothing of IMAP and
 SMTP. A client that spoke first is not sent the first challenge.
@@ -13,9 +13,10 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from functools import partial
 
-from mailserver import scram
+from mailserver import bearer, scram
+from mailserver.bearer import Asked
 from mailserver.scram import Bind, Fault
-from mailserver.sign_in import Refused, SignedIn, SignIn
+from mailserver.sign_in import Provider, Refused, SignedIn, SignIn
 
 Step = bytes | SignedIn | Refused | Fault  # a challenge, or the end
 Exchange = AsyncGenerator[Step, bytes]
@@ -32,7 +33,12 @@ class Desk:
     @property
     def mechanisms(self) -> tuple[str, ...]:
         """Announced over TLS, strongest first; only these exist."""
-        return tuple(name for name in MECHANISMS if self.bind is not None or not name.endswith("-PLUS"))
+        return tuple(name for name in MECHANISMS if self._offers(name))
+
+    def _offers(self, name: str) -> bool:
+        if name in BEARER:
+            return self.sign_in.provider is not None
+        return self.bind is not None or not name.endswith("-PLUS")
 
     def begin(self, mechanism: str) -> Exchange | None:
         name = mechanism.upper()
@@ -81,6 +87,17 @@ async def _login(desk: Desk) -> Exchange:
     yield await desk.sign_in.by_password(login, password, desk.client_ip)
 
 
+async def _bearer(desk: Desk, read: Callable[[bytes], Asked | Fault], error: Callable[[Provider], bytes]) -> Exchange:
+    asked = read((yield b""))
+    if isinstance(asked, Fault):
+        yield asked
+        return
+    answer = await desk.sign_in.by_token(asked.login, asked.token, desk.client_ip)
+    if isinstance(answer, Refused) and (provider := desk.sign_in.provider) is not None:
+        yield error(provider)  # RFC 7628 3.2.3: the client's answer says nothing
+    yield answer
+
+
 def decoded(line: bytes) -> bytes | Fault:
     """A response as it is sent: in base64, "=" for an empty first one (RFC 4954 4, RFC 4959 3), "*" to give up."""
     if line == b"*":
@@ -101,6 +118,9 @@ def _text(raw: bytes) -> str | None:
 MECHANISMS: dict[str, Callable[[Desk], Exchange]] = {
     "SCRAM-SHA-256-PLUS": partial(_scram, plus=True),
     "SCRAM-SHA-256": partial(_scram, plus=False),
+    "OAUTHBEARER": partial(_bearer, read=bearer.read_oauthbearer, error=bearer.oauthbearer_error),
+    "XOAUTH2": partial(_bearer, read=bearer.read_xoauth2, error=bearer.xoauth2_error),
     "PLAIN": _plain,
     "LOGIN": _login,
 }
+BEARER = ("OAUTHBEARER", "XOAUTH2")

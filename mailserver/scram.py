@@ -47,14 +47,14 @@ class First:
 
 def read_first(message: bytes, plus: bool, bind: Bind | None) -> First | Fault:
     """`plus`: the mechanism is the one with channel binding. `bind`: None when this connection offers none."""
-    found = _FIRST.fullmatch(_text(message))
+    found = _FIRST.fullmatch(text_of(message))
     if found is None:
         return Fault.MALFORMED
     binding = _binding(found["flag"], plus, bind)
     if isinstance(binding, Fault):
         return binding
-    login = _name(found["login"])
-    if found["authzid"] and _name(found["authzid"]) != login:
+    login = name_of(found["login"])
+    if found["authzid"] and name_of(found["authzid"]) != login:
         return Fault.ANOTHER
     return First(login, found["nonce"], found["header"], found["bare"], binding)
 
@@ -76,7 +76,7 @@ def challenge(first: First, salt: Salt, nonce: str) -> str:
 
 
 def read_final(message: bytes, first: First, challenge: str) -> Proof | Fault:
-    found = _FINAL.fullmatch(_text(message))
+    found = _FINAL.fullmatch(text_of(message))
     if found is None or found["nonce"] != challenge[2 : challenge.index(",")]:
         return Fault.MALFORMED
     if b64decode(found["binding"]) != first.header.encode() + first.binding:
@@ -88,7 +88,7 @@ def verdict(signature: bytes) -> bytes:
     return b"v=" + b64encode(signature)
 
 
-def _text(message: bytes) -> str:
+def text_of(message: bytes) -> str:
     """Empty, which is no message, for what is not UTF-8."""
     try:
         return message.decode("utf-8")
@@ -96,18 +96,18 @@ def _text(message: bytes) -> str:
         return ""
 
 
-def _name(escaped: str) -> str:
+def name_of(escaped: str) -> str:
     return escaped.replace("=2C", ",").replace("=3D", "=")
 
 
 # RFC 5802 7
-_NAME = r"(?:[^\0,=]|=2C|=3D)+"
+NAME = r"(?:[^\0,=]|=2C|=3D)+"
 _NONCE = r"[\x21-\x2b\x2d-\x7e]+"
 _BASE64 = r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
 _EXTENSIONS = r"(?:,[A-Za-z]=[^\0,]+)*"
 _FIRST = re.compile(
-    rf"(?P<header>(?P<flag>n|y|p=[A-Za-z0-9.-]+),(?:a=(?P<authzid>{_NAME}))?,)"
-    rf"(?P<bare>n=(?P<login>{_NAME}),r=(?P<nonce>{_NONCE}){_EXTENSIONS})"
+    rf"(?P<header>(?P<flag>n|y|p=[A-Za-z0-9.-]+),(?:a=(?P<authzid>{NAME}))?,)"
+    rf"(?P<bare>n=(?P<login>{NAME}),r=(?P<nonce>{_NONCE}){_EXTENSIONS})"
 )
 _FINAL = re.compile(
     rf"(?P<unproven>c=(?P<binding>{_BASE64}),r=(?P<nonce>{_NONCE}){_EXTENSIONS}),p=(?P<proof>{_BASE64})"

@@ -53,7 +53,20 @@ class Member:
         return f"Member({self.number}, {self.role.value})"
 
 
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An OpenID provider whose tokens are good here: where it describes itself, and the scope that a client asks it for."""
+
+    configuration: str
+    scope: str
+
+
 class SignIn(Protocol):
+    @property
+    def provider(self) -> Provider | None:
+        """None: no token opens anything."""
+        ...
+
     async def by_password(self, login: str, password: str, client_ip: str) -> SignedIn | Refused: ...
 
     def nonce(self) -> str:
@@ -65,6 +78,10 @@ class SignIn(Protocol):
         ...
 
     async def by_proof(self, login: str, proof: Proof, client_ip: str) -> Proven | Refused: ...
+
+    async def by_token(self, login: str, token: str, client_ip: str) -> SignedIn | Refused:
+        """`login` chooses among the mailboxes of the person whom the token names; empty: they have one."""
+        ...
 
     async def members(self, box_id: int) -> list[Member]:
         """Of the mailbox, oldest first."""

@@ -23,7 +23,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from foundation.clock import HOUR, MINUTE
 from foundation.database import Database, T, Transaction
@@ -31,6 +31,7 @@ from foundation.keys import KeyRing
 from mssante import app_secrets, scram, throttle
 from mssante import mailboxes as boxes
 from mssante.cache import Cache
+from mssante.identity import Invalid, parse_rpps
 from mssante.kinds import BoxKind, BoxState, SignInState
 from mssante.mailboxes import Mailboxes
 from mssante.passwords import LONGEST, NOBODY, PasswordHash, is_right, password_form, scram_keys
@@ -82,7 +83,10 @@ class Proven:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class NewCredential:
-    """`password_hash` from `passwords.hash_password`, made outside the transaction: it takes 40 ms."""
+    """`password_hash` from `passwords.hash_password`, made outside the transaction: it takes 40 ms.
+
+    `subject`: how an OpenID provider names the person (their RPPS number).
+    """
 
     box_id: int
     login: str
@@ -90,6 +94,7 @@ class NewCredential:
     password_hash: PasswordHash
     scopes: frozenset[str] = frozenset({MAIL, WEB})
     role: Role = Role.HOLDER
+    subject: str = ""
 
     def __repr__(self) -> str:
         return f"NewCredential(box {self.box_id})"
@@ -173,7 +178,7 @@ class Credentials:
             who = self._by_app_password(account, password)
             if who is None and await self._hash(is_right, account.password_hash.argon2, secret):
                 who = account.who
-            if who is None or not _covers(who, scope):
+            if who is None or not covers(who, scope):
                 return WrongPassword(await self._db.write(throttle.failed, asked, now))
             self._verified.keep(memory, who, now, generation)
             if account.password_hash.scram is None and not who.app_password:
@@ -196,7 +201,7 @@ class Credentials:
             if wait:
                 return WrongPassword(wait)
             proven = self._proven(account, proof)
-            if proven is None or not _covers(proven.who, scope):
+            if proven is None or not covers(proven.who, scope):
                 return WrongPassword(await self._db.write(throttle.failed, asked, now))
         await self._succeeded(asked, account, proven.who, now)
         return proven
@@ -222,7 +227,7 @@ class Credentials:
 
     def _remembered(self, memory: bytes, now: int, scope: str | None) -> SignedIn | None:
         who = self._verified.get(memory, now)
-        return who if who is not None and _covers(who, scope) else None
+        return who if who is not None and covers(who, scope) else None
 
     async def _hash(self, work: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
@@ -254,7 +259,8 @@ class Credentials:
             return wait, _Account(None, NOBODY, None, [])
         apps = _apps(conn, row)
         argon2 = self._keys.registry.open(row.sealed_password, b"password " + row.login_key).decode()
-        return 0, _Account(self._who(conn, row, apps), PasswordHash(argon2, self._scram(row)), row, apps)
+        who = self._who(conn, row)
+        return 0, _Account(who and _by_own(who, apps), PasswordHash(argon2, self._scram(row)), row, apps)
 
     def _salt(self, conn: Connection, login: str) -> scram.Salt:
         invented = scram.Salt(self._keys.lookup("salt", login), scram.ROUNDS)
@@ -272,14 +278,14 @@ class Credentials:
     def _sealed_scram(self, keys: scram.Keys | None, login_key: bytes) -> bytes | None:
         return None if keys is None else self._keys.registry.seal(scram.written(keys).encode(), b"scram " + login_key)
 
-    def _who(self, conn: Connection, row: Any, apps: list[Any]) -> SignedIn | None:
+    def _who(self, conn: Connection, row: Any) -> SignedIn | None:
         """None for what may not sign in: revoked, or mailbox closed. A suspended mailbox is still read by its holder."""
         box = self._mailboxes.get(conn, row.mailbox_id)
         if row.state != SignInState.ACTIVE.value or box is None or box.state is BoxState.CLOSED:
             return None
         actor = self._keys.registry.open(row.sealed_actor, b"actor " + row.login_key).decode()
         totp = row.sealed_totp is not None
-        scopes = frozenset(row.scopes.split()) - ({MAIL} if totp or apps else set())
+        scopes = frozenset(row.scopes.split())
         return SignedIn(row.id, box.id, box.address.key, box.kind, actor, Role(row.role), scopes, totp)
 
     # ---------------------------------------------------------------- life
@@ -294,6 +300,7 @@ class Credentials:
             "login_key": login_key,
             "sealed_login": seal(login.encode(), b"login " + login_key),
             "mailbox_id": new.box_id,
+            "subject_key": self._subject_key(new.subject),
             "sealed_actor": seal(new.actor.encode(), b"actor " + login_key),
             "sealed_password": seal(new.password_hash.argon2.encode(), b"password " + login_key),
             "sealed_scram": self._sealed_scram(new.password_hash.scram, login_key),
@@ -323,13 +330,39 @@ class Credentials:
     def set_state(self, tx: Transaction, credential_id: int, state: SignInState) -> None:
         _change(tx, credential_id, state=state.value)
 
+    def set_subject(self, tx: Transaction, credential_id: int, subject: str) -> None:
+        """How an OpenID provider names the person; empty: it does not."""
+        _change(tx, credential_id, subject_key=self._subject_key(subject))
+
+    def _subject_key(self, subject: str) -> bytes | None:
+        return self._keys.lookup("subject", subject_form(subject)) if subject else None
+
     def revoke(self, tx: Transaction, credential_id: int) -> None:
         self.set_state(tx, credential_id, SignInState.REVOKED)
 
     def of(self, conn: Connection, credential_id: int) -> SignedIn | None:
         """Who a number stands for now; None for what may not sign in."""
         row = conn.execute(select(credentials).where(credentials.c.id == credential_id)).first()
-        return None if row is None else self._who(conn, row, _apps(conn, row))
+        return None if row is None else self._who(conn, row)
+
+    def held_by(self, conn: Connection, subject: str, login: str) -> SignedIn | None:
+        """Who opens a mailbox by the token that names `subject`; `login` says which one where there are several.
+
+        The credential has this subject; or its mailbox is personal, and its holder's number is this; or its login is this name.
+        """
+        key, own = self._subject_key(subject), self._keys.lookup("login", login_form(subject))
+        asked = self._keys.lookup("login", login) if login else own
+        found = []
+        for row in conn.execute(_BY_SUBJECT, {"subject": key, "login": asked}):
+            who = self._who(conn, row) if not login or row.login_key == asked else None
+            if who is not None and (row.subject_key == key or row.login_key == own or self._holds(conn, who, subject)):
+                found.append(who)
+        return found[0] if len(found) == 1 else None
+
+    def _holds(self, conn: Connection, who: SignedIn, subject: str) -> bool:
+        box = self._mailboxes.get(conn, who.box_id)
+        number = box.holder.holder_id if box is not None and who.kind is BoxKind.PER else ""
+        return bool(number) and subject_form(number) == subject_form(subject)
 
     def members(self, conn: Connection, box_id: int) -> list[Member]:
         """Who can sign in to the mailbox, oldest first."""
@@ -348,11 +381,25 @@ def login_form(login: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
-def _covers(who: SignedIn, scope: str | None) -> bool:
+def subject_form(name: str) -> str:
+    """How a person is looked up: the RPPS number where the name is one, also after the « 8 » that Pro Santé Connect puts before it
+    (national identifier); else the name as a login is written."""
+    number = name[1:] if len(name) == 12 and name.startswith("8") else name
+    rpps = parse_rpps(number)
+    return login_form(name) if isinstance(rpps, Invalid) else rpps.value
+
+
+def covers(who: SignedIn, scope: str | None) -> bool:
+    """Whether `who` may come in by a door that needs `scope`; None: no door."""
     if scope is None or scope in who.scopes:
         return True
     parts = {IMAP, SUBMISSION}
     return MAIL in who.scopes if scope in parts else scope == MAIL and parts <= who.scopes
+
+
+def _by_own(who: SignedIn, apps: list[Any]) -> SignedIn:
+    """What the person's own password opens: no mail client beside a second factor."""
+    return replace(who, scopes=who.scopes - {MAIL}) if who.totp or apps else who
 
 
 def _by(who: SignedIn, app: Any) -> SignedIn:
@@ -375,4 +422,7 @@ def _change(tx: Transaction, credential_id: int, **values: Any) -> None:
 
 
 _APPS = select(app_passwords).where(app_passwords.c.credential_id == bindparam("id")).order_by(app_passwords.c.id)
+_BY_SUBJECT = select(credentials).where(
+    or_(credentials.c.subject_key == bindparam("subject"), credentials.c.login_key == bindparam("login"))
+)
 _BY_LOGIN = select(credentials).where(credentials.c.login_key == bindparam("key"))

@@ -60,6 +60,7 @@ credentials = Table(
     Column("login_key", LargeBinary, nullable=False, unique=True),
     Column("sealed_login", LargeBinary, nullable=False),
     Column("mailbox_id", ForeignKey(mailboxes.c.id), nullable=False, index=True),
+    Column("subject_key", LargeBinary, index=True),  # keyed hash of how an OpenID provider names the person
     Column("sealed_actor", LargeBinary, nullable=False),  # who acts in the box, by name
     Column("sealed_password", LargeBinary, nullable=False),  # argon2id, PHC string
     Column("sealed_scram", LargeBinary),  # scram.Keys; NULL: no sign-in by password since SCRAM is here

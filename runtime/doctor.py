@@ -6,6 +6,7 @@ Each check is a small function over the settings that yields findings; nothing i
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import stat
@@ -28,7 +29,9 @@ from foundation.clock import HOUR
 from foundation.database import Database
 from foundation.keys import KEY_BYTES
 from mailserver.outbound.dkim import BadKey
+from mssante.openid_provider import Unreachable
 from runtime.help_in import said
+from runtime.openid import provider_of
 from runtime.settings import Settings
 from runtime.signing import key_files, read_key
 from runtime.sockets import is_free
@@ -56,7 +59,7 @@ Check = Callable[[Settings, int], Iterator[Finding]]
 
 def examine(settings: Settings, now: int, *, ports: bool = True) -> list[Finding]:
     """All findings; `now` in ms. With `ports=False` busy ports are not looked at (the server runs)."""
-    checks: tuple[Check, ...] = (keys, certificate, revocation, trust, clock, dkim, database, disk, outbox)
+    checks: tuple[Check, ...] = (keys, certificate, revocation, trust, clock, dkim, openid, database, disk, outbox)
     findings = [finding for check in checks for finding in check(settings, now)]
     return findings + (list(doors(settings, now)) if ports else [])
 
@@ -209,6 +212,41 @@ def dkim(settings: Settings, _now: int) -> Iterator[Finding]:
                 yield Finding("dkim", f"{path}: {bits} bits, 2,048 are asked for", fatal=bits < LEAST_RSA)
     if [kind for kind, *_ in files] == ["ed25519"]:
         yield Finding("dkim", "without an RSA key, some operators cannot check our signatures", fatal=False)
+
+
+def openid(settings: Settings, now: int) -> Iterator[Finding]:
+    if not settings.openid.issuer:
+        return
+    try:
+        if settings.openid.client_secret is not None:
+            yield from _private("openid", settings.openid.client_secret)
+        provider_of(settings.openid, lambda: now)
+    except (OSError, ValueError) as fault:
+        yield Finding("openid", f"illisible : {fault} // cannot be read: {fault}")
+    if not settings.openid.acr:
+        yield Finding(
+            "openid",
+            "acr est vide : les jetons sont acceptés quel que soit le niveau de connexion // "
+            "acr is empty: tokens are taken however weakly their owner signed in",
+            fatal=False,
+        )
+
+
+def openid_answers(settings: Settings, now: int) -> Iterator[Finding]:
+    """Asks the provider: not part of what is looked at before each start."""
+    try:
+        provider = provider_of(settings.openid, lambda: now)
+        if provider is not None:
+            asyncio.run(provider.probe())
+    except (OSError, ValueError):
+        return  # told by `openid`
+    except Unreachable:
+        issuer = settings.openid.issuer
+        yield Finding(
+            "openid",
+            f"{issuer} ne répond pas comme un fournisseur OpenID // {issuer} does not answer as an OpenID provider does",
+            fatal=False,
+        )
 
 
 def database(settings: Settings, _now: int) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from mailserver.imap.context import Settings as ImapSettings
 from mailserver.imap.factory import ImapFactory, over_tls
 from mailserver.imap.session import ImapSession
 from mailserver.imap.shelf import Shelf
+from mailserver.sign_in import Provider
 from mailserver.smtp import doors as smtp
 from mailserver.smtp.limits import Limits as SmtpLimits
 from mailserver.smtp.ports import BENCH, MX, SUBMISSION, SUBMISSIONS, DoorRules, StartTls
@@ -60,6 +61,13 @@ class Certificates:
         self.clients: Rotating[SSL.Context] = Rotating(identity.files, lambda: server_context(identity), clock)
 
 
+def _sign_in(house: House, scope: str) -> MailSignIn:
+    provider = None
+    if house.tokens is not None:
+        provider = Provider(house.tokens.provider.configuration, house.settings.openid.scope)
+    return MailSignIn(house.db, house.credentials, house.clock, scope, house.tokens, provider)
+
+
 async def open_smtp(
     house: House, trust: Trust, certificates: Certificates, acceptor: Acceptor, sockets: dict[str, socket.socket]
 ) -> list[Close]:
@@ -76,7 +84,7 @@ async def open_smtp(
             acceptor=acceptor,
             new_writer=house.blobs.writer,
             start_tls=start_tls,
-            sign_in=MailSignIn(house.db, house.credentials, house.clock, credentials.SUBMISSION),
+            sign_in=_sign_in(house, credentials.SUBMISSION),
             judge_peer=smtp.by_certificate(trust.store.get, house.clock),
             trust=trust.trust_list,
             limits=SmtpLimits(
@@ -109,7 +117,7 @@ def open_imap(house: House, certificates: Certificates, sockets: dict[str, socke
     from twisted.internet import reactor as installed  # the loop put ours there (runtime.loop)
 
     reactor: Any = installed
-    sign_in = MailSignIn(house.db, house.credentials, house.clock, credentials.IMAP)
+    sign_in = _sign_in(house, credentials.IMAP)
     settings = ImapSettings(append_limit=house.settings.limits.message_bytes, server_name=house.settings.operator.name)
     tls = TwistedContextFactory(certificates.clients.get)
     shelf = Shelf()

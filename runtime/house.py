@@ -21,8 +21,10 @@ from mssante.credentials import Credentials
 from mssante.exchanges import Exchanges
 from mssante.mailboxes import Mailboxes
 from mssante.operators import Operator, parse_route
+from mssante.token_sign_in import TokenSignIn
 from mssante.trust_holder import TrustListHolder
 from mssante.trust_list import TrustList
+from runtime.openid import provider_of
 from runtime.settings import Settings
 from runtime.trust import holder_of, rotating_store
 
@@ -52,6 +54,8 @@ class House:
         )
         self.mailboxes = Mailboxes(self.keys)
         self.credentials = Credentials(self.db, self.keys, self.mailboxes, self.pool)
+        provider = provider_of(settings.openid, clock)
+        self.tokens = TokenSignIn(self.db, self.keys, self.credentials, provider) if provider is not None else None
         self.exchanges = Exchanges(self.keys, self.mailboxes)
         closing = closing_hook(self.mailboxes, self.exchanges, self.audit, clock)
         self.store = SqlMailStore(

@@ -147,6 +147,39 @@ class Web(Section):
         return self
 
 
+class OpenId(Section):
+    """Tokens of an OpenID provider in mail clients (OAUTHBEARER, XOAUTH2): Pro Santé Connect, or another."""
+
+    issuer: str = Field(
+        "", description="who signs: `https://auth.esw.esante.gouv.fr/auth/realms/esante-wallet`; empty: nobody"
+    )
+    audience: str = Field("", description="whom tokens must be made for (`aud`): our name at the provider")
+    clients: list[str] = Field(
+        default_factory=list, description="programs whose tokens are taken (`azp` or `client_id`); none named: all"
+    )
+    acr: list[str] = Field(
+        default_factory=lambda: ["eidas1"], description="how its owner must have signed in, one of these; `[]`: anyhow"
+    )
+    subject_claim: str = Field(
+        "preferred_username",
+        description="what names the person: an RPPS number, or a login here; nobody may choose it for themselves",
+    )
+    scope: str = Field("openid", description="what clients are told to ask the provider for")
+    client_id: str = Field("", description="with `client_secret`: the provider is asked about each token (RFC 7662)")
+    client_secret: InFolder | None = Field(None, description="file, mode 0600; goes with `client_id`")
+    anchors: InFolder | None = Field(None, description="roots of the provider's certificate; none: this machine's")
+
+    @model_validator(mode="after")
+    def _whole(self) -> OpenId:
+        if self.issuer and not self.issuer.startswith(("https://", "http://127.0.0.1:")):
+            raise ValueError("issuer: https://… (or http://127.0.0.1:… for a try)")
+        if self.issuer and not self.audience:
+            raise ValueError("audience is missing: tokens made for others would open mailboxes")
+        if bool(self.client_id) != (self.client_secret is not None):
+            raise ValueError("client_id and client_secret go together")
+        return self
+
+
 class Outbox(Section):
     """Where notices to citizens' private addresses go: a relay, or a folder of .eml files."""
 
@@ -214,6 +247,7 @@ class Settings(Section):
         default_factory=dict, description='`"domain" = "host:port"` of its operator; else the domain\'s MX'
     )
     web: Web = Field(default_factory=_EMPTY)
+    openid: OpenId = Field(default_factory=_EMPTY)
     outbox: Outbox = Field(default_factory=_EMPTY)
     limits: Limits = Field(default_factory=_EMPTY)
     dkim: Dkim = Field(default_factory=_EMPTY)

@@ -6,20 +6,42 @@ import secrets
 
 from foundation.clock import Clock
 from foundation.database import Database
-from mailserver.sign_in import Member, Proven, Refused, SignedIn
+from mailserver.sign_in import Member, Proven, Provider, Refused, SignedIn
 from mssante import credentials
 from mssante.credentials import Credentials
 from mssante.scram import Proof, Salt
+from mssante.token_sign_in import TokenSignIn
 
 
 class MailSignIn:
-    """Mail clients: professionals only; a citizen's mailbox is read on the web page. `scope`: IMAP or SUBMISSION."""
+    """Mail clients: professionals only; a citizen's mailbox is read on the web page. `scope`: IMAP or SUBMISSION.
 
-    def __init__(self, db: Database, credentials: Credentials, clock: Clock, scope: str) -> None:
+    `tokens` and `provider` go together; None: no token is taken.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        credentials: Credentials,
+        clock: Clock,
+        scope: str,
+        tokens: TokenSignIn | None = None,
+        provider: Provider | None = None,
+    ) -> None:
         self._db, self._credentials, self._clock, self._scope = db, credentials, clock, scope
+        self._tokens, self._provider = tokens, provider
+
+    @property
+    def provider(self) -> Provider | None:
+        return self._provider
 
     async def by_password(self, login: str, password: str, client_ip: str) -> SignedIn | Refused:
         answer = await self._credentials.check(login, password, self._clock(), client_ip, self._scope)
+        return _seen(answer) if isinstance(answer, credentials.SignedIn) else Refused(answer.wait_ms)
+
+    async def by_token(self, login: str, token: str, client_ip: str) -> SignedIn | Refused:
+        assert self._tokens is not None  # offered only then
+        answer = await self._tokens.check(login, token, self._clock(), client_ip, self._scope)
         return _seen(answer) if isinstance(answer, credentials.SignedIn) else Refused(answer.wait_ms)
 
     def nonce(self) -> str:

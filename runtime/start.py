@@ -19,7 +19,7 @@ from foundation.keys import KeyRing
 from foundation.settings import BadSettings
 from mailserver.outbound.dkim import BadKey
 from runtime import logs, workers
-from runtime.doctor import Finding, examine
+from runtime.doctor import Finding, examine, openid_answers
 from runtime.doors import doors_of
 from runtime.loop import run
 from runtime.mail_doors import mail_doors, mx_records
@@ -131,7 +131,7 @@ def doctor(config: Path, ports: bool) -> int:
     settings = _settings(config)
     if settings is None:
         return WRONG
-    findings = examine(settings, system_clock(), ports=ports)
+    findings = [*examine(settings, system_clock(), ports=ports), *openid_answers(settings, system_clock())]
     for finding in findings:
         print(finding)
     if not findings:

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.sasl import Desk, Step, decoded
+from mailserver import bearer
+from mailserver.sasl import MECHANISMS, Desk, Step, decoded
 from mailserver.scram import Fault
 from mailserver.sign_in import Refused, SignedIn
 from tests.support.people import People
@@ -196,6 +197,68 @@ async def test_passwords(mechanism: str, responses: list[bytes], end: Step) -> N
     assert await end_of(CLEAR, mechanism, *responses) == end
 
 
+TOKENS = Desk(PEOPLE.with_tokens(), "192.0.2.1")
+
+
+def test_tokens_are_offered_where_a_provider_is() -> None:
+    assert TOKENS.mechanisms == (SCRAM, "OAUTHBEARER", "XOAUTH2", "PLAIN", "LOGIN")
+    assert CLEAR.begin("OAUTHBEARER") is None
+    assert CLEAR.begin("XOAUTH2") is None
+
+
+GOOD = "auth=Bearer abc\x01\x01"
+
+
+@pytest.mark.parametrize(
+    ("message", "asked"),
+    [
+        (f"n,a=camille,\x01{GOOD}", ("camille", "abc")),
+        (f"y,a=camille,\x01{GOOD}", ("camille", "abc")),
+        (f"n,,\x01{GOOD}", ("", "abc")),
+        (f"n,a=a=2Cb=3Dc,\x01{GOOD}", ("a,b=c", "abc")),
+        (f"n,a=camille,\x01host=h\x01port=993\x01{GOOD}", ("camille", "abc")),
+        (f"n,a=camille,\x01later=a=b\x01{GOOD}", ("camille", "abc")),  # RFC 7628 3.1: unknown keys are ignored
+        ("n,,\x01auth=bEaReR  a.b-c_d~e+f/g==\x01\x01", ("", "a.b-c_d~e+f/g==")),
+        (f"p=tls-exporter,a=camille,\x01{GOOD}", Fault.UNBOUND),
+        *(
+            (message, Fault.MALFORMED)
+            for message in (
+                "", "\x01", "n,,", "n,,\x01", "n,,\x01\x01", "n,,\x01auth=Bearer abc\x01", "n,,auth=Bearer abc\x01\x01",
+                "n,,\x01auth=Basic abc\x01\x01", "n,,\x01auth=Bearer\x01\x01", "n,,\x01auth=Bearer a b\x01\x01",
+                "n,,\x01auth=Bearer a\x01auth=Bearer b\x01\x01", f"x,,\x01{GOOD}", f"n,a=,\x01{GOOD}", f"n,a=a=b,\x01{GOOD}",
+                f"n,,\x01{GOOD}x", "n,,\x01auth=Bearer \u00e9\x01\x01", "n,,\x01=x\x01auth=Bearer a\x01\x01",
+            )
+        ),
+    ],
+)  # fmt: skip
+def test_messages_of_oauthbearer(message: str, asked: tuple[str, str] | Fault) -> None:
+    found = bearer.read_oauthbearer(message.encode())
+    assert (found if isinstance(found, Fault) else (found.login, found.token)) == asked
+
+
+@pytest.mark.parametrize(
+    ("message", "asked"),
+    [
+        (f"user=camille\x01{GOOD}", ("camille", "abc")),
+        (f"user=a,b=c\x01{GOOD}", ("a,b=c", "abc")),
+        (f"user=\x01{GOOD}", ("", "abc")),
+        *(
+            (message, Fault.MALFORMED)
+            for message in (
+                GOOD,
+                f"user=camille{GOOD}",
+                "user=camille\x01\x01",
+                f"User=camille\x01{GOOD}",
+                f"n,,\x01{GOOD}",
+            )
+        ),
+    ],
+)
+def test_messages_of_xoauth2(message: str, asked: tuple[str, str] | Fault) -> None:
+    found = bearer.read_xoauth2(message.encode())
+    assert (found if isinstance(found, Fault) else (found.login, found.token)) == asked
+
+
 @pytest.mark.parametrize(
     ("line", "response"),
     [(b"", b""), (b"=", b""), (b"*", Fault.CANCELLED), (b"AGE=", b"\0a"), (b"AGE", Fault.UNREADABLE), (b"a b", Fault.UNREADABLE)],
@@ -204,9 +267,9 @@ def test_responses_on_the_wire(line: bytes, response: bytes | Fault) -> None:
     assert decoded(line) == response
 
 
-@given(st.lists(st.binary(max_size=80), max_size=3), st.sampled_from([SCRAM, PLUS, "PLAIN", "LOGIN"]))
+@given(st.lists(st.binary(max_size=80), max_size=3), st.sampled_from([*MECHANISMS]))
 async def test_no_message_breaks_an_exchange(responses: list[bytes], mechanism: str) -> None:
-    exchange = BOUND.begin(mechanism)
+    exchange = Desk(PEOPLE.with_tokens(), "192.0.2.1", CHANNEL.get).begin(mechanism)
     assert exchange is not None
     async with aclosing(exchange):
         step = await anext(exchange)

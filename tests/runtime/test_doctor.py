@@ -17,8 +17,8 @@ from runtime import start
 from runtime.demo.operator_files import Ports, settings_text
 from runtime.demo.people import BETA
 from runtime.demo.pki import ED25519_KEY, Pki
-from runtime.doctor import examine
-from runtime.settings import Settings, read
+from runtime.doctor import examine, openid_answers
+from runtime.settings import OpenId, Settings, read
 from tests.support.demo import free_port_base
 
 
@@ -125,6 +125,28 @@ def test_health_says_which_door_is_silent(settings: Settings, capsys: pytest.Cap
     host, port = settings.doors.mx.split(":")
     with socket.create_server((host, int(port))):
         assert start.health(config) == start.OK
+
+
+def with_provider(settings: Settings, **values: object) -> Settings:
+    folder = settings.tls.key.parent
+    (folder / "secret").write_text("x")
+    (folder / "secret").chmod(0o600)
+    given = {"issuer": "http://127.0.0.1:9", "audience": "us", "client_id": "us", "client_secret": folder / "secret"}
+    return settings.model_copy(update={"openid": OpenId.model_validate({**given, **values})})
+
+
+def test_the_openid_provider(settings: Settings) -> None:
+    found = with_provider(settings)
+    assert said(found) == ""
+    assert [str(one) for one in openid_answers(settings, 0)] == []  # none is set
+    [silent] = openid_answers(found, system_clock())
+    assert str(silent) == "note   openid: http://127.0.0.1:9 does not answer as an OpenID provider does"
+    assert "however weakly" in said(with_provider(settings, acr=[]))
+    assert found.openid.client_secret is not None
+    found.openid.client_secret.chmod(0o644)
+    assert "openid: " in said(found)
+    found.openid.client_secret.unlink()
+    assert "FAULT  openid: cannot be read" in said(found)
 
 
 def test_a_busy_port_is_told(settings: Settings) -> None:

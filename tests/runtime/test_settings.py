@@ -76,6 +76,9 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
         (None, "no such file"),
         ("operator = [", "not valid TOML"),
         (GOOD + '[doors]\nbench = "0.0.0.0:26"\n', "loopback"),
+        (GOOD + '[openid]\nissuer = "http://psc.example"\naudience = "x"\n', "issuer: https://"),
+        (GOOD + '[openid]\nissuer = "https://psc.example"\n', "audience is missing"),
+        (GOOD + '[openid]\nclient_id = "x"\n', "client_id and client_secret go together"),
         (GOOD + '[storage]\ndatabase = "mysql://x"\n', "sqlite:///"),
     ],
 )

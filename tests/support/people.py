@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailserver.sign_in import Member, Proven, Refused, SignedIn
+from mailserver.sign_in import Member, Proven, Provider, Refused, SignedIn
 from mssante import scram
 from mssante.scram import Proof, Salt
 
@@ -11,14 +11,22 @@ NONCE = "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0"
 SALT = Salt(bytes.fromhex("5b6d99689d12358eeca04b141236fa81"), 4096)
 
 
+PROVIDER = Provider("https://psc.example/.well-known/openid-configuration", "openid")
+
+
 class People:
     """`people`: login -> password and who it is; those of one mailbox are its members.
 
-    `wait_ms`: how long each wrong answer waits.
+    `wait_ms`: how long each wrong answer waits. `provider`: with one, the token of each is their password.
     """
 
-    def __init__(self, people: dict[str, tuple[str, SignedIn]], wait_ms: int = 0) -> None:
-        self._people, self._wait_ms = people, wait_ms
+    def __init__(
+        self, people: dict[str, tuple[str, SignedIn]], wait_ms: int = 0, provider: Provider | None = None
+    ) -> None:
+        self._people, self._wait_ms, self.provider = people, wait_ms, provider
+
+    def with_tokens(self) -> People:
+        return People(self._people, self._wait_ms, PROVIDER)
 
     async def by_password(self, login: str, password: str, client_ip: str) -> SignedIn | Refused:
         known, who = self._people.get(login, (None, None))
@@ -37,6 +45,10 @@ class People:
             if signature is not None:
                 return Proven(who, signature)
         return Refused(self._wait_ms)
+
+    async def by_token(self, login: str, token: str, client_ip: str) -> SignedIn | Refused:
+        assert self.provider is not None
+        return await self.by_password(login, token, client_ip)
 
     async def members(self, box_id: int) -> list[Member]:
         here = [(login, who) for login, (_, who) in self._people.items() if who.box_id == box_id]

@@ -185,8 +185,8 @@ async def new_store(start: str = "nothing", make: MakeStore = in_memory) -> Stor
     return store
 
 
-async def connect(store: Store, begin: str = "fresh", tls: bool = True) -> Connection:
-    connection = Connection(store, tls)
+async def connect(store: Store, begin: str = "fresh", tls: bool = True, sign_in: SignIn = PEOPLE) -> Connection:
+    connection = Connection(store, tls, sign_in=sign_in)
     await connection.settle()
     if begin == "greeting":
         return connection
@@ -205,7 +205,7 @@ class Player:
         self._byte_by_byte = byte_by_byte
         self._values: dict[str, str] = {}
         self._connections: dict[str, Connection] = {}
-        self._head = {"with": "nothing", "begin": "fresh", "tls": "yes", "pipelined": "no", "only": ""}
+        self._head = {"with": "nothing", "begin": "fresh", "tls": "yes", "pipelined": "no", "tokens": "no", "only": ""}
 
     async def play(self) -> None:
         store = None
@@ -234,7 +234,12 @@ class Player:
 
     async def _connection(self, key: str, store: Store) -> Connection:
         if key not in self._connections:
-            self._connections[key] = await connect(store, self._head["begin"], self._head["tls"] == "yes")
+            self._connections[key] = await connect(
+                store,
+                self._head["begin"],
+                self._head["tls"] == "yes",
+                PEOPLE.with_tokens() if self._head["tokens"] == "yes" else PEOPLE,
+            )
         return self._connections[key]
 
     async def _expect(self, connection: Connection, text: str, where: str) -> None:

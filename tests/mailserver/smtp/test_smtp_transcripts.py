@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mailserver.smtp.smtp_house import Memory, house, play, read_transcript
+from tests.mailserver.smtp.smtp_house import PEOPLE, Memory, house, play, read_transcript
 
 TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts").glob("*.txt"))
 
@@ -15,6 +15,7 @@ TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts").glob("*.txt"))
 @pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
 async def test_transcript(path: Path, step: int, tmp_path: Path) -> None:
     transcript, acceptor = read_transcript(path), Memory()
-    await play(transcript, house(tmp_path, acceptor, transcript.head.get("peer", "beta")), step)
+    sign_in = PEOPLE.with_tokens() if transcript.head.get("tokens") == "yes" else PEOPLE
+    await play(transcript, house(tmp_path, acceptor, transcript.head.get("peer", "beta"), sign_in=sign_in), step)
     if "accepted" in transcript.head:
         assert len(acceptor.accepted) == int(transcript.head["accepted"])

@@ -1,0 +1,32 @@
+"""The OpenID provider of the settings, if there is one."""
+
+from __future__ import annotations
+
+import ssl
+
+from cryptography import x509
+
+from certs.contexts import fetch_context
+from foundation.clock import Clock
+from mssante.openid import Rules
+from mssante.openid_provider import Asking, OpenIdProvider
+from runtime.settings import OpenId
+
+
+def provider_of(openid: OpenId, clock: Clock) -> OpenIdProvider | None:
+    """None: no token opens anything. Raises OSError or ValueError for files that cannot be read."""
+    if not openid.issuer:
+        return None
+    rules = Rules(
+        openid.issuer, openid.audience, openid.subject_claim, frozenset(openid.clients), frozenset(openid.acr)
+    )
+    asking = None
+    if openid.client_secret is not None:
+        asking = Asking(openid.client_id, openid.client_secret.read_text(encoding="utf-8").strip())
+    return OpenIdProvider(rules, clock, _believed(openid), asking)
+
+
+def _believed(openid: OpenId) -> ssl.SSLContext:
+    if openid.anchors is None:
+        return ssl.create_default_context()
+    return fetch_context(x509.load_pem_x509_certificates(openid.anchors.read_bytes()))
