@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import re
+import subprocess
 import time
 from email import policy
 from email.message import EmailMessage
@@ -12,6 +13,7 @@ import pytest
 from imapclient import IMAPClient
 from playwright.async_api import Browser, Page, expect
 
+from runtime.demo import table
 from tests.support import files
 from tests.support.browser_session import WebSession
 from tests.support.clients import swaks
@@ -42,6 +44,17 @@ def test_she_reads_what_the_doctor_sends(demo: Demo, jacqueline: WebSession) -> 
     page = jacqueline.get(jacqueline.conversation(subject))
     assert "Bonjour, tout va bien." in page.words
     assert "Dr Camille Roche" in page.words
+
+
+def test_the_lines_to_try_work_as_they_are_printed(demo: Demo, jacqueline: WebSession) -> None:
+    lines = [line.strip() for line in table.text(demo.facts, demo.data).splitlines()]
+    write, read = (next(line for line in lines if line.startswith(tool)) for tool in ("printf", "curl"))
+    written = subprocess.run(["sh", "-c", write], capture_output=True, text=True, check=True)
+    assert written.stdout + written.stderr == ""
+    jacqueline.answer(jacqueline.conversation("Votre bilan"), "Merci de ces bonnes nouvelles.")
+    found = subprocess.run(["sh", "-c", read], capture_output=True, text=True, check=True)
+    assert "Subject: Re: Votre bilan" in found.stdout
+    assert "Merci de ces bonnes nouvelles." in found.stdout
 
 
 # -------------------------------------------------------------------- she answers, the doctor reads
