@@ -20,6 +20,8 @@ from mailserver.imap.context import Settings as ImapSettings
 from mailserver.imap.factory import ImapFactory, over_tls
 from mailserver.imap.session import ImapSession
 from mailserver.imap.shelf import Shelf
+from mailserver.ldap.factory import LdapFactory
+from mailserver.ldap.session import LdapSession
 from mailserver.sign_in import Provider
 from mailserver.smtp import doors as smtp
 from mailserver.smtp.limits import Limits as SmtpLimits
@@ -42,6 +44,7 @@ ROLE_OF: dict[str, Role] = {
     "submissions": "submission",
     "imap": "imap",
     "imaps": "imap",
+    "ldaps": "imap",  # goes with reading mail
     "web": "web",
 }
 
@@ -114,9 +117,6 @@ async def open_smtp(
 
 
 def open_imap(house: House, certificates: Certificates, sockets: dict[str, socket.socket]) -> list[Close]:
-    from twisted.internet import reactor as installed  # the loop put ours there (runtime.loop)
-
-    reactor: Any = installed
     sign_in = _sign_in(house, credentials.IMAP)
     settings = ImapSettings(append_limit=house.settings.limits.message_bytes, server_name=house.settings.operator.name)
     tls = TwistedContextFactory(certificates.clients.get)
@@ -132,16 +132,27 @@ def open_imap(house: House, certificates: Certificates, sockets: dict[str, socke
         def session(client_ip: str, implicit: bool = implicit) -> ImapSession:
             return ImapSession(house.store, sign_in, settings, client_ip, implicit, shelf=shelf)
 
-        factory = ImapFactory(session, tls)
-        outer = over_tls(factory, tls) if implicit else factory
-        sock = sockets[name]
-        port = reactor.adoptStreamPort(sock.fileno(), sock.family, outer)
-        sock.close()  # Twisted has its own duplicate
-        closers.append(_closing_imap(port, factory))
+        closers.append(_listening(sockets[name], ImapFactory(session, tls), tls if implicit else None))
     return closers
 
 
-def _closing_imap(port: Any, factory: ImapFactory) -> Close:
+def open_ldap(house: House, certificates: Certificates, sockets: dict[str, socket.socket]) -> list[Close]:
+    if "ldaps" not in sockets:
+        return []
+    sign_in = _sign_in(house, credentials.IMAP)
+    tls = TwistedContextFactory(certificates.clients.get)
+    factory = LdapFactory(lambda client_ip: LdapSession(house.db, sign_in, client_ip))
+    return [_listening(sockets["ldaps"], factory, tls)]
+
+
+def _listening(sock: socket.socket, factory: ImapFactory, tls: TwistedContextFactory | None) -> Close:
+    """`tls`: from the first octet."""
+    from twisted.internet import reactor as installed  # the loop put ours there (runtime.loop)
+
+    reactor: Any = installed
+    port = reactor.adoptStreamPort(sock.fileno(), sock.family, factory if tls is None else over_tls(factory, tls))
+    sock.close()  # Twisted has its own duplicate
+
     async def close() -> None:
         stopped = port.stopListening()
         if stopped is not None:

@@ -14,7 +14,7 @@ from health_space.notices.addressees import addressees
 from health_space.notices.handler import Notifier
 from mailserver.delivery.accept import Delivery
 from runtime import crl_fetch, trust_fetch
-from runtime.doors import Certificates, Close, open_imap, open_smtp, open_web
+from runtime.doors import Certificates, Close, open_imap, open_ldap, open_smtp, open_web
 from runtime.house import House, Trust
 from runtime.notify import notify
 from runtime.outgoing import identity_of, outbox_of, register_outgoing
@@ -70,6 +70,7 @@ async def serve(
         await house.db.write(house.jobs.ensure, trust_fetch.KIND)
     closers: list[Close] = await open_smtp(house, trust, certificates, acceptor, sockets)
     closers += open_imap(house, certificates, sockets)
+    closers += open_ldap(house, certificates, sockets)
     if "web" in sockets:
         closers.append(await open_web(settings, site(house, acceptor, for_pages, outbox.send), sockets["web"]))
     tasks = [asyncio.create_task(Watch(settings, trust, clock).run(stop))]

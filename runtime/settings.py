@@ -96,6 +96,7 @@ class Doors(Section):
     submissions: Door = Field("", description="mail clients send: TLS (port 465)")
     imap: Door = Field("", description="mail clients read: STARTTLS (port 143)")
     imaps: Door = Field("", description="mail clients read: TLS (port 993)")
+    ldaps: Door = Field("", description="mail clients complete addresses from the directory: LDAP, TLS (port 636)")
     web: Door = Field("", description="citizens' pages; also what `mssante health` asks")
     bench: Door = Field("", description="benchmarks only: no TLS, no sign-in, loopback addresses only")
 

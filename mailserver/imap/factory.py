@@ -12,8 +12,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import ServerFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
-from mailserver.imap.protocol import ImapProtocol, Limits
-from mailserver.imap.session import ImapSession
+from mailserver.imap.protocol import ImapProtocol, Limits, Session
 
 
 class ImapFactory(ServerFactory):
@@ -21,10 +20,9 @@ class ImapFactory(ServerFactory):
     Twisted at each handshake, so a rotated certificate serves the next one."""
 
     noisy = False
+    protocol: type[ImapProtocol] = ImapProtocol
 
-    def __init__(
-        self, new_session: Callable[[str], ImapSession], tls: Any = None, limits: Limits | None = None
-    ) -> None:
+    def __init__(self, new_session: Callable[[str], Session], tls: Any = None, limits: Limits | None = None) -> None:
         self.new_session = new_session
         self.tls = tls
         self.limits = limits or Limits()
@@ -33,7 +31,7 @@ class ImapFactory(ServerFactory):
         self._empty = asyncio.Event()
 
     def buildProtocol(self, addr: IAddress | None) -> ImapProtocol:
-        return ImapProtocol(self)
+        return self.protocol(self)
 
     def __len__(self) -> int:
         """Connections open."""

@@ -1,4 +1,4 @@
-"""The Twisted transport of a session: bytes, TLS, timeouts, back-pressure, limits. No IMAP here.
+"""The Twisted transport of a session: bytes, TLS, timeouts, back-pressure, limits. Nothing of IMAP but the words for a full house.
 
 Runs on Twisted's asyncio reactor; each connection is one task on that loop. Measured: Nagle's algorithm stalls a quarter of
 the FETCHes 40 ms under Twisted, so TCP_NODELAY is set here; writes of 64 KB are the cheapest (session.WRITE).
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 from typing import Protocol as Interface
 
 from twisted.internet import interfaces
@@ -20,7 +21,7 @@ from zope.interface import implementer
 from certs.channel_binding import channel_binding
 from mailserver.imap.deadline import Deadline
 from mailserver.imap.responses import Bye
-from mailserver.imap.session import ImapSession, StartTls
+from mailserver.imap.session import StartTls
 
 _log = logging.getLogger(__name__)
 
@@ -38,13 +39,30 @@ class Limits:
     per_address: int = 1_000
 
 
+class Session(Interface):
+    """A conversation that this transport carries: IMAP's, LDAP's. `context` has `inbox.on_hungry`, `tls` and `bind`."""
+
+    @property
+    def context(self) -> Any: ...
+    @property
+    def signed_in(self) -> bool: ...
+    @property
+    def at_rest(self) -> bool: ...
+    @property
+    def backlog(self) -> int: ...
+    def receive(self, data: bytes, /) -> None: ...
+    def run(self) -> AsyncGenerator[Any]: ...
+    def farewell(self, text: str, /) -> bytes: ...
+    def tls_started(self) -> None: ...
+
+
 class Door(Interface):
     """What a connection needs of its factory (`factory.ImapFactory`)."""
 
     limits: Limits
     tls: Any
 
-    def new_session(self, address: str, /) -> ImapSession: ...
+    def new_session(self, address: str, /) -> Session: ...
     def admit(self, protocol: ImapProtocol) -> bool: ...
     def release(self, protocol: ImapProtocol) -> None: ...
 
@@ -52,6 +70,8 @@ class Door(Interface):
 @implementer(interfaces.IPushProducer, interfaces.IHandshakeListener)
 class ImapProtocol(Protocol):
     transport: Any  # Twisted types it by an interface without setTcpNoDelay, startTLS or registerProducer
+
+    full: ClassVar[bytes] = bytes(Bye("too many connections"))
 
     def __init__(self, door: Door) -> None:
         self.door = door
@@ -66,7 +86,7 @@ class ImapProtocol(Protocol):
         self._lost = False
         self.transport.setTcpNoDelay(True)
         if not self.door.admit(self):
-            self.transport.write(bytes(Bye("too many connections")))
+            self.transport.write(self.full)
             self.transport.loseConnection()
             return
         self.session = self.door.new_session(self.address)
@@ -98,7 +118,7 @@ class ImapProtocol(Protocol):
                     if self._resumed is not None:
                         await self._resumed
         except Exception as error:
-            _log.error("imap session ended by %s", type(error).__name__)
+            _log.error("%s ended by %s", type(self.session).__name__, type(error).__name__)
         finally:
             self._close()
 

@@ -7,10 +7,12 @@ know.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,6 +29,7 @@ from mssante.tables import directory_entries, directory_imports
 from mssante.upsert import upsert_all
 
 PIECE = 5_000  # lines of one transaction
+WORTH_A_PROCESS = 8 << 20  # octets
 LARGEST_LOSS = 0.1  # of the entries: above, nothing is taken away
 SHOWN_FAULTS = 20
 
@@ -45,11 +48,23 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class _Block:
+    """Lines as they are in the file. `first`: number of the first one; `position`: octets of the file up to their end."""
+
+    lines: list[bytes]
+    first: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Piece:
-    entries: list[Entry]
+    """What is to be written of a block."""
+
+    rows: list[dict[str, Any]]
+    words: set[str]
     faults: list[tuple[int, Fault]]
-    lines: int  # of the file so far
-    position: int  # octets of the file so far
+    lines: int  # of the file so far, without the first one
+    position: int
 
 
 def run(
@@ -71,26 +86,20 @@ def run(
         file.seek(position)
         report, known = Report(lines=done, resumed_at=done if position > start else 0), set[str]()
         changed = (*form.changed, "import_id", "words")
-        written: Future[int] | None = None
-        for piece in _pieces(file, form, done, position):
-            rows = [row_of(entry, entry.address) | {"source": EXTRACT, "import_id": number} for entry in piece.entries]
-            words = vocabulary(row["words"] for row in rows) - known
-            if written is not None:  # the piece before was written while this one was read
-                report = replace(report, kept_out=report.kept_out + written.result())
-            written = db.submit(_take, keys, number, piece, rows, changed, words)
-            report, known = _added(report, piece), known | words
+        for piece in _pieces(_blocks(file, done, position), form, size - position):
+            kept_out = db.write_now(_take, keys, number, piece, changed, piece.words - known)
+            known |= piece.words
+            report = replace(_added(report, piece), kept_out=report.kept_out + kept_out)
             progress(piece.position, size)
-        if written is not None:
-            report = replace(report, kept_out=report.kept_out + written.result())
         return replace(report, gone=db.write_now(_finish, number, clock()))
 
 
 def looked_over(path: Path) -> Report:
     """What `run` would say of the lines of `path`; nothing is changed."""
-    with extraction.opened(path) as (file, _):
+    with extraction.opened(path) as (file, size):
         form, start = _layout(file)
         report = Report()
-        for piece in _pieces(file, form, 0, start):
+        for piece in _pieces(_blocks(file, 0, start), form, size):
             report = _added(report, piece)
     return report
 
@@ -103,19 +112,37 @@ def _layout(file: IO[bytes]) -> tuple[Layout, int]:
         raise NotAnExtraction from None
 
 
-def _pieces(file: IO[bytes], form: Layout, done: int, position: int) -> Iterator[_Piece]:
+def _blocks(file: IO[bytes], done: int, position: int) -> Iterator[_Block]:
     """`done`: lines before `position`, without the first one."""
     source = extraction.lines(file)
     while taken := list(islice(source, PIECE)):
-        entries, faults = [], []
-        for number, line in enumerate(taken, done + 2):
-            read = _read(line, form)
-            if isinstance(read, Fault):
-                faults.append((number, read))
-            elif read is not None:
-                entries.append(read)
+        yield _Block(taken, done + 2, file.tell())
         done += len(taken)
-        yield _Piece(entries, faults, done, file.tell())
+
+
+def _pieces(blocks: Iterator[_Block], form: Layout, size: int) -> Iterator[_Piece]:
+    """Of a large file the lines are read by a process of its own: SQLite's writing and this would wait for each other's lock on the
+    interpreter at every row."""
+    if size < WORTH_A_PROCESS:
+        yield from (_piece(block, form) for block in blocks)
+        return
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        ahead = deque(pool.submit(_piece, block, form) for block in islice(blocks, 2))
+        while ahead:
+            piece = ahead.popleft().result()
+            ahead += [pool.submit(_piece, block, form) for block in islice(blocks, 1)]
+            yield piece
+
+
+def _piece(block: _Block, form: Layout) -> _Piece:
+    rows, faults = [], []
+    for number, line in enumerate(block.lines, block.first):
+        read = _read(line, form)
+        if isinstance(read, Fault):
+            faults.append((number, read))
+        elif read is not None:
+            rows.append(row_of(read, read.address) | {"source": EXTRACT})
+    return _Piece(rows, vocabulary(row["words"] for row in rows), faults, number - 1, block.position)
 
 
 def _read(line: bytes, form: Layout) -> Entry | Fault | None:
@@ -148,24 +175,16 @@ def _begin(tx: Transaction, digest: str, start: int, now: int) -> tuple[int, int
     return tx.insert(directory_imports, row), start, 0
 
 
-def _take(
-    tx: Transaction,
-    keys: KeyRing,
-    number: int,
-    piece: _Piece,
-    rows: list[dict[str, Any]],
-    changed: tuple[str, ...],
-    words: set[str],
-) -> int:
+def _take(tx: Transaction, keys: KeyRing, number: int, piece: _Piece, changed: tuple[str, ...], words: set[str]) -> int:
     """How many were kept out. A piece done twice does no harm."""
     out = hidden(tx.conn)
-    kept = [row for row in rows if address_lookup(keys, row["address"]) not in out] if out else rows
-    upsert_all(tx, directory_entries, kept, key=("address",), change=changed)
+    kept = [row for row in piece.rows if address_lookup(keys, row["address"]) not in out] if out else piece.rows
+    upsert_all(tx, directory_entries, [row | {"import_id": number} for row in kept], key=("address",), change=changed)
     learn(tx, words)
     faults = directory_imports.c.faults + len(piece.faults)
     done = {"position": piece.position, "lines": piece.lines, "faults": faults}
     tx.execute(update(directory_imports).where(directory_imports.c.id == number).values(done))
-    return len(rows) - len(kept)
+    return len(piece.rows) - len(kept)
 
 
 def _finish(tx: Transaction, number: int, now: int) -> int | None:
