@@ -19,6 +19,7 @@ from runtime.command import DEFAULT, Config
 from runtime.domain_cli import domain
 from runtime.help_in import Bilingual
 from runtime.mailbox_cli import mailbox
+from runtime.message_cli import message
 from runtime.queue_cli import queue
 from runtime.trust_cli import trust_list
 
@@ -34,6 +35,7 @@ app.add_typer(audit, name="audit")
 app.add_typer(certificate, name="certificate")
 app.add_typer(mailbox, name="mailbox")
 app.add_typer(domain, name="domain")
+app.add_typer(message, name="message")
 app.add_typer(queue, name="queue")
 app.add_typer(trust_list, name="trust-list")
 

@@ -14,6 +14,7 @@ from mailserver.delivery import hold
 from mailserver.delivery.accept import Delivery
 from mailserver.delivery.notices import Notices
 from mailserver.delivery.release import Release
+from mailserver.delivery.traces import Traces
 from mailserver.outbound.compose import Office
 from mailserver.outbound.courier import Courier
 from mailserver.outbound.dkim import Signer
@@ -82,6 +83,7 @@ def register_outgoing(house: House, trust: Trust, acceptor: Delivery) -> Courier
         courier=courier,
         accept=acceptor.accept,
         office=office,
+        traces=Traces(house.keys),
         signers=_signers(settings, house.clock),
         clock=house.clock,
     )

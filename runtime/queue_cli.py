@@ -147,12 +147,16 @@ def cancel(
 
     // Call off: never tried again, and the sender gets a report of failure.
     """
+    from mailserver.delivery.traces import Traces
     from mailserver.outbound import queue as waiting
 
     with desk(config, lang, as_json, dry_run) as at:
         chosen = _chosen(at, numbers, domain, every)
         text, told = "Annulé : {jobs} // Called off: {jobs}", {"silent": silent}
-        at.one(_act(at, "cancel", text, lambda tx: waiting.cancel(tx, at.house.jobs, chosen, at.now, silent), told))
+        traces = Traces(at.house.keys)
+        at.one(
+            _act(at, "cancel", text, lambda tx: waiting.cancel(tx, at.house.jobs, traces, chosen, at.now, silent), told)
+        )
 
 
 # -------------------------------------------------------------------- parts

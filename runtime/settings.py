@@ -210,6 +210,9 @@ class Limits(Section):
     )
     account_recipients_per_hour: int = Field(3_000, ge=1, description="of the messages that one mailbox sends")
     recipient_messages_per_hour: int = Field(3_000, ge=1, description="for one address, whoever sends them")
+    trace_days: int = Field(
+        186, ge=1, description="how long it can be asked what became of a message; six months are recommended"
+    )
     quota_bytes: int = Field(2_000_000_000, ge=1_000_000, description="of a new mailbox; each can have its own")
     retention_days: int = Field(
         180, ge=1, le=7_300, description="mail of a closed mailbox is kept sealed so long; then its key is destroyed"

@@ -1,5 +1,5 @@
-"""The daily job `sweep`: removes stored content that nothing points to any more, web sessions that ended, and the keys of mailboxes
-closed long enough ago; says a week before which of these will go.
+"""The daily job `sweep`: removes stored content that nothing points to any more, web sessions that ended, old traces of messages,
+and the keys of mailboxes closed long enough ago; says a week before which of these will go.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from foundation.clock import DAY
 from foundation.database import Transaction
 from foundation.jobs import Answer, Handler, Job, Retry
 from foundation.web import sessions
+from mailserver.delivery.traces import forget
 from runtime.house import House
 
 ANNOUNCED = 7 * DAY  # before a key is destroyed
@@ -28,7 +29,9 @@ def sweeping(house: House) -> Handler:
         soon = await house.db.read(house.mailboxes.due, house.clock() + ANNOUNCED)
         if soon:
             log.warning("mailboxes_erased_soon", count=len(soon), boxes=soon)
-        log.info("swept", unused=unused, strays=strays, erased=erased)
+        oldest = house.clock() - house.settings.limits.trace_days * DAY
+        traces = await house.db.write(forget, oldest)
+        log.info("swept", unused=unused, strays=strays, erased=erased, traces=traces)
         return Retry(DAY, "daily")
 
     return sweep

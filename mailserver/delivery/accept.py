@@ -21,6 +21,7 @@ from mailserver.delivery.decide import exchange_of
 from mailserver.delivery.letter import Letter, Version
 from mailserver.delivery.settle import Settlement
 from mailserver.delivery.space import Space, addressee_of, author_of
+from mailserver.delivery.traces import Traces
 from mssante import reasons
 from mssante.address import parse_address
 from mssante.identity import Invalid
@@ -37,6 +38,7 @@ class Delivery:
 
     def __init__(self, space: Space) -> None:
         self._space = space
+        self._traces = Traces(space.keys)
         self._large = asyncio.Semaphore(1)
 
     async def judge(self, sender: Sender, reverse_path: str, recipient: Recipient) -> Verdict:
@@ -46,6 +48,9 @@ class Delivery:
             refused = await self._space.db.read(self._judge, sender, reverse_path, recipient)
         if refused is None:
             return Verdict(recipient.address, Fate.DELIVERED)
+        if sender.door is not Door.BENCH:  # nobody waits for it: the reply is the same
+            tell = (sender, reverse_path, recipient.address, refused.reason.name, self._space.clock())
+            self._space.db.submit(self._traces.refused, *tell)
         return Verdict(recipient.address, Fate.REFUSED, refused.reason, refused.detail)
 
     def _judge(self, conn: Connection, sender: Sender, reverse_path: str, recipient: Recipient) -> Refused | None:
@@ -85,7 +90,7 @@ class Delivery:
                 message = await asyncio.to_thread(self._read, *reading)
         else:
             message = self._read(*reading)
-        settlement = Settlement(self._space, envelope, message, content.ref.name[:16], held, promise)
+        settlement = Settlement(self._space, self._traces, envelope, message, content.ref, held, promise)
         try:
             outcome, used = await self._space.db.write(settlement.run)
         except Exception:

@@ -18,6 +18,7 @@ from mailserver.delivery.decide import Decision, decisions
 from mailserver.delivery.letter import Letter, Version
 from mailserver.delivery.promises import Promises
 from mailserver.delivery.space import Addressee, Author, Space
+from mailserver.delivery.traces import Traces
 from mailserver.store.api import Flag, Flags
 from mailserver.store.insert import counterpart, thread_of
 from mssante import reasons
@@ -35,12 +36,20 @@ class Settlement:
     """One message on its way; `run` is what the database writes. `promise`: of one that was held until now."""
 
     def __init__(
-        self, space: Space, envelope: Envelope, letter: Letter, reference: str, held: bool, promise: Job | None
+        self,
+        space: Space,
+        traces: Traces,
+        envelope: Envelope,
+        letter: Letter,
+        content: BlobRef,
+        held: bool,
+        promise: Job | None,
     ) -> None:
         self._space = space
+        self._traces = traces
         self._envelope = envelope
         self._letter = letter
-        self._reference = reference  # names the message in the 250 reply; nothing of its content
+        self._content = content  # its name also names the message in the 250 reply; nothing of what is in it
         self._held = held
         self._promise = promise
 
@@ -49,7 +58,9 @@ class Settlement:
         if self._promise is not None:
             self._space.jobs.keep(tx, self._promise)
         run = _Run(self._space, self._envelope, self._letter, tx, self._held, self._promise is not None)
-        return run.settle(self._reference)
+        outcome, used = run.settle(self._content.name[:16])
+        self._traces.received(tx, self._envelope, self._letter, outcome.verdicts, self._content, run.left(), run.now)
+        return outcome, used
 
 
 class _Run:
@@ -91,6 +102,11 @@ class _Run:
         )
         self._trace(author, verdicts)
         return Outcome(verdicts, reference), frozenset(ref.name for _, ref in self.inserted.values())
+
+    def left(self) -> BlobRef | None:
+        """What goes, or will go, to other operators."""
+        found = self.inserted.get(Version.RELAY)
+        return found[1] if found else None
 
     # ---------------------------------------------------------------- one recipient
     def _serve(self, author: Author, decision: Decision) -> Verdict:

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, delete, or_, selec
 from foundation.database import Transaction
 from foundation.jobs import TOPIC, Jobs
 from foundation.tables import jobs
+from mailserver.delivery.traces import Step, Traces
 from mailserver.outbound import errand as words
 from mailserver.outbound.errand import Errand
 from mailserver.outbound.peer import Problem
@@ -93,11 +94,12 @@ def retry(tx: Transaction, chosen: Chosen, now: int) -> list[int]:
     return found
 
 
-def cancel(tx: Transaction, work: Jobs, chosen: Chosen, now: int, silent: bool) -> list[int]:
+def cancel(tx: Transaction, work: Jobs, traces: Traces, chosen: Chosen, now: int, silent: bool) -> list[int]:
     """Never tried again. The sender is told, unless `silent` or unwished (RFC 3461 4.1); verdicts already given stay owed."""
     found = _resting(tx, chosen, now, KIND, HELD)
     for row in found:
         errand = Errand.read(work.open(row.kind, row.payload))
+        traces.stepped(tx, errand.blob, [Step(now, one.address, "called_off") for one in errand.recipients], now)
         told = () if silent or not errand.reverse_path else tuple(_verdicts(errand))
         if not errand.reports and not told:
             tx.execute(delete(jobs).where(jobs.c.id == row.id))

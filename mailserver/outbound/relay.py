@@ -18,6 +18,7 @@ from foundation.database import Database
 from foundation.jobs import Answer, Done, GiveUp, Job, Retry
 from foundation.keys import Tampered
 from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Recipient, Sender, Terms
+from mailserver.delivery.traces import Step, Traces
 from mailserver.mime import scan
 from mailserver.outbound import errand as words
 from mailserver.outbound import peer
@@ -55,6 +56,7 @@ class Relay:
     courier: Carrier
     accept: Accept
     office: Office
+    traces: Traces
     signers: Mapping[str, Signer] = field(default_factory=dict)
     patience: Patience = field(default_factory=Patience)
     clock: Clock = system_clock
@@ -73,7 +75,9 @@ class Relay:
             return GiveUp("message_lost")
         results = await self._carry(errand, content)
         urgent = errand.terms.priority >= URGENT or _urgent(head)
-        return self._conclude(replace(errand, tries=errand.tries + 1, urgent=urgent), results)
+        errand = replace(errand, tries=errand.tries + 1, urgent=urgent)
+        await self.db.write(self.traces.stepped, errand.blob, self._steps(errand, results), self.clock())
+        return self._conclude(errand, results)
 
     async def _content(self, blob: BlobRef) -> tuple[bytes, Content]:
         """The message's beginning, with its header, and the message."""
@@ -133,6 +137,17 @@ class Relay:
         if waiting:
             return Retry(after, words.first_name(problems), left.payload())
         return GiveUp(words.first_name(problems)) if lost and not errand.reverse_path else Done()
+
+    def _steps(self, errand: Errand, results: dict[str, Result]) -> list[Step]:
+        now, over = self.clock(), self.clock() >= self._until(errand)
+        steps = []
+        for address, result in results.items():
+            if isinstance(result, Accepted):
+                steps.append(Step(now, address, "accepted", result.host))
+            else:
+                state = "failed" if result.permanent or over else "deferred"
+                steps.append(Step(now, address, state, result.host, result.name, result.status, result.diagnostic))
+        return steps
 
     def _until(self, errand: Errand) -> int:
         until = self.patience.until(errand.begun_at, errand.urgent)

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -22,7 +18,7 @@ from mailserver.store.api import Folder
 from mssante.tables import mailboxes as boxes
 from runtime.house import House
 from runtime.settings import read
-from tests.support.demo import ROOT, Demo
+from tests.support.demo import Demo, mssante, printed
 from tests.support.peer import Peer, certificate_of, mail
 
 BETA = "antoine.vidal@medecins.beta.example"
@@ -40,7 +36,7 @@ def test_every_mailbox_comes_back(own_demo: Demo, tmp_path: Path) -> None:
     flag_some(own_demo)
     before = mailboxes(alpha)
     with deliveries(own_demo):
-        told = mssante(alpha, "backup", str(copy), "--json")
+        told = printed(mssante(alpha, "backup", str(copy), "--json"))
     assert told["blobs"] >= 10
     assert (copy / "manifest.json").exists()
     after = mailboxes(alpha)
@@ -51,7 +47,7 @@ def test_every_mailbox_comes_back(own_demo: Demo, tmp_path: Path) -> None:
     for path in (path for path in alpha.glob("*.db*") if path.is_file()):
         path.unlink()
     shutil.rmtree(alpha / "blobs")
-    mssante(alpha, "restore", str(copy), "--json")
+    printed(mssante(alpha, "restore", str(copy), "--json"))
     own_demo.start()
 
     with own_demo.imap(own_demo.person("medecin")) as imap:
@@ -61,18 +57,18 @@ def test_every_mailbox_comes_back(own_demo: Demo, tmp_path: Path) -> None:
     for name, (validity, messages) in restored.items():
         assert validity > after[name][0], "numbers of before are void"
         assert before[name][1].items() <= messages.items() <= after[name][1].items(), name
-    assert "il y a déjà une base" in mssante_raw(alpha, "restore", str(copy)).stderr
+    assert "il y a déjà une base" in mssante(alpha, "restore", str(copy)).stderr
 
 
 def test_a_backup_that_cannot_be_used_is_said_in_words(own_demo: Demo, tmp_path: Path) -> None:
     alpha, copy, place = own_demo.data / "alpha", tmp_path / "copy", tmp_path / "place"
     own_demo.send("medecin", GP, "Une grande", LARGE)
-    mssante(alpha, "backup", str(copy), "--json")
+    printed(mssante(alpha, "backup", str(copy), "--json"))
     shutil.copytree(alpha, place, ignore=shutil.ignore_patterns("*.db*", "blobs"))
 
     def fault(folder: Path = copy) -> str:
         """What a rehearsal says in both languages, the French first."""
-        said = [mssante_raw(place, "restore", str(folder), "--dry-run", "--lang", lang) for lang in ("fr", "en")]
+        said = [mssante(place, "restore", str(folder), "--dry-run", "--lang", lang) for lang in ("fr", "en")]
         assert [one.returncode for one in said] == [1, 1]
         return said[0].stderr + said[1].stderr
 
@@ -92,27 +88,16 @@ def test_a_backup_that_cannot_be_used_is_said_in_words(own_demo: Demo, tmp_path:
     assert f"{blob} : abîmé" in fault()
     blob.write_bytes(whole)
     assert "n’est pas une sauvegarde" in fault(place)
-    assert mssante(place, "restore", str(copy), "--dry-run", "--json")["blobs"] >= 1
+    assert printed(mssante(place, "restore", str(copy), "--dry-run", "--json"))["blobs"] >= 1
     assert not list(place.glob("*.db")), "a rehearsal changes nothing"
     with open(copy / "mssante.db", "rb+") as database:
         database.seek(5_000)
         database.write(b"x")
     assert f"{copy / 'mssante.db'} : abîmé" in fault()
-    assert "n’est pas vide" in mssante_raw(alpha, "backup", str(copy)).stderr
+    assert "n’est pas vide" in mssante(alpha, "backup", str(copy)).stderr
 
 
 # -------------------------------------------------------------------- parts
-def mssante_raw(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "runtime.cli", *words, "--config", str(folder / "mssante.toml")]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-
-
-def mssante(folder: Path, *words: str) -> Any:
-    done = mssante_raw(folder, *words)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
 def flag_some(demo: Demo) -> None:
     with demo.imap(demo.person("medecin")) as imap:
         imap.select("INBOX")

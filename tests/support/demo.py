@@ -160,6 +160,18 @@ class Demo:
         raise AssertionError(f"no message {subject!r} in {folder} of {person['role']}")
 
 
+def mssante(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command of the operator whose settings are in `folder`, in a process of its own."""
+    command = [sys.executable, "-m", "runtime.cli", *words, "--config", str(folder / "mssante.toml")]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+def printed(done: subprocess.CompletedProcess[str]) -> Any:
+    """The JSON value of a command that went well."""
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 def uids_of(imap: imaplib.IMAP4, subject: str, folder: str = "INBOX") -> list[int]:
     """UIDs of the messages whose subject holds `subject`, oldest first; selects the folder."""
     assert imap.select(quoted(folder))[0] == "OK"

@@ -15,6 +15,7 @@ from foundation.tables import jobs as job_rows
 from mailserver.delivery.api import Envelope, Outcome, Recipient, Sender, Terms
 from mailserver.delivery.notices import Notices
 from mailserver.delivery.release import Release
+from mailserver.delivery.traces import Traces
 from mailserver.outbound.compose import Office
 from mailserver.outbound.queue import Chosen, State, cancel, listed, retry, shown
 from mailserver.outbound.relay import Relay
@@ -198,14 +199,17 @@ async def test_the_queue_shows_what_is_held_and_leaves_its_hour_alone(world: Wor
 @pytest.mark.parametrize(("silent", "told"), [(False, 1), (True, 0)])
 async def test_a_held_message_is_called_off(world: World, silent: bool, told: int) -> None:
     space = world.space
-    relay = Relay(space.db, space.blobs, None, None, world.delivery.accept, OFFICE, clock=space.clock)  # type: ignore[arg-type]
+    traces = Traces(space.keys)
+    relay = Relay(space.db, space.blobs, None, None, world.delivery.accept, OFFICE, traces, clock=space.clock)  # type: ignore[arg-type]
     space.jobs.handle("relay", relay)
     await world.send(DOCTOR, [SERVICE, PEER], mail(DOCTOR, SERVICE), terms=LATER)
     [one] = await space.db.read(listed, Chosen(), world.now)
-    assert await space.db.write(cancel, space.jobs, Chosen((one.id,)), world.now, silent) == [one.id]
+    assert await space.db.write(cancel, space.jobs, traces, Chosen((one.id,)), world.now, silent) == [one.id]
     await space.jobs.drain()
     assert await work(world, AT) == 0
     assert (await world.rows(SERVICE), await kinds(world)) == ([], {})
+    [trace] = await space.db.read(traces.find, "m1@x.example", None, world.now - 5 * DAY, world.now + 1, 9)
+    assert {trace.verdict(SERVICE), trace.verdict(PEER)} == {"called_off"}
     reports = [await world.last(DOCTOR) for _ in await world.rows(DOCTOR)]
     assert len(reports) == told
     for report in reports:

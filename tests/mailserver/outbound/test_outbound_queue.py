@@ -10,11 +10,12 @@ import pytest
 from foundation.clock import HOUR, MINUTE
 from foundation.database import Transaction
 from foundation.jobs import Done, Job
+from mailserver.delivery.traces import Traces
 from mailserver.outbound.courier import Parcel, Result
 from mailserver.outbound.peer import UNREACHABLE
 from mailserver.outbound.queue import Chosen, State, cancel, listed, retry, shown
 from tests.mailserver.outbound.conftest import DOMAIN
-from tests.mailserver.outbound.test_outbound_relay import GONE, OK, START, A, B, World, world  # noqa: F401  a fixture
+from tests.mailserver.outbound.test_outbound_relay import GONE, KEYS, OK, START, A, B, World, world  # noqa: F401  a fixture
 
 
 async def number(world: World) -> int:  # noqa: F811
@@ -101,7 +102,7 @@ async def test_a_cancelled_message_comes_back_once(
     world.script = lambda address, run: UNREACHABLE
     await world.send({"address": A, "notify": notify, "orcpt": None}, reverse_path=reverse_path)
     await world.jobs.drain()
-    assert len(await world.db.write(cancel, world.jobs, Chosen(), world.now, silent)) == 1
+    assert len(await world.db.write(cancel, world.jobs, Traces(KEYS), Chosen(), world.now, silent)) == 1
     await world.run(100 * HOUR)
     assert world.actions() == expected
     assert len(world.conversations) == 1
@@ -113,7 +114,7 @@ async def test_a_verdict_already_given_is_still_told_after_cancel(world: World) 
     world.dies = 1
     await world.send(A, B)
     await world.jobs.drain()  # the report about A is owed
-    await world.db.write(cancel, world.jobs, Chosen(), world.now, True)
+    await world.db.write(cancel, world.jobs, Traces(KEYS), Chosen(), world.now, True)
     world.told.clear()
     await world.run(HOUR)
     assert world.actions() == [(A, "failed", "5.1.1")]
@@ -132,7 +133,7 @@ async def test_what_is_being_tried_is_left_alone(world: World) -> None:  # noqa:
     await world.send(A)
     trying = asyncio.create_task(world.jobs.drain())
     await reached.wait()
-    assert await world.db.write(cancel, world.jobs, Chosen(), world.now, False) == []
+    assert await world.db.write(cancel, world.jobs, Traces(KEYS), Chosen(), world.now, False) == []
     assert await world.db.write(retry, Chosen(), world.now) == []
     go.set()
     await trying

@@ -21,6 +21,7 @@ from foundation.keys import KeyRing
 from foundation.tables import blobs as blob_rows
 from foundation.tables import jobs as job_rows
 from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Terms, Verdict
+from mailserver.delivery.traces import Traces
 from mailserver.outbound.compose import Office
 from mailserver.outbound.courier import Accepted, Courier, Parcel, Result
 from mailserver.outbound.peer import UNREACHABLE, Problem, answered
@@ -32,6 +33,7 @@ from mssante.operators import Route
 from tests.mailserver.outbound.conftest import DOMAIN, Space, Start
 
 START = 1_800_000_000_000
+KEYS = KeyRing(b"k" * 32)
 SENDER = "dr@cabinet.example"
 A, B, C = (f"{name}@{DOMAIN}" for name in "abc")
 LETTER = "From: dr@cabinet.example\r\nSubject: Résultat\r\nMessage-ID: <m1@cabinet.example>\r\n\r\nSecret.\r\n".encode()
@@ -124,10 +126,10 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     db = Database(f"sqlite:///{tmp_path}/db.sqlite")
     metadata.create_all(db.engine)
     found = World(db, None, Blobs(FolderFiles(tmp_path / "blobs")))  # type: ignore[arg-type]
-    found.jobs = Jobs(db, KeyRing(b"k" * 32), lambda: found.now)
+    found.jobs = Jobs(db, KEYS, lambda: found.now)
     relay = Relay(
         db, found.blobs, found.resolve, found, found.accept, Office("mx.cabinet.example", "postmaster@cabinet.example"),
-        patience=Patience(chance=lambda: 0.0), clock=lambda: found.now,
+        Traces(KEYS), patience=Patience(chance=lambda: 0.0), clock=lambda: found.now,
     )  # fmt: skip
     found.jobs.handle("relay", relay)
     yield found
