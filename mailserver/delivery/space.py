@@ -94,6 +94,8 @@ def addressee_of(conn: Connection, space: Space, sender: Sender, recipient: Reci
         return Refused(reasons.BAD_ADDRESS)
     ours = space.operator.serves(address.domain)
     if not ours and sender.door in INWARD_DOORS:
+        if not space.trusted(address.domain):
+            return Refused(reasons.RECIPIENT_DOMAIN_NOT_TRUSTED, {"domain": address.domain})
         return Refused(reasons.RELAY_DENIED)
     box = space.mailboxes.resolve(conn, address) if ours else None
     entry = None if ours else directory.get(conn, address)

@@ -32,6 +32,7 @@ def issue(ca: Authority, host: str = "mail.rogue.example", **dates: int) -> Issu
 def client_context(demo: Demo, certificate: Issued | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")  # a careless peer, which may show a weak key
     context.load_verify_locations(demo.operator()["ca"])
     if certificate is not None:
         with tempfile.TemporaryDirectory() as folder:
