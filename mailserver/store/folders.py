@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, 
 
 from foundation.database import Transaction
 from foundation.keys import Key, KeyRing
+from foundation.prepared import Prepared
 from mailserver.store import names
 from mailserver.store.api import Flag, Folder, FolderStatus, StoreError
 from mailserver.store.sealed import open_name, seal_name
@@ -28,6 +29,7 @@ _BY_BOX = select(folders).where(folders.c.box_id == bindparam("box"))
 _RIGHTS = select(folder_rights).where(folder_rights.c.box_id == bindparam("box"))
 _LOCK = _BY_ID.with_for_update()
 _STATUS = ("messages", "unseen", "deleted", "uid_next", "uid_validity", "highest_modseq", "size")
+_MESSAGES = Prepared(select(func.sum(folders.c.messages)).where(folders.c.box_id == bindparam("box")))
 _STATUSES = select(folders.c.id, *(folders.c[name] for name in _STATUS)).where(folders.c.box_id == bindparam("box"))
 
 
@@ -113,6 +115,11 @@ def create(
     _add_parents(tx, keys, key, box_id, name)
     names.check_number(_number(tx, box_id) + 1)
     return _add(tx, keys, key, box_id, name, special_use)
+
+
+def messages_in(tx: Transaction, box_id: int) -> int:
+    """Of all its folders."""
+    return int(_MESSAGES.run(tx.conn, {"box": box_id}).fetchone()[0] or 0)
 
 
 def remove(tx: Transaction, folder: Row[Any]) -> None:

@@ -288,7 +288,7 @@ class MemoryMailStore:
         digests = list(map(self._digest, contents))
         for digest in digests:
             check_header(digest)
-        self._check_quota(found.folder.box_id, sum(map(len, contents)))
+        self._check_room(found.folder.box_id, sum(map(len, contents)), len(contents))
         uids: list[int] = []
         modseq = found.advance() if messages else 0
         for message, content, digest in zip(messages, contents, digests, strict=True):
@@ -309,7 +309,7 @@ class MemoryMailStore:
             raise StoreError("EXPUNGEISSUED", "the message is gone")
         content = wire_octets(_octets(message.content))
         check_header(self._digest(content))
-        self._check_quota(target.folder.box_id, len(content) - source.messages[uid].row.size)
+        self._check_room(target.folder.box_id, len(content) - source.messages[uid].row.size, 0)
         self._remove(source, [uid])
         return (await self.append(target_folder_id, [replace(message, content=content)]))[0]
 
@@ -337,7 +337,7 @@ class MemoryMailStore:
     ) -> CopyResult:
         source, target = self._pair(folder_id, target_folder_id)
         chosen = self._some(source, uids)
-        self._check_quota(target.folder.box_id, sum(message.row.size for _, message in chosen))
+        self._check_room(target.folder.box_id, sum(message.row.size for _, message in chosen), len(chosen))
         return self._copy(chosen, target, undeleted)
 
     async def move(
@@ -456,6 +456,7 @@ class MemoryMailStore:
     def _used(self, box_id: int) -> int:
         return sum(m.row.size for found in self._of(box_id) for m in found.messages.values())
 
-    def _check_quota(self, box_id: int, octets: int) -> None:
+    def _check_room(self, box_id: int, octets: int, messages: int) -> None:
+        names.check_messages(sum(len(found.messages) for found in self._of(box_id)) + messages)
         if self._used(box_id) + octets > self._limit:
             raise StoreError("OVERQUOTA", "the mailbox is full")

@@ -15,6 +15,9 @@ CLOSED = "Conversations closes"  # moving a conversation here closes the exchang
 NAME_CHARACTERS = 255
 DEPTH = 16
 LOST = 500  # names of deleted folders that stay subscribed; beyond, DELETE ends the subscription too
+MESSAGES = (
+    1_000_000  # of one mailbox, by its clients: octet by octet, any quota has room for more than a COPY should hold up
+)
 FOLDERS = 2_000  # of one mailbox: its list is opened at each SELECT, so fifty thousand would keep everybody waiting
 
 DEFAULT_FOLDERS: tuple[tuple[str, str | None], ...] = (
@@ -57,6 +60,12 @@ def check_number(folders: int) -> None:
     """`folders` that the mailbox would have; raises StoreError LIMIT (RFC 5530)."""
     if folders > FOLDERS:
         raise StoreError("LIMIT", f"a mailbox has at most {FOLDERS} folders")
+
+
+def check_messages(messages: int) -> None:
+    """`messages` that the mailbox would have; raises StoreError LIMIT."""
+    if messages > MESSAGES:
+        raise StoreError("LIMIT", f"a mailbox has at most {MESSAGES} messages")
 
 
 def renamed(name: str, old: str, new: str) -> str | None:

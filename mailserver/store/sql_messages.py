@@ -108,7 +108,7 @@ class SqlMessages(SqlReading):
     def _append(self, tx: Transaction, ready: Sequence[Ready], folder_id: int) -> list[int]:
         box_id = self._box(tx.conn, folder_id)
         place = Place(box_id, folder_id, self._boxes.key(tx.conn, box_id))
-        self._charge(tx, box_id, sum(one.kept.size for one in ready))
+        self._charge(tx, box_id, sum(one.kept.size for one in ready), len(ready))
         own, now = self._boxes.address(tx.conn, box_id), self._clock() // 1000
         blob_ids = self._blobs.insert_all(tx, [one.blob for one in ready])
         others = [counterpart(self._keys, one.digest.counterpart(own)) for one in ready]
@@ -190,7 +190,7 @@ class SqlMessages(SqlReading):
         self._tell_closed(tx, target.box_id, bytes(target.name_key), folder_id, chosen, actor)
         tally = changing.tally_of(tx, folder_id, chosen)
         if leave:
-            self._charge(tx, target.box_id, tally.size)
+            self._charge(tx, target.box_id, tally.size, tally.messages)
         new = changing.copy(tx, folder_id, target, chosen, tally, self._clock() // 1000, undeleted)
         if not leave:
             modseq = folder_rows.by_id(tx.conn, folder_id).highest_modseq + 1
@@ -230,6 +230,7 @@ class SqlMessages(SqlReading):
             self._inbox_of[box_id] = folder_rows.named(conn, self._keys, box_id, names.INBOX).id
         return self._inbox_of[box_id]
 
-    def _charge(self, tx: Transaction, box_id: int, octets: int) -> None:
+    def _charge(self, tx: Transaction, box_id: int, octets: int, messages: int) -> None:
+        names.check_messages(folder_rows.messages_in(tx, box_id) + messages)
         if not self._boxes.charge(tx, box_id, octets):
             raise StoreError("OVERQUOTA", "the mailbox is full")

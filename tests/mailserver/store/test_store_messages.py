@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mailserver.mime.fields import MAX_HEADER
+from mailserver.store import names
 from mailserver.store.api import Flag, FlagOp, Flags, NewMessage, StoreError, StoreResult
 from mailserver.store.sealed import PLAIN, pack_text, unpack_text
 
@@ -232,6 +233,19 @@ async def test_quota_refuses_append_and_copy_whole(store: Any) -> None:
     assert (await store.status(inbox)).uid_next == 2, "all or nothing"
     moved = await store.move(inbox, [1], await folder_id(store, "Archives"))
     assert moved.target == [1], "moving needs no room"
+
+
+async def test_a_mailbox_has_so_many_messages_and_no_more(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "MESSAGES", 4)
+    inbox, archives = await filled(store, 3), await folder_id(store, "Archives")
+    assert (await store.copy(inbox, [1], archives)).target == [1]
+    for refused in (store.copy(inbox, [1], archives), store.append(archives, [NewMessage(letter(9))])):
+        with pytest.raises(StoreError) as error:
+            await refused
+        assert error.value.code == "LIMIT"
+    await store.move(inbox, [1], archives)
+    assert await store.replace(inbox, 2, archives, NewMessage(letter(9))) == 3
+    assert (await store.status(archives)).messages == 3
 
 
 async def test_a_header_that_nobody_could_list_is_refused(store: Any) -> None:
