@@ -11,6 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,6 +62,7 @@ def names(rng: random.Random, syllables: int, count: int) -> list[str]:
 def write_file(path: Path, count: int, seed: int = 1) -> None:
     rng = random.Random(seed)
     families, towns = names(rng, 3, 200_000), names(rng, 2, 36_000)
+    namesakes: Counter[str] = Counter()
     with path.open("w", encoding="utf-8") as file:
         file.write(HEADER + "\n")
         for number in range(count):
@@ -73,14 +75,16 @@ def write_file(path: Path, count: int, seed: int = 1) -> None:
             if number % 5:
                 rpps = f"1{number:09d}"
                 rpps = f"8{rpps}{luhn_key(rpps)}"
-                address = f"{folded(given).replace(' ', '-')}.{folded(family)}{number}@medecin.mssante.example"
+                local = f"{folded(given).replace(' ', '-')}.{folded(family)}"
+                namesakes[local] += 1  # people of one name have their mailboxes in different domains
+                address = f"{local}@medecin{namesakes[local]}.mssante.example"
                 line = (
                     f"PER|{address}|8|{rpps[1:]}|{rpps}|1|{structure}||DR|{family.upper()}|{given.upper()}|C|Civil|10|{profession}|"
                     f"SM26|{speciality}|O|Cabinet de {town}||||12||RUE|DES LILAS||{postcode} {town.upper()}|{postcode}|Ain|FR"
                 )
             else:
                 line = (
-                    f"ORG|secretariat{number}@hopital.mssante.example||||1|{structure}|{speciality or 'Accueil'}|||||||||||O|"
+                    f"ORG|secretariat@hopital{number}.mssante.example||||1|{structure}|{speciality or 'Accueil'}|||||||||||O|"
                     f"Hôpital de {town}||||12||RUE|DES LILAS||{postcode} {town.upper()}|{postcode}|Ain|FR"
                 ).replace("|||||||||||O", "||||||||||O")
             file.write(line + "\n")

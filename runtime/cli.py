@@ -16,6 +16,7 @@ from runtime import backup_cli
 from runtime.audit_cli import audit
 from runtime.certificate_cli import certificate
 from runtime.command import DEFAULT, Config
+from runtime.directory_cli import directory
 from runtime.domain_cli import domain
 from runtime.help_in import Bilingual
 from runtime.mailbox_cli import mailbox
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.add_typer(audit, name="audit")
 app.add_typer(certificate, name="certificate")
 app.add_typer(mailbox, name="mailbox")
+app.add_typer(directory, name="directory")
 app.add_typer(domain, name="domain")
 app.add_typer(message, name="message")
 app.add_typer(queue, name="queue")

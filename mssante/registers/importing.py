@@ -86,7 +86,7 @@ def run(
         file.seek(position)
         report, known = Report(lines=done, resumed_at=done if position > start else 0), set[str]()
         changed = (*form.changed, "import_id", "words")
-        for piece in _pieces(_blocks(file, done, position), form, size - position):
+        for piece in _pieces(_blocks(file, done, position), form, size - position, number):
             kept_out = db.write_now(_take, keys, number, piece, changed, piece.words - known)
             known |= piece.words
             report = replace(_added(report, piece), kept_out=report.kept_out + kept_out)
@@ -99,7 +99,7 @@ def looked_over(path: Path) -> Report:
     with extraction.opened(path) as (file, size):
         form, start = _layout(file)
         report = Report()
-        for piece in _pieces(_blocks(file, 0, start), form, size):
+        for piece in _pieces(_blocks(file, 0, start), form, size, 0):
             report = _added(report, piece)
     return report
 
@@ -120,29 +120,29 @@ def _blocks(file: IO[bytes], done: int, position: int) -> Iterator[_Block]:
         done += len(taken)
 
 
-def _pieces(blocks: Iterator[_Block], form: Layout, size: int) -> Iterator[_Piece]:
+def _pieces(blocks: Iterator[_Block], form: Layout, size: int, number: int) -> Iterator[_Piece]:
     """Of a large file the lines are read by a process of its own: SQLite's writing and this would wait for each other's lock on the
     interpreter at every row."""
     if size < WORTH_A_PROCESS:
-        yield from (_piece(block, form) for block in blocks)
+        yield from (_piece(block, form, number) for block in blocks)
         return
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        ahead = deque(pool.submit(_piece, block, form) for block in islice(blocks, 2))
+        ahead = deque(pool.submit(_piece, block, form, number) for block in islice(blocks, 2))
         while ahead:
             piece = ahead.popleft().result()
-            ahead += [pool.submit(_piece, block, form) for block in islice(blocks, 1)]
+            ahead += [pool.submit(_piece, block, form, number) for block in islice(blocks, 1)]
             yield piece
 
 
-def _piece(block: _Block, form: Layout) -> _Piece:
+def _piece(block: _Block, form: Layout, number: int) -> _Piece:
     rows, faults = [], []
-    for number, line in enumerate(block.lines, block.first):
+    for at, line in enumerate(block.lines, block.first):
         read = _read(line, form)
         if isinstance(read, Fault):
-            faults.append((number, read))
+            faults.append((at, read))
         elif read is not None:
-            rows.append(row_of(read, read.address) | {"source": EXTRACT})
-    return _Piece(rows, vocabulary(row["words"] for row in rows), faults, number - 1, block.position)
+            rows.append(row_of(read, read.address) | {"source": EXTRACT, "import_id": number})
+    return _Piece(rows, vocabulary(row["words"] for row in rows), faults, at - 1, block.position)
 
 
 def _read(line: bytes, form: Layout) -> Entry | Fault | None:
@@ -179,7 +179,7 @@ def _take(tx: Transaction, keys: KeyRing, number: int, piece: _Piece, changed: t
     """How many were kept out. A piece done twice does no harm."""
     out = hidden(tx.conn)
     kept = [row for row in piece.rows if address_lookup(keys, row["address"]) not in out] if out else piece.rows
-    upsert_all(tx, directory_entries, [row | {"import_id": number} for row in kept], key=("address",), change=changed)
+    upsert_all(tx, directory_entries, kept, key=("address",), change=changed)
     learn(tx, words)
     faults = directory_imports.c.faults + len(piece.faults)
     done = {"position": piece.position, "lines": piece.lines, "faults": faults}

@@ -1,0 +1,227 @@
+"""`mssante directory …`: the directory of professional mailboxes (docs/operator.md): filled from the registers, searched, shown."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from runtime.command import DEFAULT, FAILED, AsCsv, AsJson, Config, Desk, DryRun, Language, Refused, desk, table
+
+if TYPE_CHECKING:
+    from mssante.directory import Entry
+    from mssante.registers.importing import Report
+
+directory = typer.Typer(
+    no_args_is_help=True, help="Annuaire des professionnels : import, recherche. // Directory: import, search."
+)
+
+_COLUMNS = {
+    "display_name": "nom // name",
+    "address": "adresse // address",
+    "kind": "type // kind",
+    "profession": "profession",
+    "speciality": "spécialité // speciality",
+    "organisation": "structure",
+    "postcode": "code postal // postcode",
+    "town": "commune // town",
+    "sector": "secteur // sector",
+}
+_MORE = {
+    "service": "service",
+    "title": "civilité // title",
+    "given_name": "prénom // given name",
+    "family_name": "nom d’exercice // family name",
+    "person_id": "identifiant de la personne // person's identifier",
+    "structure_id": "FINESS ou SIRET // FINESS or SIRET",
+    "phone": "téléphone // telephone",
+    "hours": "horaires // hours",
+}
+_FAULTS = {
+    "short": "champs manquants // fields missing",
+    "address": "adresse invalide // invalid address",
+    "kind": "type de boîte inconnu // unknown kind of mailbox",
+    "long": "ligne trop longue // line too long",
+    "coding": "pas en UTF-8 // not UTF-8",
+}
+
+
+@directory.command("import")
+def import_(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            help="Extraction_Correspondance_MSSante, en texte ou zip. // The extraction file, text or zip.",
+        ),
+    ],
+    config: Config = DEFAULT,
+    lang: Language = "fr",
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Importer l’extraction publique ; interrompu, l’import reprend où il en était. Une boîte en liste rouge n’entre jamais.
+
+    // Import the public extraction file; an import that was interrupted goes on. A mailbox on the red list never enters.
+    """
+    from mssante.registers import importing
+    from mssante.registers.extraction import NotAnExtraction
+
+    with desk(config, lang, as_json, dry_run) as at:
+        try:
+            report = importing.looked_over(file) if dry_run else _imported(at, file)
+        except NotAnExtraction:
+            raise Refused(
+                "{file} : pas une extraction de l’annuaire (aucune colonne « Adresse BAL ») // "
+                "{file}: not an extraction of the directory (no column « Adresse BAL »)",
+                file=file,
+            ) from None
+        facts = _facts(report)
+        at.shown(facts, "\n".join(_sentences(at, report, facts)))
+        if report.gone is None:
+            raise typer.Exit(FAILED)
+
+
+def _imported(at: Desk, file: Path) -> Report:
+    from mssante.registers import importing
+
+    house, size = at.house, 0
+    with typer.progressbar(
+        length=100, label=at.said("Import // Import"), file=sys.stderr, hidden=at.as_json or not sys.stderr.isatty()
+    ) as bar:
+
+        def progress(done: int, of: int) -> None:
+            nonlocal size
+            now = 100 * done // max(1, of)
+            bar.update(now - size)
+            size = now
+
+        report = importing.run(house.db, house.keys, file, house.clock, progress)
+    details = {"lines": report.lines, "faults": sum(report.faults.values()), "gone": report.gone}
+    at.change(lambda tx: at.record(tx, "directory:import", details))
+    return report
+
+
+def _facts(report: Report) -> dict[str, Any]:
+    return {
+        "lines": report.lines,
+        "resumed_at": report.resumed_at,
+        "kept_out": report.kept_out,
+        "gone": report.gone,
+        "faults": {fault.value: count for fault, count in report.faults.items()},
+        "first_faults": [{"line": line, "fault": fault.value} for line, fault in report.first_faults],
+    }
+
+
+def _sentences(at: Desk, report: Report, facts: dict[str, Any]) -> list[str]:
+    lines = [at.said("{lines} lignes lues. // {lines} lines read.", facts)]
+    if report.resumed_at:
+        lines.append(at.said("Reprise après la ligne {resumed_at}. // Went on after line {resumed_at}.", facts))
+    if report.kept_out:
+        lines.append(
+            at.said(
+                "{kept_out} boîtes d’ici en liste rouge ou closes : laissées dehors. // "
+                "{kept_out} mailboxes of ours on the red list or closed: left out.",
+                facts,
+            )
+        )
+    if report.gone:
+        lines.append(
+            at.said("{gone} entrées que l’extraction n’a plus : retirées. // {gone} no longer in it: removed.", facts)
+        )
+    if report.gone is None:
+        lines.append(
+            at.said(
+                "Cette extraction a perdu plus d’une entrée sur dix : rien n’a été retiré, vérifiez le fichier. // "
+                "This extraction lost more than one entry in ten: nothing was removed, check the file."
+            )
+        )
+    for fault, count in facts["faults"].items():
+        lines.append(
+            f"{at.said(_FAULTS[fault])} : {count}" if at.lang == "fr" else f"{at.said(_FAULTS[fault])}: {count}"
+        )
+    lines += [
+        at.said(
+            "  ligne {line} : {why} // line {line}: {why}", {"line": one["line"], "why": at.said(_FAULTS[one["fault"]])}
+        )
+        for one in facts["first_faults"]
+    ]
+    if at.dry_run:
+        lines.append(at.said("Essai : rien n’a été changé. // Rehearsal: nothing was changed."))
+    return lines
+
+
+@directory.command()
+def search(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(help="Nom, profession, commune, dans l’ordre voulu. // Name, profession, town, in any order."),
+    ] = None,
+    name: Annotated[str, typer.Option("--name", help="Dans le nom seul. // In the name only.")] = "",
+    profession: Annotated[
+        str, typer.Option("--profession", help="Profession ou spécialité. // Profession or speciality.")
+    ] = "",
+    town: Annotated[str, typer.Option("--town", help="Commune ou code postal. // Town or postcode.")] = "",
+    sector: Annotated[
+        list[str] | None, typer.Option("--sector", help="Secteur d’activité (TRE_R02). // Activity sector (TRE_R02).")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", help="Au plus. // At most.", min=1, max=200)] = 25,
+    config: Config = DEFAULT,
+    lang: Language = "fr",
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Chercher : sans accents, par débuts de mots, malgré une faute de frappe.
+
+    // Search: without accents, by beginnings of words, despite a typing error.
+    """
+    from mssante import directory as entries
+    from mssante.directory_search import Search
+    from mssante.registers.nomenclatures import sectors
+
+    asked = Search(" ".join(words or ()), name, profession, town, frozenset(code.upper() for code in sector or ()))
+    with desk(config, lang, as_json, as_csv=as_csv) as at:
+        if asked == Search():
+            at.wrong("Donnez au moins un mot. // Give at least one word.")
+        if unknown := sorted(asked.sectors - sectors().keys()):
+            at.wrong("Secteurs inconnus : {codes} // Unknown sectors: {codes}", codes=unknown)
+        found = [_shown(entry) for entry in at.read(entries.search, asked, limit)]
+        at.listed(found, _COLUMNS, "Personne. // Nobody.")
+        if not found:
+            raise typer.Exit(FAILED)
+
+
+@directory.command()
+def show(
+    address: Annotated[str, typer.Argument(help="Adresse de la boîte. // Address of the mailbox.")],
+    config: Config = DEFAULT,
+    lang: Language = "fr",
+    as_json: AsJson = False,
+) -> None:
+    """Une entrée, avec tout ce que l’annuaire en dit.
+
+    // One entry, with all that the directory says of it.
+    """
+    from mssante import directory as entries
+    from mssante.address import Address, parse_address
+    from mssante.registers.nomenclatures import sectors
+
+    with desk(config, lang, as_json) as at:
+        parsed = parse_address(address)
+        entry = at.read(entries.get, parsed) if isinstance(parsed, Address) else None
+        if entry is None:
+            raise Refused("{address} : pas dans l’annuaire // {address}: not in the directory", address=address)
+        facts = _shown(entry)
+        if sector := sectors().get(entry.sector or ""):
+            facts["sector"] = f"{sector.code} {sector.label}"
+        names = _COLUMNS | _MORE
+        at.shown(facts, table([(at.said(names[key]), str(facts[key] or "-")) for key in names]))
+
+
+def _shown(entry: Entry) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(entry) | {"kind": entry.kind.value}

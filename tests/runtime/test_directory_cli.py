@@ -1,0 +1,87 @@
+"""`mssante directory` as an operator types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from typer.testing import CliRunner, Result
+
+from foundation.tables import audit
+from mssante.kinds import BoxKind
+from mssante.mailboxes import NewMailbox
+from runtime import start
+from runtime.cli import app
+from runtime.house import House
+from runtime.settings import read
+
+HEADER = "Type de BAL|Adresse BAL|Nom d'exercice|Prénom d'exercice|Libellé Profession|L6LIGNEACHEMINEMENT structure BAL"
+LINES = [
+    "PER|zoe.martin@medecins.autre.example|MARTIN|ZOÉ|Sage-Femme|99100 VILLEFLEUR",
+    "PER|rouge@medecins.exemple.example|ROUGE|PAUL|Médecin|99100 VILLEFLEUR",
+    "PER|nonsense|A|B|C|D",
+]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "mssante.toml"
+    assert start.init(path) == start.OK
+    house = House(read(path))
+    hidden = NewMailbox("rouge@medecins.exemple.example", BoxKind.PER, red_list=True)
+    house.db.write_now(house.mailboxes.create, hidden, 1)
+    house.db.close_now()
+    return path
+
+
+@pytest.fixture
+def extraction(tmp_path: Path) -> Path:
+    path = tmp_path / "Extraction_Correspondance_MSSante_202611290730.txt"
+    path.write_text("\n".join([HEADER, *LINES]) + "\n", encoding="utf-8")
+    return path
+
+
+def run(config: Path, *words: str) -> Result:
+    return CliRunner().invoke(app, ["directory", *words, "--config", str(config)])
+
+
+def test_import_then_search_and_show(config: Path, extraction: Path) -> None:
+    rehearsed = run(config, "import", str(extraction), "--dry-run")
+    assert (rehearsed.exit_code, "rien n’a été changé" in rehearsed.stdout) == (0, True)
+    assert run(config, "search", "martin").exit_code == 1
+    done = run(config, "import", str(extraction))
+    assert done.exit_code == 0, done.output
+    assert "3 lignes lues." in done.stdout
+    assert "1 boîtes d’ici en liste rouge" in done.stdout
+    assert "ligne 4 : adresse invalide" in done.stdout
+    assert "VILLEFLEUR" in run(config, "search", "sage", "femme", "vilefleur").stdout
+    [found] = json.loads(run(config, "search", "--name", "martin", "--json").stdout)
+    assert found["address"] == "zoe.martin@medecins.autre.example"
+    assert run(config, "search", "rouge").exit_code == 1
+    assert "Sage-Femme" in run(config, "show", "Zoe.Martin@medecins.autre.example").stdout
+    assert run(config, "show", "rouge@medecins.exemple.example").exit_code == 1
+
+
+def test_every_import_is_in_the_audit_trail_without_names(config: Path, extraction: Path) -> None:
+    facts = json.loads(run(config, "import", str(extraction), "--json").stdout)
+    assert facts == {
+        "lines": 3, "resumed_at": 0, "kept_out": 1, "gone": 0, "faults": {"address": 1},
+        "first_faults": [{"line": 4, "fault": "address"}],
+    }  # fmt: skip
+    house = House(read(config))
+    [row] = house.db.read_now(lambda conn: conn.execute(select(audit)).all())
+    house.db.close_now()
+    assert (row.event, json.loads(row.details)) == ("operator:directory:import", {"lines": 3, "faults": 1, "gone": 0})
+    assert row.actor.startswith("operator ")
+
+
+def test_wrong_files_and_wrong_use(config: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("a|b|c\n")
+    refused = run(config, "import", str(other), "--lang", "en")
+    assert (refused.exit_code, "not an extraction" in refused.stderr) == (1, True)
+    assert run(config, "import", str(tmp_path / "missing")).exit_code == 2
+    assert run(config, "search").exit_code == 2
+    assert run(config, "search", "a", "--sector", "SA99").exit_code == 2
