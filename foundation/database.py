@@ -83,6 +83,10 @@ class Database:
         """Begins to hear the other processes' signals."""
         await self.signals.start(self.url)
 
+    def speak(self) -> None:
+        """Other processes hear of what is changed here from now on; for a command, which hears nothing itself."""
+        self.signals.speak(self.url)
+
     async def close(self) -> None:
         await self.signals.close()
         await asyncio.get_running_loop().run_in_executor(None, self.close_now)
@@ -90,6 +94,7 @@ class Database:
     def close_now(self) -> None:
         """Finishes what was handed in, then stops the threads."""
         self._writer.close()
+        self.signals.hush()
         self._readers.shutdown()
         self.engine.dispose()
 

@@ -17,7 +17,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import URL
 
@@ -45,21 +45,28 @@ class Signals:
         return undo
 
     async def start(self, url: URL) -> None:
-        """From now on callbacks run on this loop and other processes are heard."""
+        """From now on callbacks run on this loop, other processes are heard, and hear us."""
         self._loop = asyncio.get_running_loop()
-        if url.get_backend_name() == "sqlite":
-            if url.database and url.database != ":memory:":
-                self._wire = _Datagrams(Path(url.database + ".signals"))
-        else:
-            self._wire = _Notify(url)
+        await self._loop.run_in_executor(None, self.speak, url)
         if self._wire is not None:
-            await self._wire.start(self._loop, self._deliver)
+            await self._wire.listen(self._loop, self._deliver)
+
+    def speak(self, url: URL) -> None:
+        """Other processes hear us from now on: all that a command of the operator needs, which has no loop."""
+        self._wire = _wire_of(url)
+        if self._wire is not None:
+            self._wire.open()
 
     async def close(self) -> None:
         if self._wire is not None:
-            await self._wire.close()
-            self._wire = None
+            await self._wire.deafen()
         self._loop = None
+        self.hush()
+
+    def hush(self) -> None:
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()
 
     def announce(self, signals: Iterable[Signal]) -> None:
         """Called by the writer thread after a commit; each distinct signal once."""
@@ -68,9 +75,9 @@ class Signals:
             return
         if self._loop is None:
             self._deliver(unique)
-            return
-        with contextlib.suppress(RuntimeError):  # the loop is closing: nobody listens any more
-            self._loop.call_soon_threadsafe(self._deliver, unique)
+        else:
+            with contextlib.suppress(RuntimeError):  # the loop is closing: nobody listens any more
+                self._loop.call_soon_threadsafe(self._deliver, unique)
         if self._wire is not None:
             self._wire.send(unique)
 
@@ -84,19 +91,24 @@ SURE = 1_000_000_000  # ns: two changes of a folder so near each other may bear 
 NAME_BYTES = 107  # sun_path without its final zero
 
 
-class _Wire:
-    async def start(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[list[Signal]], None]) -> None:
-        raise NotImplementedError
+class _Wire(Protocol):
+    """Opened, then maybe listening, then deaf again if it was, then closed."""
 
-    def send(self, signals: list[Signal]) -> None:
-        raise NotImplementedError
+    def open(self) -> None: ...
+    async def listen(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[list[Signal]], None]) -> None: ...
+    def send(self, signals: list[Signal]) -> None: ...
+    async def deafen(self) -> None: ...
+    def close(self) -> None: ...
 
-    async def close(self) -> None:
-        raise NotImplementedError
+
+def _wire_of(url: URL) -> _Wire | None:
+    if url.get_backend_name() != "sqlite":
+        return _Notify(url)
+    return _Datagrams(Path(url.database + ".signals")) if url.database and url.database != ":memory:" else None
 
 
-class _Datagrams(_Wire):
-    """One Unix datagram socket per process, named by its pid, in one folder."""
+class _Datagrams:
+    """One Unix datagram socket per process that listens, named by its pid, in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -105,10 +117,12 @@ class _Datagrams(_Wire):
         self._others: tuple[int, list[str]] = (-1, [])
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
 
-    async def start(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[list[Signal]], None]) -> None:
+    def open(self) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        self._path.unlink(missing_ok=True)
         self._folder_fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+
+    async def listen(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[list[Signal]], None]) -> None:
+        self._path.unlink(missing_ok=True)
         self._socket.bind(self._short(self._path))
         self._loop = loop
 
@@ -140,10 +154,12 @@ class _Datagrams(_Wire):
             return []
         return self._others[1]
 
-    async def close(self) -> None:
+    async def deafen(self) -> None:
         self._loop.remove_reader(self._socket.fileno())
-        self._socket.close()
         self._path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        self._socket.close()
         os.close(self._folder_fd)
 
     def _short(self, path: Path) -> str:
@@ -152,7 +168,7 @@ class _Datagrams(_Wire):
         return name if len(os.fsencode(name)) <= NAME_BYTES else f"/proc/self/fd/{self._folder_fd}/{path.name}"
 
 
-class _Notify(_Wire):
+class _Notify:
     """LISTEN/NOTIFY on a connection of its own; the payload carries our pid so that we skip our own echo."""
 
     def __init__(self, url: URL) -> None:
@@ -162,10 +178,14 @@ class _Notify(_Wire):
         self._sender: Any = None
         self._send_lock = threading.Lock()
 
-    async def start(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[list[Signal]], None]) -> None:
+    def open(self) -> None:
         import psycopg
 
-        self._sender = await loop.run_in_executor(None, lambda: psycopg.connect(self._dsn, autocommit=True))
+        self._sender = psycopg.connect(self._dsn, autocommit=True)
+
+    async def listen(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[list[Signal]], None]) -> None:
+        import psycopg
+
         ready = asyncio.Event()
 
         def listen() -> None:
@@ -188,9 +208,11 @@ class _Notify(_Wire):
                 data = _encode(signals[start : start + 100]).hex()
                 self._sender.execute("SELECT pg_notify(%s, %s)", (CHANNEL, f"{self._own} {data}"))
 
-    async def close(self) -> None:
+    async def deafen(self) -> None:
         self._stop.set()
         await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
+
+    def close(self) -> None:
         self._sender.close()
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from mssante.rights import Role
@@ -13,7 +14,7 @@ from mssante.scram import Proof, Salt
 class SignedIn:
     """`box_id` is the mailbox opened, `address` what it may send from, `actor` who acts in it (member of an ORG box).
 
-    `member` is the number of the credential: never another person's.
+    `member` is the number of the credential: never another person's. `token` is the sign-in's own, to know them again.
     """
 
     box_id: int
@@ -21,6 +22,7 @@ class SignedIn:
     actor: str = ""
     member: int = 0
     role: Role = Role.HOLDER
+    token: object = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         return f"SignedIn(box {self.box_id}, member {self.member})"
@@ -81,6 +83,17 @@ class SignIn(Protocol):
 
     async def by_token(self, login: str, token: str, client_ip: str) -> SignedIn | Refused:
         """`login` chooses among the mailboxes of the person whom the token names; empty: they have one."""
+        ...
+
+    def watch(self, who: SignedIn, doubt: Callable[[], None]) -> Callable[[], None]:
+        """`doubt` is called when something of that person or of their mailbox changed, in any process: ask for `standing`.
+
+        Returns the undo. Nothing is missed when it is called in the same turn of the loop in which the sign-in answered.
+        """
+        ...
+
+    async def standing(self, who: SignedIn) -> SignedIn | None:
+        """The same person as things stand now, with another role maybe; None: they may be here no longer."""
         ...
 
     async def members(self, box_id: int) -> list[Member]:

@@ -42,6 +42,7 @@ TOPIC = "credential"
 MAIL, WEB = "mail", "web"  # scopes: IMAP and SMTP; the pages
 IMAP, SUBMISSION = "imap", "submission"  # the parts of MAIL, which an application password can have one of
 VERIFIED_FOR = 5 * MINUTE
+STAMP = 12  # octets at the beginning of what is sealed: its nonce, another one for another password
 AT_ONCE = 2  # password checks together in one process: each holds 19 MiB and a core
 
 
@@ -49,7 +50,8 @@ AT_ONCE = 2  # password checks together in one process: each holds 19 MiB and a 
 class SignedIn:
     """`actor` is the member's or citizen's name, shown and traced, never logged. `role` as it was at sign-in.
 
-    `totp`: an authenticator is enrolled. `app_password`: the id of the one that was used, 0 for the person's own password.
+    `totp`: an authenticator is enrolled. `app_password`: the id of the one that was used, 0 for the person's own password, which
+    `stamp` tells from a later one.
     """
 
     credential_id: int
@@ -61,6 +63,7 @@ class SignedIn:
     scopes: frozenset[str]
     totp: bool
     app_password: int = 0
+    stamp: bytes = b""
 
     def __repr__(self) -> str:
         return f"SignedIn(credential {self.credential_id}, box {self.box_id})"
@@ -184,7 +187,7 @@ class Credentials:
             if account.password_hash.scram is None and not who.app_password:
                 await self._learn(account, await self._hash(scram_keys, password))
         await self._succeeded(asked, account, who, now)
-        return who
+        return await self.settled(who, scope, generation) or WrongPassword(0)
 
     async def salt(self, login: str) -> scram.Salt:
         """What a client that wants to prove its password is told. Says nothing of whether the login exists."""
@@ -196,6 +199,7 @@ class Credentials:
         """`check` for SCRAM: the same rules, the same waits."""
         login = login_form(login)
         asked = throttle.subjects(self._keys, login, client_ip)
+        generation = self._verified.generation
         async with self._slots:
             wait, account = await self._db.read(self._look, login, asked, now)
             if wait:
@@ -204,7 +208,21 @@ class Credentials:
             if proven is None or not covers(proven.who, scope):
                 return WrongPassword(await self._db.write(throttle.failed, asked, now))
         await self._succeeded(asked, account, proven.who, now)
-        return proven
+        who = await self.settled(proven.who, scope, generation)
+        return WrongPassword(0) if who is None else Proven(who, proven.signature)
+
+    @property
+    def generation(self) -> int:
+        """Another number whenever some credential or mailbox changed; for `settled`."""
+        return self._verified.generation
+
+    async def settled(self, who: SignedIn, scope: str | None, generation: int) -> SignedIn | None:
+        """As things stand when this returns: somebody may have been revoked while the password was hashed."""
+        now: SignedIn | None = who
+        while now is not None and generation != self._verified.generation:
+            generation = self._verified.generation
+            now = await self._db.read(self.standing, who, scope)
+        return now
 
     def _by_app_password(self, account: _Account, password: str) -> SignedIn | None:
         form = app_secrets.plain_form(password)
@@ -260,7 +278,7 @@ class Credentials:
         apps = _apps(conn, row)
         argon2 = self._keys.registry.open(row.sealed_password, b"password " + row.login_key).decode()
         who = self._who(conn, row)
-        return 0, _Account(who and _by_own(who, apps), PasswordHash(argon2, self._scram(row)), row, apps)
+        return 0, _Account(who and _by_own(who, row, apps), PasswordHash(argon2, self._scram(row)), row, apps)
 
     def _salt(self, conn: Connection, login: str) -> scram.Salt:
         invented = scram.Salt(self._keys.lookup("salt", login), scram.ROUNDS)
@@ -324,7 +342,7 @@ class Credentials:
         _change(tx, credential_id, sealed_password=sealed, sealed_scram=scram)
 
     def set_role(self, tx: Transaction, credential_id: int, role: Role) -> None:
-        """From the next sign-in on."""
+        """At once, also for who is signed in to a mail client."""
         _change(tx, credential_id, role=role.value)
 
     def set_state(self, tx: Transaction, credential_id: int, state: SignInState) -> None:
@@ -364,6 +382,19 @@ class Credentials:
         number = box.holder.holder_id if box is not None and who.kind is BoxKind.PER else ""
         return bool(number) and subject_form(number) == subject_form(subject)
 
+    def standing(self, conn: Connection, who: SignedIn, scope: str | None = None) -> SignedIn | None:
+        """Who signed in, as things stand now; None: revoked, mailbox closed, or what they signed in with is no longer good."""
+        row = conn.execute(select(credentials).where(credentials.c.id == who.credential_id)).first()
+        if row is None:
+            return None
+        apps, now = _apps(conn, row), self._who(conn, row)
+        if now is not None and who.app_password:
+            now = next((_by(now, app) for app in apps if app.id == who.app_password), None)
+        elif now is not None and who.stamp:
+            now = _by_own(now, row, apps)
+        same = now is not None and now.stamp == who.stamp
+        return now if now is not None and same and covers(now, scope) else None
+
     def members(self, conn: Connection, box_id: int) -> list[Member]:
         """Who can sign in to the mailbox, oldest first."""
         query = select(credentials).where(credentials.c.mailbox_id == box_id).order_by(credentials.c.id)
@@ -397,13 +428,14 @@ def covers(who: SignedIn, scope: str | None) -> bool:
     return MAIL in who.scopes if scope in parts else scope == MAIL and parts <= who.scopes
 
 
-def _by_own(who: SignedIn, apps: list[Any]) -> SignedIn:
+def _by_own(who: SignedIn, row: Any, apps: list[Any]) -> SignedIn:
     """What the person's own password opens: no mail client beside a second factor."""
-    return replace(who, scopes=who.scopes - {MAIL}) if who.totp or apps else who
+    scopes = who.scopes - {MAIL} if who.totp or apps else who.scopes
+    return replace(who, scopes=scopes, stamp=bytes(row.sealed_password[:STAMP]))
 
 
 def _by(who: SignedIn, app: Any) -> SignedIn:
-    return replace(who, scopes=frozenset(app.protocols.split()), app_password=app.id)
+    return replace(who, scopes=frozenset(app.protocols.split()), app_password=app.id, stamp=b"")
 
 
 def _apps(conn: Connection, row: Any) -> list[Any]:

@@ -24,6 +24,7 @@ class TokenSignIn:
         """`login` chooses among the mailboxes of one person; empty: they have one. Why a token is refused is in the log only."""
         login = login_form(login)
         asked = throttle.subjects(self._keys, f"token {login}", client_ip)
+        generation = self._credentials.generation
         if wait := await self._db.read(throttle.wait, asked, now):
             return WrongPassword(wait)
         try:
@@ -39,4 +40,4 @@ class TokenSignIn:
             return WrongPassword(await self._db.write(throttle.failed, asked, now))
         if await self._db.read(throttle.worth_recording, asked, now):
             await self._db.write(throttle.succeeded, asked, now)
-        return who
+        return await self._credentials.settled(who, scope, generation) or WrongPassword(0)

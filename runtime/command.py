@@ -273,6 +273,7 @@ def desk(
         typer.echo(f"{fault.filename}: {fault.strerror}", err=True)
         raise typer.Exit(WRONG) from None
     try:
+        house.db.speak()  # what is changed holds at once in the server's processes
         yield Desk(house, lang, as_json, dry_run, as_csv)
     except Refused as refused:
         typer.echo(worded(refused.text, lang, refused.facts), err=True)

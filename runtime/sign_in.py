@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 
 from foundation.clock import Clock
 from foundation.database import Database
 from mailserver.sign_in import Member, Proven, Provider, Refused, SignedIn
-from mssante import credentials
+from mailserver.store.watching import Watchers
+from mssante import credentials, mailboxes
 from mssante.credentials import Credentials
 from mssante.scram import Proof, Salt
 from mssante.token_sign_in import TokenSignIn
@@ -22,14 +24,17 @@ class MailSignIn:
     def __init__(
         self,
         db: Database,
-        credentials: Credentials,
+        credentials_: Credentials,
         clock: Clock,
         scope: str,
         tokens: TokenSignIn | None = None,
         provider: Provider | None = None,
     ) -> None:
-        self._db, self._credentials, self._clock, self._scope = db, credentials, clock, scope
+        self._db, self._credentials, self._clock, self._scope = db, credentials_, clock, scope
         self._tokens, self._provider = tokens, provider
+        self._people, self._boxes = Watchers(), Watchers()
+        db.subscribe(credentials.TOPIC, self._people.wake)
+        db.subscribe(mailboxes.TOPIC, self._boxes.wake)
 
     @property
     def provider(self) -> Provider | None:
@@ -56,10 +61,24 @@ class MailSignIn:
             return Refused(answer.wait_ms)
         return Proven(_seen(answer.who), answer.signature)
 
+    def watch(self, who: SignedIn, doubt: Callable[[], None]) -> Callable[[], None]:
+        person, box = self._people.add(who.member, doubt), self._boxes.add(who.box_id, doubt)
+
+        def undo() -> None:
+            person()
+            box()
+
+        return undo
+
+    async def standing(self, who: SignedIn) -> SignedIn | None:
+        assert isinstance(who.token, credentials.SignedIn)
+        now = await self._db.read(self._credentials.standing, who.token, self._scope)
+        return None if now is None else _seen(now)
+
     async def members(self, box_id: int) -> list[Member]:
         found = await self._db.read(self._credentials.members, box_id)
         return [Member(one.credential_id, one.login, one.role) for one in found if one.active]
 
 
 def _seen(who: credentials.SignedIn) -> SignedIn:
-    return SignedIn(who.box_id, who.address, who.actor, who.credential_id, who.role)
+    return SignedIn(who.box_id, who.address, who.actor, who.credential_id, who.role, who)

@@ -61,6 +61,10 @@ class FolderLost(Exception):
     """The selected folder was deleted by another session, or closed to this member (RFC 2180 3.3: the connection is ended)."""
 
 
+class SignedOut(Exception):
+    """Who is signed in may be here no longer: revoked, or the mailbox was closed."""
+
+
 class Context:
     """One session's. `sleep` (seconds) is given so that tests need not wait; `shelf` is for all sessions of the process."""
 
@@ -83,6 +87,7 @@ class Context:
         self.sleep = sleep
         self.shelf = shelf or Shelf()
         self.inbox = Inbox()
+        self.inbox.on_alarm = self.look_again
         self.identity: SignedIn | None = None
         self.view: FolderView | None = None
         self.updating: dict[bytes, Updating] = {}  # by tag
@@ -97,6 +102,7 @@ class Context:
         self.leaving = False
         self.login_failures = 0
         self._unwatch: Callable[[], None] = lambda: None
+        self._unwatch_person: Callable[[], None] = lambda: None
         self._spools: list[Spool] = []  # of the command under way
 
     @property
@@ -237,10 +243,34 @@ class Context:
         self.view = None
         self.updating.clear()  # RFC 5267 4.3
 
+    # ---------------------------------------------------------------- who is signed in
+    def enter(self, who: SignedIn) -> None:
+        self.identity = who
+        self._unwatch_person = self.sign_in.watch(who, self.inbox.alarm)
+
+    async def look_again(self) -> None:
+        """Something of the person or of the mailbox changed: another role holds from here on, or it is over (`SignedOut`)."""
+        self.inbox.alarmed = False
+        if self.identity is None:
+            return
+        self.identity = await self.sign_in.standing(self.identity)
+        if self.identity is None:
+            raise SignedOut
+        if self.view is not None:
+            await self.look_at_rights(self.view)
+
+    def end(self) -> None:
+        """The connection is over."""
+        self.deselect()
+        self.hear(None)
+        self._unwatch_person()
+        self.discard_spools()
+
     def sign_out(self) -> None:
         """As before sign-in; what the connection itself has (TLS, compression) stays (RFC 8437 2)."""
         self.deselect()
         self.hear(None)
+        self._unwatch_person()
         self.identity = None
         self.modes = Modes()
 

@@ -7,7 +7,7 @@ No transport: a test feeds it by hand.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from mailserver.imap.deflate import Deflate
 from mailserver.imap.framer import Event, Framer
@@ -20,6 +20,8 @@ class Inbox:
         self.framer = Framer()
         self.woken = False  # the selected folder changed since the last look
         self.on_hungry: Callable[[], None] = lambda: None
+        self.alarmed = False  # who is signed in may be so no longer
+        self.on_alarm: Callable[[], Awaitable[None]] = _nothing
         self.deflate: Deflate | None = None  # RFC 4978, once agreed
         self._waiter: asyncio.Future[None] | None = None
 
@@ -43,6 +45,11 @@ class Inbox:
 
     def wake(self) -> None:
         self.woken = True
+        self._ring()
+
+    def alarm(self) -> None:
+        """Whatever the session waits for, `on_alarm` comes first."""
+        self.alarmed = True
         self._ring()
 
     def take(self) -> Event | None:
@@ -72,6 +79,8 @@ class Inbox:
             await asyncio.sleep(0)  # other sessions' turn: few octets can stand for many
         else:
             await self._sleep()
+        if self.alarmed:
+            await self.on_alarm()
 
     async def _sleep(self) -> None:
         self.on_hungry()
@@ -80,3 +89,7 @@ class Inbox:
             await self._waiter
         finally:
             self._waiter = None
+
+
+async def _nothing() -> None:
+    return

@@ -17,7 +17,7 @@ from contextlib import aclosing
 from typing import Final
 
 from mailserver.imap.capabilities import capability_code
-from mailserver.imap.context import Context, FolderLost, Settings, not_permitted
+from mailserver.imap.context import Context, FolderLost, Settings, SignedOut, not_permitted
 from mailserver.imap.deflate import Deflate, NotDeflate
 from mailserver.imap.fetch import ContentLost
 from mailserver.imap.framer import Event, Frame, LiteralOffer
@@ -92,6 +92,8 @@ class ImapSession:
         self._add(Untagged(Ok("ready", capability_code(ctx))))
         try:
             while not ctx.leaving:
+                if ctx.inbox.alarmed:
+                    await ctx.look_again()
                 event = ctx.inbox.take()
                 if event is None:
                     for piece in self._drain():
@@ -105,6 +107,9 @@ class ImapSession:
                 async with aclosing(self._answer(event)) as responses:
                     async for response in responses:
                         self._add(response)
+                        if ctx.inbox.alarmed and not await self._still_in():
+                            self._out.clear()  # no last words: they could land inside a literal
+                            return
                         # A continuation, or a handler about to sleep, must not wait for a fuller buffer.
                         if self._size >= WRITE or response == b"" or isinstance(response, Continue):
                             for piece in self._drain():
@@ -121,15 +126,22 @@ class ImapSession:
             self._add(Bye("deflated data expected"))
         except FolderLost:
             self._add(Bye("the selected folder was deleted"))
+        except SignedOut:
+            self._add(Bye("signed out: this access was changed or ended by its operator"))
         except ContentLost:
             self._out.clear()
             return
         finally:
-            ctx.deselect()
-            ctx.hear(None)
-            ctx.discard_spools()
+            ctx.end()
         for piece in self._drain():
             yield piece
+
+    async def _still_in(self) -> bool:
+        try:
+            await self.context.look_again()
+        except (SignedOut, FolderLost):
+            return False
+        return True
 
     def farewell(self, text: str) -> bytes:
         """The last words of the connection, when it is at rest."""
@@ -246,7 +258,7 @@ class ImapSession:
             completion = refusal
         except StoreError as refusal:
             completion = No(refusal.text, refusal.code)
-        except (FolderLost, ContentLost, NotDeflate):
+        except (FolderLost, ContentLost, NotDeflate, SignedOut):
             raise
         except Exception as error:
             _report(type(command).__name__, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mailserver.delivery.api import Door, Envelope, Recipient, Sender
@@ -12,6 +13,7 @@ from mailserver.smtp.arrival import Arrival
 from mailserver.smtp.data import ChunkScanner
 from mailserver.smtp.grammar import MailCommand, OddPath
 from mailserver.smtp.ports import ChainVerdict, DoorRules, House, Tls
+from mssante.rights import OF_ROLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Conversation:
     hello: str = ""  # name given in HELO or EHLO; "" before
     extended: bool = False
     signed_in: SignedIn | None = None
+    doubted: bool = False  # something of who is signed in changed: `stands` looks again
+    unwatch: Callable[[], None] = lambda: None
     transaction: Transaction | None = None
     mails: int = 0  # MAIL commands, refused ones too: what MAILMAX counts (RFC 9422 4.1)
     errors: int = 0
@@ -74,6 +78,25 @@ class Conversation:
         if not self.rules.sign_in or not self.secure or self.house.sign_in is None:
             return None
         return Desk(self.house.sign_in, self.client_ip, self.bind if self.rules.channel_binding else None)
+
+    def enter(self, who: SignedIn) -> None:
+        """Somebody signed in, and is looked at again when something of them changes."""
+        assert self.house.sign_in is not None
+        self.signed_in = who
+        self.unwatch = self.house.sign_in.watch(who, self._doubt)
+
+    def _doubt(self) -> None:
+        self.doubted = True
+
+    async def stands(self) -> bool:
+        """False when who signed in may send no more: revoked, another role, mailbox closed."""
+        if not self.doubted:
+            return True
+        self.doubted = False
+        assert self.house.sign_in is not None
+        assert self.signed_in is not None
+        self.signed_in = await self.house.sign_in.standing(self.signed_in)
+        return self.signed_in is not None and "p" in OF_ROLE[self.signed_in.role]
 
     def begin_tls(self, peer: ChainVerdict | None, bind: Bind | None) -> None:
         """RFC 3207 4.2: all that was learnt in the clear is forgotten."""

@@ -34,6 +34,7 @@ LAST_WORDS = (
     replies.TOO_MANY_ERRORS,
     replies.TOO_MANY_MESSAGES,
     replies.TIMED_OUT,
+    replies.SIGNED_OUT,
     replies.NOT_SMTP,
 )
 
@@ -53,6 +54,7 @@ class SmtpSession(Link):
             self._over = True
             self._handler_coroutine = None
             self.talk.give_up()
+            self.talk.unwatch()
             self._wire.close()
 
     async def _converse(self) -> None:
@@ -100,6 +102,8 @@ class SmtpSession(Link):
         command = COMMANDS.get(verb)
         if command is None:
             return replies.NOT_SMTP if verb in FOREIGN else replies.UNKNOWN_COMMAND
+        if not await self.talk.stands():
+            return replies.SIGNED_OUT
         if len(line) + 2 > command.octets:
             return replies.COMMAND_TOO_LONG
         stop = gate(command, argument, self.talk)
@@ -158,7 +162,7 @@ class SmtpSession(Link):
 
     async def _signed_in(self, end: SignedIn | Refused | Fault) -> Reply:
         if isinstance(end, SignedIn):
-            self.talk.signed_in = end
+            self.talk.enter(end)
             return replies.SIGNED_IN
         if isinstance(end, Fault):
             return replies.of_fault(end)

@@ -21,7 +21,7 @@ from mssante.credentials import (
     SignedIn,
     WrongPassword,
 )
-from mssante.kinds import BoxKind, BoxState
+from mssante.kinds import BoxKind, BoxState, SignInState
 from mssante.mailboxes import Mailboxes
 from mssante.passwords import hash_password
 from mssante.rights import Role
@@ -348,3 +348,48 @@ async def test_rows_hold_nothing_personal_in_the_clear(signing: Any) -> None:
     text = b"|".join(value if isinstance(value, bytes) else str(value).encode() for row in rows for value in row)
     for secret in (b"roche", b"Roche", b"argon2", b"SCRAM", HOME.encode()):
         assert secret not in text
+
+
+# -------------------------------------------------------------------- who is signed in already
+async def standing(signing: Any, who: SignedIn, scope: str | None = None) -> SignedIn | None:
+    return await signing.db.read(signing.credentials.standing, who, scope)
+
+
+async def test_who_signed_in_stands_until_something_of_them_changes(signing: Any) -> None:
+    who = await check(signing)
+    assert await standing(signing, who) == who
+    await signing.db.write(signing.credentials.set_role, signing.roche_login, Role.READER)
+    now = await standing(signing, who)
+    assert now is not None
+    assert now.role is Role.READER
+    for state in (SignInState.SUSPENDED, SignInState.REVOKED):
+        await signing.db.write(signing.credentials.set_state, signing.roche_login, state)
+        assert await standing(signing, who) is None
+    await signing.db.write(signing.credentials.set_state, signing.roche_login, SignInState.ACTIVE)
+    assert await standing(signing, who) is not None
+    assert await standing(signing, who, "a scope that they never had") is None
+
+
+async def test_another_password_ends_what_the_old_one_began(signing: Any) -> None:
+    who = await check(signing)
+    await signing.db.write(signing.credentials.set_password, signing.roche_login, hash_password("new"))
+    assert await standing(signing, who) is None
+    assert await standing(signing, await check(signing, "new", NOW + MINUTE)) is not None
+
+
+async def test_a_closed_mailbox_ends_it_a_suspended_one_does_not(signing: Any) -> None:
+    who = await check(signing)
+    for state, stands in ((BoxState.SUSPENDED, True), (BoxState.CLOSED, False)):
+        await signing.db.write(signing.boxes.set_state, signing.roche.id, state, NOW)
+        assert (await standing(signing, who) is not None) is stands
+
+
+async def test_revoked_while_the_password_was_hashed(signing: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = module.is_right
+
+    def revoking(*args: Any) -> bool:
+        signing.db.write_now(signing.credentials.revoke, signing.roche_login)
+        return real(*args)
+
+    monkeypatch.setattr(module, "is_right", revoking)
+    assert await check(signing) == WrongPassword(0)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from mailserver.sign_in import Member, Proven, Provider, Refused, SignedIn
+from mailserver.store.watching import Watchers
 from mssante import scram
+from mssante.rights import Role
 from mssante.scram import Proof, Salt
 
 # The server's part of the example of RFC 7677 3; it may always be the same: these people's sessions are never recorded.
@@ -23,7 +28,8 @@ class People:
     def __init__(
         self, people: dict[str, tuple[str, SignedIn]], wait_ms: int = 0, provider: Provider | None = None
     ) -> None:
-        self._people, self._wait_ms, self.provider = people, wait_ms, provider
+        self._people, self._wait_ms, self.provider = dict(people), wait_ms, provider
+        self._watchers = Watchers()
 
     def with_tokens(self) -> People:
         return People(self._people, self._wait_ms, PROVIDER)
@@ -49,6 +55,20 @@ class People:
     async def by_token(self, login: str, token: str, client_ip: str) -> SignedIn | Refused:
         assert self.provider is not None
         return await self.by_password(login, token, client_ip)
+
+    def watch(self, who: SignedIn, doubt: Callable[[], None]) -> Callable[[], None]:
+        return self._watchers.add(who.member, doubt)
+
+    async def standing(self, who: SignedIn) -> SignedIn | None:
+        return next((one for _, one in self._people.values() if one.member == who.member), None)
+
+    def change(self, member: int, role: Role | None) -> None:
+        """Another role; None: they are revoked."""
+        login = next(login for login, (_, who) in self._people.items() if who.member == member)
+        password, who = self._people.pop(login)
+        if role is not None:
+            self._people[login] = password, replace(who, role=role)
+        self._watchers.wake(member)
 
     async def members(self, box_id: int) -> list[Member]:
         here = [(login, who) for login, (_, who) in self._people.items() if who.box_id == box_id]

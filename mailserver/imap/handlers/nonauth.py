@@ -46,7 +46,7 @@ async def authenticate(ctx: Context, command: Authenticate) -> AsyncGenerator[Re
 
 async def _signed_in(ctx: Context, end: SignedIn | Refused | Fault) -> Ok:
     if isinstance(end, SignedIn):
-        ctx.identity = end
+        ctx.enter(end)
         return Ok("signed in", capability_code(ctx))
     if end in (Fault.CANCELLED, Fault.UNREADABLE, Fault.MALFORMED):  # RFC 3501 6.2.2
         raise Bad(end.value)
