@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from mailserver.imap.modes import Modes
 from mailserver.imap.responses import Ok, Response, Untagged
@@ -21,6 +22,7 @@ from mssante.rights import ALL, Rights
 
 NO_KEYWORDS: frozenset[str] = frozenset()
 UNTOLD = -1
+KEYWORDS = 500  # of a folder that are told: one member's invention must not keep the others from opening it
 LINES = 1000  # answered in one piece: about 64 KB
 
 
@@ -37,7 +39,7 @@ class FolderView:
         self._gone: Sequence[int] = ()  # UIDs expunged, not told yet
         self._changed: set[int] = set()  # UIDs whose flags changed elsewhere, not told yet
         self._told = len(columns)  # the last EXISTS
-        self._keywords_told = len(columns.known)
+        self._keywords_told = self._to_tell
 
     def __len__(self) -> int:
         return len(self.columns)
@@ -102,8 +104,8 @@ class FolderView:
         return next((i + 1 for i, system in enumerate(self.system) if not system & Flag.SEEN), None)
 
     def folder_flags(self) -> tuple[Response, Response]:
-        """FLAGS and PERMANENTFLAGS."""
-        flags = FolderFlags(tuple(self.columns.known.values()))
+        """FLAGS and PERMANENTFLAGS. Others can also exist (RFC 3501 7.2.6)."""
+        flags = FolderFlags(tuple(islice(self.columns.known.values(), KEYWORDS)))
         kept = "" if self.read_only else permanent_flags(self.rights, tuple(flags.keywords))
         return flags, Untagged(Ok("flags kept", f"PERMANENTFLAGS ({kept})"))
 
@@ -161,9 +163,13 @@ class FolderView:
 
     def keyword_news(self) -> Iterator[Response]:
         """A FLAGS and a PERMANENTFLAGS line when a keyword appeared, ahead of the FETCH that has it (RFC 3501 7.2.6)."""
-        if len(self.columns.known) != self._keywords_told:
-            self._keywords_told = len(self.columns.known)
+        if self._to_tell != self._keywords_told:
+            self._keywords_told = self._to_tell
             yield from self.folder_flags()
+
+    @property
+    def _to_tell(self) -> int:
+        return min(len(self.columns.known), KEYWORDS)
 
     def flags_responses(
         self, indices: Sequence[int], modes: Modes, uid: bool = False, flags: bool = True

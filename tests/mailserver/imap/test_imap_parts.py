@@ -20,7 +20,7 @@ from mailserver.imap.responses import Bad, No
 from mailserver.imap.responses_messages import Exists, Expunge
 from mailserver.imap.sequences import Places, SequenceSet
 from mailserver.imap.table import COMMANDS
-from mailserver.imap.view import FolderView
+from mailserver.imap.view import KEYWORDS, FolderView
 from mailserver.store.api import Flag, Flags, Folder, FolderStatus, Row, StoreResult
 from mailserver.store.columns import columns_of, narrow
 from tests.mailserver.imap.player import PATIENT
@@ -299,6 +299,15 @@ def test_what_another_did_before_the_own_change_is_told_with_it() -> None:
     view = view_of(row(1, 1), row(2, 1))
     learn(view, 3, row(1, 3, Flag.SEEN | Flag.FLAGGED), own=StoreResult(2, 3, []))
     assert list(view.news(expunge=True, modes=Modes())) == [b"* 1 FETCH (FLAGS (\\Flagged \\Seen))\r\n"]
+
+
+def test_keywords_without_end_are_not_all_told() -> None:
+    view = view_of(*(row(n, 1, Flag(0), *(f"k{n}-{i}" for i in range(50))) for n in range(1, 21)))
+    flags, permanent = view.folder_flags()
+    assert len(bytes(flags).split()) < len(bytes(permanent).split()) < KEYWORDS + 20
+    learn(view, 2, row(21, 2, Flag(0), "new"))
+    assert bytes(next(view.news(True, Modes()))) == b"* 21 EXISTS\r\n"
+    assert list(view.keyword_news()) == []
 
 
 def test_a_message_that_came_and_went_between_two_looks() -> None:
