@@ -291,7 +291,7 @@ def worded(text: str, lang: Lang, facts: Mapping[str, Any] | None = None) -> str
 
 def plain(value: Any, lang: Lang = "fr") -> str:
     """A fact in a table for people."""
-    if value is None or value == "":
+    if value in (None, "", [], ()):
         return "-"
     if isinstance(value, bool):
         return said("oui // yes" if value else "non // no", lang)

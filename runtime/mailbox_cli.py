@@ -22,6 +22,8 @@ mailbox = typer.Typer(
 )
 mailbox.add_typer(members, name="members")
 
+_EXPORTED = "{file} : {messages} messages, en clair // {file}: {messages} messages, in the clear"
+
 Address = Annotated[str, typer.Argument(help="Adresse de la boîte. // Address of the mailbox.")]
 MaybeAddress = Annotated[
     str, typer.Argument(help="Adresse de la boîte, ou --file. // Address of the mailbox, or --file.")
@@ -265,7 +267,10 @@ def export(
     """
     with desk(config, lang, as_json) as at:
         count = _export(at, address, to)
-        at.shown({"address": address, "messages": count, "file": str(to)}, f"{to} : {count}")
+        at.shown(
+            {"address": address, "messages": count, "file": str(to)},
+            at.said(_EXPORTED, {"file": to, "messages": count}),
+        )
 
 
 @mailbox.command("red-list")

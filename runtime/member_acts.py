@@ -26,7 +26,11 @@ def joining(at: Desk) -> Callable[[Row], Act]:
 
     def plan(row: Row) -> Act:
         newcomer = Newcomer.of(row["login"], row["person"], role(row["role"]))
-        text = "{login} : {role} de {address}, mot de passe {password} // {login}: {role} of {address}, password {password}"
+        french, _, english = ROLES[newcomer.role.value].partition(" // ")
+        text = (
+            f"{{login}} : {french} de {{address}}, mot de passe {{password}} // "
+            f"{{login}}: {english} of {{address}}, password {{password}}"
+        )
         return acting(
             at, life.Act.MEMBERS, row["address"], lambda tx, box: newcomer.joins(at, tx, box), text, ("member", "role")
         )

@@ -49,5 +49,5 @@ def read_trust_list(settings: Settings) -> TrustList | str:
         return f"{path} is missing: run mssante trust-list fetch"
     if isinstance(found, TrustList):
         return found
-    expected = f", trust_list.signer asks for {settings.trust_list.signer}"
+    expected = f"; trust_list.signer asks for {settings.trust_list.signer}"
     return f"{path}: {found}{expected if found.fault is ListFault.SIGNER_NAME else ''}"

@@ -13,7 +13,8 @@ from typer.testing import CliRunner, Result
 from certs.names import of_name
 from foundation.clock import MINUTE, system_clock
 from foundation.tables import audit
-from mssante.trust_list import Entry
+from mssante.signed_xml import XmlFault
+from mssante.trust_list import Entry, ListFault
 from runtime import start
 from runtime.cli import app
 from runtime.demo.operator_files import Ports, settings_text
@@ -21,6 +22,7 @@ from runtime.demo.people import BETA
 from runtime.demo.pki import Pki
 from runtime.house import House
 from runtime.settings import read
+from runtime.trust_cli import WHY
 
 NEW, DN = "nouveau.mssante.example", "CN=mx.nouveau.example,C=FR"
 
@@ -77,6 +79,10 @@ def test_what_is_not_in_it(world: World) -> None:
     assert world.run("show", "--domain", NEW, "--dn", DN).exit_code == 2
 
 
+def test_every_fault_of_a_list_has_a_sentence_in_french() -> None:
+    assert set(WHY) == {fault.name for kind in (XmlFault, ListFault) for fault in kind}
+
+
 def test_verify_changes_nothing(world: World) -> None:
     before = world.pki.trust_list.read_bytes()
     assert world.json("verify", world.offered)["added"] == 1
@@ -84,7 +90,8 @@ def test_verify_changes_nothing(world: World) -> None:
     spoiled.write_bytes(world.offered.read_bytes()[:-30])
     found = world.run("verify", spoiled)
     assert found.exit_code == 1
-    assert "Liste refusée" in found.stderr
+    assert "Liste refusée : le document est tronqué" in found.stderr
+    assert "List refused: the document is cut short" in world.run("verify", spoiled, "--lang", "en").stderr
     assert world.run("verify", "nowhere.xml").exit_code == 2
     assert world.pki.trust_list.read_bytes() == before
 
@@ -107,7 +114,7 @@ def test_fetch_from_a_file_then_diff_then_an_older_one(world: World) -> None:
     older = world.offered.with_name("older.xml")
     older.write_bytes(before)
     found = world.run("fetch", older)
-    assert (found.exit_code, "not newer" in found.stderr) == (1, True)
+    assert (found.exit_code, "pas plus récente" in found.stderr) == (1, True)
     assert f"- {NEW}  {DN}" in world.run("diff", world.offered, older).stdout
     [back] = world.json("diff", older)
     assert back["names_removed"] == {NEW: [DN]}
@@ -116,7 +123,7 @@ def test_fetch_from_a_file_then_diff_then_an_older_one(world: World) -> None:
 def test_the_same_list_again_is_said_and_leaves_no_trace(world: World) -> None:
     assert "ajoutés 0" in world.run("fetch", world.pki.trust_list).stdout
     assert world.acts() == []
-    assert world.run("diff").stdout.strip() == "Rien."
+    assert world.run("diff").stdout.strip() == "Rien n’a changé."
 
 
 def test_fetch_needs_an_address_or_a_file(world: World) -> None:
