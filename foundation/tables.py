@@ -1,4 +1,4 @@
-"""Tables of the ground: blobs, jobs, audit. All times are milliseconds since the epoch, UTC."""
+"""Tables of the ground: blobs, jobs, audit, figures. All times are milliseconds since the epoch, UTC."""
 
 from __future__ import annotations
 
@@ -50,4 +50,14 @@ audit = Table(
     Column("details", Text, nullable=False),  # canonical JSON
     Column("digest", LargeBinary, nullable=False),
     Column("severity", SmallInteger, nullable=False, default=0),
+)
+
+figures = Table(
+    "figures",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),  # days since the epoch, UTC
+    Column("name", String(24), primary_key=True),
+    Column("labels", String(96), primary_key=True),  # words of closed lists, separated by one space
+    Column("process", String(16), primary_key=True),  # so that two processes never wait for one row
+    Column("count", BigInteger, nullable=False),
 )

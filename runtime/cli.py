@@ -22,6 +22,7 @@ from runtime.help_in import Bilingual
 from runtime.mailbox_cli import mailbox
 from runtime.message_cli import message
 from runtime.queue_cli import queue
+from runtime.stats_cli import stats
 from runtime.trust_cli import trust_list
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ app.add_typer(directory, name="directory")
 app.add_typer(domain, name="domain")
 app.add_typer(message, name="message")
 app.add_typer(queue, name="queue")
+app.add_typer(stats, name="stats")
 app.add_typer(trust_list, name="trust-list")
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -37,7 +38,8 @@ from runtime.web_connection import WebConnection
 Close = Callable[[], Awaitable[None]]
 
 # door -> role that plays it
-ROLE_OF: dict[str, Role] = {
+ROLE_OF: dict[str, Role | None] = {
+    "metrics": None,  # whatever a process plays
     "mx": "mx",
     "bench": "mx",
     "submission": "submission",
@@ -52,7 +54,7 @@ ROLE_OF: dict[str, Role] = {
 def doors_of(settings: Settings) -> dict[str, str]:
     """name -> host:port of the doors that this process opens."""
     wanted: dict[str, str] = settings.doors.model_dump()
-    return {name: door for name, door in wanted.items() if door and ROLE_OF[name] in settings.roles}
+    return {name: door for name, door in wanted.items() if door and ROLE_OF[name] in (None, *settings.roles)}
 
 
 class Certificates:
@@ -68,7 +70,8 @@ def _sign_in(house: House, scope: str) -> MailSignIn:
     provider = None
     if house.tokens is not None:
         provider = Provider(house.tokens.provider.configuration, house.settings.openid.scope)
-    return MailSignIn(house.db, house.credentials, house.clock, scope, house.tokens, provider)
+    seen = house.activity.seen
+    return MailSignIn(house.db, house.credentials, house.clock, scope, house.tokens, provider, seen)
 
 
 async def open_smtp(
@@ -99,6 +102,7 @@ async def open_smtp(
             ),
             rates=rates,
             checker=house.checker,
+            tally=house.tally,
             clock=house.clock,
         )
 
@@ -129,7 +133,8 @@ def open_imap(house: House, certificates: Certificates, sockets: dict[str, socke
             continue
         implicit = name == "imaps"
 
-        def session(client_ip: str, implicit: bool = implicit) -> ImapSession:
+        def session(client_ip: str, name: str = name, implicit: bool = implicit) -> ImapSession:
+            house.tally.count("connections", name)
             return ImapSession(house.store, sign_in, settings, client_ip, implicit, shelf=shelf)
 
         closers.append(_listening(sockets[name], ImapFactory(session, tls), tls if implicit else None))
@@ -162,8 +167,9 @@ def _listening(sock: socket.socket, factory: ImapFactory, tls: TwistedContextFac
     return close
 
 
-async def open_web(settings: Settings, app: Starlette, sock: socket.socket) -> Close:
-    web = settings.web
+async def open_web(
+    app: Starlette, sock: socket.socket, certificate: Path | None = None, key: Path | None = None
+) -> Close:
     config = uvicorn.Config(
         app,
         http=WebConnection,
@@ -174,8 +180,8 @@ async def open_web(settings: Settings, app: Starlette, sock: socket.socket) -> C
         date_header=False,
         lifespan="off",
         timeout_graceful_shutdown=5,
-        ssl_certfile=str(web.certificate) if web.certificate else None,
-        ssl_keyfile=str(web.key) if web.key else None,
+        ssl_certfile=str(certificate) if certificate else None,
+        ssl_keyfile=str(key) if key else None,
     )
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # one owner: runtime.loop

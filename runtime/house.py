@@ -12,6 +12,8 @@ from foundation.clock import Clock, system_clock
 from foundation.database import Database
 from foundation.jobs import Jobs
 from foundation.keys import KeyRing
+from foundation.tally import Tally
+from mailserver.delivery.activity import Activity
 from mailserver.delivery.closing_by_folder import closing_hook
 from mailserver.delivery.space import Space
 from mailserver.signatures.checking import Checker
@@ -43,6 +45,7 @@ class House:
         self.files = FolderFiles(settings.storage.blobs)
         self.blobs = Blobs(self.files, clock)
         self.audit = Audit(clock)
+        self.tally, self.activity = Tally(), Activity()
         self.jobs = Jobs(self.db, self.keys, clock)
         self.pool = ThreadPoolExecutor(HASH_THREADS, thread_name_prefix="hash")
         self.operator = operator_of(settings)
@@ -78,6 +81,8 @@ class House:
             clock=self.clock,
             product_number=self.settings.operator.product_number,
             held_messages=self.settings.limits.held_messages,
+            tally=self.tally,
+            activity=self.activity,
         )
 
     async def start(self) -> None:

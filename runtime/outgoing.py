@@ -84,6 +84,7 @@ def register_outgoing(house: House, trust: Trust, acceptor: Delivery) -> Courier
         accept=acceptor.accept,
         office=office,
         traces=Traces(house.keys),
+        tally=house.tally,
         signers=_signers(settings, house.clock),
         clock=house.clock,
     )

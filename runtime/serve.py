@@ -13,9 +13,10 @@ from health_space.dossier.readers import Readers
 from health_space.notices.addressees import addressees
 from health_space.notices.handler import Notifier
 from mailserver.delivery.accept import Delivery
-from runtime import crl_fetch, trust_fetch
+from runtime import crl_fetch, figures, trust_fetch
 from runtime.doors import Certificates, Close, open_imap, open_ldap, open_smtp, open_web
 from runtime.house import House, Trust
+from runtime.metrics import application
 from runtime.notify import notify
 from runtime.outgoing import identity_of, outbox_of, register_outgoing
 from runtime.pages import site
@@ -72,8 +73,14 @@ async def serve(
     closers += open_imap(house, certificates, sockets)
     closers += open_ldap(house, certificates, sockets)
     if "web" in sockets:
-        closers.append(await open_web(settings, site(house, acceptor, for_pages, outbox.send), sockets["web"]))
-    tasks = [asyncio.create_task(Watch(settings, trust, clock).run(stop))]
+        pages = site(house, acceptor, for_pages, outbox.send)
+        closers.append(await open_web(pages, sockets["web"], settings.web.certificate, settings.web.key))
+    if "metrics" in sockets:
+        closers.append(await open_web(application(house, trust), sockets["metrics"]))
+    tasks = [
+        asyncio.create_task(figures.keep(house, stop)),
+        asyncio.create_task(Watch(settings, trust, clock).run(stop)),
+    ]
     if "jobs" in settings.roles:
         tasks.append(asyncio.create_task(house.jobs.work(stop)))
     log.info("ready", roles=settings.roles, doors=sorted(sockets))
@@ -85,5 +92,6 @@ async def serve(
     await asyncio.gather(*tasks)
     await asyncio.gather(for_pages.close(), for_jobs.close())
     await courier.close()
+    await figures.pour(house)
     await house.close()
     log.info("stopped")

@@ -98,6 +98,9 @@ class Doors(Section):
     imaps: Door = Field("", description="mail clients read: TLS (port 993)")
     ldaps: Door = Field("", description="mail clients complete addresses from the directory: LDAP, TLS (port 636)")
     web: Door = Field("", description="citizens' pages; also what `mssante health` asks")
+    metrics: Door = Field(
+        "", description="/metrics for Prometheus, /livez and /readyz, without TLS: a loopback or private address"
+    )
     bench: Door = Field("", description="benchmarks only: no TLS, no sign-in, loopback addresses only")
 
 

@@ -18,7 +18,7 @@ from mssante.token_sign_in import TokenSignIn
 class MailSignIn:
     """Mail clients: professionals only; a citizen's mailbox is read on the web page. `scope`: IMAP or SUBMISSION.
 
-    `tokens` and `provider` go together; None: no token is taken.
+    `tokens` and `provider` go together; None: no token is taken. `seen(box_id)` hears of each sign-in.
     """
 
     def __init__(
@@ -29,9 +29,10 @@ class MailSignIn:
         scope: str,
         tokens: TokenSignIn | None = None,
         provider: Provider | None = None,
+        seen: Callable[[int], None] = lambda box_id: None,
     ) -> None:
         self._db, self._credentials, self._clock, self._scope = db, credentials_, clock, scope
-        self._tokens, self._provider = tokens, provider
+        self._tokens, self._provider, self._heard = tokens, provider, seen
         self._people, self._boxes = Watchers(), Watchers()
         db.subscribe(credentials.TOPIC, self._people.wake)
         db.subscribe(mailboxes.TOPIC, self._boxes.wake)
@@ -42,12 +43,12 @@ class MailSignIn:
 
     async def by_password(self, login: str, password: str, client_ip: str) -> SignedIn | Refused:
         answer = await self._credentials.check(login, password, self._clock(), client_ip, self._scope)
-        return _seen(answer) if isinstance(answer, credentials.SignedIn) else Refused(answer.wait_ms)
+        return self._known(answer) if isinstance(answer, credentials.SignedIn) else Refused(answer.wait_ms)
 
     async def by_token(self, login: str, token: str, client_ip: str) -> SignedIn | Refused:
         assert self._tokens is not None  # offered only then
         answer = await self._tokens.check(login, token, self._clock(), client_ip, self._scope)
-        return _seen(answer) if isinstance(answer, credentials.SignedIn) else Refused(answer.wait_ms)
+        return self._known(answer) if isinstance(answer, credentials.SignedIn) else Refused(answer.wait_ms)
 
     def nonce(self) -> str:
         return secrets.token_urlsafe(18)
@@ -59,7 +60,7 @@ class MailSignIn:
         answer = await self._credentials.check_proof(login, proof, self._clock(), client_ip, self._scope)
         if not isinstance(answer, credentials.Proven):
             return Refused(answer.wait_ms)
-        return Proven(_seen(answer.who), answer.signature)
+        return Proven(self._known(answer.who), answer.signature)
 
     def watch(self, who: SignedIn, doubt: Callable[[], None]) -> Callable[[], None]:
         person, box = self._people.add(who.member, doubt), self._boxes.add(who.box_id, doubt)
@@ -78,6 +79,10 @@ class MailSignIn:
     async def members(self, box_id: int) -> list[Member]:
         found = await self._db.read(self._credentials.members, box_id)
         return [Member(one.credential_id, one.login, one.role) for one in found if one.active]
+
+    def _known(self, who: credentials.SignedIn) -> SignedIn:
+        self._heard(who.box_id)
+        return _seen(who)
 
 
 def _seen(who: credentials.SignedIn) -> SignedIn:

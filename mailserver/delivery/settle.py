@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from foundation.blobs import BlobRef
 from foundation.database import Transaction
 from foundation.jobs import Job
-from mailserver.delivery import indicators
 from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Verdict
 from mailserver.delivery.decide import Decision, decisions
 from mailserver.delivery.letter import Letter, Version
@@ -100,7 +99,7 @@ class _Run:
             self.letter.has_attachments,
             self.letter.closing.subject,
         )
-        self._trace(author, verdicts)
+        self._trace(author, decided, verdicts)
         return Outcome(verdicts, reference), frozenset(ref.name for _, ref in self.inserted.values())
 
     def left(self) -> BlobRef | None:
@@ -246,10 +245,23 @@ class _Run:
             self.inserted[version] = same or (self.space.blobs.insert(self.tx, blob), blob.ref)
         return self.inserted[version][0]
 
-    def _trace(self, author: Author, verdicts: Iterable[Verdict]) -> None:
-        """Who, what, answered how; no address, no name. Accepted messages are counted by their X-MSS headers."""
-        if any(verdict.fate not in (Fate.REFUSED, Fate.HELD) for verdict in verdicts):
-            indicators.count(self.tx, self.letter.x_mss, self.now)
+    def _count(self, author: Author, decided: Iterable[Decision], verdicts: Iterable[Verdict]) -> None:
+        """For the figures: each recipient's verdict; accepted messages by their X-MSS headers (docs/rules.md section 6)."""
+        tally, door, accepted = self.space.tally, self.envelope.sender.door.value, False
+        for decision, verdict in zip(decided, verdicts, strict=True):
+            to = decision.to.facts.party.value if decision.to else "unknown"
+            tally.count_in(self.tx, "messages", author.facts.party.value, to, verdict.fate.value)
+            if verdict.reason is not None:
+                tally.count_in(self.tx, "refusals", door, verdict.reason.name)
+            accepted |= verdict.fate not in (Fate.REFUSED, Fate.HELD)
+        for name, value in self.letter.x_mss.items() if accepted else ():
+            tally.count_in(self.tx, "headers", name, value)
+        if self.envelope.sender.box_id is not None:
+            self.space.activity.seen(self.envelope.sender.box_id)
+
+    def _trace(self, author: Author, decided: Iterable[Decision], verdicts: Iterable[Verdict]) -> None:
+        """Who, what, answered how; no address, no name."""
+        self._count(author, decided, verdicts)
         sender = self.envelope.sender
         actor = f"box {sender.box_id}" if sender.box_id is not None else sender.door.value
         if sender.box_id is None and author.address is not None:

@@ -13,6 +13,8 @@ from foundation.clock import Clock, system_clock
 from foundation.database import Database
 from foundation.jobs import Jobs
 from foundation.keys import KeyRing
+from foundation.tally import Tally
+from mailserver.delivery.activity import Activity
 from mailserver.delivery.api import INWARD_DOORS, Door, Recipient, Sender
 from mailserver.store.sql import SqlMailStore
 from mssante import directory, facts, reasons
@@ -45,6 +47,8 @@ class Space:
     clock: Clock = field(default=system_clock)
     product_number: str = ""
     held_messages: int = 50
+    tally: Tally = field(default_factory=Tally)
+    activity: Activity = field(default_factory=Activity)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Tables of delivery: the operator's figures, without citizen or mailbox, and the traces of messages, sealed."""
+"""Tables of delivery: which mailboxes were used, and the traces of messages, sealed."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, 
 from foundation.database import metadata
 from foundation.tables import Id
 
-header_counts = Table(
-    "header_counts",
+active_boxes = Table(
+    "active_boxes",
     metadata,
-    Column("day", Integer, primary_key=True, autoincrement=False),  # days since the epoch, UTC
-    Column("name", String(16), primary_key=True),  # X-MSS-…
-    Column("value", String(8), primary_key=True),  # of a closed list, or "present"
-    Column("process", String(16), primary_key=True),  # so that two processes never wait for one row
-    Column("messages", BigInteger, nullable=False),
+    Column("month", Integer, primary_key=True, autoincrement=False),  # 202611
+    Column("box_id", BigInteger, primary_key=True, autoincrement=False),  # signed in to, or sent from
 )
 
 # Everything begins with the time: what is written goes to the end, one page for many, and old rows go at once. An index by keyed

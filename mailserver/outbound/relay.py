@@ -17,6 +17,7 @@ from foundation.clock import MINUTE, Clock, system_clock
 from foundation.database import Database
 from foundation.jobs import Answer, Done, GiveUp, Job, Retry
 from foundation.keys import Tampered
+from foundation.tally import Tally, within
 from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Recipient, Sender, Terms
 from mailserver.delivery.traces import Step, Traces
 from mailserver.mime import scan
@@ -60,6 +61,7 @@ class Relay:
     signers: Mapping[str, Signer] = field(default_factory=dict)
     patience: Patience = field(default_factory=Patience)
     clock: Clock = system_clock
+    tally: Tally = field(default_factory=Tally)
 
     async def __call__(self, payload: dict[str, Any], job: Job) -> Answer:
         errand = Errand.read(payload)
@@ -76,6 +78,7 @@ class Relay:
         results = await self._carry(errand, content)
         urgent = errand.terms.priority >= URGENT or _urgent(head)
         errand = replace(errand, tries=errand.tries + 1, urgent=urgent)
+        self._count(errand, results)
         await self.db.write(self.traces.stepped, errand.blob, self._steps(errand, results), self.clock())
         return self._conclude(errand, results)
 
@@ -137,6 +140,13 @@ class Relay:
         if waiting:
             return Retry(after, words.first_name(problems), left.payload())
         return GiveUp(words.first_name(problems)) if lost and not errand.reverse_path else Done()
+
+    def _count(self, errand: Errand, results: dict[str, Result]) -> None:
+        for result in results.values():
+            if isinstance(result, Accepted):
+                self.tally.count("relayed", within(self.clock() - errand.begun_at))
+            else:
+                self.tally.count("relay_problems", result.name)
 
     def _steps(self, errand: Errand, results: dict[str, Result]) -> list[Step]:
         now, over = self.clock(), self.clock() >= self._until(errand)

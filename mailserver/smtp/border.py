@@ -6,6 +6,8 @@ From header and the recipients are not looked at: that is `accept`'s.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from certs.chain import Fault, Refused
 from mailserver.delivery.api import Door, Sender
 from mailserver.sign_in import SignedIn
@@ -36,7 +38,7 @@ def allowed_domains(verdict: ChainVerdict, trust: TrustedDomains) -> frozenset[s
     if isinstance(verdict, Refused):
         answer = of_reason(_FAULTS[verdict.fault], {"dn": verdict.subject} if verdict.subject else None)
         if verdict.fault in _UNNAMED:
-            return Reply(answer.code, answer.enhanced, (*answer.lines, verdict.fault.en, verdict.fault.fr))
+            return replace(answer, lines=(*answer.lines, verdict.fault.en, verdict.fault.fr))
         return answer
     return trust.domains_of(verdict.dn)
 

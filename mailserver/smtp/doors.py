@@ -33,9 +33,11 @@ class Template:
         pattern = SmtpSession(object(), hostname=house.hostname, enable_SMTPUTF8=True, loop=loop)
         self.live: set[Link] = set()
         self._state = {name: value for name, value in vars(pattern).items() if name not in OF_THE_PATTERN}
+        self._door, self._tally = rules.door.value, house.tally
         self._state |= {"rules": rules, "house": house, "guard": Guard(house.limits), "live": self.live}
 
     def __call__(self) -> SmtpSession:
+        self._tally.count("connections", self._door)
         session = SmtpSession.__new__(SmtpSession)
         session.__dict__.update(self._state)
         return session

@@ -90,6 +90,8 @@ class SmtpSession(Link):
         if line is LineFault.BARE_LINE_END:
             return replies.BARE_LINE_END
         answer = replies.COMMAND_TOO_LONG if isinstance(line, LineFault) else await self._obey(line)
+        if answer is not None and answer.reason:
+            self.house.tally.count("refusals", self.rules.door.value, answer.reason)
         if answer is not None and answer.code in ERROR_CODES:
             self.talk.errors += 1
         return replies.TOO_MANY_ERRORS if self.talk.errors > self.house.limits.errors else answer

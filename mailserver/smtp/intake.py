@@ -7,7 +7,7 @@ Then one call of `accept`, and one reply. A message is either handed over whole 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from foundation.blobs import PreparedBlob
@@ -201,4 +201,4 @@ async def _hand_over(talk: Conversation, transaction: Transaction, content: Prep
     answer = replies.reply_after_data(outcome)
     if not answer.is_error:
         talk.count_delivery(transaction)
-    return answer
+    return replace(answer, reason="")  # counted where it was decided, for each recipient

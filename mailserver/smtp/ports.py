@@ -18,6 +18,7 @@ from certs import chain
 from foundation.blobs import BlobWriter
 from foundation.clock import Clock, system_clock
 from foundation.dn import DistinguishedName
+from foundation.tally import Tally
 from mailserver.delivery.api import Acceptor, Door
 from mailserver.sign_in import SignIn
 from mailserver.signatures.checking import Checker
@@ -91,6 +92,7 @@ class House:
     limits: Limits = field(default_factory=Limits)
     rates: Rates = field(default_factory=Rates)
     checker: Checker | None = None
+    tally: Tally = field(default_factory=Tally)
     clock: Clock = system_clock
     new_id: Callable[[], str] = new_id
     large: asyncio.Semaphore = field(

@@ -27,6 +27,7 @@ class Reply:
     code: int
     enhanced: str
     lines: tuple[str, ...]
+    reason: str = ""  # its name, for the figures
 
     @property
     def is_error(self) -> bool:
@@ -41,7 +42,7 @@ def reply(code: int, enhanced: str, *lines: str) -> Reply:
 
 
 def of_reason(reason: Reason, detail: dict[str, str] | None = None) -> Reply:
-    return Reply(reason.code, reason.enhanced, (reason.in_english(detail), reason.in_french(detail)))
+    return Reply(reason.code, reason.enhanced, (reason.in_english(detail), reason.in_french(detail)), reason.name)
 
 
 def too_fast(reason: Reason, wait: int) -> Reply:

@@ -11,7 +11,16 @@ from runtime.demo.people import CITIZEN_DOMAIN, Operator
 from runtime.demo.pki import ED25519_KEY, RSA_KEY, SIGNER_NAME, Pki
 
 # door -> offset above the operator's first port: like the official numbers, as far as two digits allow
-OFFSETS = {"mx": 25, "ldaps": 36, "imap": 43, "submissions": 65, "web": 80, "submission": 87, "imaps": 93}
+OFFSETS = {
+    "mx": 25,
+    "ldaps": 36,
+    "imap": 43,
+    "submissions": 65,
+    "web": 80,
+    "submission": 87,
+    "metrics": 90,
+    "imaps": 93,
+}
 BENCH_OFFSET = 26
 
 

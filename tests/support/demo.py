@@ -28,7 +28,7 @@ def free_port_base() -> int:
     """A base whose 300 ports above look free on loopback."""
     for base in range(20_000 + (os.getpid() * 300) % 20_000, 60_000, 300):
         try:
-            for offset in (25, 26, 43, 65, 80, 87, 93, 125, 143, 165, 180, 187, 193):
+            for offset in (25, 26, 43, 65, 80, 87, 90, 93, 125, 143, 165, 180, 187, 190, 193):
                 with socket.socket() as probe:
                     probe.bind(("127.0.0.1", base + offset))
         except OSError:

@@ -13,8 +13,8 @@ from foundation.audit import verify
 from foundation.clock import DAY
 from foundation.tables import audit as audit_rows
 from foundation.tables import blobs as blob_rows
+from foundation.tally import sums
 from mailserver.delivery.api import Door, Fate, Recipient, Sender, Terms
-from mailserver.delivery.indicators import counted
 from mailserver.store.api import Flag
 from mailserver.store.tables import messages
 from mssante.kinds import BoxState, ExchangeState, ProfileState
@@ -296,17 +296,22 @@ async def test_x_mss_headers_of_accepted_messages_are_counted(world: World) -> N
     await world.send(PEER, [DOCTOR, SERVICE], document)
     await world.send(PEER, DOCTOR, mail(PEER, DOCTOR, more=("X-MSS-INS: N",)))
     await world.send(PEER, "nobody@cabinet.example", document)
+    await world.space.tally.pour(world.space.db, world.now)
     world.now += 2 * DAY
     await world.send(PEER, DOCTOR, document)
+    await world.space.tally.pour(world.space.db, world.now)
     today = world.now // DAY
-    assert await world.space.db.read(counted, today - 2, today - 1) == {
-        ("X-MSS-INS", "O"): 1,
-        ("X-MSS-INS", "N"): 1,
-        ("X-MSS-CODECDA", "present"): 1,
-        ("X-MSS-NIL", "present"): 1,
-        ("X-MSS-MES", "?"): 1,
+    found = await world.space.db.read(sums, today - 2, today - 1)
+    assert {labels: count for (name, labels), count in found.items() if name == "headers"} == {
+        "X-MSS-INS O": 1,
+        "X-MSS-INS N": 1,
+        "X-MSS-CODECDA present": 1,
+        "X-MSS-NIL present": 1,
+        "X-MSS-MES ?": 1,
     }
-    assert (await world.space.db.read(counted, today - 2, today))["X-MSS-INS", "O"] == 2
+    assert found["messages", "professional professional delivered"] == 3
+    assert found["refusals", "mx box_unknown"] == 1
+    assert (await world.space.db.read(sums, today - 2, today))["headers", "X-MSS-INS O"] == 2
 
 
 async def test_concurrent_messages(world: World) -> None:

@@ -1,0 +1,50 @@
+"""The door for the operator's machines: `/metrics`, `/livez`, `/readyz`. Its own socket: never where people's pages are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from runtime.figures import exposition
+from runtime.house import House, Trust
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def application(house: House, trust: Trust) -> Starlette:
+    async def metrics(_request: Request) -> Response:
+        body = await house.db.read(exposition, house.clock())
+        return PlainTextResponse(body, media_type=CONTENT_TYPE)
+
+    async def alive(_request: Request) -> Response:
+        """The loop turns."""
+        return PlainTextResponse("ok\n")
+
+    async def ready(_request: Request) -> Response:
+        """Mail can be taken: what stands against it is said, a word a line."""
+        against = [*_lists(house, trust)]
+        try:
+            await house.db.read(lambda conn: conn.execute(text("SELECT 1")))
+        except SQLAlchemyError:
+            against.append("database")
+        return PlainTextResponse("\n".join(against or ["ok"]) + "\n", 503 if against else 200)
+
+    return Starlette(routes=[Route("/metrics", metrics), Route("/livez", alive), Route("/readyz", ready)])
+
+
+def _lists(house: House, trust: Trust) -> Iterator[str]:
+    if trust.holder.current is None:
+        yield "trust_list"
+    if trust.store.fault:
+        yield "anchors_or_revocation_lists"
+    if any(
+        house.clock() > one.next_update + house.settings.tls.crl_grace_hours * 3_600_000
+        for one in trust.store.get().crls
+    ):
+        yield "revocation_lists_too_old"

@@ -1,0 +1,35 @@
+"""`mssante stats month 2026-11`: the operator's figures of one month (docs/operator.md)."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import typer
+
+from runtime.command import DEFAULT, AsCsv, AsJson, Config, Language, desk
+
+stats = typer.Typer(no_args_is_help=True, help="Les indicateurs de l’opérateur. // The operator’s figures.")
+
+Month = Annotated[str, typer.Argument(help="Le mois, 2026-11 ; en UTC. // The month, 2026-11; in UTC.")]
+
+
+@stats.callback()
+def _stats() -> None:
+    """So that `month` stays a verb of its own."""
+
+
+@stats.command()
+def month(
+    which: Month, config: Config = DEFAULT, lang: Language = "fr", as_json: AsJson = False, as_csv: AsCsv = False
+) -> None:
+    """Boîtes, messages, refus, délais, connexions d’un mois. // Mailboxes, messages, refusals, delays of a month."""
+    from runtime.figures import month as figures
+
+    with desk(config, lang, as_json, as_csv=as_csv) as at:
+        found = re.fullmatch(r"(20\d\d)-(0[1-9]|1[0-2])", which)
+        if found is None:
+            at.wrong("Donnez un mois : 2026-11. // Give a month: 2026-11.")
+        rows = at.read(figures, int(found[1]), int(found[2]))
+        columns = {"figure": "indicateur // figure", "labels": "détail // detail", "count": "nombre // count"}
+        at.listed(rows, columns, "Rien ce mois-là. // Nothing in that month.")
