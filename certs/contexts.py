@@ -1,7 +1,7 @@
 """TLS contexts of the doors and of the relay: versions and suites in one place, after the ANSSI guide on TLS (TLS 1.2
 and 1.3, ECDHE, AEAD).
 
-`mx_context` accepts every client certificate on purpose: its judge speaks after the handshake, so that the peer reads a
+`asking_context` accepts every client certificate on purpose: its judge speaks after the handshake, so that the peer reads a
 reply and not a dropped connection. Every other context verifies, or asks for nothing. Host names are never checked:
 peers are known by their DN.
 """
@@ -41,9 +41,9 @@ class Identity:
         return self.certificate, self.key
 
 
-def mx_context(identity: Identity) -> SSL.Context:
-    """For `certs.tls_transport`: asks for a client certificate and finishes the handshake whatever it is, or without
-    one.
+def asking_context(identity: Identity) -> SSL.Context:
+    """For the MX, and for mail clients that may have a certificate: asks for it, and finishes the handshake whatever it is, or
+    without one.
 
     No resumption: a resumed session does not carry the chain that the judge needs. Raises OSError, `OpenSSL.SSL.Error`.
     """

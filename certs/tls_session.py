@@ -3,7 +3,7 @@ pyOpenSSL).
 
 Why not the `ssl` module: there, a client certificate that does not verify ends the handshake, and our door must instead
 finish it and answer 550 with the fault (docs/rules.md section 1). Here the context accepts every certificate
-(`certs.contexts.mx_context`); proof of possession of its key is still required by the handshake. Judging it is
+(`certs.contexts.asking_context`); proof of possession of its key is still required by the handshake. Judging it is
 `certs.chain`'s matter, after the handshake.
 """
 
@@ -109,14 +109,11 @@ class TlsSession:
 
     def peer_certificate(self) -> bytes | None:
         """DER, or None when the peer presented none."""
-        certificate = self._ssl.get_peer_certificate()
-        return None if certificate is None else _der(certificate)
+        return peer_certificate(self._ssl)
 
     def peer_chain(self) -> tuple[bytes, ...]:
         """DER of the certificates sent after the leaf, in the peer's order, as sent: nothing is verified."""
-        leaf = self.peer_certificate()
-        sent = tuple(_der(one) for one in self._ssl.get_peer_cert_chain() or ())
-        return sent[1:] if sent[:1] == (leaf,) else sent
+        return peer_chain(self._ssl)
 
     def channel_binding(self) -> Callable[[str], bytes | None] | None:
         """See `certs.channel_binding`."""
@@ -126,6 +123,19 @@ class TlsSession:
         """(suite, protocol version, secret bits), as `ssl.SSLObject.cipher`; None before the handshake."""
         name = self._ssl.get_cipher_name()
         return None if name is None else (name, self._ssl.get_protocol_version_name(), self._ssl.get_cipher_bits() or 0)
+
+
+def peer_certificate(connection: SSL.Connection) -> bytes | None:
+    """As `TlsSession.peer_certificate`."""
+    certificate = connection.get_peer_certificate()
+    return None if certificate is None else _der(certificate)
+
+
+def peer_chain(connection: SSL.Connection) -> tuple[bytes, ...]:
+    """As `TlsSession.peer_chain`."""
+    leaf = peer_certificate(connection)
+    sent = tuple(_der(one) for one in connection.get_peer_cert_chain() or ())
+    return sent[1:] if sent[:1] == (leaf,) else sent
 
 
 def _der(certificate: crypto.X509) -> bytes:

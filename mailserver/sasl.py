@@ -1,5 +1,6 @@
 """The SASL mechanisms of all doors (RFC 4422): PLAIN (RFC 4616), the LOGIN that Outlook still speaks, SCRAM-SHA-256 and -PLUS
-(RFC 5802, RFC 7677); OAUTHBEARER (RFC 7628) and XOAUTH2 where the tokens of an OpenID provider are taken.
+(RFC 5802, RFC 7677); OAUTHBEARER (RFC 7628) and XOAUTH2 where the tokens of an OpenID provider are taken; EXTERNAL
+(RFC 4422 A) where the client has shown a certificate that is believed.
 
 An exchange is a generator: it yields challenges, is sent responses, and yields at last how it ended. It knows nothing of IMAP and
 SMTP. A client that spoke first is not sent the first challenge.
@@ -13,6 +14,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from functools import partial
 
+from foundation.dn import DistinguishedName
 from mailserver import bearer, scram
 from mailserver.bearer import Asked
 from mailserver.scram import Bind, Fault
@@ -24,11 +26,15 @@ Exchange = AsyncGenerator[Step, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where one client signs in. `bind` is its TLS channel's; None: no channel binding on this connection."""
+    """Where one client signs in. `bind` is its TLS channel's; None: no channel binding on this connection.
+
+    `certificate`: the name in the client's own, judged; None: it showed none, or one that is not believed.
+    """
 
     sign_in: SignIn
     client_ip: str
     bind: Bind | None = None
+    certificate: DistinguishedName | None = None
 
     @property
     def mechanisms(self) -> tuple[str, ...]:
@@ -36,6 +42,8 @@ class Desk:
         return tuple(name for name in MECHANISMS if self._offers(name))
 
     def _offers(self, name: str) -> bool:
+        if name == "EXTERNAL":
+            return self.certificate is not None
         if name in BEARER:
             return self.sign_in.provider is not None
         return self.bind is not None or not name.endswith("-PLUS")
@@ -98,6 +106,15 @@ async def _bearer(desk: Desk, read: Callable[[bytes], Asked | Fault], error: Cal
     yield answer
 
 
+async def _external(desk: Desk) -> Exchange:
+    """The mailbox, or nothing (RFC 4422 A.1)."""
+    address = _text((yield b""))
+    if address is None or "\0" in address or desk.certificate is None:
+        yield Fault.MALFORMED
+        return
+    yield await desk.sign_in.by_certificate(address, desk.certificate, desk.client_ip)
+
+
 def decoded(line: bytes) -> bytes | Fault:
     """A response as it is sent: in base64, "=" for an empty first one (RFC 4954 4, RFC 4959 3), "*" to give up."""
     if line == b"*":
@@ -118,6 +135,7 @@ def _text(raw: bytes) -> str | None:
 MECHANISMS: dict[str, Callable[[Desk], Exchange]] = {
     "SCRAM-SHA-256-PLUS": partial(_scram, plus=True),
     "SCRAM-SHA-256": partial(_scram, plus=False),
+    "EXTERNAL": _external,
     "OAUTHBEARER": partial(_bearer, read=bearer.read_oauthbearer, error=bearer.oauthbearer_error),
     "XOAUTH2": partial(_bearer, read=bearer.read_xoauth2, error=bearer.xoauth2_error),
     "PLAIN": _plain,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from foundation.dn import DistinguishedName
 from mssante.rights import Role
 from mssante.scram import Proof, Salt
 
@@ -83,6 +84,10 @@ class SignIn(Protocol):
 
     async def by_token(self, login: str, token: str, client_ip: str) -> SignedIn | Refused:
         """`login` chooses among the mailboxes of the person whom the token names; empty: they have one."""
+        ...
+
+    async def by_certificate(self, address: str, certificate: DistinguishedName, client_ip: str) -> SignedIn | Refused:
+        """`certificate` has been judged; `address` chooses among the mailboxes that it opens; empty: it opens one."""
         ...
 
     def watch(self, who: SignedIn, doubt: Callable[[], None]) -> Callable[[], None]:

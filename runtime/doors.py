@@ -13,12 +13,16 @@ import uvicorn
 from OpenSSL import SSL
 from starlette.applications import Starlette
 
-from certs.contexts import Identity, TwistedContextFactory, mx_context, server_context
+from certs.chain import Trusted
+from certs.contexts import Identity, TwistedContextFactory, asking_context, server_context
 from certs.rotating import Rotating
+from certs.tls_session import peer_certificate, peer_chain
 from foundation.clock import HOUR, MINUTE, Clock
+from foundation.dn import DistinguishedName
 from mailserver.delivery.api import Acceptor
 from mailserver.imap.context import Settings as ImapSettings
 from mailserver.imap.factory import ImapFactory, over_tls
+from mailserver.imap.protocol import Judge
 from mailserver.imap.session import ImapSession
 from mailserver.imap.shelf import Shelf
 from mailserver.ldap.factory import LdapFactory
@@ -62,16 +66,26 @@ class Certificates:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         identity = Identity(settings.tls.certificate, settings.tls.key)
-        self.mx: Rotating[SSL.Context] = Rotating(identity.files, lambda: mx_context(identity), clock)
-        self.clients: Rotating[SSL.Context] = Rotating(identity.files, lambda: server_context(identity), clock)
+        self.mx: Rotating[SSL.Context] = Rotating(identity.files, lambda: asking_context(identity), clock)
+        for_clients = asking_context if settings.tls.ask_clients else server_context
+        self.clients: Rotating[SSL.Context] = Rotating(identity.files, lambda: for_clients(identity), clock)
 
 
 def _sign_in(house: House, scope: str) -> MailSignIn:
     provider = None
     if house.tokens is not None:
         provider = Provider(house.tokens.provider.configuration, house.settings.openid.scope)
-    seen = house.activity.seen
-    return MailSignIn(house.db, house.credentials, house.clock, scope, house.tokens, provider, seen)
+    seen, parts = house.activity.seen, (house.db, house.credentials, house.mailboxes, house.clock)
+    return MailSignIn(*parts, scope, house.tokens, provider, seen)
+
+
+def _client_judge(trust: Trust, clock: Clock) -> Judge:
+    def judge(channel: SSL.Connection) -> DistinguishedName | None:
+        leaf = peer_certificate(channel)
+        verdict = None if leaf is None else trust.store.get().judge(leaf, peer_chain(channel), clock())
+        return verdict.dn if isinstance(verdict, Trusted) else None
+
+    return judge
 
 
 async def open_smtp(
@@ -84,6 +98,8 @@ async def open_smtp(
         recipient=Gauge(limits.recipient_messages_per_hour, HOUR),
     )
 
+    by_certificate = smtp.by_certificate(trust.store.get, house.clock)
+
     def smtp_house(start_tls: StartTls | None) -> SmtpHouse:
         return SmtpHouse(
             hostname=settings.operator.host,
@@ -91,7 +107,8 @@ async def open_smtp(
             new_writer=house.blobs.writer,
             start_tls=start_tls,
             sign_in=_sign_in(house, credentials.SUBMISSION),
-            judge_peer=smtp.by_certificate(trust.store.get, house.clock),
+            judge_peer=by_certificate,
+            judge_client=by_certificate if settings.tls.ask_clients else None,
             trust=trust.trust_list,
             limits=SmtpLimits(
                 message_octets=limits.message_bytes,
@@ -120,10 +137,10 @@ async def open_smtp(
     ]
 
 
-def open_imap(house: House, certificates: Certificates, sockets: dict[str, socket.socket]) -> list[Close]:
+def open_imap(house: House, trust: Trust, certificates: Certificates, sockets: dict[str, socket.socket]) -> list[Close]:
     sign_in = _sign_in(house, credentials.IMAP)
     settings = ImapSettings(append_limit=house.settings.limits.message_bytes, server_name=house.settings.operator.name)
-    tls = TwistedContextFactory(certificates.clients.get)
+    tls, judge = TwistedContextFactory(certificates.clients.get), _client_judge(trust, house.clock)
     shelf = Shelf()
     house.db.subscribe(mailboxes.TOPIC, shelf.forget)
     house.db.subscribe(mailboxes.TOPIC, house.store.forget)
@@ -137,7 +154,7 @@ def open_imap(house: House, certificates: Certificates, sockets: dict[str, socke
             house.tally.count("connections", name)
             return ImapSession(house.store, sign_in, settings, client_ip, implicit, shelf=shelf)
 
-        closers.append(_listening(sockets[name], ImapFactory(session, tls), tls if implicit else None))
+        closers.append(_listening(sockets[name], ImapFactory(session, tls, judge=judge), tls if implicit else None))
     return closers
 
 

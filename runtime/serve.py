@@ -70,7 +70,7 @@ async def serve(
         house.jobs.handle(trust_fetch.KIND, trust_fetch.fetching(house, trust))
         await house.db.write(house.jobs.ensure, trust_fetch.KIND)
     closers: list[Close] = await open_smtp(house, trust, certificates, acceptor, sockets)
-    closers += open_imap(house, certificates, sockets)
+    closers += open_imap(house, trust, certificates, sockets)
     closers += open_ldap(house, certificates, sockets)
     if "web" in sockets:
         pages = site(house, acceptor, for_pages, outbox.send)

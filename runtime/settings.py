@@ -117,6 +117,10 @@ class Tls(Section):
         default_factory=list, description="lists to fetch beside those that our certificates and anchors name"
     )
     crl_minutes: int = Field(60, ge=1, le=1_440, description="between two fetches of the lists, sooner when one ends")
+    ask_clients: bool = Field(
+        False,
+        description="ask mail clients for a certificate, which opens APP mailboxes; some clients show their user a question",
+    )
     crl_grace_hours: int = Field(24, description="after a list's own end date; then peers are refused")
 
 

@@ -7,10 +7,13 @@ from collections.abc import Callable
 
 from foundation.clock import Clock
 from foundation.database import Database
+from foundation.dn import DistinguishedName
 from mailserver.sign_in import Member, Proven, Provider, Refused, SignedIn
 from mailserver.store.watching import Watchers
 from mssante import credentials, mailboxes
+from mssante.certificate_sign_in import opened_by
 from mssante.credentials import Credentials
+from mssante.mailboxes import Mailboxes
 from mssante.scram import Proof, Salt
 from mssante.token_sign_in import TokenSignIn
 
@@ -25,13 +28,15 @@ class MailSignIn:
         self,
         db: Database,
         credentials_: Credentials,
+        mailboxes_: Mailboxes,
         clock: Clock,
         scope: str,
         tokens: TokenSignIn | None = None,
         provider: Provider | None = None,
         seen: Callable[[int], None] = lambda box_id: None,
     ) -> None:
-        self._db, self._credentials, self._clock, self._scope = db, credentials_, clock, scope
+        self._db, self._credentials, self._mailboxes = db, credentials_, mailboxes_
+        self._clock, self._scope = clock, scope
         self._tokens, self._provider, self._heard = tokens, provider, seen
         self._people, self._boxes = Watchers(), Watchers()
         db.subscribe(credentials.TOPIC, self._people.wake)
@@ -49,6 +54,18 @@ class MailSignIn:
         assert self._tokens is not None  # offered only then
         answer = await self._tokens.check(login, token, self._clock(), client_ip, self._scope)
         return self._known(answer) if isinstance(answer, credentials.SignedIn) else Refused(answer.wait_ms)
+
+    async def by_certificate(self, address: str, certificate: DistinguishedName, client_ip: str) -> SignedIn | Refused:
+        """Nobody guesses a certificate: there is nothing to slow down. No credential of a person stands for a program."""
+        who = await self._opened(certificate, address)
+        if who is None:
+            return Refused()
+        self._heard(who.box_id)
+        return who
+
+    async def _opened(self, certificate: DistinguishedName, address: str) -> SignedIn | None:
+        box = await self._db.read(opened_by, self._mailboxes, certificate, address)
+        return None if box is None else SignedIn(box.id, box.address.key, box.holder.display_name, token=certificate)
 
     def nonce(self) -> str:
         return secrets.token_urlsafe(18)
@@ -72,6 +89,8 @@ class MailSignIn:
         return undo
 
     async def standing(self, who: SignedIn) -> SignedIn | None:
+        if isinstance(who.token, DistinguishedName):
+            return await self._opened(who.token, who.address)
         assert isinstance(who.token, credentials.SignedIn)
         now = await self._db.read(self._credentials.standing, who.token, self._scope)
         return None if now is None else _seen(now)

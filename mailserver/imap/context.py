@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 from dataclasses import dataclass
 from enum import Enum
 
+from foundation.dn import DistinguishedName
 from mailserver.imap.commands.fetch import Item
 from mailserver.imap.commands.notify import FLAGS, EventGroup
 from mailserver.imap.fetch import Renderer
@@ -84,6 +85,7 @@ class Context:
         self.client_ip = client_ip
         self.tls = tls
         self.bind: Bind | None = None  # of the TLS channel
+        self.certificate: DistinguishedName | None = None  # the client's, judged
         self.sleep = sleep
         self.shelf = shelf or Shelf()
         self.inbox = Inbox()
@@ -115,7 +117,7 @@ class Context:
 
     @property
     def desk(self) -> Desk:
-        return Desk(self.sign_in, self.client_ip, self.bind)
+        return Desk(self.sign_in, self.client_ip, self.bind, self.certificate)
 
     @property
     def condstore(self) -> bool:

@@ -12,19 +12,27 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import ServerFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
-from mailserver.imap.protocol import ImapProtocol, Limits, Session
+from mailserver.imap.protocol import ImapProtocol, Judge, Limits, Session
 
 
 class ImapFactory(ServerFactory):
     """`new_session(client_ip)` makes the session of a connection; `tls` is the context factory for STARTTLS, read anew by
-    Twisted at each handshake, so a rotated certificate serves the next one."""
+    Twisted at each handshake, so a rotated certificate serves the next one. `judge`: for clients that are asked
+    for a certificate."""
 
     noisy = False
     protocol: type[ImapProtocol] = ImapProtocol
 
-    def __init__(self, new_session: Callable[[str], Session], tls: Any = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        new_session: Callable[[str], Session],
+        tls: Any = None,
+        limits: Limits | None = None,
+        judge: Judge = lambda _: None,
+    ) -> None:
         self.new_session = new_session
         self.tls = tls
+        self.judge = judge
         self.limits = limits or Limits()
         self._open: set[ImapProtocol] = set()
         self._per_address: Counter[str] = Counter()

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from typing import Protocol as Interface
 
+from OpenSSL import SSL
 from twisted.internet import interfaces
 from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
 from certs.channel_binding import channel_binding
+from foundation.dn import DistinguishedName
 from mailserver.imap.deadline import Deadline
 from mailserver.imap.responses import Bye
 from mailserver.imap.session import StartTls
@@ -56,11 +58,16 @@ class Session(Interface):
     def tls_started(self) -> None: ...
 
 
+# The name in the certificate that the client showed on this channel; None: none, or one that is not believed.
+Judge = Callable[[SSL.Connection], DistinguishedName | None]
+
+
 class Door(Interface):
     """What a connection needs of its factory (`factory.ImapFactory`)."""
 
     limits: Limits
     tls: Any
+    judge: Judge
 
     def new_session(self, address: str, /) -> Session: ...
     def admit(self, protocol: ImapProtocol) -> bool: ...
@@ -98,7 +105,9 @@ class ImapProtocol(Protocol):
 
     def handshakeCompleted(self) -> None:
         """What is announced depends on the channel: under implicit TLS the greeting waits for it."""
-        self.session.context.bind = channel_binding(self.transport.getHandle())
+        channel = self.transport.getHandle()
+        self.session.context.bind = channel_binding(channel)
+        self.session.context.certificate = self.door.judge(channel)
         if self._task is None:
             self._begin()
 

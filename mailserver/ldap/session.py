@@ -55,6 +55,7 @@ class Context:
     inbox: Inbox = field(default_factory=Inbox)
     tls: bool = True
     bind: Any = None
+    certificate: Any = None  # of a program: the directory asks for none
 
 
 class LdapSession:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from certs.chain import Trusted
 from mailserver.delivery.api import Door, Envelope, Recipient, Sender
 from mailserver.sasl import Desk
 from mailserver.scram import Bind
@@ -55,7 +56,7 @@ class Conversation:
     client_ip: str
     odd_path: OddPath
     secure: bool = False
-    peer: ChainVerdict | None = None  # at the MX, once secure
+    peer: ChainVerdict | None = None  # once secure, where certificates are looked at
     bind: Bind | None = None  # of the TLS channel
     hello: str = ""  # name given in HELO or EHLO; "" before
     extended: bool = False
@@ -77,7 +78,9 @@ class Conversation:
         """Where to sign in; None where or while that is not possible."""
         if not self.rules.sign_in or not self.secure or self.house.sign_in is None:
             return None
-        return Desk(self.house.sign_in, self.client_ip, self.bind if self.rules.channel_binding else None)
+        bind = self.bind if self.rules.channel_binding else None
+        certificate = self.peer.dn if isinstance(self.peer, Trusted) else None
+        return Desk(self.house.sign_in, self.client_ip, bind, certificate)
 
     def enter(self, who: SignedIn) -> None:
         """Somebody signed in, and is looked at again when something of them changes."""

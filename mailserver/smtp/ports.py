@@ -79,7 +79,7 @@ def new_id() -> str:
 @dataclass(frozen=True, slots=True)
 class House:
     """`start_tls` for doors with TLS, `sign_in` for submission; for the MX `judge_peer`, `trust` (the list in force) and, where
-    signatures are looked at, `checker`.
+    signatures are looked at, `checker`. `judge_client`: for the certificates of mail clients, where they are asked for one.
     """
 
     hostname: str
@@ -88,6 +88,7 @@ class House:
     start_tls: StartTls | None = None
     sign_in: SignIn | None = None
     judge_peer: JudgePeer | None = None
+    judge_client: JudgePeer | None = None
     trust: Callable[[], TrustedDomains] | None = None
     limits: Limits = field(default_factory=Limits)
     rates: Rates = field(default_factory=Rates)

@@ -20,8 +20,8 @@ from certs.chain import Checks, Fault, Refused, Trusted
 from certs.contexts import (
     Identity,
     TwistedContextFactory,
+    asking_context,
     handshake_fault,
-    mx_context,
     peer_certificates,
     relay_context,
     server_context,
@@ -197,14 +197,14 @@ SUITES = [
 ]
 
 
-@pytest.mark.parametrize("make", [server_context, mx_context])
+@pytest.mark.parametrize("make", [server_context, asking_context])
 @pytest.mark.parametrize(("tls12", "suites", "agreed"), SUITES)
 def test_suites(world, tmp_path: Path, make, tls12: bool, suites: str, agreed: tuple[str, str] | None) -> None:
     assert handshake(make(world.identity(tmp_path)), tls12=tls12, suites=suites) == agreed
 
 
 def test_idle_connections_give_their_buffers_back(world, tmp_path: Path) -> None:
-    for make in (server_context, mx_context):
+    for make in (server_context, asking_context):
         assert make(world.identity(tmp_path)).set_mode(0) & SSL.MODE_RELEASE_BUFFERS
 
 

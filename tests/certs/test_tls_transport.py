@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from certs.authority import Issued
 from certs.chain import Fault, Trusted
-from certs.contexts import mx_context
+from certs.contexts import asking_context
 from certs.profiles import operator_subject
 from certs.times import to_datetime
 from certs.tls_session import TlsError, TlsSession
@@ -156,7 +156,7 @@ def judged(world: object) -> Callable[[TlsTransport], str]:
 async def serving(
     world: object, folder: Path, *, implicit: bool = False, seconds: float = 5.0
 ) -> AsyncIterator[Server]:
-    context = mx_context(world.identity(folder))  # type: ignore[attr-defined]
+    context = asking_context(world.identity(folder))  # type: ignore[attr-defined]
     doors: list[Door] = []
 
     def make() -> Door:
@@ -350,7 +350,7 @@ async def test_pause_reading_stops_delivery_and_loses_nothing(world: object, tmp
             secured.unwrap()
 
     payload = os.urandom(1_000_000)
-    context = mx_context(world.identity(tmp_path))  # type: ignore[attr-defined]
+    context = asking_context(world.identity(tmp_path))  # type: ignore[attr-defined]
     loop = asyncio.get_running_loop()
     server = await loop.create_server(tls_server_factory(loop, Sink, lambda: context), "127.0.0.1", 0)
     async with server:
@@ -531,7 +531,7 @@ async def test_a_flood_of_key_updates_is_cut(world: object, tmp_path: Path) -> N
         def close(self) -> None: ...
 
     raw = Raw()
-    context = mx_context(world.identity(tmp_path))  # type: ignore[attr-defined]
+    context = asking_context(world.identity(tmp_path))  # type: ignore[attr-defined]
     factory = tls_server_factory(asyncio.get_running_loop(), asyncio.Protocol, lambda: context)
     wire = factory()
     wire.connection_made(raw)
@@ -545,7 +545,7 @@ async def test_a_flood_of_key_updates_is_cut(world: object, tmp_path: Path) -> N
 
 
 def test_corrupted_record_fails_the_session(world: object, tmp_path: Path) -> None:
-    session = TlsSession(mx_context(world.identity(tmp_path)))  # type: ignore[attr-defined]
+    session = TlsSession(asking_context(world.identity(tmp_path)))  # type: ignore[attr-defined]
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = client_context(world, tmp_path).wrap_bio(incoming, outgoing)
     done = False

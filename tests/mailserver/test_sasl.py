@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foundation import dn
 from mailserver import bearer
 from mailserver.sasl import MECHANISMS, Desk, Step, decoded
 from mailserver.scram import Fault
@@ -174,6 +175,7 @@ def test_what_is_offered() -> None:
     assert BOUND.mechanisms == (PLUS, SCRAM, "PLAIN", "LOGIN")
     assert CLEAR.begin(PLUS) is None
     assert CLEAR.begin("EXTERNAL") is None
+    assert Desk(PEOPLE, "192.0.2.1", certificate=LAB).mechanisms == (SCRAM, "EXTERNAL", "PLAIN", "LOGIN")
     assert CLEAR.begin("") is None
 
 
@@ -195,6 +197,29 @@ def test_what_is_offered() -> None:
 )
 async def test_passwords(mechanism: str, responses: list[bytes], end: Step) -> None:
     assert await end_of(CLEAR, mechanism, *responses) == end
+
+
+LAB = dn.parse("CN=labo,O=LABORATOIRE,C=FR")
+ONE, OTHER = SignedIn(9, "resultats@labo.example"), SignedIn(10, "examens@labo.example")
+SEVERAL = dn.parse("CN=groupe,O=GROUPE,C=FR")
+MACHINES = People({}, certificates={LAB.text: [ONE], SEVERAL.text: [ONE, OTHER]})
+
+
+@pytest.mark.parametrize(
+    ("certificate", "responses", "end"),
+    [
+        (LAB, [b""], ONE),
+        (LAB, [b"resultats@labo.example"], ONE),
+        (LAB, [b"examens@labo.example"], Refused()),  # the neighbour's
+        (SEVERAL, [b"examens@labo.example"], OTHER),
+        (SEVERAL, [b""], Refused()),  # which of the two?
+        (dn.parse("CN=labo,O=AUTRE,C=FR"), [b""], Refused()),
+        (LAB, [b"\xff"], Fault.MALFORMED),
+        (LAB, [b"resultats@labo.example\0"], Fault.MALFORMED),
+    ],
+)
+async def test_external(certificate: dn.DistinguishedName, responses: list[bytes], end: Step) -> None:
+    assert await end_of(Desk(MACHINES, "192.0.2.1", certificate=certificate), "EXTERNAL", *responses) == end
 
 
 TOKENS = Desk(PEOPLE.with_tokens(), "192.0.2.1")
@@ -269,7 +294,7 @@ def test_responses_on_the_wire(line: bytes, response: bytes | Fault) -> None:
 
 @given(st.lists(st.binary(max_size=80), max_size=3), st.sampled_from([*MECHANISMS]))
 async def test_no_message_breaks_an_exchange(responses: list[bytes], mechanism: str) -> None:
-    exchange = Desk(PEOPLE.with_tokens(), "192.0.2.1", CHANNEL.get).begin(mechanism)
+    exchange = Desk(PEOPLE.with_tokens(), "192.0.2.1", CHANNEL.get, LAB).begin(mechanism)
     assert exchange is not None
     async with aclosing(exchange):
         step = await anext(exchange)

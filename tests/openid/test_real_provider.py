@@ -59,7 +59,7 @@ class Operator:
         self.provider = OpenIdProvider(Rules(issuer, AUDIENCE, **rules), self.clock, asking=asking)
         self.tokens = TokenSignIn(self.db, self.keys, self.credentials, self.provider)
         offered = Provider(self.provider.configuration, "scope_all")
-        self.sign_in = MailSignIn(self.db, self.credentials, self.clock, IMAP, self.tokens, offered)
+        self.sign_in = MailSignIn(self.db, self.credentials, self.boxes, self.clock, IMAP, self.tokens, offered)
 
     def clock(self) -> int:
         return system_clock() + self.later

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from foundation.dn import DistinguishedName
 from mailserver.sign_in import Member, Proven, Provider, Refused, SignedIn
 from mailserver.store.watching import Watchers
 from mssante import scram
@@ -22,14 +23,20 @@ PROVIDER = Provider("https://psc.example/.well-known/openid-configuration", "ope
 class People:
     """`people`: login -> password and who it is; those of one mailbox are its members.
 
-    `wait_ms`: how long each wrong answer waits. `provider`: with one, the token of each is their password.
+    `wait_ms`: how long each wrong answer waits. `provider`: with one, the token of each is their password. `certificates`: by the
+    name in each, whose mailboxes it opens.
     """
 
     def __init__(
-        self, people: dict[str, tuple[str, SignedIn]], wait_ms: int = 0, provider: Provider | None = None
+        self,
+        people: dict[str, tuple[str, SignedIn]],
+        wait_ms: int = 0,
+        provider: Provider | None = None,
+        certificates: dict[str, list[SignedIn]] | None = None,
     ) -> None:
         self._people, self._wait_ms, self.provider = dict(people), wait_ms, provider
         self._watchers = Watchers()
+        self._certificates = certificates or {}
 
     def with_tokens(self) -> People:
         return People(self._people, self._wait_ms, PROVIDER)
@@ -69,6 +76,10 @@ class People:
         if role is not None:
             self._people[login] = password, replace(who, role=role)
         self._watchers.wake(member)
+
+    async def by_certificate(self, address: str, certificate: DistinguishedName, client_ip: str) -> SignedIn | Refused:
+        found = [who for who in self._certificates.get(certificate.text, []) if address in ("", who.address)]
+        return found[0] if len(found) == 1 else Refused()
 
     async def members(self, box_id: int) -> list[Member]:
         here = [(login, who) for login, (_, who) in self._people.items() if who.box_id == box_id]

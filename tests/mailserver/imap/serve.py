@@ -9,6 +9,7 @@ import asyncio
 import datetime
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import uvloop
@@ -24,14 +25,26 @@ from twisted.internet import asyncioreactor  # noqa: E402
 import mailserver.imap.factory  # noqa: E402, F401  (must not import the reactor by itself)
 
 asyncioreactor.install(loop)
+from OpenSSL import SSL  # noqa: E402
 from twisted.internet import endpoints, reactor  # noqa: E402
 
-from certs.contexts import Identity, TwistedContextFactory, server_context  # noqa: E402
+from certs import crl  # noqa: E402
+from certs.authority import Authority  # noqa: E402
+from certs.chain import Trusted  # noqa: E402
+from certs.contexts import Identity, TwistedContextFactory, asking_context, server_context  # noqa: E402
+from certs.names import of_name  # noqa: E402
+from certs.profiles import ORGANISATION, organisation_subject  # noqa: E402
+from certs.tls_session import peer_certificate, peer_chain  # noqa: E402
+from certs.trust_store import TrustStore  # noqa: E402
+from foundation.clock import system_clock  # noqa: E402
+from foundation.dn import DistinguishedName  # noqa: E402
 from mailserver.imap.context import Settings  # noqa: E402
 from mailserver.imap.factory import ImapFactory, over_tls  # noqa: E402
 from mailserver.imap.protocol import Limits  # noqa: E402
 from mailserver.imap.session import ImapSession  # noqa: E402
-from tests.mailserver.imap.player import PEOPLE, new_store  # noqa: E402
+from mailserver.sign_in import SignedIn  # noqa: E402
+from tests.mailserver.imap.player import BOX, PEOPLE, Store, new_store  # noqa: E402
+from tests.support.people import People  # noqa: E402
 
 
 def certificate(folder: Path) -> Identity:
@@ -53,6 +66,32 @@ def certificate(folder: Path) -> Identity:
     return Identity(folder / "cert.pem", folder / "key.pem")
 
 
+def for_programs(folder: Path, store: Callable[[], Store]) -> ImapFactory:
+    """A door that asks for a certificate; `good` and `revoked` are put in the folder, each with its key."""
+    authority, now = Authority.create(system_clock()), system_clock()
+    for name in ("good", "revoked"):
+        issued = authority.issue(ORGANISATION, organisation_subject(name, "1990000029", "LABO", "Villefleur (99)"), now)
+        issued.write(folder, name)
+        if name == "revoked":
+            authority.revoke(issued.certificate, now)
+    trusted = TrustStore((authority.root.certificate,), crl.from_x509(authority.crls(now)))
+    context = asking_context(Identity(folder / "cert.pem", folder / "key.pem"))
+    lab = SignedIn(BOX, "resultats@labo.example", "Laboratoire")
+    names = [organisation_subject(name, "1990000029", "LABO", "Villefleur (99)") for name in ("good", "revoked")]
+    machines = People({"bob": ("x", lab)}, certificates={of_name(name).text: [lab] for name in names})
+
+    def judge(channel: SSL.Connection) -> DistinguishedName | None:
+        leaf = peer_certificate(channel)
+        verdict = None if leaf is None else trusted.judge(leaf, peer_chain(channel), system_clock())
+        return verdict.dn if isinstance(verdict, Trusted) else None
+
+    return ImapFactory(
+        lambda address: ImapSession(store(), machines, Settings(), address, True),
+        TwistedContextFactory(lambda: context),
+        judge=judge,
+    )
+
+
 async def main(folder: Path) -> None:
     context = server_context(certificate(folder))
     tls = TwistedContextFactory(lambda: context)
@@ -62,15 +101,16 @@ async def main(folder: Path) -> None:
     def factory(over: bool) -> ImapFactory:
         return ImapFactory(lambda address: ImapSession(store, PEOPLE, settings, address, over), tls, limits)
 
-    plain, secure = factory(False), factory(True)
+    plain, secure, asking = factory(False), factory(True), for_programs(folder, lambda: store)
     ports = {}
-    for name, door in (("imap", plain), ("imaps", over_tls(secure, tls))):
+    for name, door in (("imap", plain), ("imaps", over_tls(secure, tls)), ("programs", over_tls(asking, asking.tls))):
         endpoint = endpoints.TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
         ports[name] = (await endpoint.listen(door).asFuture(loop)).getHost().port
     print(json.dumps(ports), flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     await plain.shut_down()
     await secure.shut_down()
+    await asking.shut_down()
 
 
 if __name__ == "__main__":

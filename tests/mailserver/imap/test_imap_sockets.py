@@ -40,6 +40,7 @@ class Server:
     folder: Path
     imap: int
     imaps: int
+    programs: int
     process: subprocess.Popen[str]
 
     @property
@@ -66,12 +67,34 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     assert process.stdin is not None
     assert process.stdout is not None
     ports = json.loads(process.stdout.readline())
-    yield Server(folder, ports["imap"], ports["imaps"], process)
+    yield Server(folder, ports["imap"], ports["imaps"], ports["programs"], process)
     process.stdin.close()
     assert process.wait(10) == 0
     errors = (folder / "errors").read_text()
     assert "Traceback" not in errors, errors
     assert "Error" not in errors, errors
+
+
+@pytest.mark.parametrize(("kind", "offered"), [("good", True), ("revoked", False), ("", False)])
+def test_a_program_signs_in_by_its_certificate(server: Server, kind: str, offered: bool) -> None:
+    """EXTERNAL (RFC 4422 A) is offered to who showed a certificate that is believed; without one, passwords are as ever."""
+    tls = server.tls
+    if kind:
+        tls.load_cert_chain(server.folder / f"{kind}.pem", server.folder / f"{kind}.key")
+    client = imaplib.IMAP4_SSL("localhost", server.programs, ssl_context=tls)
+    try:
+        assert ("AUTH=EXTERNAL" in client.capabilities) is offered
+        if offered:
+            with pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"):
+                client.authenticate("EXTERNAL", lambda _: b"bob@hopital.example")
+            assert client.authenticate("EXTERNAL", lambda _: b"")[0] == "OK"
+        else:
+            with pytest.raises(imaplib.IMAP4.error, match="no such mechanism"):
+                client.authenticate("EXTERNAL", lambda _: b"")
+            assert client.login("bob", "x")[0] == "OK"
+        assert client.select("INBOX") == ("OK", [b"3"])
+    finally:
+        client.logout()
 
 
 def read_until(connection: ssl.SSLSocket | socket.socket, end: bytes) -> bytes:

@@ -21,12 +21,14 @@ from certs import contexts, crl, trust_store
 from certs.authority import Authority, Issued
 from certs.profiles import OPERATOR, operator_subject
 from foundation.clock import DAY, HOUR, system_clock
+from mailserver.sign_in import SignedIn
 from mailserver.smtp import ports
 from mailserver.smtp.doors import by_certificate, open_door, tls_by_openssl
 from mailserver.smtp.limits import Limits
 from mailserver.smtp.ports import DoorRules, House
-from tests.mailserver.smtp.smtp_house import BETA_DN, List, Memory, house, opened
+from tests.mailserver.smtp.smtp_house import BETA_DN, CAMILLE, List, Memory, house, opened
 from tests.mailserver.test_sasl import Client
+from tests.support.people import People
 
 Play = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -93,7 +95,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
 
 
 def mx_house(folder: Path, pki: Pki, acceptor: Memory) -> House:
-    context = contexts.mx_context(pki.server)
+    context = contexts.asking_context(pki.server)
     return house(
         folder,
         acceptor,
@@ -316,6 +318,57 @@ def test_a_proof_bound_to_our_certificate(pki: Pki, tmp_path: Path, play: Play) 
 
     async def scenario() -> None:
         async with opened(ports.SUBMISSIONS, submission_house(tmp_path, pki, Memory())) as door:
+            await asyncio.to_thread(client, door.port)
+
+    play(scenario())
+
+
+MACHINE = SignedIn(9, "resultats@alpha.example", "Laboratoire")
+
+
+@pytest.mark.parametrize("rules", [ports.SUBMISSIONS, ports.SUBMISSION])
+@pytest.mark.parametrize(
+    ("kind", "offered"),
+    [
+        ("beta", True), ("none", False), ("self-signed", False), ("expired", False), ("not yet valid", False), ("revoked", False),
+    ],
+)  # fmt: skip
+def test_a_program_signs_in_by_its_certificate(
+    pki: Pki, tmp_path: Path, play: Play, rules: ports.DoorRules, kind: str, offered: bool
+) -> None:
+    """EXTERNAL (RFC 4422 A) is offered to who showed a certificate that is believed; without one, passwords are as ever."""
+    context = contexts.asking_context(pki.server)
+    machines = People({"camille": ("x", CAMILLE)}, certificates={BETA_DN: [MACHINE]})
+    given = house(
+        tmp_path,
+        Memory(),
+        start_tls=tls_by_openssl(lambda: context),
+        judge_client=by_certificate(pki.store, system_clock),
+        sign_in=machines,
+        clock=system_clock,
+    )
+
+    def client(port: int) -> None:
+        identity = pki.certificate(kind)
+        if rules is ports.SUBMISSIONS:
+            user: smtplib.SMTP = smtplib.SMTP_SSL("localhost", port, context=client_context(pki, identity), timeout=10)
+        else:
+            user = smtplib.SMTP("localhost", port, timeout=10)
+            user.starttls(context=client_context(pki, identity))
+        with user:
+            user.ehlo()
+            assert ("EXTERNAL" in user.esmtp_features["auth"].split()) is offered
+            said, _ = user.docmd("AUTH EXTERNAL " + b64encode(b"camille.roche@alpha.example").decode())
+            assert said == (535 if offered else 504)
+            said, _ = user.docmd("AUTH EXTERNAL =")
+            assert said == (235 if offered else 504)
+            if offered:
+                assert user.docmd("MAIL FROM:<resultats@alpha.example>")[0] == 250
+            else:
+                assert user.login("camille", "x")[0] == 235
+
+    async def scenario() -> None:
+        async with opened(rules, given) as door:
             await asyncio.to_thread(client, door.port)
 
     play(scenario())
