@@ -8,26 +8,23 @@ from __future__ import annotations
 import asyncio
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import structlog
 
 from foundation.clock import Clock, system_clock
-from mailserver.signatures.body import BodyHash, Canonical
+from mailserver.signatures.arc import Chain
+from mailserver.signatures.evidence import Evidence, Pieces
 from mailserver.signatures.header import Header
-from mailserver.signatures.keys import PublicKey, read_key
 from mailserver.signatures.records import Answer, Records
 from mailserver.signatures.results import Told, properties_of, results_field
-from mailserver.signatures.signature import Signature, body_fault, holds, key_fault, read_dkim
+from mailserver.signatures.signature import Signature, read_dkim
 from mailserver.signatures.verdicts import Verdict
 
 MOST = 5  # DKIM signatures of a message that are looked at
 PATIENCE_S = 10.0  # for all of a message
-
-Pieces = Callable[[], Iterable[bytes]]
-Bodies = Mapping[Canonical, tuple[bytes, int]]
 
 log = structlog.get_logger()
 
@@ -39,34 +36,40 @@ class Case:
     header: Header
     signatures: tuple[Signature, ...]
     more: bool  # signatures beyond `MOST`
+    chain: Chain | None
+    client_ip: str
 
     @classmethod
-    def read(cls, content: bytes, now: int) -> Case:
+    def read(cls, content: bytes, client_ip: str, now: int) -> Case:
         """`now` in seconds."""
         header = Header(content)
         fields = header.named(b"dkim-signature")
-        return cls(header, tuple(read_dkim(field, now) for field in fields[:MOST]), len(fields) > MOST)
-
-    def told(self, verdicts: Iterable[Verdict]) -> Iterable[Told]:
-        for signature, verdict in zip(self.signatures, verdicts, strict=True):
-            yield Told(f"dkim={verdict}", properties_of(signature))
-        if self.more:
-            yield Told(f"dkim={Verdict.TOO_MANY}")
+        signatures = tuple(read_dkim(field, now) for field in fields[:MOST])
+        return cls(header, signatures, len(fields) > MOST, Chain.read(header, now), client_ip)
 
     def key_names(self) -> set[str]:
-        return {signature.key_name for signature in self.signatures if signature.fault is None}
+        chained = self.chain.signatures() if self.chain else ()
+        return {one.key_name for one in (*self.signatures, *chained) if one.fault is None}
 
-    def conclude(self, answers: Mapping[str, Answer], pieces: Pieces, over: threading.Event) -> list[Verdict]:
-        """`pieces` of the body, read only when a key asks for it; gives up when it is `over`. Blocks."""
-        judged = [(one, _key_for(one, answers)) for one in self.signatures]
-        bodies = _bodies({one.canonical for one, key in judged if isinstance(key, PublicKey)}, pieces, over)
-        return [key if isinstance(key, Verdict) else self._verdict(one, key, bodies) for one, key in judged]
+    def told(self, evidence: Evidence | None) -> Iterable[Told]:
+        """Without evidence, that nothing was checked; as many, with the same properties."""
+        if not self.signatures:
+            yield Told("dkim=none")
+        for one in self.signatures:
+            verdict = evidence.verdict(one) if evidence else Verdict.NOT_CHECKED
+            yield Told(f"dkim={verdict}", properties_of(one))
+        if self.more:
+            yield Told(f"dkim={Verdict.TOO_MANY}")
+        if self.chain is not None:
+            statement = self.chain.conclude(evidence) if evidence else 'arc=fail reason="not checked"'  # RFC 8617 5.2.1
+            yield Told(statement, (("smtp.remote-ip", self.client_ip),))
 
-    def _verdict(self, signature: Signature, key: PublicKey, bodies: Bodies) -> Verdict:
-        if fault := body_fault(signature, *bodies[signature.canonical]):
-            return fault
-        covered = self.header.signed((*signature.names, b"from"))  # one From too many is always one that was added
-        return Verdict.PASS if holds(signature, key, covered) else Verdict.HEADER_ALTERED
+    def conclude(self, answers: Mapping[str, Answer], pieces: Pieces, over: threading.Event) -> list[Told]:
+        """Blocks; `pieces` of the body are read when a key asks for it."""
+        evidence = Evidence(self.header, answers)
+        chained = self.chain.messages() if self.chain else []
+        evidence.read_body((*self.signatures, *chained), pieces, over)
+        return list(self.told(evidence))
 
 
 class Checker:
@@ -79,16 +82,17 @@ class Checker:
         self._clock = clock
         self.unsigned = results_field(host, [Told("dkim=none")], room=0)
 
-    def open(self, header: bytes) -> Case | None:
+    def open(self, header: bytes, client_ip: str) -> Case | None:
         """None when nobody signed; costs next to nothing then."""
-        if b"dkim-signature" not in header.lower():
+        lower = header.lower()
+        if b"dkim-signature" not in lower and b"arc-" not in lower:
             return None
-        case = Case.read(header, self._clock() // 1000)
-        return case if case.signatures else None
+        case = Case.read(header, client_ip, self._clock() // 1000)
+        return case if case.signatures or case.chain else None
 
     def unchecked(self, case: Case) -> bytes:
         """What is told until more is known: of the same size."""
-        return results_field(self._host, case.told([Verdict.NOT_CHECKED] * len(case.signatures)))
+        return results_field(self._host, case.told(None))
 
     async def judge(self, case: Case, pieces: Pieces) -> bytes:
         """The field that tells; `pieces` of the body are asked for in a thread."""
@@ -98,7 +102,7 @@ class Checker:
                 names = list(case.key_names())
                 answers = dict(zip(names, await asyncio.gather(*map(self._records, names)), strict=True))
                 loop = asyncio.get_running_loop()
-                verdicts = await loop.run_in_executor(self._threads, case.conclude, answers, pieces, over)
+                told = await loop.run_in_executor(self._threads, case.conclude, answers, pieces, over)
         except TimeoutError:
             over.set()
             return self.unchecked(case)
@@ -106,24 +110,4 @@ class Checker:
             place = traceback.extract_tb(fault.__traceback__)[-1]
             log.error("signature_fault", kind=type(fault).__name__, at=f"{place.filename}:{place.lineno}")
             return self.unchecked(case)
-        return results_field(self._host, case.told(verdicts))
-
-
-def _key_for(signature: Signature, answers: Mapping[str, Answer]) -> PublicKey | Verdict:
-    if signature.fault is not None:
-        return signature.fault
-    answer = answers[signature.key_name]
-    key = answer if isinstance(answer, Verdict) else read_key(answer)
-    if isinstance(key, PublicKey):
-        return key_fault(signature, key) or key
-    return key
-
-
-def _bodies(wanted: set[Canonical], pieces: Pieces, over: threading.Event) -> Bodies:
-    hashes = {canonical: BodyHash(canonical) for canonical in wanted}
-    for piece in pieces() if wanted else ():
-        if over.is_set():
-            break
-        for one in hashes.values():
-            one.update(piece)
-    return {canonical: (one.digest(), one.size) for canonical, one in hashes.items()}
+        return results_field(self._host, told)

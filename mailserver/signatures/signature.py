@@ -53,6 +53,7 @@ class Signature:
     form: bytes = b""
     names: tuple[bytes, ...] = ()
     body_hash: bytes = b""
+    identity: str = ""  # domain of the user or agent it speaks for (i= of DKIM)
     fault: Verdict | None = None
 
     @property
@@ -68,17 +69,15 @@ class Signature:
     def body_size(self) -> int | None:
         return int(self.tags[b"l"]) if b"l" in self.tags else None
 
-    @property
-    def identity(self) -> str:
-        """Domain of the user or agent it speaks for; "" when there is none (i=)."""
-        return ascii_domain(self.tags.get(b"i", b"").rpartition(b"@")[2])
-
 
 # ---------------------------------------------------------------- reading
 def read_dkim(field: Field, now: int) -> Signature:
     """A DKIM-Signature field; `now` in seconds."""
     found = read_signature(field, _DKIM_TAGS, now)
-    return found if found.fault else replace(found, fault=_dkim_fault(found))
+    if found.fault is not None:
+        return found
+    found = replace(found, identity=ascii_domain(found.tags.get(b"i", b"").rpartition(b"@")[2]))
+    return replace(found, fault=_dkim_fault(found))
 
 
 def read_signature(field: Field, required: frozenset[bytes], now: int) -> Signature:

@@ -8,6 +8,10 @@ from enum import Enum
 class Verdict(Enum):
     """(result, reason)"""
 
+    def __init__(self, result: str, reason: str) -> None:
+        self.result = result
+        self.reason = reason
+
     PASS = ("pass", "")
     BODY_ALTERED = ("fail", "body altered")
     HEADER_ALTERED = ("fail", "header altered")
@@ -32,5 +36,4 @@ class Verdict(Enum):
 
     def __str__(self) -> str:
         """As in Authentication-Results."""
-        result, reason = self.value
-        return f'{result} reason="{reason}"' if reason else result
+        return f'{self.result} reason="{self.reason}"' if self.reason else self.result

@@ -17,12 +17,15 @@ from mailserver.signatures.results import without_ours
 class Arrival:
     """`path` and `trace`: Return-Path, if any, and Received. `checker`: None where signatures are nobody's business."""
 
-    def __init__(self, writer: BlobWriter, host: str, path: bytes, trace: bytes, checker: Checker | None) -> None:
+    def __init__(
+        self, writer: BlobWriter, host: str, path: bytes, trace: bytes, checker: Checker | None, client_ip: str
+    ) -> None:
         self._writer = writer
         self._host = host
         self._path = path
         self._trace = trace
         self._checker = checker
+        self._client_ip = client_ip
         self._case: Case | None = None
         self._header: bytearray | None = bytearray(b"\r\n")  # until it is all there; a message may begin with its body
         self._body = 0  # where it begins in the blob
@@ -64,7 +67,7 @@ class Arrival:
     def _told(self, header: bytes) -> bytes:
         if self._checker is None:
             return b""
-        self._case = self._checker.open(header)
+        self._case = self._checker.open(header, self._client_ip)
         if self._case is None:
             return self._checker.unsigned
         self._writer.keep_first()

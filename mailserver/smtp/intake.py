@@ -175,7 +175,8 @@ def _begun(talk: Conversation, transaction: Transaction) -> Arrival:
     house, inward = talk.house, talk.rules.door in INWARD_DOORS
     path = headers.return_path(transaction.mail.reverse_path) if inward else b""
     received = trace.received(talk, house.new_id(), house.clock())
-    return Arrival(house.new_writer(), house.hostname, path, received, house.checker if inward else None)
+    checker = house.checker if inward else None
+    return Arrival(house.new_writer(), house.hostname, path, received, checker, talk.client_ip)
 
 
 def _store(scanner: DataScanner | ChunkScanner, sink: Sink, clean: bytes) -> None:

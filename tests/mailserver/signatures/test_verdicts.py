@@ -46,7 +46,7 @@ async def test_each_form_and_key(key: Callable[[], object], form: str | None) ->
 
 
 async def test_an_unsigned_message() -> None:
-    zone = Zone.of_beta()
+    zone = Zone.of("beta.example")
     assert await told(MESSAGE, zone) == "dkim=none"
     assert zone.asked == []
 
@@ -161,7 +161,7 @@ async def test_two_keys_and_a_third_party() -> None:
 
 
 async def test_only_so_many_are_looked_at() -> None:
-    content, zone = MESSAGE, Zone.of_beta()
+    content, zone = MESSAGE, Zone.of("beta.example")
     for number in range(checking.MOST + 3):
         content = sign(content, d=f"d{number}.example")
     found = (await told(content, zone)).split("; ")
@@ -171,7 +171,7 @@ async def test_only_so_many_are_looked_at() -> None:
 
 
 async def test_one_key_is_asked_for_once_and_only_for_those_worth_it() -> None:
-    zone = Zone.of_beta()
+    zone = Zone.of("beta.example")
     await told(sign(sign(sign(MESSAGE), h="from"), x="1"), zone)
     assert zone.asked == [RSA]
 

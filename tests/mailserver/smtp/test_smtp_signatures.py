@@ -12,7 +12,7 @@ import pytest
 from foundation.blobs import CHUNK
 from mailserver.smtp import ports
 from mailserver.smtp.ports import DoorRules
-from tests.mailserver.signatures.signing import HOST, MESSAGE, Zone, checker, ed25519_key, sign
+from tests.mailserver.signatures.signing import HOST, MESSAGE, Zone, checker, ed25519_key, seal, sign
 from tests.mailserver.smtp.smtp_house import TRACE, Memory, house, wire
 
 RESULTS = re.compile(
@@ -26,7 +26,7 @@ async def sent(
 ) -> bytes:
     """What is stored of a message that came in DATA, in pieces of `step` octets, or in chunks of BDAT (a negative one)."""
     acceptor = Memory()
-    found = house(folder, acceptor, checker=checker(Zone.of_beta()) if verify else None)
+    found = house(folder, acceptor, checker=checker(Zone.of("beta.example", "list.example")) if verify else None)
     connection = wire(rules, found)
     await connection.send(b"EHLO c\r\n")
     if rules is ports.SUBMISSIONS:
@@ -118,6 +118,13 @@ async def test_what_is_signed_is_judged_as_it_came(tmp_path: Path) -> None:
     stored = await sent(tmp_path, content)
     assert " dkim=pass " in told(stored)
     assert stored.endswith(b"\r\n" + content.replace(FORGED, b""))
+
+
+async def test_a_chain_is_validated_and_kept(tmp_path: Path) -> None:
+    content = seal(seal(sign(MESSAGE), 1), 2, ed25519_key())
+    stored = await sent(tmp_path, content)
+    assert told(stored).endswith("; arc=pass header.oldest-pass=0 smtp.remote-ip=192.0.2.7")
+    assert stored.endswith(b"\r\n" + content)
 
 
 async def test_results_in_the_body_are_text(tmp_path: Path) -> None:
