@@ -29,7 +29,11 @@ TOPIC = "mailbox"
 GIB = 1 << 30
 REMEMBERED = 10_000  # mailboxes and keys kept in memory
 REMEMBER_SECONDS = 60.0
-ROOMY = 80  # per cent of the quota: below the first warning, room is remembered
+MARKS = (80, 95)  # per cent of the quota at which the holder and the operator are told
+AGAIN = 5  # per cent below a mark: from there on it counts as new
+ROOMY = MARKS[0]  # below the first warning, room is remembered
+
+OnMark = Callable[[Transaction, int, int], None]  # mailbox, mark
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -94,10 +98,19 @@ class AddressTaken(Exception):
 
 
 class Mailboxes:
-    """The mailboxes of one operator. Methods run inside `db.read` (conn) or `db.write` (tx)."""
+    """The mailboxes of one operator. Methods run inside `db.read` (conn) or `db.write` (tx).
 
-    def __init__(self, keys: KeyRing, monotonic: Callable[[], float] = time.monotonic) -> None:
+    `on_mark`: what is owed when a mailbox fills past one of `MARKS`, in the transaction that filled it, once.
+    """
+
+    def __init__(
+        self,
+        keys: KeyRing,
+        monotonic: Callable[[], float] = time.monotonic,
+        on_mark: OnMark = lambda _tx, _box, _mark: None,
+    ) -> None:
         self._keys = keys
+        self._on_mark = on_mark
         self._monotonic = monotonic
         self._boxes: Cache[bytes | int, Mailbox] = Cache(2 * REMEMBERED, REMEMBER_SECONDS)
         self._box_keys: Cache[int, Key] = Cache(REMEMBERED, REMEMBER_SECONDS)
@@ -210,10 +223,16 @@ class Mailboxes:
 
     def charge(self, tx: Transaction, box_id: int, octets: int) -> bool:
         """Adds to what is used (takes away when negative); False, and nothing changed, when the limit would be passed."""
-        fits = bool(_CHARGE.run(tx.conn, {"key": box_id, "octets": octets}).rowcount == 1)
-        if not fits:
+        rows = _CHARGE.run(tx.conn, {"key": box_id, "octets": octets}).fetchall()
+        if not rows:
             self._roomy.forget(lambda key, _: key == box_id)
-        return fits
+            return False
+        used, limit, told = rows[0]
+        if (mark := mark_told(told, used, limit)) != told:
+            tx.execute(_TELL, {"key": box_id, "mark": mark})
+            if mark > told:
+                self._on_mark(tx, box_id, mark)
+        return True
 
     # ---------------------------------------------------------------- life
     def create(self, tx: Transaction, new: NewMailbox, now: int) -> Mailbox:
@@ -283,6 +302,7 @@ class Mailboxes:
 
     def set_quota(self, tx: Transaction, box_id: int, octets: int) -> None:
         self._change(tx, box_id, quota_bytes=octets)
+        self.charge(tx, box_id, 0)  # a mark may have been passed by it
 
     def set_holder(self, tx: Transaction, box_id: int, holder: Holder) -> None:
         row = tx.execute(_WRAPPED, {"key": box_id}).one()
@@ -318,10 +338,11 @@ def address_lookup(keys: KeyRing, address_key: str) -> bytes:
     return keys.lookup("address", address_key)
 
 
-def quota_mark(used_before: int, used_after: int, limit: int) -> int | None:
-    """The mark just passed, 80 or 95 (per cent), when a warning is due; the highest one."""
-    passed = [mark for mark in (95, 80) if used_before * 100 < mark * limit <= used_after * 100]
-    return passed[0] if passed else None
+def mark_told(told: int, used: int, limit: int) -> int:
+    """The mark of which people know after this: a higher one is news; a lower one only well below the one they know of."""
+    passed = max((mark for mark in MARKS if used * 100 >= mark * limit), default=0)
+    kept = max((mark for mark in MARKS if mark <= told and used * 100 >= (mark - AGAIN) * limit), default=0)
+    return max(passed, kept)
 
 
 def _checked(new: NewMailbox) -> Address:
@@ -359,4 +380,6 @@ _CHARGE = Prepared(
     update(mailboxes)
     .where(mailboxes.c.id == bindparam("key"), _FITS)
     .values(used_bytes=mailboxes.c.used_bytes + bindparam("octets"))
+    .returning(mailboxes.c.used_bytes, mailboxes.c.quota_bytes, mailboxes.c.told_percent)
 )
+_TELL = update(mailboxes).where(mailboxes.c.id == bindparam("key")).values(told_percent=bindparam("mark"))

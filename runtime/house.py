@@ -15,6 +15,7 @@ from foundation.keys import KeyRing
 from foundation.tally import Tally
 from mailserver.delivery.activity import Activity
 from mailserver.delivery.closing_by_folder import closing_hook
+from mailserver.delivery.notices import promise_filling
 from mailserver.delivery.space import Space
 from mailserver.signatures.checking import Checker
 from mailserver.signatures.records import DnsRecords
@@ -55,7 +56,7 @@ class House:
             if settings.dkim.verify
             else None
         )
-        self.mailboxes = Mailboxes(self.keys)
+        self.mailboxes = Mailboxes(self.keys, on_mark=promise_filling(self.jobs))
         self.credentials = Credentials(self.db, self.keys, self.mailboxes, self.pool)
         provider = provider_of(settings.openid, clock)
         self.tokens = TokenSignIn(self.db, self.keys, self.credentials, provider) if provider is not None else None

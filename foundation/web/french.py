@@ -67,12 +67,13 @@ def near_date(at: int, now: int) -> str:
 
 
 def size(octets: int) -> str:
-    """« 340 Ko », « 4,2 Mo »: decimal units, as document limits are written."""
+    """« 340 Ko », « 4,2 Mo », « 2 Go »: decimal units, as document limits are written."""
     if octets < 1000:
         return f"{octets}{NBSP}octet" + ("s" if octets > 1 else "")
     if octets < 1_000_000:
         return f"{round(octets / 1000)}{NBSP}Ko"
-    return f"{format_decimal(octets / 1_000_000, '0.#', locale='fr')}{NBSP}Mo"
+    unit, name = (1_000_000, "Mo") if octets < 1_000_000_000 else (1_000_000_000, "Go")
+    return f"{format_decimal(octets / unit, '0.#', locale='fr')}{NBSP}{name}"
 
 
 def count(number: int, one: str, many: str) -> str:

@@ -1,4 +1,5 @@
-"""What delivery promised to tell the sender: handlers of the jobs `bounce` and `confirm` (payloads: `promises`).
+"""What was promised to be told by mail: handlers of the jobs `bounce` and `confirm` (payloads: `promises`), and of `filling`, by
+which the holder and the operator learn that a mailbox fills.
 
 A notice is one more message through the one door, behind the null reverse path: to a mailbox of ours it is stored, to another
 operator's it is relayed. A handler may run twice; its Message-ID is made from the job, so both are the same message.
@@ -8,23 +9,29 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection
 
 from foundation.blobs import BlobRef
 from foundation.clock import HOUR
-from foundation.jobs import Answer, Done, GiveUp, Job, Retry
+from foundation.database import Transaction
+from foundation.jobs import Answer, Done, GiveUp, Job, Jobs, Retry
 from mailserver.delivery.api import Acceptor, Door, Envelope, Fate, Recipient, Sender, Terms
 from mailserver.delivery.space import Space
-from mailserver.outbound.compose import Office, confirmation
+from mailserver.outbound.compose import Office, confirmation, filling, filling_for_operator
 from mailserver.outbound.report import MAX_HEADER_RETURNED, Action, Told, report
+from mssante.kinds import BoxKind, BoxState
+from mssante.mailboxes import OnMark, mark_told
 from mssante.reasons import NO_RULE, REASONS, Reason
+
+log = structlog.get_logger()
 
 TRY_AGAIN = HOUR
 TRIES = 72  # the sender's own mailbox is full: as long as we would try a message
 
 
 class Notices:
-    """Register `bounce` and `confirm` with `foundation.jobs`."""
+    """Register `bounce`, `confirm` and `filling` with `foundation.jobs`."""
 
     def __init__(self, space: Space, office: Office, acceptor: Acceptor) -> None:
         self._space = space
@@ -34,6 +41,7 @@ class Notices:
     def register(self) -> None:
         self._space.jobs.handle("bounce", self.bounce)
         self._space.jobs.handle("confirm", self.confirm)
+        self._space.jobs.handle("filling", self.filling)
 
     async def bounce(self, payload: dict[str, Any], job: Job) -> Answer:
         name, key, size = payload["blob"]
@@ -63,6 +71,26 @@ class Notices:
         )
         return await self._send(payload, payload["to"], content, job)
 
+    async def filling(self, payload: dict[str, Any], job: Job) -> Answer:
+        """`box`, `percent`; `operator`: the notice is for who runs this server."""
+        percent, token = payload["percent"], f"filling-{job.id}"
+        box = await self._space.db.read(self._space.mailboxes.get, payload["box"])
+        if box is None or box.state is BoxState.CLOSED:
+            return Done()
+        used, limit = await self._space.db.read(self._space.mailboxes.quota, box.id)
+        if mark_told(percent, used, limit) < percent:  # room was made meanwhile
+            return Done()
+        if not payload["operator"]:
+            content = filling(self._office, box.address.text, percent, used, limit, token=token, now=job.now)
+            return await self._send(payload, box.address.text, content, job)
+        log.warning("mailbox_filling", box=box.id, percent=percent)
+        reader = await self._space.db.read(self._space.mailboxes.resolve, self._office.address)
+        if reader is None or reader.id == box.id:
+            return Done()
+        name = f"n° {box.id}" if box.kind is BoxKind.CIT else box.address.text
+        content = filling_for_operator(self._office, name, percent, token=token, now=job.now)
+        return await self._send(payload, self._office.address, content, job)
+
     def _header(self, conn: Connection, ref: BlobRef) -> bytes:
         try:
             return self._space.blobs.read(conn, ref, 0, MAX_HEADER_RETURNED)
@@ -80,6 +108,16 @@ class Notices:
         if reason.permanent or job.attempts >= TRIES:
             return GiveUp(reason.name)
         return Retry(TRY_AGAIN, reason.name)
+
+
+def promise_filling(jobs: Jobs) -> OnMark:
+    """For `Mailboxes`: one mail to the holder and one to the operator, each with its own fate."""
+
+    def promise(tx: Transaction, box_id: int, percent: int) -> None:
+        for operator in (False, True):
+            jobs.enqueue(tx, "filling", {"box": box_id, "percent": percent, "operator": operator})
+
+    return promise
 
 
 def _told(one: dict[str, Any]) -> Told:

@@ -15,6 +15,8 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
+from foundation.web.french import size
+
 NBSP = "\u00a0"
 _FRENCH_SPACES = re.compile(r"(?<=«) | (?=[»:;!?])")
 _BREAKS = re.compile(r"[\x00-\x20\x7f\x85\u2028\u2029]+")  # all that would end a header line (a no-break space stays)
@@ -130,6 +132,36 @@ def confirmation(
     text = paragraphs("Bonjour,", french[0], concerned, *french[1:], RULER, *english)
     title = "Conversations restées ouvertes" if near_miss else "Conversations closes"
     return notice(office, to, title, text, token=token, now=now).as_bytes()
+
+
+# ---------------------------------------------------------------- a mailbox that fills
+def filling(office: Office, to: str, percent: int, used: int, limit: int, *, token: str, now: int) -> bytes:
+    """Tells who reads the mailbox; octets."""
+    text = paragraphs(
+        "Bonjour,",
+        f"Votre boîte aux lettres est remplie à {percent} % : {size(used)} sur {size(limit)}.",
+        "Rien n’est jamais effacé à votre place. Quand elle sera pleine, les messages qui vous sont envoyés seront refusés, et"
+        " leurs expéditeurs en seront avertis.",
+        "Pour faire de la place, supprimez les messages devenus inutiles, puis videz la corbeille. Votre opérateur peut aussi"
+        f" agrandir votre boîte : {office.address}",
+        RULER,
+        f"Your mailbox is {percent}% full. Nothing is ever deleted for you. Once it is full, messages to you will be refused, and"
+        " their senders told. To make room, delete what you no longer need, then empty the trash; or ask your operator for"
+        f" more: {office.address}",
+    )
+    title = f"Votre boîte aux lettres est remplie à {percent}{NBSP}%"
+    return notice(office, to, title, text, token=token, now=now).as_bytes()
+
+
+def filling_for_operator(office: Office, box: str, percent: int, *, token: str, now: int) -> bytes:
+    """`box` names it without personal data of a citizen."""
+    text = paragraphs(
+        f"La boîte {box} est remplie à {percent} %. Son titulaire a été averti dans sa boîte. Pour l’agrandir :",
+        "    mssante mailbox quota ADRESSE TAILLE",
+        RULER,
+        f"Mailbox {box} is {percent}% full. Its holder was told, in the mailbox.",
+    )
+    return notice(office, office.address, f"Boîte remplie à {percent}{NBSP}%", text, token=token, now=now).as_bytes()
 
 
 def paragraphs(*pieces: str) -> str:

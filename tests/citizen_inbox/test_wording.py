@@ -101,4 +101,5 @@ def test_dates_in_words() -> None:
         f"2026{french.NBSP}à", "2026 à"
     )
     assert french.size(4_250_000) == f"4,2{french.NBSP}Mo"
+    assert french.size(2_000_000_000) == f"2{french.NBSP}Go"
     assert french.typeset("Quoi ? « Oui » : l'eau !") == "Quoi\u00a0? «\u00a0Oui\u00a0»\u00a0: l’eau\u00a0!"

@@ -13,7 +13,7 @@ from foundation.keys import Tampered
 from foundation.remembered import MEMORY, NotRemembered
 from mssante.identity import demo_ins, luhn_key
 from mssante.kinds import BoxKind, BoxState, ProfileState
-from mssante.mailboxes import AddressTaken, Holder, Mailboxes, NewMailbox, quota_mark
+from mssante.mailboxes import AddressTaken, Holder, Mailboxes, NewMailbox, mark_told
 from mssante.tables import mailboxes
 
 RPPS = "1099000001" + luhn_key("1099000001")
@@ -147,11 +147,30 @@ async def test_a_smaller_quota_is_seen_at_once(space: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "mark"),
-    [(0, 79, None), (79, 80, 80), (80, 90, None), (94, 95, 95), (10, 99, 95), (96, 90, None)],
-)
-def test_quota_marks(before: int, after: int, mark: int | None) -> None:
-    assert quota_mark(before, after, 100) == mark
+    ("told", "used", "after"),
+    [
+        (0, 79, 0), (0, 80, 80), (80, 94, 80), (80, 95, 95), (0, 99, 95), (95, 100, 95),  # filling
+        (95, 91, 95), (95, 90, 95), (95, 89, 80), (80, 76, 80), (80, 75, 80), (80, 74, 0), (95, 10, 0),  # emptying
+    ],
+)  # fmt: skip
+def test_the_mark_that_people_know_of(told: int, used: int, after: int) -> None:
+    assert mark_told(told, used, 100) == after
+
+
+async def test_each_mark_is_told_once_until_the_mailbox_was_emptied(space: Any) -> None:
+    told: list[int] = []
+    boxes = Mailboxes(space.keys, on_mark=lambda _tx, _box, mark: told.append(mark))
+    box = await space.box("a.b@medecins.example", quota_bytes=100)
+    for octets in (79, 1, 10, -2, 2, 4, 1, 4, -1):  # 79 80 90 88 90 94 95 99 98
+        assert await space.db.write(boxes.charge, box.id, octets)
+    assert told == [80, 95]
+    assert not await space.db.write(boxes.charge, box.id, 3)  # full: nothing changed, nothing more to tell
+    for octets in (-90, 88):  # 8 96
+        await space.db.write(boxes.charge, box.id, octets)
+    assert told == [80, 95, 95]
+    await space.db.write(boxes.set_quota, box.id, 1_000)  # room was made
+    await space.db.write(boxes.set_quota, box.id, 118)  # 81 %
+    assert told == [80, 95, 95, 80]
 
 
 async def test_each_mailbox_has_its_own_key(space: Any) -> None:

@@ -20,6 +20,7 @@ from foundation.tables import jobs as job_rows
 from mailserver.delivery.accept import Delivery
 from mailserver.delivery.api import Door, Envelope, Outcome, Recipient, Sender
 from mailserver.delivery.closing_by_folder import closing_hook
+from mailserver.delivery.notices import promise_filling
 from mailserver.delivery.space import Space
 from mailserver.store.api import Folder, Row
 from mailserver.store.sql import SqlMailStore
@@ -136,7 +137,8 @@ async def make_world(url: str, folder: Path) -> World:
         return world.now
 
     keys, blobs = KeyRing(b"k" * 32), Blobs(FolderFiles(folder / "blobs"), clock)
-    boxes, audit = Mailboxes(keys), Audit(clock)
+    jobs = Jobs(db, keys, clock)
+    boxes, audit = Mailboxes(keys, on_mark=promise_filling(jobs)), Audit(clock)
     boxes.listen(db)
     exchanges = Exchanges(keys, boxes)
     store = SqlMailStore(db, keys, blobs, boxes, on_closed=closing_hook(boxes, exchanges, audit, clock), clock=clock)
@@ -150,7 +152,7 @@ async def make_world(url: str, folder: Path) -> World:
         exchanges=exchanges,
         operator=operator,
         trusted=TRUSTED.__contains__,
-        jobs=Jobs(db, keys, clock),
+        jobs=jobs,
         audit=audit,
         clock=clock,
         product_number="PRODUIT-42",

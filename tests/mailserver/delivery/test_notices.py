@@ -123,7 +123,7 @@ async def test_a_notice_that_cannot_be_delivered(world: World) -> None:
     await world.send(DOCTOR, [SERVICE, "nobody@cabinet.example"], mail(DOCTOR, SERVICE))
     await world.space.db.write(world.space.mailboxes.set_quota, world.ids[DOCTOR], 0)
     await world.space.jobs.drain()
-    assert await states(world) == {("bounce", "waiting"): 1}
+    assert await states(world) == {("bounce", "waiting"): 1, ("filling", "waiting"): 1}
     await world.space.db.write(world.space.mailboxes.set_quota, world.ids[DOCTOR], 1 << 20)
     world.now += HOUR
     await world.space.jobs.drain()
