@@ -11,6 +11,7 @@ from starlette.routing import Route
 import care_desk.account.app
 import care_desk.account.deps
 import care_desk.app
+import care_desk.carddav.app
 import care_desk.deps
 import citizen_inbox.app
 import citizen_inbox.deps
@@ -27,9 +28,11 @@ from health_space.accounts.port import Send
 from health_space.dossier.readers import Readers
 from health_space.notices import operations as notices
 from mailserver.delivery.api import Acceptor
+from mssante import credentials
 from runtime import settings
 from runtime.house import House
 from runtime.mail_doors import mail_doors, profile_signer
+from runtime.sign_in import MailSignIn
 
 
 def site(house: House, acceptor: Acceptor, readers: Readers, send: Send) -> Starlette:
@@ -109,9 +112,11 @@ def _professionals(house: House, send: Send) -> list[Route]:
     account = care_desk.account.deps.Deps(
         web, house.db, house.keys, house.audit, house.credentials, sign_in, send, own.operator.name
     )
+    mail = MailSignIn(house.db, house.credentials, house.mailboxes, house.clock, credentials.IMAP, house.tokens)
     return [
         *care_desk.app.routes(care_desk.deps.Deps(web, mail_doors(own), profile_signer(own.web))),
         *care_desk.account.app.routes(account),
+        *care_desk.carddav.app.routes(care_desk.carddav.app.Deps(house.db, mail.by_password, _https(own.web))),
     ]
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from mssante.directory import Entry
 
 BASE = "ou=annuaire,o=mssante"
-CLASSES = ("top", "person", "organizationalPerson", "inetOrgPerson")
 ALL_USER, NONE = "*", "1.1"
 SYNONYMS = {
     "surname": "sn",
@@ -22,26 +21,6 @@ SYNONYMS = {
 
 def dn_of(entry: Entry) -> str:
     return f"mail={_escaped(entry.address)},{BASE}"
-
-
-def attributes_of(entry: Entry) -> dict[str, Sequence[str]]:
-    """`cn` and `sn` are never empty (RFC 4519 3.12)."""
-    values: dict[str, Sequence[str]] = {
-        "objectClass": CLASSES,
-        "cn": (entry.display_name,),
-        "displayName": (entry.display_name,),
-        "sn": (entry.family_name or entry.display_name,),
-        "givenName": (entry.given_name,),
-        "mail": (entry.address,),
-        "o": (entry.organisation,),
-        "ou": (entry.service,),
-        "title": (entry.profession,),
-        "description": (entry.speciality,),
-        "l": (entry.town,),
-        "postalCode": (entry.postcode,),
-        "telephoneNumber": (entry.phone,),
-    }
-    return {name: value for name, value in values.items() if value[0]}
 
 
 def root(mechanisms: Iterable[str], extensions: Iterable[str]) -> dict[str, Sequence[str]]:

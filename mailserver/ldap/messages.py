@@ -8,7 +8,8 @@ from enum import IntEnum
 
 from mailserver.ldap import ber
 from mailserver.ldap.ber import ENUMERATED, INTEGER, OCTET_STRING, SEQUENCE, SET, Malformed
-from mailserver.ldap.filters import Filter, read_filter
+from mailserver.ldap.filters import read_filter
+from mssante.directory_filters import Filter
 
 NOTICE_OF_DISCONNECTION = "1.3.6.1.4.1.1466.20036"  # RFC 4511 4.4.1
 WHO_AM_I = "1.3.6.1.4.1.4203.1.11.3"  # RFC 4532

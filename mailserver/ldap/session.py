@@ -6,14 +6,13 @@ Before sign-in only the root entry is shown. Answers are bounded: `MOST` entries
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from foundation.database import Database
-from mailserver.ldap import ber, entries, filters, messages
+from mailserver.ldap import ber, entries, messages
 from mailserver.ldap.ber import Malformed
-from mailserver.ldap.filters import Asked
 from mailserver.ldap.messages import Bind, Code, Extended, Request, Scope, SearchRequest, Unbind
 from mailserver.sasl import Desk, Exchange
 from mailserver.scram import Fault
@@ -21,12 +20,12 @@ from mailserver.sign_in import Refused, SignedIn, SignIn
 from mssante import directory
 from mssante.address import Address, parse_address
 from mssante.directory import Entry
+from mssante.directory_filters import attributes_of, matching, true_of
 
 MOST = 100  # entries of one answer
 LONGEST = 65_536  # octets of a request
 LONGEST_STRANGER = 16_384  # before sign-in: a token fits
 EXTENSIONS = (messages.WHO_AM_I,)
-_CLASSES = frozenset(name.lower() for name in entries.CLASSES)
 
 
 @dataclass
@@ -200,8 +199,8 @@ class LdapSession:
         else:
             limit = min(asked.size_limit or MOST, MOST)
             found = await self._db.read(_found, asked, here, limit + 1)
-            for dn, attributes in found[:limit]:
-                yield self._entry(number, dn, attributes, asked)
+            for entry in found[:limit]:
+                yield self._entry(number, entries.dn_of(entry), attributes_of(entry), asked)
             if here is False and not found:
                 code = Code.NO_SUCH_OBJECT
             if len(found) > limit:
@@ -212,29 +211,10 @@ class LdapSession:
         return messages.entry(number, dn, entries.chosen(attributes, asked.attributes, asked.types_only))
 
 
-Shown = tuple[str, dict[str, Sequence[str]]]
-
-
-def _found(conn: Any, asked: SearchRequest, everywhere: bool, limit: int) -> list[Shown]:
-    """(name, attributes) of at most `limit` entries for which the filter holds."""
-    if not everywhere and asked.scope is not Scope.ONE:
-        searches = [Asked(address=entries.address_in(asked.base))]
-    else:
-        searches = filters.asked(asked.filter, _CLASSES) if everywhere else []
-    shown: dict[str, Shown] = {}
-    denies = filters.denies(asked.filter) or not everywhere
-    for entry in (entry for one in searches for entry in _entries(conn, one, limit)):
-        attributes = entries.attributes_of(entry)
-        if not denies or filters.holds(asked.filter, {name.lower(): values for name, values in attributes.items()}):
-            shown.setdefault(entry.address, (entries.dn_of(entry), attributes))
-    return list(shown.values())[:limit]
-
-
-def _entries(conn: Any, asked: Asked, limit: int) -> Iterator[Entry]:
-    if not asked.address:
-        yield from directory.search(conn, asked.search, limit)
-        return
-    address = parse_address(asked.address)
+def _found(conn: Any, asked: SearchRequest, everywhere: bool, limit: int) -> list[Entry]:
+    """At most `limit` entries for which the filter holds."""
+    if everywhere:
+        return matching(conn, asked.filter, limit)
+    address = None if asked.scope is Scope.ONE else parse_address(entries.address_in(asked.base))
     entry = directory.get(conn, address) if isinstance(address, Address) else None
-    if entry is not None:
-        yield entry
+    return [entry] if entry is not None and true_of(asked.filter, entry) else []

@@ -1,0 +1,188 @@
+"""The address book's methods over HTTP: signed in to as to the mailbox (Basic, inside TLS), read-only, answers bounded.
+
+The collection is not listed: it holds the whole country. Clients that search on the server find people; those that copy whole
+address books see an empty one, never a part that they would take for all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import unquote
+
+from lxml import etree
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from care_desk.carddav import answers
+from care_desk.carddav.answers import BOOK, HOME, PRINCIPAL
+from care_desk.carddav.query import Named, NotUnderstood, Question, Wanted, report, wanted
+from care_desk.carddav.vcard import etag, vcard
+from foundation.database import Database
+from mailserver.sign_in import Refused, SignedIn
+from mssante import directory
+from mssante.address import Address, parse_address
+from mssante.directory import Entry
+from mssante.directory_filters import matching
+from mssante.signed_xml import XmlRefused, parse
+
+MOST = 100  # cards of one answer
+LONGEST = 65_536  # octets of a question
+METHODS = ("OPTIONS", "GET", "HEAD", "PROPFIND", "REPORT")
+CHANGES = ("PUT", "DELETE", "POST", "PATCH", "PROPPATCH", "MKCOL", "MOVE", "COPY", "LOCK", "UNLOCK", "ACL")
+XML = "application/xml; charset=utf-8"
+SignIn = Callable[[str, str, str], Awaitable[SignedIn | Refused]]
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """`sign_in(login, password, client's address)`; `https`: the client's side is encrypted."""
+
+    db: Database
+    sign_in: SignIn
+    https: bool
+
+
+def routes(deps: Deps) -> list[Route]:
+    async def book(request: Request) -> Response:
+        return await _answer(request, deps)
+
+    async def found_here(_request: Request) -> Response:
+        return RedirectResponse(HOME, 301)  # RFC 6764 5
+
+    every = [*METHODS, *CHANGES]
+    return [
+        Route("/.well-known/carddav", found_here, methods=every),
+        Route(HOME, book, methods=every),
+        Route(HOME + "{rest:path}", book, methods=every),
+    ]
+
+
+async def _answer(request: Request, deps: Deps) -> Response:
+    if not deps.https and not _is_loopback(request):
+        return Response("TLS only\n", 403)
+    if request.method == "OPTIONS":
+        return Response(headers={"dav": "1, 3, addressbook", "allow": ", ".join(METHODS)})
+    if not await _signed_in(request, deps):
+        return Response(status_code=401, headers={"www-authenticate": 'Basic realm="MSSante", charset="UTF-8"'})
+    if request.method in CHANGES:
+        return Response(answers.error("need-privileges"), 403, media_type=XML)
+    if request.method in ("GET", "HEAD"):
+        return await _card(request, deps)
+    try:
+        body = await _body(request)
+        return await (_propfind if request.method == "PROPFIND" else _report)(request, deps, body)
+    except NotUnderstood as fault:
+        content = answers.error(fault.condition) if fault.condition else b""
+        return Response(content, 403 if fault.condition else 400, media_type=XML)
+
+
+# -------------------------------------------------------------------- methods
+async def _card(request: Request, deps: Deps) -> Response:
+    entry = await deps.db.read(_at, request.url.path)
+    if entry is None:
+        return Response(status_code=404)
+    version = "4.0" if "version=4.0" in request.headers.get("accept", "").replace(" ", "").replace('"', "") else "3.0"
+    headers = {"etag": etag(entry), "vary": "accept"}
+    if request.headers.get("if-none-match") == headers["etag"]:
+        return Response(status_code=304, headers=headers)
+    return Response(vcard(entry, version), headers=headers, media_type="text/vcard; charset=utf-8")
+
+
+async def _propfind(request: Request, deps: Deps, root: etree._Element | None) -> Response:
+    path, asked = request.url.path, Wanted() if root is None else wanted(root)
+    depth = request.headers.get("depth", "infinity")
+    if depth not in ("0", "1"):
+        return Response(answers.error("propfind-finite-depth"), 403, media_type=XML)
+    own = answers.resource(path)
+    if own is None:
+        entry = await deps.db.read(_at, path)
+        if entry is None:
+            return Response(status_code=404)
+        own = answers.card(entry, asked)
+    responses = [answers.found(path, own, asked)]
+    if depth == "1" and path == HOME:
+        responses += [answers.found(one, answers.resource(one) or {}, asked) for one in (PRINCIPAL, BOOK)]
+    return _multistatus(responses)
+
+
+async def _report(request: Request, deps: Deps, root: etree._Element | None) -> Response:
+    if root is None:
+        raise NotUnderstood
+    asked = report(root)
+    if request.url.path != BOOK:
+        raise NotUnderstood("supported-report")
+    if isinstance(asked, Named):
+        return _multistatus(await deps.db.read(_named, asked))
+    limit = min(asked.limit or MOST, MOST)
+    entries = await deps.db.read(_matching, asked, limit + 1)
+    responses = [_found(entry, asked.wanted) for entry in entries[:limit]]
+    return _multistatus([*responses, answers.truncated()] if len(entries) > limit else responses)
+
+
+def _multistatus(responses: list[etree._Element]) -> Response:
+    return Response(answers.multistatus(responses), 207, media_type=XML)
+
+
+# -------------------------------------------------------------------- parts
+def _matching(conn: Connection, asked: Question, limit: int) -> list[Entry]:
+    return matching(conn, asked.filter, limit)
+
+
+def _named(conn: Connection, asked: Named) -> list[etree._Element]:
+    entries = ((href, _at(conn, unquote(href))) for href in asked.hrefs)
+    return [answers.gone(href) if entry is None else _found(entry, asked.wanted) for href, entry in entries]
+
+
+def _found(entry: Entry, asked: Wanted) -> etree._Element:
+    return answers.found(answers.href_of(entry), answers.card(entry, asked), asked)
+
+
+def _at(conn: Connection, path: str) -> Entry | None:
+    """The entry whose card stands at `path` (decoded)."""
+    if not (path.startswith(BOOK) and path.endswith(".vcf")):
+        return None
+    address = parse_address(path.removeprefix(BOOK).removesuffix(".vcf"))
+    return directory.get(conn, address) if isinstance(address, Address) else None
+
+
+async def _signed_in(request: Request, deps: Deps) -> bool:
+    """RFC 7617; a wrong password waits."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return False
+    try:
+        login, _, password = base64.b64decode(token.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return False
+    answer = await deps.sign_in(login, password, request.client.host if request.client else "")
+    if isinstance(answer, Refused):
+        await asyncio.sleep(answer.wait_ms / 1000)
+        return False
+    return True
+
+
+async def _body(request: Request) -> etree._Element | None:
+    """None: empty. Raises `NotUnderstood`."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LONGEST:
+            raise NotUnderstood
+    try:
+        return parse(body) if body else None
+    except XmlRefused:
+        raise NotUnderstood from None
+
+
+def _is_loopback(request: Request) -> bool:
+    try:
+        return request.client is not None and ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,235 @@
+"""The directory as an address book, over a real socket: what Apple's Contacts and others ask, and what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import http.client
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+from starlette.applications import Starlette
+
+from care_desk.carddav.app import Deps, routes
+from care_desk.carddav.query import NotUnderstood, report
+from care_desk.carddav.vcard import vcard
+from foundation.database import Database, metadata
+from foundation.keys import KeyRing
+from mailserver.sign_in import SignedIn
+from mssante import directory
+from mssante.directory import Entry
+from mssante.kinds import BoxKind
+from tests.support.people import People
+from tests.support.web import serving
+
+NS = {"D": "DAV:", "C": "urn:ietf:params:xml:ns:carddav"}
+BOOK = "/carddav/annuaire/"
+ROCHE = Entry(
+    "camille.roche@medecins.example", BoxKind.PER, "Dr Camille ROCHE", "Médecin", "Villefleur", "99100", given_name="Camille",
+    family_name="ROCHE", title="Dr", speciality="Cardiologie; rythmologie", organisation="Cabinet, des Tilleuls",
+    phone="01 99 00 10 10",
+)  # fmt: skip
+MARCHE = Entry("officine@pharmacie.example", BoxKind.ORG, "Pharmacie du Marché", "", "Villefleur", "99100", "SA33")
+MANY = [Entry(f"anne{n}@a.example", BoxKind.PER, f"Anne Petit{n}") for n in range(105)]
+PEOPLE = People({"dr": ("pw", SignedIn(1, "dr@a.example"))})
+
+
+@pytest.fixture
+async def origin(tmp_path: Path) -> AsyncIterator[str]:
+    db = Database(f"sqlite:///{tmp_path}/book.db")
+    metadata.create_all(db.engine)
+    for entry in (ROCHE, MARCHE, *MANY):
+        await db.write(directory.add, KeyRing(b"k" * 32), entry)
+    async with serving(Starlette(routes=routes(Deps(db, PEOPLE.by_password, https=True)))) as found:
+        yield found
+    await db.close()
+
+
+class Answer:
+    def __init__(self, status: int, headers: Any, body: bytes) -> None:
+        self.status, self.headers, self.body = status, headers, body
+
+    def all(self, path: str) -> list[str]:
+        return [str(one) for one in etree.fromstring(self.body).xpath(path, namespaces=NS)]
+
+
+async def ask(origin: str, method: str, path: str, body: str = "", user: str = "dr:pw", **headers: str) -> Answer:
+    def work() -> Answer:
+        connection = http.client.HTTPConnection(urlsplit(origin).netloc, timeout=20)
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if user:
+            sent["authorization"] = "Basic " + base64.b64encode(user.encode()).decode()
+        connection.request(method, path, body.encode() or None, sent)
+        answer = connection.getresponse()
+        found = Answer(answer.status, answer.headers, answer.read())
+        connection.close()
+        return found
+
+    return await asyncio.to_thread(work)
+
+
+def query(conditions: str, test: str = "anyof", data: str = "", more: str = "") -> str:
+    return (
+        '<?xml version="1.0" encoding="utf-8"?><C:addressbook-query xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:carddav">'
+        f"<D:prop><D:getetag/><C:address-data{data}</D:prop>"
+        f'<C:filter test="{test}">{conditions}</C:filter>{more}</C:addressbook-query>'
+    ).replace("<C:address-data<", "<C:address-data/><")
+
+
+def match(name: str, text: str, kind: str = "contains", more: str = "") -> str:
+    found = f'<C:text-match collation="i;unicode-casemap" match-type="{kind}"{more}>{text}</C:text-match>'
+    return f'<C:prop-filter name="{name}">{found}</C:prop-filter>'
+
+
+# -------------------------------------------------------------------- how a client finds the book
+async def test_from_a_domain_to_the_book(origin: str) -> None:
+    first = await ask(origin, "PROPFIND", "/.well-known/carddav")
+    assert (first.status, first.headers["location"]) == (301, "/carddav/")
+    principal = '<D:propfind xmlns:D="DAV:"><D:prop><D:current-user-principal/></D:prop></D:propfind>'
+    home = await ask(origin, "PROPFIND", "/carddav/", principal, depth="0")
+    assert (home.status, home.all("//D:current-user-principal/D:href/text()")) == (207, ["/carddav/moi/"])
+    body = (
+        '<D:propfind xmlns:D="DAV:"><D:prop><C:addressbook-home-set xmlns:C="urn:ietf:params:xml:ns:carddav"/>'
+        '<C:directory-gateway xmlns:C="urn:ietf:params:xml:ns:carddav"/><D:nothing/></D:prop></D:propfind>'
+    )
+    mine = await ask(origin, "PROPFIND", "/carddav/moi/", body, depth="0")
+    assert mine.all("//C:addressbook-home-set/D:href/text()") == ["/carddav/"]
+    assert mine.all("//C:directory-gateway/D:href/text()") == [BOOK]
+    assert mine.all(
+        "//D:propstat[D:status='HTTP/1.1 404 Not Found']/D:prop/*/text()|//D:nothing/../../D:status/text()"
+    ) == ["HTTP/1.1 404 Not Found"]
+    books = await ask(origin, "PROPFIND", "/carddav/", depth="1")
+    assert books.all("//D:response[D:propstat/D:prop/D:resourcetype/C:addressbook]/D:href/text()") == [BOOK]
+    listed = await ask(origin, "PROPFIND", BOOK, depth="1")
+    assert listed.all("//D:response/D:href/text()") == [BOOK]  # the whole country is not listed
+    options = await ask(origin, "OPTIONS", BOOK, user="")
+    assert options.headers["dav"] == "1, 3, addressbook"
+
+
+@pytest.mark.parametrize(
+    ("conditions", "test", "found"),
+    [
+        (match("FN", "roche"), "anyof", [ROCHE]),
+        (match("FN", "rohce"), "anyof", [ROCHE]),  # a typing error
+        (match("EMAIL", "camille.ro", "starts-with") + match("FN", "marche"), "anyof", [ROCHE, MARCHE]),
+        (match("FN", "marché") + match("ADR", "villefleur"), "allof", [MARCHE]),
+        (match("N", "camille") + match("ADR", "montclair"), "allof", []),
+        (match("ADR", "villefleur") + match("FN", "pharmacie", more=' negate-condition="yes"'), "allof", [ROCHE]),
+        (match("ADR", "99100") + '<C:prop-filter name="TEL"><C:is-not-defined/></C:prop-filter>', "allof", [MARCHE]),
+        (match("EMAIL", "officine@pharmacie.example", "equals"), "anyof", [MARCHE]),
+        (match("X-UNKNOWN", "roche"), "anyof", []),
+        (match("item1.FN", "roche"), "anyof", [ROCHE]),
+    ],
+)
+async def test_query(origin: str, conditions: str, test: str, found: list[Entry]) -> None:
+    answer = await ask(origin, "REPORT", BOOK, query(conditions, test), depth="1")
+    assert answer.status == 207
+    assert sorted(answer.all("//D:href/text()")) == sorted(f"{BOOK}{entry.address}.vcf" for entry in found)
+
+
+async def test_a_card_is_the_same_by_query_multiget_and_get(origin: str) -> None:
+    href = f"{BOOK}{ROCHE.address}.vcf"
+    [by_query] = (await ask(origin, "REPORT", BOOK, query(match("FN", "roche")))).all("//C:address-data/text()")
+    multiget = (
+        '<C:addressbook-multiget xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:carddav"><D:prop><D:getetag/><C:address-data/>'
+        f"</D:prop><D:href>{href}</D:href><D:href>{BOOK}nobody@a.example.vcf</D:href><D:href>/etc/passwd</D:href></C:addressbook-multiget>"
+    )
+    many = await ask(origin, "REPORT", BOOK, multiget)
+    assert many.all("//C:address-data/text()") == [by_query]
+    assert many.all("//D:response/D:status/text()") == ["HTTP/1.1 404 Not Found"] * 2
+    card = await ask(origin, "GET", href)
+    assert card.body.decode().replace("\r\n", "\n") == by_query.replace("\r\n", "\n")
+    assert many.all("//D:getetag/text()") == [card.headers["etag"]]
+    assert (await ask(origin, "GET", href, if_none_match=card.headers["etag"])).status == 304
+    assert "VERSION:4.0" in (await ask(origin, "GET", href, accept="text/vcard; version=4.0")).body.decode()
+    assert (await ask(origin, "GET", f"{BOOK}nobody@a.example.vcf")).status == 404
+
+
+def test_what_a_card_says() -> None:
+    lines = vcard(ROCHE).replace("\r\n ", "").split("\r\n")
+    for line in (
+        "FN:Dr Camille ROCHE", "N:ROCHE;Camille;;Dr;", "EMAIL;TYPE=INTERNET,WORK:camille.roche@medecins.example",
+        "ORG:Cabinet\\, des Tilleuls", "ROLE:Cardiologie\\; rythmologie", "TEL;TYPE=WORK,VOICE:01 99 00 10 10",
+        "ADR;TYPE=WORK:;;;Villefleur;;99100;",
+    ):  # fmt: skip
+        assert line in lines
+    assert "KIND:org" in vcard(MARCHE, "4.0")
+
+
+@given(st.text(), st.text())
+def test_any_text_stays_in_its_line(name: str, town: str) -> None:
+    entry = Entry("a@b.example", BoxKind.PER, name, town=town)
+    lines = vcard(entry).encode("utf-8", "replace").split(b"\r\n")
+    assert all(len(line) <= 75 for line in lines)
+    assert [line for line in lines if line.startswith((b"END", b"BEGIN"))] == [b"BEGIN:VCARD", b"END:VCARD"]
+
+
+async def test_only_what_is_asked_of_a_card(origin: str) -> None:
+    data = '><C:prop name="FN"/><C:prop name="EMAIL"/></C:address-data>'
+    [card] = (await ask(origin, "REPORT", BOOK, query(match("FN", "roche"), data=data))).all("//C:address-data/text()")
+    assert "EMAIL" in card
+    assert "TEL" not in card
+
+
+async def test_answers_are_bounded(origin: str) -> None:
+    answer = await ask(origin, "REPORT", BOOK, query(match("FN", "anne")))
+    assert len(answer.all("//C:address-data/text()")) == 100
+    assert answer.all("//D:response/D:status/text()") == ["HTTP/1.1 507 Insufficient Storage"]
+    few = query(match("FN", "anne"), more="<C:limit><C:nresults>7</C:nresults></C:limit>")
+    assert len((await ask(origin, "REPORT", BOOK, few)).all("//C:address-data/text()")) == 7
+
+
+@pytest.mark.parametrize("user", ["", "dr:no", "other:pw", "dr", ":"])
+async def test_strangers_see_nothing(origin: str, user: str) -> None:
+    for method, path in (("PROPFIND", "/carddav/"), ("GET", f"{BOOK}{ROCHE.address}.vcf"), ("REPORT", BOOK)):
+        answer = await ask(origin, method, path, query(match("FN", "roche")), user=user)
+        assert (answer.status, answer.headers["www-authenticate"][:5], answer.body) == (401, "Basic", b"")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "condition"),
+    [
+        ("PUT", f"{BOOK}x@a.example.vcf", "BEGIN:VCARD", 403, "need-privileges"),
+        ("DELETE", f"{BOOK}{ROCHE.address}.vcf", "", 403, "need-privileges"),
+        ("PROPPATCH", BOOK, "<x/>", 403, "need-privileges"),
+        ("MKCOL", "/carddav/mine/", "", 403, "need-privileges"),
+        ("REPORT", BOOK, "", 400, ""),
+        ("REPORT", BOOK, "not XML", 400, ""),
+        ("REPORT", BOOK, '<!DOCTYPE x [<!ENTITY e "e">]><x>&e;</x>', 400, ""),
+        ("REPORT", BOOK, "<x>" + "y" * 70_000 + "</x>", 400, ""),
+        ("REPORT", BOOK, '<D:sync-collection xmlns:D="DAV:"/>', 403, "supported-report"),
+        ("REPORT", "/carddav/", query(match("FN", "roche")), 403, "supported-report"),
+        ("REPORT", BOOK, query(match("FN", "x") * 60), 403, "supported-filter"),
+        ("REPORT", BOOK, query(match("FN", "x")).replace("i;unicode-casemap", "i;octet"), 403, "supported-collation"),
+        ("REPORT", BOOK, query(match("FN", "x"), data=' version="2.1"/>'), 403, "supported-address-data"),
+        ("REPORT", BOOK, query(match("FN", "x", "like")), 400, ""),
+        ("PROPFIND", BOOK, "", 403, "propfind-finite-depth"),
+        ("PROPFIND", "/carddav/elsewhere", "", 403, "propfind-finite-depth"),
+    ],
+)
+async def test_what_cannot_be_done(origin: str, method: str, path: str, body: str, status: int, condition: str) -> None:
+    answer = await ask(origin, method, path, body)
+    assert (answer.status, condition.encode() in answer.body) == (status, True)
+
+
+@given(st.recursive(st.sampled_from(["C:filter", "C:prop-filter", "C:text-match", "D:prop", "C:limit", "D:href"]),
+                    lambda inner: st.tuples(inner, inner), max_leaves=8))  # fmt: skip
+def test_any_shape_of_a_report_is_a_question_or_not_understood(shape: Any) -> None:
+    def xml(one: Any) -> str:
+        if isinstance(one, tuple):
+            return f"<C:filter>{xml(one[0])}</C:filter>{xml(one[1])}"
+        return f"<{one} name='FN'>x</{one}>"
+
+    for name in ("addressbook-query", "addressbook-multiget"):
+        root = etree.fromstring(
+            f'<C:{name} xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:carddav">{xml(shape)}</C:{name}>'.encode()
+        )
+        with contextlib.suppress(NotUnderstood):
+            assert report(root)
