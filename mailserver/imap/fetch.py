@@ -35,10 +35,12 @@ from mailserver.imap.modes import Modes
 from mailserver.imap.shelf import Place, Shelf
 from mailserver.imap.view import FolderView, fetch_head, picked
 from mailserver.mime.encodings import DECODERS
+from mailserver.mime.fields import MAX_HEADER
 from mailserver.store.api import Card, Flag, FlagOp, Flags, Front, MailStore, Origin
 
 ROWS_BATCH = 1000  # about 64 KB of flags
 CARDS_BATCH = 500
+HEADERS_BATCH = 16 << 20  # octets of headers, as often as they are looked through
 CONTENT_BATCH = 1 << 20  # octets of small messages read at once, and of the answer made of them
 FEW = (
     16  # messages marked \Seen before they are sent (a lost connection marks too many), or streamed (their cards wait)
@@ -75,6 +77,7 @@ class Renderer:
         self._news = [column(item) for item in news if item not in items]
         self._needs_cards = any(map(needs_card, self._bodies))
         self._octets_at_once = CONTENT_BATCH // max(1, len(asked))  # each item may repeat the whole message
+        self._headers = sum(max(run.headers, run.needs_card and not run.front) for run in self._runs)
         self._binaries = [item for item in self._bodies if item.decoded]
         self.missing = 0
         self.undecodable = False
@@ -96,9 +99,8 @@ class Renderer:
     def _portions(self, indices: Sequence[int]) -> Iterator[tuple[bool, bool, Sequence[int]]]:
         """(large?, to be marked \\Seen?, what is read at once): large messages, whose bodies are streamed, stand apart."""
         if not self._bodies and not self._marks_seen:
-            most = CARDS_BATCH if self._runs else ROWS_BATCH
-            for start in range(0, len(indices), most):
-                yield False, False, indices[start : start + most]
+            for some in self._together(indices, CARDS_BATCH if self._runs else ROWS_BATCH, bodies=False):
+                yield False, False, some
             return
         sizes, system = self._view.sizes, self._view.system
         limit = SMALL if self._bodies else sys.maxsize
@@ -107,16 +109,24 @@ class Renderer:
             return sizes[index] > limit, self._marks_seen and not system[index] & Flag.SEEN
 
         for (large, unseen), group in groupby(indices, kind):
-            most = FEW if large or unseen else CARDS_BATCH
-            portion, octets = list[int](), 0
-            for index in group:
-                size = 0 if large else sizes[index]
-                if portion and (len(portion) == most or octets + size > self._octets_at_once):
-                    yield large, unseen, portion
-                    portion, octets = [], 0
-                portion.append(index)
-                octets += size
-            yield large, unseen, portion
+            for some in self._together(list(group), FEW if large or unseen else CARDS_BATCH, bodies=not large):
+                yield large, unseen, some
+
+    def _together(self, indices: Sequence[int], most: int, bodies: bool) -> Iterator[Sequence[int]]:
+        """Neighbours, `most` or fewer: as far as what is made of them stays small, whatever their senders made of them."""
+        sizes, start, octets, headers = self._view.sizes, 0, 0, 0
+        if not bodies and not self._headers:
+            yield from (indices[at : at + most] for at in range(0, len(indices), most))
+            return
+        for place, index in enumerate(indices):
+            body, header = sizes[index] * bodies, min(sizes[index], MAX_HEADER) * self._headers
+            full = octets + body > self._octets_at_once or headers + header > HEADERS_BATCH or place - start == most
+            if full and start < place:
+                yield indices[start:place]
+                start, octets, headers = place, 0, 0
+            octets, headers = octets + body, headers + header
+        if start < len(indices):
+            yield indices[start:]
 
     async def _batch(self, indices: Sequence[int], with_contents: bool) -> Batch:
         """With those of `indices` that still are there."""
@@ -158,7 +168,7 @@ class Renderer:
                 wanted = frozenset(unknown)
                 some = [index for uid, index in zip(uids, indices, strict=True) if uid in wanted]
             batch = await self._sources(run, some)
-            return dict(zip(picked(view.uids, batch.indices), run.rendered(batch), strict=True))
+            return dict(zip(picked(view.uids, batch.indices), await run.rendered(batch), strict=True))
 
         if not run.is_usual:
             return await make(uids)

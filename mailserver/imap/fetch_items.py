@@ -5,6 +5,7 @@ Items that never change for a message and come from its card stand in *runs*, re
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +20,7 @@ from mailserver.mime.sections import fields_filter, locate
 from mailserver.store.api import Card, Front, Origin
 
 USUAL = 64  # items, and fields of them
+TURN = 1 << 20  # octets of headers looked through in one go, 50 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,13 @@ class Batch:
     cards: Sequence[Any] = ()  # Card; Front for runs that need no more
     contents: Sequence[bytes] = ()
     origins: Sequence[Origin] = ()
+
+    def part(self, start: int, stop: int) -> Batch:
+        """Of what runs are rendered from."""
+        if start == 0 and stop == len(self.indices):
+            return self
+        some = slice(start, stop)
+        return Batch(self.view, self.indices[some], cards=self.cards[some], origins=self.origins[some])
 
 
 class Column(NamedTuple):
@@ -57,6 +66,11 @@ class Run:
         return sum(1 + len(item.section.fields) if isinstance(item, BodyItem) else 1 for item in self.items) <= USUAL
 
     @property
+    def headers(self) -> int:
+        """How many of the items look through the message's header, or repeat it."""
+        return sum(isinstance(item, BodyItem) for item in self.items)
+
+    @property
     def needs_card(self) -> bool:
         return any(item not in _LASTING and item not in _ORIGIN for item in self.items)
 
@@ -64,10 +78,32 @@ class Run:
     def needs_origin(self) -> bool:
         return any(item in _ORIGIN for item in self.items)
 
-    def rendered(self, batch: Batch) -> list[bytes]:
+    async def rendered(self, batch: Batch) -> list[bytes]:
         """Without the space in front."""
         form, values = joined([_lasting_column(item) for item in self.items])
-        return [form[1:] % line for line in zip(*[one(batch) for one in values], strict=True)]
+        found: list[bytes] = []
+        for part in self._in_turns(batch):
+            columns = []
+            for one in values:
+                columns.append(one(part))
+                if self.headers:
+                    await asyncio.sleep(0)  # other sessions' turn
+            found += [form[1:] % line for line in zip(*columns, strict=True)]
+        return found
+
+    def _in_turns(self, batch: Batch) -> Iterator[Batch]:
+        """Nearly always one; headers are as long as their senders liked."""
+        if not self.headers:
+            yield batch
+            return
+        start, octets = 0, 0
+        for place, card in enumerate(batch.cards):
+            octets += len(card.header)
+            if octets > TURN:
+                yield batch.part(start, place + 1)
+                start, octets = place + 1, 0
+        if start < len(batch.cards):
+            yield batch.part(start, len(batch.cards))
 
 
 def _column(form: bytes, *values: Callable[[Batch], Sequence[Any]]) -> Column:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import ClassVar
 
 import pytest
@@ -15,7 +15,7 @@ from mailserver.imap.notices import MOST_WATCHED
 from mailserver.imap.session import WRITE
 from mailserver.mime import scan
 from mailserver.sign_in import SignedIn
-from mailserver.store.api import CopyResult, Flags, FolderStatus, NewMessage
+from mailserver.store.api import Card, CopyResult, Flags, FolderStatus, NewMessage
 from mailserver.store.columns import Columns
 from mailserver.store.memory import MemoryMailStore
 from tests.mailserver.imap.player import BOX, DAY, MIXED, Connection, connect, inbox_of, mail, new_store
@@ -214,6 +214,35 @@ async def test_one_message_asked_for_many_times_is_read_alone() -> None:
     said = await connection.ask(b"a FETCH 1:* (" + items + b")")
     assert said.count(b"{60000}") == 3 * 15
     assert store.reads == [[1], [2], [3]]
+    await connection.close()
+
+
+class Carding(MemoryMailStore):
+    """Notes whose cards are read."""
+
+    reads: list[list[int]]
+
+    async def cards(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, Card]]:
+        self.reads.append(list(uids))
+        async for found in super().cards(folder_id, uids):
+            yield found
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["all header", "large body"])
+async def test_long_headers_looked_through_many_times_are_read_few_at_once(large: bool) -> None:
+    store = Carding()
+    store.reads = []
+    await store.open_box(BOX)
+    header = b"Subject: x\r\n" + b"X-Filling: y\r\n" * 17_000
+    content = header + b"\r\n" + b"z" * (100_000 if large else 1)
+    await store.append(await inbox_of(store), [NewMessage(content)] * 20)
+    connection = await connect(store, "selected")
+    items = b" ".join(b"BODY.PEEK[HEADER.FIELDS (X-%d)]" % n for n in range(7)) + b" BODY.PEEK[HEADER.FIELDS (Subject)]"
+    said = await connection.ask(b"a FETCH 1:* (" + items + b" BODY.PEEK[TEXT]<0.1>" * large + b")")
+    assert said.count(b"Subject: x\r\n\r\n") == 20
+    assert said.endswith(b"a OK FETCH completed\r\n")
+    assert sorted({uid for uids in store.reads for uid in uids}) == list(range(1, 21))
+    assert max(map(len, store.reads)) == 16 * 1024 * 1024 // 8 // len(header)
     await connection.close()
 
 
