@@ -345,6 +345,18 @@ NOT_DELIVERED_IN_TIME = _reason(
     fr="Le message n'a pas pu être remis avant le {deadline_at}, comme demandé. Joignez le destinataire autrement.",
     en="The message could not be delivered before {deadline_at}, as asked. Reach the recipient another way.",
 )
+VIRUS_FOUND = _reason(
+    "virus_found", "rules 7", 554, "5.7.0",
+    fr="Ce message contient un programme malveillant ({virus}) : il n'a été remis à personne. "
+    "Faites vérifier l'ordinateur d'où il vient, puis envoyez le message sans cette pièce.",
+    en="This message contains malware ({virus}): nobody received it. "
+    "Have the computer it came from checked, then send the message without that part.",
+)
+ANTIVIRUS_ABSENT = _reason(
+    "antivirus_absent", "rules 7", 451, "4.7.0",
+    fr="Notre antivirus ne répond pas : ce message n'est pas accepté pour l'instant. Rien n'est perdu : l'envoi sera retenté.",
+    en="Our antivirus does not answer: this message is not accepted for now. Nothing is lost: sending will be tried again.",
+)
 # fmt: on
 
 REASONS: dict[str, Reason] = {value.name: value for value in list(globals().values()) if isinstance(value, Reason)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import socket
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -34,9 +35,10 @@ from runtime.help_in import said
 from runtime.openid import provider_of
 from runtime.settings import Settings
 from runtime.signing import key_files, read_key
-from runtime.sockets import is_free
+from runtime.sockets import is_free, split_door
 from runtime.trust import read_trust_list
 
+PING_SECONDS = 5
 LOW_DISK = 2 * 1024**3
 FULL_DISK = 200 * 1024**2
 LEAST_RSA, GOOD_RSA = 1024, 2048  # bits: verifiers refuse less, signers should have more
@@ -59,7 +61,19 @@ Check = Callable[[Settings, int], Iterator[Finding]]
 
 def examine(settings: Settings, now: int, *, ports: bool = True) -> list[Finding]:
     """All findings; `now` in ms. With `ports=False` busy ports are not looked at (the server runs)."""
-    checks: tuple[Check, ...] = (keys, certificate, revocation, trust, clock, dkim, openid, database, disk, outbox)
+    checks: tuple[Check, ...] = (
+        keys,
+        certificate,
+        revocation,
+        trust,
+        clock,
+        dkim,
+        antivirus,
+        openid,
+        database,
+        disk,
+        outbox,
+    )
     findings = [finding for check in checks for finding in check(settings, now)]
     return findings + (list(doors(settings, now)) if ports else [])
 
@@ -212,6 +226,35 @@ def dkim(settings: Settings, _now: int) -> Iterator[Finding]:
                 yield Finding("dkim", f"{path}: {bits} bits, 2,048 are asked for", fatal=bits < LEAST_RSA)
     if [kind for kind, *_ in files] == ["ed25519"]:
         yield Finding("dkim", "without an RSA key, some operators cannot check our signatures", fatal=False)
+
+
+def antivirus(settings: Settings, _now: int) -> Iterator[Finding]:
+    address = settings.antivirus.clamd
+    if not address:
+        return
+    try:
+        with _connected(address) as asked:
+            asked.sendall(b"zPING\0")
+            answer = asked.recv(16)
+    except OSError as fault:
+        answer = type(fault).__name__.encode()
+    if answer != b"PONG\0":
+        taken = settings.antivirus.when_absent == "accept"
+        yield Finding(
+            "antivirus",
+            f"{address} ne répond pas : le courrier est {'accepté sans contrôle' if taken else 'différé'} // "
+            f"{address} does not answer: mail is {'taken unseen' if taken else 'put off'}",
+            fatal=False,
+        )
+
+
+def _connected(address: str) -> socket.socket:
+    if not address.startswith("/"):
+        return socket.create_connection(split_door(address), PING_SECONDS)
+    found = socket.socket(socket.AF_UNIX)
+    found.settimeout(PING_SECONDS)
+    found.connect(address)
+    return found
 
 
 def openid(settings: Settings, now: int) -> Iterator[Finding]:

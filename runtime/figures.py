@@ -35,6 +35,7 @@ LABELS = {
     "headers": ("name", "value"),
     "connections": ("door",),
     "relayed": ("within",),
+    "antivirus": ("verdict",),
     "relay_problems": ("problem",),
 }
 

@@ -13,6 +13,7 @@ from foundation.database import Database
 from foundation.jobs import Jobs
 from foundation.keys import KeyRing
 from foundation.tally import Tally
+from mailserver.antivirus import Clamd
 from mailserver.delivery.activity import Activity
 from mailserver.delivery.closing_by_folder import closing_hook
 from mailserver.delivery.notices import promise_filling
@@ -47,6 +48,8 @@ class House:
         self.blobs = Blobs(self.files, clock)
         self.audit = Audit(clock)
         self.tally, self.activity = Tally(), Activity()
+        virus = settings.antivirus
+        self.antivirus = Clamd(virus.clamd, virus.seconds) if virus.clamd else None
         self.jobs = Jobs(self.db, self.keys, clock)
         self.pool = ThreadPoolExecutor(HASH_THREADS, thread_name_prefix="hash")
         self.operator = operator_of(settings)
@@ -82,6 +85,8 @@ class House:
             clock=self.clock,
             product_number=self.settings.operator.product_number,
             held_messages=self.settings.limits.held_messages,
+            antivirus=self.antivirus,
+            unscanned=self.settings.antivirus.when_absent == "accept",
             tally=self.tally,
             activity=self.activity,
         )

@@ -246,6 +246,24 @@ class Dkim(Section):
         return self
 
 
+class Antivirus(Section):
+    """Who looks at messages before they are accepted: clamd."""
+
+    clamd: str = Field(
+        "",
+        description="path of its socket (`/run/clamav/clamd.ctl`), or `host:port` of a network of ours; empty: nobody looks",
+    )
+    when_absent: Literal["defer", "accept"] = Field(
+        "defer", description="while it does not answer: senders try again later (451), or mail is taken unseen"
+    )
+    seconds: float = Field(60.0, gt=0, description="for one message; then it counts as absent")
+
+    @field_validator("clamd")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        return value if value.startswith("/") else _is_door(value)
+
+
 class Settings(Section):
     """All of `mssante.toml`."""
 
@@ -262,6 +280,7 @@ class Settings(Section):
     outbox: Outbox = Field(default_factory=_EMPTY)
     limits: Limits = Field(default_factory=_EMPTY)
     dkim: Dkim = Field(default_factory=_EMPTY)
+    antivirus: Antivirus = Field(default_factory=_EMPTY)
     roles: list[Role] = Field(
         default_factory=lambda: list(ROLES), description="what this server plays: its doors, and the jobs"
     )

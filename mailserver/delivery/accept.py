@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import nullcontext
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from foundation.blobs import INLINE, PreparedBlob
 from foundation.jobs import Job
 from foundation.remembered import MEMORY, NotRemembered
+from mailserver.antivirus import Absent, Antivirus, Infected
 from mailserver.delivery import headers, hold, letter
 from mailserver.delivery.api import INWARD_DOORS, Door, Envelope, Fate, Outcome, Recipient, Sender, Verdict
 from mailserver.delivery.decide import exchange_of
@@ -90,6 +92,8 @@ class Delivery:
                 message = await asyncio.to_thread(self._read, *reading)
         else:
             message = self._read(*reading)
+        if self._space.antivirus is not None and envelope.sender.door is not Door.SYSTEM and promise is None:
+            message = replace(message, fault=await self._scanned(self._space.antivirus, content))
         settlement = Settlement(self._space, self._traces, envelope, message, content.ref, held, promise)
         try:
             outcome, used = await self._space.db.write(settlement.run)
@@ -98,6 +102,14 @@ class Delivery:
             raise
         _discard({content, *message.made}, used)
         return outcome
+
+    async def _scanned(self, antivirus: Antivirus, content: PreparedBlob) -> Refused | None:
+        """Our own notices are not asked about, nor what was held: it was, when it came."""
+        verdict = await antivirus.scan(content)
+        self._space.tally.count("antivirus", type(verdict).__name__.lower())
+        if isinstance(verdict, Infected):
+            return Refused(reasons.VIRUS_FOUND, {"virus": verdict.name})
+        return Refused(reasons.ANTIVIRUS_ABSENT) if isinstance(verdict, Absent) and not self._space.unscanned else None
 
     def _read(self, envelope: Envelope, content: PreparedBlob, versions: set[Version]) -> Letter:
         space, door = self._space, envelope.sender.door

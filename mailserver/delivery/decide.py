@@ -37,7 +37,8 @@ def decisions(
     if isinstance(author, Refused):
         return Author(facts.SYSTEM), [Decision(recipient, None, author) for recipient in envelope.recipients]
     fault = (
-        _unreadable(letter)
+        letter.fault
+        or _unreadable(letter)
         or _too_late(envelope, now)
         or _no_room_to_hold(conn, space, envelope, now)
         or from_header_fault(space, envelope.sender, author.address, letter.senders)

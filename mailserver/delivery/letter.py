@@ -21,6 +21,7 @@ from mssante.address import Address, parse_address
 from mssante.closing import Act, Closing, closing_of, is_empty
 from mssante.identity import Invalid
 from mssante.kinds import ClosedMeans
+from mssante.rules import Refused
 
 FROM_ADDRESSES = 10  # RFC 5322 allows several; more is an attack on our patience
 
@@ -56,6 +57,7 @@ class Letter:
     x_mss: dict[str, str]  # for the indicators: values without personal data
     copies: dict[Version, Copy]
     made: tuple[PreparedBlob, ...]  # to be discarded when nothing points to them
+    fault: Refused | None = None  # what the antivirus said
 
 
 def read(

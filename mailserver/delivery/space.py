@@ -14,6 +14,7 @@ from foundation.database import Database
 from foundation.jobs import Jobs
 from foundation.keys import KeyRing
 from foundation.tally import Tally
+from mailserver.antivirus import Antivirus
 from mailserver.delivery.activity import Activity
 from mailserver.delivery.api import INWARD_DOORS, Door, Recipient, Sender
 from mailserver.store.sql import SqlMailStore
@@ -47,6 +48,8 @@ class Space:
     clock: Clock = field(default=system_clock)
     product_number: str = ""
     held_messages: int = 50
+    antivirus: Antivirus | None = None
+    unscanned: bool = False  # accepted when the antivirus does not answer; else put off
     tally: Tally = field(default_factory=Tally)
     activity: Activity = field(default_factory=Activity)
 

@@ -25,6 +25,7 @@ FIELDS = {
     "reply",
     "deadline_at",
     "minutes",
+    "virus",
 }
 
 
