@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from benchmarks import trust
 from benchmarks.clients import Imap, deliver
 from benchmarks.figures import address_of, bench_of, cpu_seconds, pss_kib
 from tests.support.browser_session import WebSession
@@ -100,6 +101,8 @@ FIGURES: dict[str, Callable[[Demo], Figures]] = {
     "deliver": figure_deliver,
     "imap": figure_imap,
     "page": figure_page,
+    "list": trust.figure_trust_list,
+    "border": trust.figure_border,
 }
 
 

@@ -41,21 +41,27 @@ class Identity:
         return self.certificate, self.key
 
 
-def asking_context(identity: Identity) -> SSL.Context:
+Staple = Callable[[int], bytes]
+"""Serial number of our certificate -> the OCSP answer to show with it, b"" when there is none."""
+
+
+def asking_context(identity: Identity, staple: Staple | None = None) -> SSL.Context:
     """For the MX, and for mail clients that may have a certificate: asks for it, and finishes the handshake whatever it is, or
     without one.
 
     No resumption: a resumed session does not carry the chain that the judge needs. Raises OSError, `OpenSSL.SSL.Error`.
     """
-    context = server_context(identity)
+    context = server_context(identity, staple)
     context.set_verify(SSL.VERIFY_PEER, _accept)
     context.set_options(SSL.OP_NO_TICKET)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     return context
 
 
-def server_context(identity: Identity) -> SSL.Context:
-    """pyOpenSSL context for mail clients (IMAP, submission), no client certificate. Raises OSError, `OpenSSL.SSL.Error`."""
+def server_context(identity: Identity, staple: Staple | None = None) -> SSL.Context:
+    """pyOpenSSL context for mail clients (IMAP, submission), no client certificate; `staple` is asked when a client wants to see
+    that ours is not revoked (RFC 6066 8). Raises OSError, ValueError, `OpenSSL.SSL.Error`.
+    """
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE)
@@ -67,6 +73,9 @@ def server_context(identity: Identity) -> SSL.Context:
     context.use_certificate_chain_file(str(identity.certificate))
     context.use_privatekey_file(str(identity.key))
     context.check_privatekey()
+    if staple is not None:
+        serial = x509.load_pem_x509_certificates(identity.certificate.read_bytes())[0].serial_number
+        context.set_ocsp_server_callback(lambda _connection, _data: staple(serial))
     return context
 
 
@@ -85,7 +94,7 @@ def relay_context(identity: Identity, authorities: Sequence[x509.Certificate]) -
     """Client context towards other operators: our certificate, and theirs must chain to `authorities` (anchors, and
     intermediates that peers forget to send).
 
-    After the handshake the caller must judge with `TrustStore.judge_peer` (revocation, usage, DN) before it says
+    After the handshake the caller must judge with `OcspClient.judge` (revocation, usage, DN) before it says
     anything.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -5,16 +5,15 @@ Built from files (and so rotated, `certs.rotating`); the judgement itself is `ce
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 
 from certs import crl
 from certs.chain import DEFAULT_CHECKS, MAX_SENT, Checks, Fault, Purpose, Refused, Trusted, judge_chain
-from certs.contexts import peer_certificates
 from certs.names import UNREADABLE
 
 
@@ -26,30 +25,46 @@ class TrustStore:
     checks: Checks = DEFAULT_CHECKS
 
     def judge(
-        self, leaf: bytes | None, sent: Sequence[bytes], now: int, purpose: Purpose = Purpose.CLIENT
+        self,
+        leaf: bytes | None,
+        sent: Sequence[bytes],
+        now: int,
+        purpose: Purpose = Purpose.CLIENT,
+        also: tuple[crl.Revocations, ...] = (),
     ) -> Trusted | Refused:
-        """Judges DER as read from a connection (`get_extra_info("peercert_der")`, `"peer_chain_der"`) at `now` (ms)."""
+        """Judges DER as read from a connection (`get_extra_info("peercert_der")`, `"peer_chain_der"`) at `now` (ms). `also`: what
+        else is known of its revocation.
+        """
         if leaf is None:
             return Refused(Fault.MISSING)
         try:
             certificate = x509.load_der_x509_certificate(leaf)
         except UNREADABLE:
             return Refused(Fault.UNREADABLE)
-        return self.judge_certificate(certificate, _readable(sent[:MAX_SENT]), now, purpose)
+        return self.judge_certificate(certificate, _readable(sent[:MAX_SENT]), now, purpose, also)
 
     def judge_certificate(
-        self, leaf: x509.Certificate, sent: Sequence[x509.Certificate], now: int, purpose: Purpose
+        self,
+        leaf: x509.Certificate,
+        sent: Sequence[x509.Certificate],
+        now: int,
+        purpose: Purpose,
+        also: tuple[crl.Revocations, ...] = (),
     ) -> Trusted | Refused:
         """Our own intermediates come first: a peer cannot crowd them out."""
         known = (*self.intermediates, *(one for one in sent[:MAX_SENT] if one not in self.intermediates))
-        return judge_chain(leaf, known, self.anchors, self.crls, now, purpose, self.checks)
+        return judge_chain(leaf, known, self.anchors, (*self.crls, *also), now, purpose, self.checks)
 
-    def judge_peer(self, connection: ssl.SSLObject | ssl.SSLSocket, now: int) -> Trusted | Refused:
-        """The server that our relay is connected to, after the handshake and before MAIL: chain, revocation, usage, and
-        its DN.
-        """
-        leaf, sent = peer_certificates(connection)
-        return self.judge(leaf, sent, now, Purpose.SERVER)
+    def issuer_of(self, leaf: x509.Certificate, sent: Sequence[bytes]) -> x509.Certificate | None:
+        """The certificate whose key signed `leaf`, among ours and those sent with it."""
+        for one in (*self.intermediates, *self.anchors, *_readable(sent[:MAX_SENT])):
+            if one.subject == leaf.issuer:
+                try:
+                    leaf.verify_directly_issued_by(one)
+                except (InvalidSignature, *UNREADABLE):
+                    continue
+                return one
+        return None
 
     def signer_judge(self) -> Callable[[x509.Certificate, Sequence[x509.Certificate], int], str | None]:
         """For `mssante.trust_list`, which may not import this package: None when the list's signer is trusted, else the

@@ -147,7 +147,7 @@ def fetch(config: Config = DEFAULT, dry_run: DryRun = False, lang: Language = "f
     """
     import asyncio
 
-    from runtime.crl_fetch import fetch_lists
+    from runtime.revocation import fetch_lists
 
     with desk(config, lang, as_json, dry_run) as at:
         fetched = asyncio.run(fetch_lists(at.house.settings, dry_run))

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from certs.chain import Trusted
 from certs.contexts import Identity, TwistedContextFactory, asking_context, server_context
 from certs.rotating import Rotating
+from certs.staple import KeptStaple
 from certs.tls_session import peer_certificate, peer_chain
 from foundation.clock import HOUR, MINUTE, Clock
 from foundation.dn import DistinguishedName
@@ -35,6 +36,7 @@ from mailserver.smtp.ports import House as SmtpHouse
 from mailserver.smtp.rates import Gauge, Rates
 from mssante import credentials, mailboxes
 from runtime.house import House, Trust
+from runtime.revocation import staple_of
 from runtime.settings import Role, Settings
 from runtime.sign_in import MailSignIn
 from runtime.web_connection import WebConnection
@@ -66,9 +68,10 @@ class Certificates:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         identity = Identity(settings.tls.certificate, settings.tls.key)
-        self.mx: Rotating[SSL.Context] = Rotating(identity.files, lambda: asking_context(identity), clock)
+        kept = KeptStaple(staple_of(settings), clock)
+        self.mx: Rotating[SSL.Context] = Rotating(identity.files, lambda: asking_context(identity, kept), clock)
         for_clients = asking_context if settings.tls.ask_clients else server_context
-        self.clients: Rotating[SSL.Context] = Rotating(identity.files, lambda: for_clients(identity), clock)
+        self.clients: Rotating[SSL.Context] = Rotating(identity.files, lambda: for_clients(identity, kept), clock)
 
 
 def _sign_in(house: House, scope: str) -> MailSignIn:
@@ -98,7 +101,7 @@ async def open_smtp(
         recipient=Gauge(limits.recipient_messages_per_hour, HOUR),
     )
 
-    by_certificate = smtp.by_certificate(trust.store.get, house.clock)
+    by_certificate = smtp.by_certificate(trust.store.get, trust.ocsp)
 
     def smtp_house(start_tls: StartTls | None) -> SmtpHouse:
         return SmtpHouse(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+from certs.ocsp_client import OcspClient
 from certs.rotating import Rotating
 from certs.trust_store import TrustStore
 from foundation.audit import Audit
@@ -107,6 +108,7 @@ class Trust:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.store: Rotating[TrustStore] = rotating_store(settings, clock)
+        self.ocsp = OcspClient(clock)
         self.holder: TrustListHolder = holder_of(settings)
         self.holder.load()
 

@@ -74,7 +74,7 @@ def register_outgoing(house: House, trust: Trust, acceptor: Delivery) -> Courier
     identity = TlsIdentity(settings.tls.certificate, settings.tls.key)
     files = (*identity.files, settings.tls.anchors)
     context = Rotating(files, lambda: relay_context(identity, trust.store.get().anchors), house.clock)
-    judge = peer_judge(trust.store.get, trust.trust_list, house.clock)
+    judge = peer_judge(trust.store.get, trust.trust_list, trust.ocsp)
     courier = Courier(settings.operator.host, context.get, judge, house.clock)
     relay = Relay(
         db=house.db,

@@ -13,7 +13,7 @@ from health_space.dossier.readers import Readers
 from health_space.notices.addressees import addressees
 from health_space.notices.handler import Notifier
 from mailserver.delivery.accept import Delivery
-from runtime import crl_fetch, figures, trust_fetch
+from runtime import figures, revocation, trust_fetch
 from runtime.doors import Certificates, Close, open_imap, open_ldap, open_smtp, open_web
 from runtime.house import House, Trust
 from runtime.metrics import application
@@ -64,8 +64,8 @@ async def serve(
     )
     house.jobs.handle("sweep", sweeping(house))
     await house.db.write(house.jobs.ensure, "sweep")
-    house.jobs.handle(crl_fetch.KIND, crl_fetch.fetching(house))
-    await house.db.write(house.jobs.ensure, crl_fetch.KIND)
+    house.jobs.handle(revocation.KIND, revocation.fetching(house))
+    await house.db.write(house.jobs.ensure, revocation.KIND)
     if settings.trust_list.url:
         house.jobs.handle(trust_fetch.KIND, trust_fetch.fetching(house, trust))
         await house.db.write(house.jobs.ensure, trust_fetch.KIND)

@@ -108,7 +108,7 @@ class Courier:
         client = await self._reuse(route) or await self._connect(route)
         if isinstance(client, Problem):
             return client
-        problem = self._judge(client.tls, parcel.domain) if client.tls is not None else peer.NO_TLS
+        problem = await self._judge(client.tls, parcel.domain) if client.tls is not None else peer.NO_TLS
         if problem is not None:
             client.leave()
             return problem

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from certs.chain import Refused
-from certs.contexts import handshake_fault
+from certs.chain import Purpose, Refused
+from certs.contexts import handshake_fault, peer_certificates
+from certs.ocsp_client import OcspClient
 from certs.trust_store import TrustStore
-from foundation.clock import Clock
 from mssante.trust_list import TrustList
 
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})\b[ \-]*")
@@ -34,15 +34,15 @@ class Problem:
     diagnostic: str | None = None
 
 
-Judge = Callable[[ssl.SSLObject, str], Problem | None]
+Judge = Callable[[ssl.SSLObject, str], Awaitable[Problem | None]]
 """(connection, recipient's domain) -> None when this peer may receive mail for the domain."""
 
 
-def peer_judge(store: Callable[[], TrustStore], trust_list: Callable[[], TrustList], clock: Clock) -> Judge:
+def peer_judge(store: Callable[[], TrustStore], trust_list: Callable[[], TrustList], ocsp: OcspClient) -> Judge:
     """The judge of a running server. What it refuses is tried again: lists and certificates are repaired within hours."""
 
-    def judge(connection: ssl.SSLObject, domain: str) -> Problem | None:
-        verdict = store().judge_peer(connection, clock())
+    async def judge(connection: ssl.SSLObject, domain: str) -> Problem | None:
+        verdict = await ocsp.judge(store(), *peer_certificates(connection), Purpose.SERVER)
         if isinstance(verdict, Refused):
             return untrusted(verdict.fault.fr, verdict.fault.en)
         if not trust_list().allows(domain, verdict.dn):

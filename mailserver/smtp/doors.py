@@ -14,9 +14,9 @@ from ipaddress import ip_address
 
 from OpenSSL import SSL
 
+from certs.ocsp_client import OcspClient
 from certs.tls_transport import start_tls_server
 from certs.trust_store import TrustStore
-from foundation.clock import Clock
 from mailserver.delivery.api import Door
 from mailserver.smtp.engine import SmtpSession
 from mailserver.smtp.guard import Guard
@@ -94,12 +94,12 @@ def tls_by_openssl(current: Callable[[], SSL.Context]) -> StartTls:
     return start
 
 
-def by_certificate(store: Callable[[], TrustStore], clock: Clock) -> JudgePeer:
+def by_certificate(store: Callable[[], TrustStore], ocsp: OcspClient) -> JudgePeer:
     """Judges what the client sent on a transport of `tls_by_openssl`."""
 
-    def judge(transport: asyncio.Transport) -> ChainVerdict:
+    async def judge(transport: asyncio.Transport) -> ChainVerdict:
         leaf = transport.get_extra_info("peercert_der")
         sent = () if leaf is None else transport.get_extra_info("peer_chain_der")
-        return store().judge(leaf, sent, clock())
+        return await ocsp.judge(store(), leaf, sent)
 
     return judge

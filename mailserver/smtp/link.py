@@ -189,5 +189,5 @@ class Link(SMTP):
         self.transport = self._wire = wire
         self._input.move_to(wire)
         judge = self.house.judge_peer if self.rules.peer_certificate else self.house.judge_client
-        self.talk.begin_tls(judge(wire) if judge else None, wire.get_extra_info("channel_binding"))
+        self.talk.begin_tls(await judge(wire) if judge else None, wire.get_extra_info("channel_binding"))
         return True

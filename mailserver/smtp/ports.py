@@ -69,7 +69,7 @@ StartTls = Callable[
     [asyncio.AbstractEventLoop, asyncio.Transport, asyncio.Protocol, bytes], Awaitable[asyncio.Transport]
 ]
 # Reads the certificates that a client sent on that transport, and judges them.
-JudgePeer = Callable[[asyncio.Transport], ChainVerdict]
+JudgePeer = Callable[[asyncio.Transport], Awaitable[ChainVerdict]]
 
 
 def new_id() -> str:

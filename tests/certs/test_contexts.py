@@ -16,7 +16,7 @@ from OpenSSL import SSL
 
 from certs import trust_store
 from certs.authority import Authority, Issued, load_issued
-from certs.chain import Checks, Fault, Refused, Trusted
+from certs.chain import Checks, Fault, Purpose, Refused, Trusted
 from certs.contexts import (
     Identity,
     TwistedContextFactory,
@@ -75,7 +75,7 @@ async def test_relay_shows_our_certificate_and_reads_theirs(world, tmp_path: Pat
             peer.certificate.public_bytes(Encoding.DER),
             (ssl.PEM_cert_to_DER_cert(world.ours.intermediate.certificate_pem().decode()),),
         )
-        found = world.store().judge_peer(connection, NOW)
+        found = world.store().judge(*peer_certificates(connection), NOW, Purpose.SERVER)
         assert isinstance(found, Trusted)
         assert found.dn.values(CN) == ("mx.deux.example",)
         assert await reader.read() == b"with"
@@ -89,7 +89,7 @@ async def test_relay_over_starttls_with_an_ordinary_client(world, tmp_path: Path
 
     def connect(port: int) -> object:
         with context.wrap_socket(socket.create_connection(("127.0.0.1", port), 5)) as secured:
-            return world.store().judge_peer(secured, NOW)
+            return world.store().judge(*peer_certificates(secured), NOW, Purpose.SERVER)
 
     async with tls_server(peer_context(tmp_path, peer, world.ours)) as port:
         assert isinstance(await asyncio.to_thread(connect, port), Trusted)
@@ -104,7 +104,7 @@ async def test_peers_that_the_judge_refuses_after_the_handshake(world, tmp_path:
     for issued, at, fault in ((revoked, NOW, Fault.REVOKED), (good, late, Fault.CRL_TOO_OLD)):
         async with tls_server(peer_context(tmp_path, issued, world.ours)) as port:
             _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
-            found = world.store().judge_peer(writer.get_extra_info("ssl_object"), at)
+            found = world.store().judge(*peer_certificates(writer.get_extra_info("ssl_object")), at, Purpose.SERVER)
             assert isinstance(found, Refused)
             assert found.fault is fault
             writer.close()

@@ -18,6 +18,7 @@ from certs import crl
 from certs.authority import Authority, Issued
 from certs.contexts import Identity, relay_context
 from certs.names import of_name
+from certs.ocsp_client import OcspClient
 from certs.profiles import OPERATOR, operator_subject
 from certs.trust_store import TrustStore
 from foundation.clock import DAY, system_clock
@@ -130,7 +131,7 @@ class Space:
         return Courier(
             "mx.cabinet.example",
             lambda: context,
-            peer_judge(lambda: store, lambda: trust_list, lambda: NOW),
+            peer_judge(lambda: store, lambda: trust_list, OcspClient(lambda: NOW)),
             lambda: NOW,
         )
 

@@ -20,7 +20,7 @@ from mailserver.sign_in import SignedIn
 from mailserver.smtp import ports
 from mailserver.smtp.doors import OpenDoor, Template, open_door
 from mailserver.smtp.limits import Limits
-from mailserver.smtp.ports import DoorRules, House
+from mailserver.smtp.ports import DoorRules, House, JudgePeer
 from mssante import reasons
 from mssante.reasons import Reason
 from tests.support.people import People
@@ -108,6 +108,15 @@ async def no_tls(_: object, transport: asyncio.Transport, session: asyncio.Proto
     return transport
 
 
+def shown(peer: str) -> JudgePeer:
+    """A judge that sees this one of PEERS."""
+
+    async def judge(_: asyncio.Transport) -> Trusted | Refused:
+        return PEERS[peer]
+
+    return judge
+
+
 def house(folder: Path, acceptor: Memory, peer: str = "beta", **changes: Any) -> House:
     made = House(
         hostname=HOST,
@@ -115,7 +124,7 @@ def house(folder: Path, acceptor: Memory, peer: str = "beta", **changes: Any) ->
         new_writer=Blobs(FolderFiles(folder)).writer,
         start_tls=no_tls,
         sign_in=PEOPLE,
-        judge_peer=lambda _: PEERS[peer],
+        judge_peer=shown(peer),
         trust=List,
         limits=Limits(linger_s=0.05),
         clock=lambda: 1_763_800_000_000,

@@ -29,6 +29,10 @@ LETTER = b"Subject: x\r\n\r\n.\r\nhello\r\n"
 PARCEL = Parcel("a@beta.example", (WISH,), "alpha.example", whole(LETTER), "e=1", "HDRS")
 
 
+async def believing(_tls: object, _domain: str) -> None:
+    """A judge that every peer satisfies."""
+
+
 @pytest.mark.parametrize(
     "terms",
     [
@@ -49,7 +53,7 @@ def test_terms_and_wishes_arrive_as_they_left(
 
     async def scenario() -> None:
         home = replace(mx_house(tmp_path, pki, acceptor), clock=lambda: NOW)
-        courier = Courier("mail.beta.example", lambda: context, lambda tls, domain: None, lambda: NOW)
+        courier = Courier("mail.beta.example", lambda: context, believing, lambda: NOW)
         async with opened(ports.MX, home) as door:
             results = await courier.deliver([Route("localhost", door.port)], replace(PARCEL, terms=terms))
             await courier.close()
@@ -70,7 +74,7 @@ def test_the_limits_announced_are_kept_to(pki: Pki, tmp_path: Path, play: Play) 
     async def scenario() -> None:
         limits = Limits(recipients=5, messages=3, linger_s=0.05)
         home = replace(mx_house(tmp_path, pki, acceptor), limits=limits)
-        courier = Courier("mail.beta.example", lambda: context, lambda tls, domain: None)
+        courier = Courier("mail.beta.example", lambda: context, believing)
         async with opened(ports.MX, home) as door:
             for _ in range(2):
                 results = await courier.deliver([Route("localhost", door.port)], replace(PARCEL, recipients=many))

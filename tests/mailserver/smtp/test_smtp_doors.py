@@ -19,6 +19,7 @@ import uvloop
 
 from certs import contexts, crl, trust_store
 from certs.authority import Authority, Issued
+from certs.ocsp_client import OcspClient
 from certs.profiles import OPERATOR, operator_subject
 from foundation.clock import DAY, HOUR, system_clock
 from mailserver.sign_in import SignedIn
@@ -100,7 +101,7 @@ def mx_house(folder: Path, pki: Pki, acceptor: Memory) -> House:
         folder,
         acceptor,
         start_tls=tls_by_openssl(lambda: context),
-        judge_peer=by_certificate(pki.store, system_clock),
+        judge_peer=by_certificate(pki.store, OcspClient(system_clock)),
         clock=system_clock,
     )
 
@@ -343,7 +344,7 @@ def test_a_program_signs_in_by_its_certificate(
         tmp_path,
         Memory(),
         start_tls=tls_by_openssl(lambda: context),
-        judge_client=by_certificate(pki.store, system_clock),
+        judge_client=by_certificate(pki.store, OcspClient(system_clock)),
         sign_in=machines,
         clock=system_clock,
     )

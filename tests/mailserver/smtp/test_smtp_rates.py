@@ -13,7 +13,7 @@ from foundation.clock import HOUR, MINUTE
 from mailserver.smtp import ports
 from mailserver.smtp.ports import House
 from mailserver.smtp.rates import Gauge, Rates
-from tests.mailserver.smtp.smtp_house import PEERS, Memory, Wire, house, wire
+from tests.mailserver.smtp.smtp_house import Memory, Wire, house, shown, wire
 
 START = 1_800_000_000_000
 MANY = 1_000_000
@@ -92,7 +92,7 @@ def made(folder: Path, time: Time, peer: int = MANY, account: int = MANY, recipi
 
 
 async def operator(home: House, peer: str = "beta") -> Wire:
-    connection = wire(ports.MX, replace(home, judge_peer=lambda _: PEERS[peer]))
+    connection = wire(ports.MX, replace(home, judge_peer=shown(peer)))
     await connection.send(b"EHLO mail.example\r\nSTARTTLS\r\n")
     await connection.send(b"EHLO mail.example\r\n")
     return connection

@@ -12,18 +12,20 @@ from structlog.testing import capture_logs
 from certs import crl
 from certs.authority import Authority, Points, pem
 from certs.profiles import OPERATOR, operator_subject
+from certs.staple import KeptStaple
 from certs.trust_store import TrustStore
 from foundation.clock import DAY, HOUR, MINUTE, system_clock
 from foundation.jobs import Job, Retry
 from runtime import start
-from runtime.crl_fetch import fetching
 from runtime.demo.operator_files import Ports, settings_text
 from runtime.demo.people import BETA
 from runtime.demo.pki import Pki
 from runtime.house import House
+from runtime.revocation import fetching, staple_of
 from runtime.settings import read
 from runtime.trust import store_of
 from tests.support.http_server import HttpServer
+from tests.support.responder import Responder
 
 
 class World:
@@ -124,3 +126,19 @@ async def test_no_address_no_fetch(world: World, tmp_path: Path) -> None:
     world.settings.tls.__dict__["crl_urls"] = []
     answer, said = await world.run()
     assert (answer.after, said, world.server.asked) == (HOUR, [], [])
+
+
+async def test_the_answer_about_our_own_certificate_is_kept_to_be_stapled(world: World) -> None:
+    responder = Responder(world.authority, world.now)
+    world.server.answers["/ocsp"] = responder
+    subject = operator_subject(BETA.host, BETA.structure, BETA.name, "Villefleur (99)")
+    own = world.authority.issue(OPERATOR, subject, world.now, points=Points(ocsp=f"{world.server.url}/ocsp"))
+    own.write(world.settings.tls.certificate.parent, "server")
+    _, said = await world.run()
+    assert "staple_not_fetched" in said
+    responder.knows(own.certificate)
+    _, said = await world.run()
+    assert said == []
+    kept = KeptStaple(staple_of(world.settings), lambda: world.now)
+    assert kept(own.certificate.serial_number)
+    assert not kept(own.certificate.serial_number + 1)

@@ -1,7 +1,8 @@
-"""Revocation lists fetched where certificates say (RFC 5280 4.2.1.13, 4.2.1.15): the job `crl`, and `mssante certificate fetch`.
+"""Revocation, fetched where certificates say: lists (RFC 5280 4.2.1.13, 4.2.1.15) and the OCSP answer that we staple (RFC 6960).
 
-The file of lists is the cache: each slot (issuer, scope, full or delta) keeps its newest list, also when a later fetch fails.
-A list is taken up only when one of our authorities signed it: over plain HTTP anybody can answer.
+The job `crl` does both, `mssante certificate fetch` the lists. The file of lists is the cache: each slot (issuer, scope, full or
+delta) keeps its newest list, also when a later fetch fails. A list is taken up only when one of our authorities signed it: over
+plain HTTP anybody can answer.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -18,8 +20,9 @@ from certs import crl
 from certs.authority import write_file
 from certs.contexts import fetch_context
 from certs.crl import CrlError, RevocationList
-from certs.points import revocation_lists
-from foundation.clock import MINUTE
+from certs.ocsp_client import ask
+from certs.points import responders, revocation_lists
+from foundation.clock import MINUTE, Clock
 from foundation.fetching import NotFetched, fetch
 from foundation.jobs import Answer, Handler, Job, Retry
 from runtime.house import House
@@ -52,6 +55,7 @@ def fetching(house: House) -> Handler:
             log.warning("revocation_list_not_fetched", url=url, reason=reason)
         if fetched.changed:
             log.info("revocation_lists_changed", lists=len(fetched.lists))
+        await refresh_staple(house.settings, house.clock)
         return Retry(next_fetch(house.settings, fetched, house.clock()), "not_fetched" if fetched.faults else "fetched")
 
     return run
@@ -91,6 +95,25 @@ async def fetch_lists(settings: Settings, dry_run: bool = False) -> Fetched:
     if changed and not dry_run:
         await asyncio.to_thread(write_file, settings.tls.crl, b"".join(one.pem() for one in kept.values()), 0o644)
     return Fetched(tuple(kept.values()), faults, changed)
+
+
+def staple_of(settings: Settings) -> Path:
+    """Where the OCSP answer about our own certificate is kept."""
+    return settings.tls.certificate.with_suffix(".ocsp")
+
+
+async def refresh_staple(settings: Settings, clock: Clock) -> bool:
+    """Asks about our own certificate when it names a responder; an answer replaces the one kept. False when there is none."""
+    own = x509.load_pem_x509_certificates(settings.tls.certificate.read_bytes())
+    urls, issuer = responders(own[0]), next((one for one in own[1:] if one.subject == own[0].issuer), None)
+    if not urls or issuer is None:
+        return False
+    answer = await ask(own[0], issuer, urls[0], clock)
+    if answer is None:
+        log.warning("staple_not_fetched", url=urls[0])
+        return False
+    await asyncio.to_thread(write_file, staple_of(settings), answer.data, 0o644)
+    return True
 
 
 def _kept(settings: Settings) -> Iterable[RevocationList]:

@@ -1,0 +1,91 @@
+"""Asks OCSP responders about peers, and remembers what they said (RFC 6960): one question for a certificate and hour.
+
+Only what a trusted authority issued is asked about, at the address that the authority wrote into it: a stranger's certificate makes
+us call nobody. A responder that does not answer changes nothing: revocation lists are required all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from cryptography import x509
+
+from certs.chain import Fault, Purpose, Refused, Trusted
+from certs.names import UNREADABLE
+from certs.ocsp import MEDIA_TYPE, Answer, OcspError, question
+from certs.points import responders
+from certs.trust_store import TrustStore
+from foundation.clock import HOUR, MINUTE, Clock
+from foundation.fetching import NotFetched, fetch
+
+SECONDS = 4.0  # a peer waits meanwhile
+MAX_OCTETS = 100_000
+REMEMBERED = 2_000  # certificates
+ASK_AGAIN = HOUR  # and never after an answer's own end
+AFTER_FAILURE = 5 * MINUTE
+SKEW = 5 * MINUTE
+
+_OPEN = (Fault.CRL_MISSING, Fault.CRL_TOO_OLD)  # an answer can settle them
+Key = tuple[x509.Name, int]
+
+
+class OcspClient:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: OrderedDict[Key, tuple[Answer | None, int]] = OrderedDict()  # and when to ask again
+        self._asking: dict[Key, asyncio.Task[Answer | None]] = {}
+
+    async def judge(
+        self, store: TrustStore, leaf: bytes | None, sent: Sequence[bytes], purpose: Purpose = Purpose.CLIENT
+    ) -> Trusted | Refused:
+        """As `TrustStore.judge`, with what the certificate's responder says."""
+        verdict = store.judge(leaf, sent, self._clock(), purpose)
+        if leaf is None or (isinstance(verdict, Refused) and verdict.fault not in _OPEN):
+            return verdict
+        certificate = x509.load_der_x509_certificate(leaf)
+        urls = responders(certificate)
+        issuer = store.issuer_of(certificate, sent) if urls else None
+        answer = await self.answer(certificate, issuer, urls[0]) if issuer is not None else None
+        return verdict if answer is None else store.judge(leaf, sent, self._clock(), purpose, (answer,))
+
+    async def answer(self, leaf: x509.Certificate, issuer: x509.Certificate, url: str) -> Answer | None:
+        """The last good answer, while it counts; None when there is none."""
+        key, now = (leaf.issuer, leaf.serial_number), self._clock()
+        answer, again = self._known.get(key, (None, 0))
+        if now < again:
+            return answer
+        task = self._asking.get(key)
+        if task is None:
+            task = self._asking[key] = asyncio.create_task(self._ask(key, leaf, issuer, url))
+            task.add_done_callback(lambda _: self._asking.pop(key, None))
+        return await asyncio.shield(task)  # one peer that goes away must not take the others' answer along
+
+    async def _ask(self, key: Key, leaf: x509.Certificate, issuer: x509.Certificate, url: str) -> Answer | None:
+        answer, now = await ask(leaf, issuer, url, self._clock), self._clock()
+        if answer is None:
+            kept, _ = self._known.get(key, (None, 0))
+            answer = kept if kept is not None and now < kept.next_update else None
+            again = now + AFTER_FAILURE
+        else:
+            again = min(answer.next_update, now + ASK_AGAIN)
+        self._known[key] = answer, again
+        self._known.move_to_end(key)
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return answer
+
+
+async def ask(leaf: x509.Certificate, issuer: x509.Certificate, url: str, clock: Clock) -> Answer | None:
+    """A fresh answer about `leaf`, signed by its issuer or on its behalf; None when there is none."""
+    try:
+        data = await fetch(url, MAX_OCTETS, post=(MEDIA_TYPE, question(leaf, issuer)), seconds=SECONDS)
+        if isinstance(data, NotFetched):
+            return None
+        found = Answer(data)
+    except (OcspError, *UNREADABLE):
+        return None
+    now = clock()
+    fresh = found.this_update <= now + SKEW and now < found.next_update
+    return found if fresh and found.covers(leaf, False) and found.signed_by(issuer) else None
