@@ -2,7 +2,9 @@
 
 What is kept of a password (`mssante.passwords`) is sealed; it is hashed off the loop, a few at a time. An unknown login takes the
 same way and time as a wrong password. What was verified is remembered for five minutes as a keyed hash, so that a mail client's
-many connections cost nothing; a proof costs nothing anyway. Each member of an ORG mailbox has a login of their own for it.
+many connections cost nothing; a proof costs nothing anyway. What was wrong is remembered for an hour: the same again is no new
+guess, so that a forgotten telephone with an old password keeps nobody out. Each member of an ORG mailbox has a login of their own
+for it.
 
 Who has a second factor for the pages, or an application password (`mssante.app_passwords`), signs in to mail by application
 passwords only; one look-up finds one, nothing slow is hashed.
@@ -42,6 +44,7 @@ TOPIC = "credential"
 MAIL, WEB = "mail", "web"  # scopes: IMAP and SMTP; the pages
 IMAP, SUBMISSION = "imap", "submission"  # the parts of MAIL, which an application password can have one of
 VERIFIED_FOR = 5 * MINUTE
+WRONG_FOR = HOUR
 STAMP = 12  # octets at the beginning of what is sealed: its nonce, another one for another password
 AT_ONCE = 2  # password checks together in one process: each holds 19 MiB and a core
 
@@ -150,13 +153,16 @@ class Credentials:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._secret = os.urandom(32)
         self._verified: Cache[bytes, SignedIn] = Cache(10_000, VERIFIED_FOR)
+        self._wrong: Cache[bytes, tuple[int, int]] = Cache(10_000, WRONG_FOR)  # numbers of credential and mailbox, or 0
 
     def listen(self) -> Callable[[], None]:
         """Forgets what was verified as soon as a credential or mailbox changes, in any process; returns the undo."""
         undo = ExitStack()
-        forget = self._verified.forget
-        undo.callback(self._db.subscribe(TOPIC, lambda key: forget(lambda _, who: who.credential_id == key)))
-        undo.callback(self._db.subscribe(boxes.TOPIC, lambda key: forget(lambda _, who: who.box_id == key)))
+        right, wrong = self._verified.forget, self._wrong.forget
+        undo.callback(self._db.subscribe(TOPIC, lambda key: right(lambda _, who: who.credential_id == key)))
+        undo.callback(self._db.subscribe(boxes.TOPIC, lambda key: right(lambda _, who: who.box_id == key)))
+        undo.callback(self._db.subscribe(TOPIC, lambda key: wrong(lambda _, whose: whose[0] in (0, key))))
+        undo.callback(self._db.subscribe(boxes.TOPIC, lambda key: wrong(lambda _, whose: whose[1] == key)))
         return undo.close
 
     async def check(
@@ -171,7 +177,7 @@ class Credentials:
         if (known := self._remembered(memory, now, scope)) is not None:
             return known
         asked = throttle.subjects(self._keys, login, client_ip)
-        generation = self._verified.generation
+        generation, before = self._verified.generation, self._wrong.generation
         async with self._slots:  # the wait is read inside: guesses queueing together do not all see « no wait »
             if (known := self._remembered(memory, now, scope)) is not None:
                 return known
@@ -182,6 +188,7 @@ class Credentials:
             if who is None and await self._hash(is_right, account.password_hash.argon2, secret):
                 who = account.who
             if who is None or not covers(who, scope):
+                self._wrong.keep(_at(memory, scope), _numbers(account.row), now, before)
                 return WrongPassword(await self._db.write(throttle.failed, asked, now))
             self._verified.keep(memory, who, now, generation)
             if account.password_hash.scram is None and not who.app_password:
@@ -243,7 +250,9 @@ class Credentials:
         signature = scram.signature(account.password_hash.scram, proof)
         return None if signature is None else Proven(account.who, signature)
 
-    def _remembered(self, memory: bytes, now: int, scope: str | None) -> SignedIn | None:
+    def _remembered(self, memory: bytes, now: int, scope: str | None) -> SignedIn | WrongPassword | None:
+        if self._wrong.get(_at(memory, scope), now) is not None:
+            return WrongPassword(throttle.FIRST_WAIT)
         who = self._verified.get(memory, now)
         return who if who is not None and covers(who, scope) else None
 
@@ -329,7 +338,9 @@ class Credentials:
             "code_until": 0,
             "created_at": now,
         }
-        return tx.insert(credentials, row)
+        made = tx.insert(credentials, row)
+        tx.signal(TOPIC, made)
+        return made
 
     def knows(self, conn: Connection, login: str) -> bool:
         """Whether the login is taken."""
@@ -426,6 +437,15 @@ def covers(who: SignedIn, scope: str | None) -> bool:
         return True
     parts = {IMAP, SUBMISSION}
     return MAIL in who.scopes if scope in parts else scope == MAIL and parts <= who.scopes
+
+
+def _at(memory: bytes, scope: str | None) -> bytes:
+    """What is wrong at one door may be right at another."""
+    return memory + (scope or "").encode()
+
+
+def _numbers(row: Any) -> tuple[int, int]:
+    return (0, 0) if row is None else (row.id, row.mailbox_id)
 
 
 def _by_own(who: SignedIn, row: Any, apps: list[Any]) -> SignedIn:

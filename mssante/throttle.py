@@ -1,9 +1,9 @@
 """Guessing slowed down: each wrong answer doubles the wait of its subject, up to a ceiling; nobody is locked out for ever.
 
-A subject is a login at one place, a place (IPv4 address, IPv6 /64), or a login from anywhere; all stored as keyed hashes. While
-a subject waits, answers are refused without being looked at, and cost one read. A place from which the login once succeeded is
-not stopped by what others guess elsewhere. Failures fade with time. Doors hold back their reply for the wait they are given, so a
-person who mistypes never meets a refusal of the right password.
+A subject is a login at one place, a place (IPv4 address, IPv6 /64), the network around it (/24, /48), or a login from anywhere;
+all stored as keyed hashes. While a subject waits, answers are refused without being looked at, and cost one read. A place from
+which the login once succeeded is not stopped by what others guess elsewhere. Failures fade with time. Doors hold back their reply
+for the wait they are given, so a person who mistypes never meets a refusal of the right password.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ def subjects(keys: KeyRing, login: str, client_ip: str) -> tuple[Subject, ...]:
     found = [Subject(keys.lookup("guess", f"{login}\0{place}"), 0, 30 * SECOND, False)]
     if place:
         found.append(Subject(keys.lookup("guess place", place), 20, 30 * SECOND, True))
+        found.append(Subject(keys.lookup("guess network", _network(place)), 200, 30 * SECOND, True))
     # Many places, one login: a low ceiling, since this one could keep a person out of a new place.
     return (*found, Subject(keys.lookup("guess login", login), 50, 10 * SECOND, True))
 
@@ -114,6 +115,11 @@ def _remaining(subject: Subject, row: _Row, now: int) -> int:
         return 0
     delay: int = min(FIRST_WAIT * 2 ** min(beyond - 1, 20), subject.ceiling)
     return max(0, min(delay, row.last_at + delay - now))
+
+
+def _network(place: str) -> str:
+    """Of a place: who has one address of it often has them all."""
+    return place.rpartition(".")[0] or place[:12]
 
 
 def _place(client_ip: str) -> str:

@@ -164,14 +164,33 @@ async def test_a_suspended_mailbox_is_still_read(signing: Any) -> None:
 
 async def test_waits_grow_to_a_ceiling_and_fade(signing: Any) -> None:
     now, waits = NOW, []
-    for _ in range(12):
-        answer = await check(signing, "wrong", now)
+    for n in range(12):
+        answer = await check(signing, f"wrong {n}", now)
         waits.append(answer.wait_ms)
         now += answer.wait_ms
     assert waits[:4] == [250, 500, 1_000, 2_000]
     assert waits[-1] == max(waits) == 30_000
     assert isinstance(await check(signing, now=now), SignedIn)  # after the wait, the right password comes in
     assert (await check(signing, "wrong", now + 1)).wait_ms == 250  # and its failures are forgotten
+
+
+async def test_an_old_password_in_a_forgotten_telephone_keeps_nobody_out(signing: Any, hashes: list[str]) -> None:
+    """The same wrong password again is no new guess, at whatever pace and from wherever it comes."""
+    for second in range(0, 3_000, 10):
+        assert await check(signing, "old", NOW + second * 1_000) == WrongPassword(250)
+    assert len(hashes) == 1
+    assert isinstance(await check(signing, now=NOW + 3_000_001), SignedIn)
+    assert isinstance(await check(signing, "old", now=NOW + 3_000_002), WrongPassword)
+    await signing.db.write(signing.credentials.set_password, signing.roche_login, hash_password("old"))
+    await asyncio.sleep(0)
+    assert isinstance(await check(signing, "old", now=NOW + 3_000_003), SignedIn)  # chosen again: forgotten as wrong
+
+
+async def test_a_login_made_after_somebody_tried_it(signing: Any) -> None:
+    assert isinstance(await check(signing, login="nadia"), WrongPassword)
+    await signing.db.write(signing.credentials.add, NewCredential(signing.roche.id, "nadia", "Nadia", HASH), NOW)
+    await asyncio.sleep(0)
+    assert isinstance(await check(signing, login="nadia", now=NOW + MINUTE), SignedIn)
 
 
 async def test_failures_fade_with_time(signing: Any) -> None:
@@ -182,7 +201,7 @@ async def test_failures_fade_with_time(signing: Any) -> None:
 
 async def test_while_waiting_nothing_is_looked_at(signing: Any, hashes: list[str]) -> None:
     await check(signing, "wrong")
-    await check(signing, "wrong", NOW + 250)
+    await check(signing, "wrong too", NOW + 250)
     count = len(hashes)
     answer = await check(signing, now=NOW + 251)  # the right password, too early
     assert answer == WrongPassword(499)
@@ -243,7 +262,7 @@ async def test_old_guesses_are_swept(signing: Any) -> None:
         await signing.db.write(throttle.failed, throttle.subjects(signing.keys, f"l{n}", f"192.0.2.{n}"), NOW)
     await signing.db.write(throttle.failed, throttle.subjects(signing.keys, "l", HOME), NOW + throttle.KEPT + 1)
     count = await signing.db.read(lambda conn: conn.execute(select(func.count()).select_from(guesses)).scalar_one())
-    assert count == 3
+    assert count == 4
 
 
 @pytest.mark.parametrize(

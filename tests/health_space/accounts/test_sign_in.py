@@ -164,9 +164,9 @@ async def test_one_neutral_sentence(world: World, visitor: Visitor, login: str, 
 
 
 async def test_the_wait_is_told(world: World, visitor: Visitor) -> None:
-    for _ in range(30):
+    for n in range(30):
         world.now += 4 * SECOND
-        answer = await enter(visitor, password="faux")
+        answer = await enter(visitor, password=f"faux {n}")
         if "Attendez" in answer.words:
             break
     assert "Attendez" in answer.words
