@@ -231,7 +231,8 @@ class Renderer:
             async for piece in self._decoded(item, index, found, encoding_of(item, card)):
                 yield piece
         elif item.section.fields:
-            yield answer(item, fields_of(item)(await self._octets(index, *found)))
+            start, end = found
+            yield answer(item, fields_of(item)(await self._octets(index, start, min(end, start + MAX_HEADER))))
         else:
             start, end = window(item, *found)
             yield literal(item, end - start)

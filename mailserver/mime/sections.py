@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 
-from mailserver.mime.fields import FIELD
+from mailserver.mime.fields import FIELD, MAX_HEADER
 from mailserver.store.api import PartOffsets
 
 _FIELDS = re.compile(b"(" + FIELD.pattern + b")", re.MULTILINE).findall
@@ -39,7 +39,8 @@ def locate(parts: Mapping[str, PartOffsets], number: str = "", kind: str = "") -
 def header_fields(header: bytes, names: Collection[bytes], negate: bool = False) -> bytes:
     """The fields of `header` called (or, with `negate`, not called) one of `names`, as they came, and a blank line.
 
-    `names` in any case. A field ends with CRLF even when it was the last of a truncated header.
+    `names` in any case. A field ends with CRLF even when it was the last of a truncated header. No field is looked for beyond
+    `MAX_HEADER`.
     """
     return fields_filter(names, negate)(header)
 
@@ -50,7 +51,8 @@ def fields_filter(names: Collection[bytes], negate: bool = False) -> Callable[[b
     wanted = frozenset(name.lower() for name in names)
 
     def filtered(header: bytes) -> bytes:
-        kept = [field.rstrip(b"\r") for field, name, _ in _FIELDS(header) if (name.lower() in wanted) is not negate]
+        fields = _FIELDS(header[:MAX_HEADER])
+        kept = [field.rstrip(b"\r") for field, name, _ in fields if (name.lower() in wanted) is not negate]
         return b"\r\n".join([*kept, b"\r\n"]) if kept else b"\r\n"
 
     return filtered

@@ -258,6 +258,7 @@ def test_header_fields() -> None:
     assert header_fields(HEADER, [b"X-None"]) == b"\r\n"
     assert header_fields(b"Subject: cut", [b"subject"]) == b"Subject: cut\r\n\r\n"
     assert header_fields(b"", [b"subject"]) == b"\r\n"
+    assert header_fields(b"A: x\r\n" + b"B: y\r\n" * 100_000 + b"C: z\r\n\r\n", [b"a", b"c"]) == b"A: x\r\n\r\n"
     assert header_fields(b"A: x\nSubject: b\n c\n\n", [b"subject"]) == b"Subject: b\n c\r\n\r\n"
 
 

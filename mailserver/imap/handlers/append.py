@@ -13,6 +13,7 @@ from mailserver.imap.responses import Bad, No, Ok, Response, Untagged
 from mailserver.imap.rights import permitted
 from mailserver.imap.urls import MessageUrl, parse_url
 from mailserver.imap.wire import number_set
+from mailserver.mime.fields import MAX_HEADER
 from mailserver.mime.sections import locate
 from mailserver.store.api import Card, Folder, NewMessage, Spool
 
@@ -103,7 +104,7 @@ async def _fetched(ctx: Context, text: str) -> AsyncIterator[bytes]:
     keep = fields_of_section(url.section)
     start, end = found
     if url.section.fields:
-        whole = keep(await _piece_of(ctx, folder, url.uid, start, end, bad))
+        whole = keep(await _piece_of(ctx, folder, url.uid, start, min(end, start + MAX_HEADER), bad))
         first, last = _window(url, 0, len(whole))
         yield whole[first:last]
         return

@@ -14,6 +14,7 @@ from mailserver.imap.framer import Frame
 from mailserver.imap.notices import MOST_WATCHED
 from mailserver.imap.session import WRITE
 from mailserver.mime import scan
+from mailserver.mime.fields import MAX_HEADER
 from mailserver.sign_in import SignedIn
 from mailserver.store.api import Card, CopyResult, Flags, FolderStatus, NewMessage
 from mailserver.store.columns import Columns
@@ -243,6 +244,33 @@ async def test_long_headers_looked_through_many_times_are_read_few_at_once(large
     assert said.endswith(b"a OK FETCH completed\r\n")
     assert sorted({uid for uids in store.reads for uid in uids}) == list(range(1, 21))
     assert max(map(len, store.reads)) == 16 * 1024 * 1024 // 8 // len(header)
+    await connection.close()
+
+
+class Measuring(MemoryMailStore):
+    """Notes how much of a message is read at once."""
+
+    reads: list[int | None]
+
+    async def content(self, folder_id: int, uid: int, offset: int = 0, length: int | None = None) -> bytes | None:
+        self.reads.append(length)
+        return await super().content(folder_id, uid, offset, length)
+
+
+async def test_of_a_header_without_end_the_beginning_is_looked_through() -> None:
+    store = Measuring()
+    store.reads = []
+    await store.open_box(BOX)
+    inner = b"X-First: 1\r\n" + b"X-Filling: y\r\n" * 100_000 + b"X-Last: 2\r\n\r\n"
+    await store.append(await inbox_of(store), [NewMessage(b"Content-Type: message/rfc822\r\n\r\n" + inner)])
+    connection = await connect(store, "selected")
+    fields = b"X-First: 1\r\n\r\n"
+    said = await connection.ask(b"a FETCH 1 BODY.PEEK[1.HEADER.FIELDS (X-First X-Last)]")
+    assert said.startswith(b"* 1 FETCH (BODY[1.HEADER.FIELDS (X-First X-Last)] {%d}\r\n%b)" % (len(fields), fields))
+    url = b'URL "/INBOX;UID=1/;SECTION=1.HEADER.FIELDS%20(X-First%20X-Last)"'
+    assert b"b OK" in await connection.ask(b"b APPEND INBOX CATENATE (" + url + b")")
+    assert await store.content(await inbox_of(store), 2) == fields
+    assert store.reads[:2] == [MAX_HEADER, MAX_HEADER]
     await connection.close()
 
 
