@@ -143,6 +143,8 @@ directory_entries = Table(
     Column("words", Text, nullable=False),  # directory_words.indexed; what the text index below reads
     Column("source", String(8), nullable=False, server_default="own"),  # own | extract | fhir
     Column("import_id", BigInteger, nullable=False, server_default="0"),  # the last import that held it
+    Column("resource", String(128), nullable=False, server_default=""),  # of a FHIR server: Organization/123
+    Index("directory_entries_resource", "resource"),
     sqlite_autoincrement=True,
 )
 

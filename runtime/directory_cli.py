@@ -105,6 +105,43 @@ def _imported(at: Desk, file: Path) -> Report:
     return report
 
 
+@directory.command()
+def sync(
+    everything: Annotated[
+        bool, typer.Option("--full", help="Tout, pas seulement ce qui a changé. // Everything, not only what changed.")
+    ] = False,
+    config: Config = DEFAULT,
+    lang: Language = "fr",
+    as_json: AsJson = False,
+) -> None:
+    """Suivre l’Annuaire Santé par son serveur FHIR (réglage [annuaire]) : tout la première fois, puis ce qui a changé.
+
+    // Follow the Annuaire Santé by its FHIR server (setting [annuaire]): everything the first time, then what changed.
+    """
+    import asyncio
+    from dataclasses import asdict
+
+    from mssante.registers.annuaire import Unanswered
+    from mssante.registers.syncing import sync as run
+    from runtime.annuaire import server_of
+
+    with desk(config, lang, as_json) as at:
+        house = at.house
+        if not house.settings.annuaire.url:
+            at.wrong("Aucun serveur : réglage [annuaire] url. // No server: setting [annuaire] url.")
+        try:
+            found = asyncio.run(run(house.db, house.keys, server_of(house.settings), house.clock, everything))
+        except (OSError, ValueError, Unanswered) as fault:
+            raise Refused("Annuaire Santé : {why} // Annuaire Santé: {why}", why=str(fault)) from None
+        facts = asdict(found)
+        at.change(lambda tx: at.record(tx, "directory:sync", facts))
+        text = (
+            "{resources} ressources, {entries} boîtes reprises, {gone} retirées, {kept_out} d’ici laissées dehors. // "
+            "{resources} resources, {entries} mailboxes taken, {gone} removed, {kept_out} of ours left out."
+        )
+        at.shown(facts, at.said(text, facts))
+
+
 def _facts(report: Report) -> dict[str, Any]:
     return {
         "lines": report.lines,

@@ -188,6 +188,22 @@ class OpenId(Section):
         return self
 
 
+class Annuaire(Section):
+    """The FHIR server of the Annuaire Santé, for `mssante directory sync`."""
+
+    url: str = Field("", description="its base, for example `https://gateway.api.esante.gouv.fr/fhir/v2`; empty: none")
+    key: InFolder | None = Field(None, description="file, mode 0600: the key sent in `ESANTE-API-KEY`")
+    anchors: InFolder | None = Field(None, description="roots of its certificate; none: this machine's")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Annuaire:
+        if self.url and not self.url.startswith(("https://", "http://127.0.0.1:")):
+            raise ValueError("url: https only")
+        if self.url and self.key is None:
+            raise ValueError("url and key go together")
+        return self
+
+
 class Outbox(Section):
     """Where notices to citizens' private addresses go: a relay, or a folder of .eml files."""
 
@@ -277,6 +293,7 @@ class Settings(Section):
     )
     web: Web = Field(default_factory=_EMPTY)
     openid: OpenId = Field(default_factory=_EMPTY)
+    annuaire: Annuaire = Field(default_factory=_EMPTY)
     outbox: Outbox = Field(default_factory=_EMPTY)
     limits: Limits = Field(default_factory=_EMPTY)
     dkim: Dkim = Field(default_factory=_EMPTY)

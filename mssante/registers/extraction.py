@@ -122,7 +122,7 @@ def read_line(line: str, form: Layout) -> Entry | Fault:
     if kind is None:
         return Fault.KIND
     organisation = said.get("sign") or said.get("organisation", "")
-    title = TITLES.get(said.get("title", "").upper().rstrip("."), said.get("title", ""))
+    title = titled(said.get("title", ""))
     given, family, service = _given(said.get("given_name", "")), said.get("family_name", ""), said.get("service", "")
     person = kind in (BoxKind.PER, BoxKind.CAB)
     label = (
@@ -148,6 +148,11 @@ def read_line(line: str, form: Layout) -> Entry | Fault:
         organisation=organisation,
         service=service,
     )
+
+
+def titled(title: str) -> str:
+    """« Dr » for the registers' `DR`."""
+    return TITLES.get(title.upper().rstrip("."), title)
 
 
 def _kind(said: dict[str, str]) -> BoxKind | None:

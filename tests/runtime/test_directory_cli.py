@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from runtime import start
 from runtime.cli import app
 from runtime.house import House
 from runtime.settings import read
+from tests.mssante.registers.annuaire_server import KEY, Annuaire, mailbox, practitioner
+from tests.support.web import serving
 
 HEADER = "Type de BAL|Adresse BAL|Nom d'exercice|Prénom d'exercice|Libellé Profession|L6LIGNEACHEMINEMENT structure BAL"
 LINES = [
@@ -85,3 +88,19 @@ def test_wrong_files_and_wrong_use(config: Path, tmp_path: Path) -> None:
     assert run(config, "import", str(tmp_path / "missing")).exit_code == 2
     assert run(config, "search").exit_code == 2
     assert run(config, "search", "a", "--sector", "SA99").exit_code == 2
+
+
+async def test_sync(config: Path, tmp_path: Path) -> None:
+    assert run(config, "sync").exit_code == 2  # no server in the settings
+    held = Annuaire([practitioner("1", "Roche", "Camille", [mailbox("camille.roche@medecins.example", "PER")])])
+    key = tmp_path / "annuaire.key"
+    key.write_text(KEY + "\n")
+    async with serving(held.app()) as origin:
+        with config.open("a") as file:
+            file.write(f'\n[annuaire]\nurl = "{origin}/fhir/v2"\nkey = "annuaire.key"\n')
+        done = await asyncio.to_thread(run, config, "sync", "--json")
+        assert json.loads(done.stdout)["entries"] == 1
+        key.write_text("wrong")
+        refused = await asyncio.to_thread(run, config, "sync", "--lang", "en")
+    assert (refused.exit_code, refused.stderr.strip()) == (1, "Annuaire Santé: status 401")
+    assert "camille.roche" in run(config, "search", "roche").stdout

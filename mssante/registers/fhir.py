@@ -1,0 +1,178 @@
+"""Resources of the Annuaire Santé (FHIR R4), read to entries of the directory.
+
+A mailbox is a `telecom` with the extension `as-ext-mailbox-mss-metadata`: on a Practitioner, a PractitionerRole (a person at a
+place) or an Organization. Whatever a server answers gives entries, or nothing: a field that is not as specified is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mssante.address import address_key
+from mssante.directory import Entry
+from mssante.identity import Invalid, parse_finess, parse_person_id, parse_siret
+from mssante.kinds import BoxKind
+from mssante.registers.extraction import titled
+from mssante.registers.nomenclatures import professions, sectors, specialities
+
+METADATA = "https://interop.esante.gouv.fr/ig/fhir/annuaire/StructureDefinition/as-ext-mailbox-mss-metadata"
+TYPES = ("Organization", "Practitioner", "PractitionerRole")
+INCLUDED = {"PractitionerRole": ("PractitionerRole:practitioner", "PractitionerRole:organization")}
+PERSON = "urn:oid:1.2.250.1.71.4.2.1"
+FINESS, SIRET = "https://finess.esante.gouv.fr", "https://sirene.fr"
+_KINDS = {kind.value: kind for kind in BoxKind if kind is not BoxKind.CIT}
+
+Resource = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What one resource says: its mailboxes to show, and its addresses on the red list; others are no longer its own."""
+
+    resource: str  # "Organization/123"
+    entries: tuple[Entry, ...] = ()
+    red_list: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    held: tuple[Held, ...]
+    next: str  # address of the following page; empty: the last one
+
+
+def page(bundle: Any) -> Page | None:
+    """None: not a Bundle of a search (FHIR R4 3.1.1)."""
+    if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
+        return None
+    found = [(_text(one, "search", "mode"), one.get("resource")) for one in _dicts(bundle.get("entry"))]
+    whole = [(mode, one) for mode, one in found if isinstance(one, dict) and one.get("resourceType") in TYPES]
+    by_name = {_name(one): one for _, one in whole}
+    held = tuple(_held(one, by_name) for mode, one in whole if mode != "include" and _text(one, "id"))
+    links = (one for one in _dicts(bundle.get("link")) if one.get("relation") == "next")
+    return Page(held, next((_text(one, "url") for one in links), ""))
+
+
+def _held(resource: Resource, by_name: Mapping[str, Resource]) -> Held:
+    if resource.get("active") is False:
+        return Held(_name(resource))
+    boxes = list(_mailboxes(resource))
+    red = frozenset(box.address for box in boxes if box.said.get("listeRouge") is True)
+    made = (_entry(box, resource, by_name) for box in boxes if box.address not in red)
+    return Held(_name(resource), tuple(entry for entry in made if entry is not None), red)
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    address: str
+    said: Mapping[str, Any]  # of the metadata: url -> value
+
+
+def _mailboxes(resource: Resource) -> Iterator[_Box]:
+    for telecom in _dicts(resource.get("telecom")):
+        for extension in _dicts(telecom.get("extension")):
+            if extension.get("url") == METADATA and telecom.get("system", "email") == "email":
+                said = {_text(one, "url"): _value(one) for one in _dicts(extension.get("extension"))}
+                key = address_key(_text(telecom, "value"))
+                if not isinstance(key, Invalid):
+                    yield _Box(key, said)
+
+
+def _entry(box: _Box, resource: Resource, by_name: Mapping[str, Resource]) -> Entry | None:
+    kind = _KINDS.get(str(box.said.get("type", "")))
+    if kind is None:
+        return None
+    person, place = resource, resource
+    if resource["resourceType"] == "PractitionerRole":
+        person = by_name.get(_text(resource, "practitioner", "reference"), {})
+        place = by_name.get(_text(resource, "organization", "reference"), {})
+    elif resource["resourceType"] == "Practitioner":
+        place = {}
+    else:
+        person = {}
+    names = next(iter(_dicts(person.get("name"))), {})
+    family, given = _text(names, "family"), " ".join(one for one in _list(names.get("given")) if isinstance(one, str))
+    title = titled(next((one for one in _list(names.get("prefix")) if isinstance(one, str)), ""))
+    organisation, service = _text(place, "name"), str(box.said.get("service", ""))
+    label = " ".join(filter(None, (title, given, family.upper()))) or ", ".join(filter(None, (service, organisation)))
+    where = next(iter(_dicts(place.get("address"))), {})
+    return Entry(
+        address=box.address,
+        kind=kind,
+        display_name=label or box.address.partition("@")[0],
+        profession=_coded(person, professions()),
+        town=_text(where, "city"),
+        postcode=_text(where, "postalCode")[:10],
+        sector=next((code for code in _codes(place.get("type")) if code in sectors()), None),
+        structure_id=_structure(place),
+        phone=str(box.said.get("phone", ""))[:32],
+        title=title,
+        given_name=given,
+        family_name=family,
+        person_id=_person(person),
+        speciality=_coded(resource, specialities()) or _coded(person, specialities()),
+        organisation=organisation,
+        service=service,
+    )
+
+
+def _coded(resource: Resource, table: Mapping[str, Any]) -> str:
+    """The label of the first code of this table, in qualifications of a person or specialities of a role."""
+    parts = [one.get("code") for one in _dicts(resource.get("qualification"))]
+    parts += _list(resource.get("code")) + _list(resource.get("specialty"))
+    return next((table[code].label for code in _codes(parts) if code in table), "")
+
+
+def _codes(concepts: Any) -> Iterator[str]:
+    for concept in _dicts(concepts):
+        for coding in _dicts(concept.get("coding")):
+            yield _text(coding, "code")
+
+
+def _identifiers(resource: Resource, *systems: str) -> Iterator[str]:
+    for one in _dicts(resource.get("identifier")):
+        if one.get("system") in systems:
+            yield _text(one, "value")
+
+
+def _person(resource: Resource) -> str:
+    known = (text for text in _identifiers(resource, PERSON) if not isinstance(parse_person_id(text), Invalid))
+    return next(known, "")
+
+
+def _structure(resource: Resource) -> str:
+    for text in _identifiers(resource, FINESS, SIRET):
+        for parsed in (parse_finess(text), parse_siret(text)):
+            if not isinstance(parsed, Invalid):
+                return parsed.value
+    return ""
+
+
+# -------------------------------------------------------------------- what may be anything
+def _name(resource: Resource) -> str:
+    return f"{_text(resource, 'resourceType')}/{_text(resource, 'id')}"[:128]
+
+
+def _value(extension: Resource) -> Any:
+    """`valueString`, `valueBoolean`, `valueCode`, or the code of a `valueCodeableConcept`."""
+    for name, value in extension.items():
+        if name == "valueCodeableConcept":
+            return next(_codes([value]), "")
+        if name.startswith("value"):
+            return value
+    return ""
+
+
+def _text(holder: Any, *path: str) -> str:
+    for name in path:
+        holder = holder.get(name) if isinstance(holder, dict) else None
+    return " ".join(holder.split()) if isinstance(holder, str) else ""
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _dicts(value: Any) -> Iterator[dict[str, Any]]:
+    return (one for one in _list(value) if isinstance(one, dict))

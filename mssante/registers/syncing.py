@@ -1,0 +1,100 @@
+"""The directory kept up with a FHIR server: everything the first time, then what changed since the last time that was finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import and_, delete, or_, select, update
+
+from foundation.clock import HOUR
+from foundation.database import Database, Transaction
+from foundation.keys import KeyRing
+from mssante.directory import FHIR, OWN, hidden, learn, row_of
+from mssante.directory_words import vocabulary
+from mssante.mailboxes import address_lookup
+from mssante.registers.annuaire import Server
+from mssante.registers.fhir import TYPES, Held
+from mssante.tables import directory_entries, directory_imports
+from mssante.upsert import upsert_all
+
+OVERLAP = HOUR  # what changed while the last one ran, and the difference between two clocks
+
+
+@dataclass
+class Synced:
+    """`since`: where it began (ISO 8601), empty: everything. `gone`: entries taken away; `kept_out`: ours, red list or closed."""
+
+    since: str = ""
+    resources: int = 0
+    entries: int = 0
+    gone: int = 0
+    kept_out: int = 0
+
+
+async def sync(
+    db: Database,
+    keys: KeyRing,
+    server: Server,
+    clock: Callable[[], int],
+    everything: bool = False,
+    progress: Callable[[Synced], None] = lambda so_far: None,
+) -> Synced:
+    """Raises `annuaire.Unanswered`; what was taken by then stays, and the next time begins where this one did."""
+    name, started = sha256(f"fhir {server.url}".encode()).hexdigest(), clock()
+    so_far = Synced("" if everything else await db.read(_since, name))
+    number = await db.write(_begin, name, started)
+    for kind in TYPES:
+        async for page in server.pages(kind, so_far.since):
+            gone, kept_out = await db.write(_take, keys, number, page.held)
+            so_far.resources += len(page.held)
+            so_far.entries += sum(len(held.entries) for held in page.held) - kept_out
+            so_far.gone += gone
+            so_far.kept_out += kept_out
+            progress(so_far)
+    await db.write(_finish, number, clock())
+    return so_far
+
+
+def _since(conn: Any, name: str) -> str:
+    last = (
+        select(directory_imports.c.started_at)
+        .where(directory_imports.c.digest == name, directory_imports.c.finished_at.is_not(None))
+        .order_by(directory_imports.c.id.desc())
+        .limit(1)
+    )
+    found = conn.execute(last).scalar()
+    if found is None:
+        return ""
+    return datetime.fromtimestamp((found - OVERLAP) / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _begin(tx: Transaction, name: str, now: int) -> int:
+    row = {"digest": name, "position": 0, "lines": 0, "faults": 0, "started_at": now}
+    return tx.insert(directory_imports, row)
+
+
+def _take(tx: Transaction, keys: KeyRing, number: int, page: Sequence[Held]) -> tuple[int, int]:
+    """(taken away, kept out). An entry of ours keeps its source, and what only we know."""
+    out, gone, rows = hidden(tx.conn), 0, []
+    for held in page:
+        shown = [entry for entry in held.entries if address_lookup(keys, entry.address) not in out]
+        values = {"source": FHIR, "import_id": number, "resource": held.resource}
+        rows += [row_of(entry, entry.address) | values for entry in shown]
+        no_longer = and_(
+            directory_entries.c.resource == held.resource,
+            directory_entries.c.address.not_in([entry.address for entry in shown]),
+        )
+        lost = or_(no_longer, directory_entries.c.address.in_(held.red_list))
+        gone += tx.execute(delete(directory_entries).where(lost, directory_entries.c.source != OWN)).rowcount
+    changed = tuple(sorted(set(rows[0]) - {"address", "source", "phone", "hours"})) if rows else ()
+    upsert_all(tx, directory_entries, rows, key=("address",), change=changed)
+    learn(tx, vocabulary(row["words"] for row in rows))
+    return gone, sum(len(held.entries) for held in page) - len(rows)
+
+
+def _finish(tx: Transaction, number: int, now: int) -> None:
+    tx.execute(update(directory_imports).where(directory_imports.c.id == number).values(finished_at=now))

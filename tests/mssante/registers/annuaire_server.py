@@ -1,0 +1,101 @@
+"""A FHIR server of the shape of the Annuaire Santé's, over HTTP: invented people, pages, `_lastUpdated`, a key, moods."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from mssante.identity import luhn_key
+from mssante.registers.fhir import FINESS, METADATA, PERSON
+
+KEY = "0123-key"
+RPPS = "8" + "1099900001" + luhn_key("1099900001")
+FINESS_NUMBER = "99000011" + luhn_key("99000011")
+NOS = "https://mos.esante.gouv.fr/NOS"
+
+
+def mailbox(address: str, kind: str, red: bool = False, **more: Any) -> dict[str, Any]:
+    coded = {"coding": [{"system": f"{NOS}/TRE_R257-TypeBAL/FHIR/TRE-R257-TypeBAL", "code": kind}]}
+    said = [{"url": "type", "valueCodeableConcept": coded}, {"url": "listeRouge", "valueBoolean": red}]
+    said += [{"url": name, "valueString": value} for name, value in more.items()]
+    return {"system": "email", "value": address, "extension": [{"url": METADATA, "extension": said}]}
+
+
+def practitioner(number: str, family: str, given: str, boxes: Iterable[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    profession = {"coding": [{"system": f"{NOS}/TRE_G15-ProfessionSante/FHIR/TRE-G15-ProfessionSante", "code": "10"}]}
+    return {
+        "resourceType": "Practitioner", "id": number, "active": True, "identifier": [{"system": PERSON, "value": RPPS}],
+        "name": [{"use": "official", "family": family, "given": [given], "prefix": ["DR"]}],
+        "qualification": [{"code": profession}], "telecom": list(boxes), **more,
+    }  # fmt: skip
+
+
+def organization(number: str, name: str, sector: str, boxes: Iterable[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    kind = {"coding": [{"system": f"{NOS}/TRE_R02-SecteurActivite/FHIR/TRE-R02-SecteurActivite", "code": sector}]}
+    return {
+        "resourceType": "Organization", "id": number, "active": True, "name": name, "type": [kind],
+        "identifier": [{"system": FINESS, "value": FINESS_NUMBER}],
+        "address": [{"city": "Villefleur", "postalCode": "99100"}],
+        "telecom": [{"system": "email", "value": "ordinary@mail.example"}, *boxes], **more,
+    }  # fmt: skip
+
+
+def role(number: str, person: str, place: str, boxes: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    speciality = {
+        "coding": [{"system": f"{NOS}/TRE_R38-SpecialiteOrdinale/FHIR/TRE-R38-SpecialiteOrdinale", "code": "SM04"}]
+    }
+    return {
+        "resourceType": "PractitionerRole", "id": number, "active": True, "code": [speciality],
+        "practitioner": {"reference": f"Practitioner/{person}"}, "organization": {"reference": f"Organization/{place}"},
+        "telecom": list(boxes),
+    }  # fmt: skip
+
+
+class Annuaire:
+    """`resources`: what it holds; `changed`: those that `_lastUpdated` finds; `busy`: so many answers 429 first."""
+
+    def __init__(self, resources: list[dict[str, Any]]) -> None:
+        self.resources, self.changed, self.busy = resources, resources, 0
+        self.page_size, self.elsewhere, self.instead = 2, "", b""
+        self.asked: list[tuple[float, str, dict[str, str]]] = []
+
+    def app(self) -> Starlette:
+        return Starlette(routes=[Route("/fhir/v2/{kind}", self._search)])
+
+    async def _search(self, request: Request) -> Response:
+        self.asked.append((time.monotonic(), request.path_params["kind"], dict(request.query_params)))
+        if request.headers.get("esante-api-key") != KEY:
+            return Response(status_code=401)
+        if self.busy:
+            self.busy -= 1
+            return Response(status_code=429, headers={"retry-after": "7"})
+        if self.instead:
+            return Response(self.instead)
+        of_kind = [one for one in self._held(request) if one["resourceType"] == request.path_params["kind"]]
+        start = int(request.query_params.get("_page", "0"))
+        shown = of_kind[start : start + self.page_size]
+        names = {one[side]["reference"] for one in shown for side in ("practitioner", "organization") if side in one}
+        included = [one for one in self.resources if f"{one['resourceType']}/{one['id']}" in names]
+        entry = [{"resource": one, "search": {"mode": "match"}} for one in shown]
+        entry += [
+            {"resource": one, "search": {"mode": "include"}} for one in included if "_include" in request.query_params
+        ]
+        bundle = {"resourceType": "Bundle", "type": "searchset", "total": len(of_kind), "entry": entry, "link": []}
+        if start + self.page_size < len(of_kind):
+            more = urlencode(dict(request.query_params) | {"_page": start + self.page_size})
+            url = f"{self.elsewhere or request.base_url}fhir/v2/{request.path_params['kind']}?{more}"
+            bundle["link"] = [{"relation": "self", "url": str(request.url)}, {"relation": "next", "url": url}]
+        return JSONResponse(bundle)
+
+    def _held(self, request: Request) -> list[dict[str, Any]]:
+        if "_lastUpdated" in request.query_params:
+            return self.changed
+        assert request.query_params["mailbox-mss:contains"] == "@"
+        return [one for one in self.resources if any("extension" in box for box in one["telecom"])]

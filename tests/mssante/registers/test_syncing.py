@@ -1,0 +1,180 @@
+"""The directory follows a FHIR server, a real one over HTTP: pages, changes, red list, its key, its pace, its moods."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foundation.clock import DAY
+from mssante import directory
+from mssante.address import parse_address
+from mssante.directory import Entry, Search
+from mssante.kinds import BoxKind
+from mssante.registers import fhir
+from mssante.registers.annuaire import Pace, Server, Unanswered
+from mssante.registers.syncing import Synced, sync
+from tests.mssante.registers.annuaire_server import (
+    FINESS_NUMBER,
+    KEY,
+    RPPS,
+    Annuaire,
+    mailbox,
+    organization,
+    practitioner,
+    role,
+)  # fmt: skip
+from tests.support.web import serving
+
+NOW = 1_796_000_000_000
+PEOPLE = [
+    practitioner("1", "Roche", "Camille", [mailbox("camille.roche@medecins.example", "PER")]),
+    practitioner("2", "Rouge", "Paul", [mailbox("paul.rouge@medecins.example", "PER", red=True)]),
+    practitioner("3", "Sans", "Boîte", []),
+    practitioner("4", "Petit", "Anne", []),
+    practitioner("5", "Vieux", "Louis", [mailbox("louis@medecins.example", "PER")], active=False),
+]
+PLACES = [
+    organization("8", "Pharmacie du Marché", "SA33", [mailbox("officine@pharmacie.example", "ORG", phone="01 99 00 40 40")]),
+    organization("9", "CHU de Villefleur", "SA01", [
+        mailbox("cardio@chu.example", "ORG", service="Cardiologie"), mailbox("automate@chu.example", "APP"),
+    ]),
+    organization("10", "Cabinet des Tilleuls", "SA07", []),
+]  # fmt: skip
+ROLES = [role("20", "4", "10", [mailbox("anne.petit@tilleuls.example", "PER")])]
+
+
+class Waiting:
+    def __init__(self) -> None:
+        self.waited: list[float] = []
+        self.at = 0.0
+
+    def pace(self) -> Pace:
+        async def sleep(seconds: float) -> None:
+            self.waited.append(seconds)
+            self.at += seconds
+
+        return Pace(now=lambda: self.at, sleep=sleep)
+
+
+@pytest.fixture
+async def annuaire() -> AsyncIterator[tuple[Annuaire, Server, Waiting]]:
+    held, waiting = Annuaire([*PEOPLE, *PLACES, *ROLES]), Waiting()
+    async with serving(held.app()) as origin:
+        yield held, Server(f"{origin}/fhir/v2", KEY, ssl.create_default_context(), waiting.pace()), waiting
+
+
+def entry(space: Any, address: str) -> Entry | None:
+    return space.db.read_now(directory.get, parse_address(address))
+
+
+async def test_everything_then_what_changed(space: Any, annuaire: Any) -> None:
+    held, server, _ = annuaire
+    first = await sync(space.db, space.keys, server, lambda: NOW)
+    assert first == Synced("", resources=6, entries=5)
+    assert entry(space, "camille.roche@medecins.example") == Entry(
+        "camille.roche@medecins.example", BoxKind.PER, "Dr Camille ROCHE", "Médecin", title="Dr", given_name="Camille",
+        family_name="Roche", person_id=RPPS,
+    )  # fmt: skip
+    pharmacy = entry(space, "officine@pharmacie.example")
+    assert pharmacy is not None
+    assert (pharmacy.is_pharmacy, pharmacy.structure_id, pharmacy.phone) == (True, FINESS_NUMBER, "01 99 00 40 40")
+    assert entry(space, "cardio@chu.example").display_name == "Cardiologie, CHU de Villefleur"
+    at_place = entry(space, "anne.petit@tilleuls.example")
+    assert (at_place.display_name, at_place.town, at_place.speciality, at_place.organisation) == (
+        "Dr Anne PETIT", "Villefleur", "Cardiologie et maladies vasculaires", "Cabinet des Tilleuls",
+    )  # fmt: skip
+    for absent in ("paul.rouge@medecins.example", "louis@medecins.example", "ordinary@mail.example"):
+        assert entry(space, absent) is None
+    held.changed = [
+        practitioner("1", "Roche", "Camille", [mailbox("camille.roche@medecins.example", "PER", red=True)]),
+        organization("9", "CHU de Villefleur", "SA01", [mailbox("cardio@chu.example", "ORG", service="Rythmologie")]),
+    ]
+    second = await sync(space.db, space.keys, server, lambda: NOW + DAY)
+    assert (second.since, second.resources, second.entries, second.gone) == ("2026-11-29T23:53:20Z", 2, 1, 2)
+    assert entry(space, "cardio@chu.example").display_name == "Rythmologie, CHU de Villefleur"
+    assert entry(space, "automate@chu.example") is None  # no longer its own
+    assert entry(space, "camille.roche@medecins.example") is None  # on the red list since
+    assert entry(space, "officine@pharmacie.example") is not None
+    assert [one.address for one in space.db.read_now(directory.search, Search("rythmologie"))] == ["cardio@chu.example"]
+
+
+async def test_our_red_list_and_our_own_entries(space: Any, annuaire: Any) -> None:
+    _, server, _ = annuaire
+    await space.box("camille.roche@medecins.example", red_list=True)
+    own = Entry("cardio@chu.example", BoxKind.ORG, "Cardio", hours="9 h à 19 h", phone="01 99 00 20 20")
+    await space.db.write(directory.add, space.keys, own)
+    assert (await sync(space.db, space.keys, server, lambda: NOW)).kept_out == 1
+    assert entry(space, "camille.roche@medecins.example") is None
+    kept = entry(space, "cardio@chu.example")
+    assert (kept.display_name, kept.hours, kept.phone) == ("Cardiologie, CHU de Villefleur", own.hours, own.phone)
+
+
+async def test_an_interrupted_one_is_begun_again(space: Any, annuaire: Any) -> None:
+    held, server, _ = annuaire
+    held.elsewhere = "http://elsewhere.example/"
+    with pytest.raises(Unanswered, match="another server"):  # the key goes nowhere else
+        await sync(space.db, space.keys, server, lambda: NOW)
+    held.elsewhere = ""
+    assert (await sync(space.db, space.keys, server, lambda: NOW)).since == ""
+
+
+async def test_its_pace_is_kept_and_it_is_waited_for(space: Any, annuaire: Any) -> None:
+    held, server, waiting = annuaire
+    held.busy = 2
+    await sync(space.db, space.keys, server, lambda: NOW)
+    assert [seconds for seconds in waiting.waited if seconds == 7] == [7, 7]
+    steps = [seconds for seconds in waiting.waited if seconds != 7]
+    assert len(steps) + 3 == len(held.asked)  # the first, and those after a wait, need none
+    assert steps == pytest.approx([1 / 17] * len(steps))
+
+
+@pytest.mark.parametrize(
+    ("key", "instead", "why"),
+    [
+        ("wrong", b"", "status 401"),
+        (KEY, b"<html>", "not JSON"),
+        (KEY, b"[" * 100_000, "not JSON"),
+        (KEY, b"[]", "not a Bundle"),
+        (KEY, b'{"resourceType": "OperationOutcome"}', "not a Bundle"),
+    ],
+)
+async def test_what_is_no_answer(space: Any, annuaire: Any, key: str, instead: bytes, why: str) -> None:
+    held, server, waiting = annuaire
+    held.instead = instead
+    with pytest.raises(Unanswered, match=why):
+        await sync(space.db, space.keys, Server(server.url, key, server.tls, waiting.pace()), lambda: NOW)
+    assert key not in repr(server)
+
+
+async def test_a_server_that_is_not_there(space: Any) -> None:
+    with pytest.raises(Unanswered):
+        await sync(space.db, space.keys, Server("http://127.0.0.1:1", KEY, ssl.create_default_context()), lambda: NOW)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from(["Bundle", "Practitioner", fhir.METADATA]),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(["resourceType", "entry", "resource", "telecom", "extension", "url", "name", "id", "value"]),
+        inner, max_size=4,
+    ),
+    max_leaves=20,
+)  # fmt: skip
+
+
+@given(JSON)
+def test_any_answer_is_a_page_or_none(answer: object) -> None:
+    found = fhir.page({"resourceType": "Bundle", "entry": [{"resource": answer}], "link": answer})
+    assert found is not None
+    assert fhir.page(answer) is None or isinstance(fhir.page(answer), fhir.Page)
+
+
+@given(st.sampled_from([*PEOPLE, *PLACES, *ROLES]), st.data())
+def test_a_resource_with_anything_in_a_field(resource: dict[str, Any], data: st.DataObject) -> None:
+    changed = resource | {data.draw(st.sampled_from(sorted(set(resource) - {"resourceType"}))): data.draw(JSON)}
+    assert fhir.page({"resourceType": "Bundle", "entry": [{"resource": changed}]}) is not None
