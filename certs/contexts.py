@@ -107,6 +107,14 @@ def relay_context(identity: Identity, authorities: Sequence[x509.Certificate]) -
     return context
 
 
+def web_context(identity: Identity) -> ssl.SSLContext:
+    """For pages over HTTPS. Raises OSError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _harden(context)
+    context.load_cert_chain(identity.certificate, identity.key)
+    return context
+
+
 def fetch_context(authorities: Sequence[x509.Certificate]) -> ssl.SSLContext:
     """For what is fetched over HTTPS: only these authorities are believed, and the host must be named (RFC 9110 4.3.4)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,11 @@ from OpenSSL import SSL
 from starlette.applications import Starlette
 
 from certs.chain import Trusted
-from certs.contexts import Identity, TwistedContextFactory, asking_context, server_context
+from certs.contexts import Identity, TwistedContextFactory, asking_context, server_context, web_context
 from certs.rotating import Rotating
 from certs.staple import KeptStaple
 from certs.tls_session import peer_certificate, peer_chain
-from foundation.clock import HOUR, MINUTE, Clock
+from foundation.clock import HOUR, MINUTE, Clock, system_clock
 from foundation.dn import DistinguishedName
 from mailserver.delivery.api import Acceptor
 from mailserver.imap.context import Settings as ImapSettings
@@ -187,9 +188,26 @@ def _listening(sock: socket.socket, factory: ImapFactory, tls: TwistedContextFac
     return close
 
 
+def _following(identity: Identity, clock: Clock) -> ssl.SSLContext:
+    """A context whose handshakes take the certificate in force: the callback runs at each hello, with a name or without."""
+    current: Rotating[ssl.SSLContext] = Rotating(identity.files, lambda: web_context(identity), clock)
+
+    def hello(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        connection.context = current.get()
+
+    listening = web_context(identity)
+    listening.sni_callback = hello
+    return listening
+
+
 async def open_web(
-    app: Starlette, sock: socket.socket, certificate: Path | None = None, key: Path | None = None
+    app: Starlette,
+    sock: socket.socket,
+    certificate: Path | None = None,
+    key: Path | None = None,
+    clock: Clock = system_clock,
 ) -> Close:
+    """With a certificate and its key: over HTTPS; both are reread when they change."""
     config = uvicorn.Config(
         app,
         http=WebConnection,
@@ -203,6 +221,9 @@ async def open_web(
         ssl_certfile=str(certificate) if certificate else None,
         ssl_keyfile=str(key) if key else None,
     )
+    if certificate is not None and key is not None:
+        config.load()
+        config.ssl = _following(Identity(certificate, key), clock)
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # one owner: runtime.loop
     task = asyncio.create_task(server.serve(sockets=[sock]))

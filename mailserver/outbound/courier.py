@@ -152,11 +152,14 @@ class Courier:
         return None if reply.code == 250 else peer.turned_away(reply.code, reply.text, route.host)
 
     async def _reuse(self, route: Route) -> Client | None:
-        """RSET shows whether a kept connection still lives, before a message depends on it."""
+        """RSET shows whether a kept connection still lives, before a message depends on it. One begun under a certificate that we
+        renewed since is not gone on with.
+        """
         while clients := self._idle.get(route):
             client = clients.pop()
             try:
-                if client.is_open and (await client.ask([b"RSET"]))[0].code == 250:
+                current = client.tls is not None and client.tls.context is self._context()
+                if current and client.is_open and (await client.ask([b"RSET"]))[0].code == 250:
                     return client
             except Lost:
                 pass

@@ -157,6 +157,17 @@ async def test_connections_are_reused_and_judged_again(space: Space, start: Star
     await courier.close()
 
 
+async def test_a_connection_kept_from_before_a_renewal_is_not_gone_on_with(space: Space, start: Start) -> None:
+    peer, courier = await start(), space.courier()
+    await courier.deliver([peer.route], PARCEL)
+    renewed = space.courier()._context()
+    courier._context = lambda: renewed
+    for _ in range(2):
+        await courier.deliver([peer.route], PARCEL)
+    assert (peer.connections, len(peer.got)) == (2, 3)
+    await courier.close()
+
+
 async def test_a_kept_connection_that_died_is_replaced(space: Space, start: Start) -> None:
     peer, courier = await start(), space.courier()
     await courier.deliver([peer.route], PARCEL)
