@@ -41,9 +41,7 @@ def joining(at: Desk) -> Callable[[Row], Act]:
 def changing_member(at: Desk, address: str, login: str, role_: Role | None, state: SignInState | None) -> Act:
     def work(tx: Transaction, box: Mailbox) -> dict[str, Any]:
         seats = at.house.credentials.members(tx.conn, box.id)
-        member = next((one for one in seats if one.login == login_form(login)), None)
-        if member is None or member.state is SignInState.REVOKED:
-            raise Refused("{login} : n’a pas d’accès ici // {login}: no sign-in here", login=login)
+        member = among(seats, login)
         then = life.Seat(member.credential_id, role_ or member.role, (state or member.state) is SignInState.ACTIVE)
         allow(box, seats, then)
         if role_ is not None:
@@ -61,6 +59,29 @@ def changing_member(at: Desk, address: str, login: str, role_: Role | None, stat
 
     text = "{login} : {shown} // {login}: {shown}"
     return acting(at, life.Act.MEMBERS, address, work, text, ("member", "role", "state"))
+
+
+def naming(at: Desk, address: str, login: str, subject: str) -> Act:
+    """`subject`: how the OpenID provider names the person; it is shown, and in no trace."""
+
+    def work(tx: Transaction, box: Mailbox) -> dict[str, Any]:
+        member = among(at.house.credentials.members(tx.conn, box.id), login)
+        at.house.credentials.set_subject(tx, member.credential_id, subject)
+        return {"member": member.credential_id, "login": member.login, "subject": subject}
+
+    text = (
+        "{login} : reconnu par le fournisseur OpenID comme {subject} // {login}: known to the OpenID provider as {subject}"
+        if subject
+        else "{login} : inconnu du fournisseur OpenID // {login}: not known to the OpenID provider"
+    )
+    return acting(at, life.Act.MEMBERS, address, work, text, ("member",))
+
+
+def among(members: list[Member], login: str) -> Member:
+    member = next((one for one in members if one.login == login_form(login)), None)
+    if member is None or member.state is SignInState.REVOKED:
+        raise Refused("{login} : n’a pas d’accès ici // {login}: no sign-in here", login=login)
+    return member
 
 
 @dataclass(frozen=True, slots=True, repr=False)

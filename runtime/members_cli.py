@@ -112,6 +112,29 @@ def role(
 
 
 @members.command()
+def subject(
+    address: Address,
+    login: Login,
+    name: Annotated[
+        str,
+        typer.Argument(help="Numéro RPPS, ou nom chez le fournisseur ; vide : aucun. // RPPS number, or name there."),
+    ] = "",
+    config: Config = DEFAULT,
+    lang: Language = "fr",
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Dire comment Pro Santé Connect nomme un membre : ses jetons ouvrent alors cette boîte avec cet identifiant.
+
+    // Say how the OpenID provider names a member: their tokens then open this mailbox with this login.
+    """
+    from runtime.member_acts import naming
+
+    with desk(config, lang, as_json, dry_run) as at:
+        at.one(naming(at, address, login, name.strip()))
+
+
+@members.command()
 def suspend(
     address: Address,
     login: Login,

@@ -311,6 +311,28 @@ def test_members_of_a_team(mssante: Operator) -> None:
     assert states[1:] == ["active", "paused", "active", "revoked"]
 
 
+def test_a_member_is_known_to_the_openid_provider(mssante: Operator) -> None:
+    """By their RPPS number, as Pro Santé Connect writes it or without its « 8 »; until it is taken away."""
+    make_team(mssante)
+    mssante.done(f"mailbox members add {TEAM} {THOMAS} --person Thomas")
+    rpps = "1099000001" + luhn_key("1099000001")
+
+    def opened(name: str, login: str) -> str | None:
+        house = mssante.house()
+        who = house.db.read_now(house.credentials.held_by, name, login)
+        house.db.close_now()
+        return None if who is None else who.address
+
+    assert opened("8" + rpps, THOMAS) is None
+    assert rpps in mssante.done(f"mailbox members subject {TEAM} {THOMAS} {rpps}")
+    assert opened("8" + rpps, THOMAS) == opened(rpps, "") == TEAM
+    assert opened("8" + rpps, NADIA) is None
+    assert "n’a pas d’accès ici" in mssante.refused(f"mailbox members subject {TEAM} personne {rpps}")
+    assert rpps not in json.dumps(mssante.acts())
+    assert "inconnu" in mssante.done(f"mailbox members subject {TEAM} {THOMAS}")
+    assert opened("8" + rpps, THOMAS) is None
+
+
 def test_a_neighbours_member_is_nobody_here(mssante: Operator) -> None:
     make_team(mssante)
     make_doctor(mssante)
