@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
 
 from sqlalchemy import Connection, delete, select
 
 from foundation.clock import DAY, MINUTE, SECOND
 from foundation.database import Transaction
 from foundation.keys import KeyRing
+from foundation.places import place_of
 from mssante.tables import guesses
 from mssante.upsert import upsert
 
@@ -38,7 +38,7 @@ class Subject:
 
 def subjects(keys: KeyRing, login: str, client_ip: str) -> tuple[Subject, ...]:
     """The first is the login at this place; `client_ip` empty or not an address: no place."""
-    place = _place(client_ip)
+    place = place_of(client_ip)
     found = [Subject(keys.lookup("guess", f"{login}\0{place}"), 0, 30 * SECOND, False)]
     if place:
         found.append(Subject(keys.lookup("guess place", place), 20, 30 * SECOND, True))
@@ -120,15 +120,3 @@ def _remaining(subject: Subject, row: _Row, now: int) -> int:
 def _network(place: str) -> str:
     """Of a place: who has one address of it often has them all."""
     return place.rpartition(".")[0] or place[:12]
-
-
-def _place(client_ip: str) -> str:
-    try:
-        address = ip_address(client_ip)
-    except ValueError:
-        return ""
-    if not isinstance(address, IPv6Address):
-        return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return address.packed[:8].hex()

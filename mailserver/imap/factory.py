@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import ServerFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
+from foundation.places import place_of
 from mailserver.imap.protocol import ImapProtocol, Judge, Limits, Session
 
 
@@ -46,19 +47,21 @@ class ImapFactory(ServerFactory):
         return len(self._open)
 
     def admit(self, protocol: ImapProtocol) -> bool:
+        place = place_of(protocol.address)
         full = len(self._open) >= self.limits.connections
-        if full or self._per_address[protocol.address] >= self.limits.per_address:
+        if full or self._per_address[place] >= self.limits.per_address:
             return False
         self._open.add(protocol)
-        self._per_address[protocol.address] += 1
+        self._per_address[place] += 1
         return True
 
     def release(self, protocol: ImapProtocol) -> None:
         if protocol in self._open:
             self._open.discard(protocol)
-            self._per_address[protocol.address] -= 1
-            if not self._per_address[protocol.address]:
-                del self._per_address[protocol.address]
+            place = place_of(protocol.address)
+            self._per_address[place] -= 1
+            if not self._per_address[place]:
+                del self._per_address[place]
         if not self._open:
             self._empty.set()
 

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 
 from foundation.clock import DAY, MINUTE
 from foundation.database import Database
+from foundation.places import place_of
 from mssante import credentials as module
 from mssante import passwords, throttle
 from mssante.credentials import (
@@ -276,7 +277,7 @@ async def test_old_guesses_are_swept(signing: Any) -> None:
     ],
 )
 def test_places(one: str, two: str, same: bool) -> None:
-    assert (throttle._place(one) == throttle._place(two)) is same
+    assert (place_of(one) == place_of(two)) is same
 
 
 # ---------------------------------------------------------------- by proof (SCRAM)

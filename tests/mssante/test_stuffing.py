@@ -14,6 +14,7 @@ import pytest
 from foundation.clock import DAY, HOUR, SECOND
 from foundation.database import Database, Transaction, metadata
 from foundation.keys import KeyRing
+from foundation.places import place_of
 from mssante import throttle
 from mssante.tables import guesses
 
@@ -159,5 +160,5 @@ def test_one_wrong_answer_of_many_people_slows_nobody(db: Database) -> None:
     ],
 )
 def test_networks(one: str, two: str, same: bool) -> None:
-    found = [throttle._network(throttle._place(place)) for place in (one, two)]
+    found = [throttle._network(place_of(place)) for place in (one, two)]
     assert (found[0] == found[1]) is same

@@ -348,6 +348,17 @@ async def test_nagle_is_off_before_anything_is_written() -> None:
     assert len(factory) == 0
 
 
+@pytest.mark.parametrize(("other", "admitted"), [("2001:db8:1:2:3::4", False), ("2001:db8:1:3::9", True)])
+async def test_an_ipv6_client_is_its_network(other: str, admitted: bool) -> None:
+    factory = ImapFactory(lambda _: SimpleNamespace(), limits=Limits(per_address=1))
+    first, second = ImapProtocol(factory), ImapProtocol(factory)
+    first.address, second.address = "2001:db8:1:2::9", other
+    assert factory.admit(first)
+    assert factory.admit(second) is admitted
+    factory.release(first)
+    assert factory.admit(ImapProtocol(factory))
+
+
 async def test_a_signed_in_client_may_be_silent_for_its_time_and_no_longer() -> None:
     transport, protocol, _ = attached(Limits(before_sign_in=0.8, idle=2, farewell=0.1), await new_store())
     protocol.dataReceived(PLAIN)

@@ -13,7 +13,6 @@ from mailserver.smtp import border, replies
 from mailserver.smtp.commands import split_command
 from mailserver.smtp.doors import SmtpSession
 from mailserver.smtp.grammar import MailCommand, parse_mail, parse_rcpt
-from mailserver.smtp.guard import network_of
 from mailserver.smtp.replies import Reply, ascii_text, reply_after_data, reply_of
 from mssante import reasons
 from mssante.rights import Role
@@ -257,8 +256,3 @@ def test_a_reader_does_not_send(role: Role, sends: bool) -> None:
     for reverse_path in ("service@alpha.example", ""):
         found = border.judge_author(team, reverse_path, "")
         assert isinstance(found, Sender) if sends else found == replies.of_reason(reasons.READER_DOES_NOT_SEND)
-
-
-def test_an_ipv6_client_is_its_network() -> None:
-    assert network_of("2001:db8:1:2:3::4") == network_of("2001:db8:1:2::9") != network_of("2001:db8:1:3::9")
-    assert network_of("::ffff:192.0.2.1") == "192.0.2.1" == network_of("192.0.2.1")

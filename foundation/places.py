@@ -1,0 +1,18 @@
+"""Where a client is, as far as counting goes: an IPv4 address, or the /64 of an IPv6 one, the least that a subscriber gets."""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address, ip_address
+
+
+def place_of(client_ip: str) -> str:
+    """ "" for what is not an address."""
+    try:
+        address = ip_address(client_ip)
+    except ValueError:
+        return ""
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return address.packed[:8].hex()
