@@ -1,8 +1,8 @@
 """What the commands `mssante noun verb` share: the operator's desk, where an author acts on the house and is told what came of it.
 
-A command opens its desk, then either looks (`read`, `listed`, `shown`) or acts: an act is a function of a transaction that records
-itself (`record`) and returns `Done`, or raises `Refused`. `one` does one act, `each` one for every line of a CSV file. In a
-rehearsal (`--dry-run`) the acts really run, and are then undone. Texts are « français // English ».
+A command is decorated (`looks`, `lists`, `acts`), or opens its desk itself (`desk`). Then it either looks (`read`, `listed`,
+`shown`) or acts (`runtime.acts`): `one` does one act, `each` one for every line of a CSV file. In a rehearsal (`--dry-run`) the
+acts really run, and are then undone. Texts are « français // English ».
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong use. What is said of a fault goes to standard error; with `--json` standard output
 holds one JSON value and nothing else.
@@ -10,34 +10,42 @@ holds one JSON value and nothing else.
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from getpass import getuser
-from io import StringIO
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from runtime.help_in import Lang, said
+from runtime.acts import Act, Done, Refused, Row, WrongFile, all_done, lines_of, rehearsal
+from runtime.command_words import csv_text, moment, plain, table, worded
+from runtime.help_in import Lang
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from foundation.database import Transaction
     from runtime.house import House
 
+__all__ = [
+    "Act",
+    "Done",
+    "Refused",
+    "Row",
+    "csv_text",
+    "moment",
+    "plain",
+    "table",
+    "worded",
+]  # what commands need beside
+
 T = TypeVar("T")
-Row = Mapping[str, str]
-Act = Callable[["Transaction"], "Done"]
 
 OK, FAILED, WRONG = 0, 1, 2
 DEFAULT = Path("mssante.toml")
-TOGETHER = 200  # lines of a file that wait for one another's commit
 
 Config = Annotated[
     Path,
@@ -60,23 +68,6 @@ Lines = Annotated[
     Path | None,
     typer.Option("--file", "-f", help="Fichier CSV, un acte par ligne. // CSV file, one act a line.", dir_okay=False),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What an act did: `text` for a person, filled from `facts`; `facts` for a program."""
-
-    text: str
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-
-class Refused(Exception):
-    """What was asked cannot be done; nothing was changed."""
-
-    def __init__(self, text: str, /, **facts: Any) -> None:
-        super().__init__(text)
-        self.text = text
-        self.facts = facts
 
 
 class _Rehearsed(Exception):
@@ -139,12 +130,15 @@ class Desk:
         The file has these columns, and of `others` those it likes. A line refused changes nothing, the others are done. `plan`
         may raise `Refused` too.
         """
-        rows = self._rows(path, columns, others)
-        outcomes = self.change(_rehearsal(rows, plan)) if self.dry_run else self._all(rows, plan)
+        try:
+            lines = lines_of(path, columns, others)
+        except WrongFile as wrong:
+            self.wrong(wrong.text, **wrong.facts)
+        outcomes = self.change(rehearsal(lines, plan)) if self.dry_run else all_done(self.house.db, lines, plan)
         report = [
             {"line": line, "done": isinstance(outcome, Done), "text": self.said(outcome.text, outcome.facts)}
             | dict(outcome.facts)
-            for (line, _), outcome in zip(rows, outcomes, strict=True)
+            for (line, _), outcome in zip(lines, outcomes, strict=True)
         ]
         refused = sum(not entry["done"] for entry in report)
         if self.as_json:
@@ -177,39 +171,6 @@ class Desk:
             self.wrong("Donnez --file ou les valeurs, pas les deux. // Give --file or the values, not both.")
         else:
             self.each(file, columns, lambda row: plan(dict.fromkeys(others, "") | dict(row)), others)
-
-    def _all(self, rows: Sequence[tuple[int, Row | Refused]], plan: Callable[[Row], Act]) -> list[Done | Refused]:
-        """Many lines share a commit, each with its own fate (`foundation.group_commit`)."""
-        outcomes: list[Done | Refused] = []
-        for start in range(0, len(rows), TOGETHER):
-            waiting: list[Future[Done] | Refused] = []
-            for _, row in rows[start : start + TOGETHER]:
-                act = _planned(row, plan)
-                waiting.append(act if isinstance(act, Refused) else self.house.db.submit(act))
-            outcomes += [_outcome(one) for one in waiting]
-        return outcomes
-
-    def _rows(self, path: Path, columns: Sequence[str], others: Sequence[str]) -> list[tuple[int, Row | Refused]]:
-        """(number of the line, its fields): spreadsheets write `;` or `,`, and a mark of UTF-8 before the first name."""
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError):
-            self.wrong("{path} : illisible, ou pas en UTF-8. // {path}: unreadable, or not UTF-8.", path=path)
-        header = text.partition("\n")[0]
-        reader = csv.DictReader(StringIO(text, newline=""), delimiter=";" if ";" in header else ",", strict=True)
-        try:
-            names = list(reader.fieldnames or ())
-            if missing := [name for name in columns if name not in names]:
-                self.wrong("Colonne absente : {names} // Missing column: {names}", names=missing)
-            if unknown := [
-                name for name in names if name not in (*columns, *others)
-            ]:  # a typing error must not be silent
-                self.wrong("Colonne inconnue : {names} // Unknown column: {names}", names=unknown)
-            return [(reader.line_num, _fields(row)) for row in reader]
-        except csv.Error as fault:
-            self.wrong(
-                "{path} : pas un fichier CSV : {fault} // {path}: not a CSV file: {fault}", path=path, fault=fault
-            )
 
     def _say_rehearsed(self) -> None:
         if self.dry_run:
@@ -283,88 +244,37 @@ def desk(
         house.pool.shutdown(wait=False)
 
 
-# -------------------------------------------------------------------- words
-def worded(text: str, lang: Lang, facts: Mapping[str, Any] | None = None) -> str:
-    words = said(text, lang)
-    return words.format_map({name: plain(value, lang) for name, value in facts.items()}) if facts else words
+# -------------------------------------------------------------------- commands
+_OPTIONS: Mapping[str, tuple[Any, Any]] = {
+    "config": (Config, DEFAULT),
+    "lang": (Language, "fr"),
+    "as_json": (AsJson, False),
+    "as_csv": (AsCsv, False),
+    "dry_run": (DryRun, False),
+}
 
 
-def plain(value: Any, lang: Lang = "fr") -> str:
-    """A fact in a table for people."""
-    if value in (None, "", [], ()):
-        return "-"
-    if isinstance(value, bool):
-        return said("oui // yes" if value else "non // no", lang)
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+def _at_desk(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """For a command whose first parameter is its desk: it is opened for each run, from the options of these names."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = list(signature(command, eval_str=True).parameters.values())[1:]
+        asked = [Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+                 for name, (annotation, default) in _OPTIONS.items() if name in names]  # fmt: skip
+
+        def run(**given: Any) -> None:
+            with desk(**{name: given.pop(name) for name in names}) as at:
+                command(at, **given)
+
+        parameters = [*(one.replace(kind=Parameter.KEYWORD_ONLY) for one in own), *asked]
+        run.__name__, run.__doc__, run.__module__ = command.__name__, command.__doc__, command.__module__
+        run.__annotations__ = {one.name: one.annotation for one in parameters}
+        run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        return run
+
+    return decorate
 
 
-def moment(at: int | None) -> str | None:
-    """Milliseconds since the epoch as ISO 8601 in UTC."""
-    from datetime import UTC, datetime
-
-    return None if at is None else datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
-
-
-def csv_text(columns: Mapping[str, str] | Sequence[str], found: Sequence[Mapping[str, Any]]) -> str:
-    """RFC 4180, with the facts' own keys as header."""
-    out = StringIO()
-    writer = csv.writer(out)
-    writer.writerow(columns)
-    writer.writerows([one[key] for key in columns] for one in found)
-    return out.getvalue()
-
-
-# -------------------------------------------------------------------- lines of a file
-_MISSHAPEN = "pas le même nombre de champs que l’en-tête // not as many fields as the header"
-
-
-def _fields(row: Mapping[str | None, Any]) -> Row | Refused:
-    if None in row or None in row.values():
-        return Refused(_MISSHAPEN)
-    return {str(name): value.strip() for name, value in row.items()}
-
-
-def _planned(row: Row | Refused, plan: Callable[[Row], Act]) -> Act | Refused:
-    if isinstance(row, Refused):
-        return row
-    try:
-        return plan(row)
-    except Refused as refused:
-        return refused
-
-
-def _outcome(waiting: Future[Done] | Refused) -> Done | Refused:
-    if isinstance(waiting, Refused):
-        return waiting
-    try:
-        return waiting.result()
-    except Refused as refused:
-        return refused
-
-
-def _rehearsal(
-    rows: Sequence[tuple[int, Row | Refused]], plan: Callable[[Row], Act]
-) -> Callable[[Transaction], list[Done | Refused]]:
-    """All lines in one transaction, so that the later ones meet what the earlier ones would have done."""
-
-    def one(tx: Transaction, row: Row | Refused) -> Done | Refused:
-        act = _planned(row, plan)
-        if isinstance(act, Refused):
-            return act
-        savepoint = tx.conn.begin_nested()
-        try:
-            done = act(tx)
-        except Refused as refused:
-            savepoint.rollback()
-            return refused
-        savepoint.commit()
-        return done
-
-    return lambda tx: [one(tx, row) for _, row in rows]
+looks = _at_desk("config", "lang", "as_json")
+lists = _at_desk("config", "lang", "as_json", "as_csv")
+acts = _at_desk("config", "lang", "as_json", "dry_run")

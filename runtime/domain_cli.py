@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runtime.command import DEFAULT, AsCsv, AsJson, Config, Desk, Language, Refused, desk, plain, table
+from runtime.command import Desk, Refused, lists, looks, plain, table
 
 if TYPE_CHECKING:
     from mssante.mailboxes import Mailbox
@@ -29,38 +29,33 @@ _MORE = {
 
 
 @domain.command("list")
-def list_(config: Config = DEFAULT, lang: Language = "fr", as_json: AsJson = False, as_csv: AsCsv = False) -> None:
+@lists
+def list_(at: Desk) -> None:
     """Chaque domaine : ses boîtes par état, et s’il est dans la liste de confiance.
 
     // Each domain: its mailboxes by state, and whether it is in the trust list.
     """
-    with desk(config, lang, as_json, as_csv=as_csv) as at:
-        at.listed(_all(at), _COLUMNS, "Aucun domaine. // No domain.")
+    at.listed(_all(at), _COLUMNS, "Aucun domaine. // No domain.")
 
 
 @domain.command()
-def show(
-    name: Annotated[str, typer.Argument(help="Nom du domaine. // Name of the domain.")],
-    config: Config = DEFAULT,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-) -> None:
+@looks
+def show(at: Desk, name: Annotated[str, typer.Argument(help="Nom du domaine. // Name of the domain.")]) -> None:
     """Un domaine : ses boîtes par état et par type.
 
     // One domain: its mailboxes by state and kind.
     """
-    with desk(config, lang, as_json) as at:
-        facts = next((one for one in _all(at) if one["domain"] == name.lower()), None)
-        if facts is None:
-            raise Refused("{name} : pas servi ici // {name}: not served here", name=name)
-        names = _COLUMNS | _MORE
-        at.shown(facts, table([(at.said(names[key]), plain(facts[key], lang)) for key in names]))
+    facts = next((one for one in _all(at) if one["domain"] == name.lower()), None)
+    if facts is None:
+        raise Refused("{name} : pas servi ici // {name}: not served here", name=name)
+    names = _COLUMNS | _MORE
+    at.shown(facts, table([(at.said(names[key]), plain(facts[key], at.lang)) for key in names]))
 
 
 def _all(at: Desk) -> list[dict[str, Any]]:
     """Counted in one pass over the mailboxes: their domains are sealed with their addresses."""
     from mssante.trust_list import TrustList
-    from runtime.mailbox_cli import all_boxes
+    from runtime.mailbox_facts import all_boxes
     from runtime.trust import read_trust_list
 
     trust = read_trust_list(at.house.settings)

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from runtime.command import DEFAULT, AsCsv, AsJson, Config, Desk, DryRun, Language, Lines, Refused, desk, moment, table
+from runtime.command import Desk, Lines, Refused, acts, lists, looks, table
+from runtime.mailbox_facts import COLUMNS, MORE, all_boxes, cell, facts_of
 from runtime.members_cli import members
-
-if TYPE_CHECKING:
-    from mssante.mailboxes import Mailbox
 
 mailbox = typer.Typer(
     no_args_is_help=True, help="Boîtes aux lettres : création, vie, membres. // Mailboxes: creation, life, members."
@@ -47,7 +45,9 @@ def _option(*names: str, help: str) -> Any:
 
 
 @mailbox.command()
+@acts
 def create(
+    at: Desk,
     address: MaybeAddress = "",
     kind: Annotated[
         Kind | None, _option("--kind", help="Type : PER, CAB, ORG, APP. // Kind: PER, CAB, ORG, APP.")
@@ -72,10 +72,6 @@ def create(
     ] = "",
     person: Annotated[str, _option("--person", help="Son nom. // Their name.")] = "",
     file: Lines = None,
-    config: Config = DEFAULT,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-    dry_run: DryRun = False,
 ) -> None:
     """Créer une boîte : ses dossiers, son entrée d’annuaire, l’accès de son premier titulaire (mot de passe montré une fois).
 
@@ -88,19 +84,16 @@ def create(
         "town": town, "phone": phone, "sector": sector, "red_list": "oui" if red_list else "", "quota": quota,
         "certificate": certificate, "login": login, "person": person,
     }  # fmt: skip
-    with desk(config, lang, as_json, dry_run) as at:
-        at.one_or_each(file, given, REQUIRED, creating(at), OPTIONAL)
+    at.one_or_each(file, given, REQUIRED, creating(at), OPTIONAL)
 
 
 @mailbox.command("list")
+@lists
 def list_(
+    at: Desk,
     kind: Annotated[Kind | None, _option("--kind", help="De ce type. // Of this kind.")] = None,
     state: Annotated[str, _option("--state", help="active, suspended, closed, erased")] = "",
     domain: Annotated[str, _option("--domain", help="De ce domaine. // Of this domain.")] = "",
-    config: Config = DEFAULT,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-    as_csv: AsCsv = False,
 ) -> None:
     """Les boîtes des professionnels ; celles des usagers ne sont pas listées (leur adresse est un INS).
 
@@ -108,40 +101,41 @@ def list_(
     """
     from mssante.kinds import BoxKind
 
-    with desk(config, lang, as_json, as_csv=as_csv) as at:
-        boxes = [box for box in all_boxes(at) if box.kind is not BoxKind.CIT]
-        chosen = [
-            facts
-            for facts in (_facts(at, box) for box in boxes)
-            if (not kind or facts["kind"] == kind.value)
-            and (not state or facts["state"] == state)
-            and (not domain or facts["address"].endswith("@" + domain.lower()))
-        ]
-        at.listed(chosen, _COLUMNS, "Aucune boîte. // No mailbox.", lambda key, value: _cell(at, key, value))
+    boxes = [box for box in all_boxes(at) if box.kind is not BoxKind.CIT]
+    chosen = [
+        facts
+        for facts in (facts_of(at, box) for box in boxes)
+        if (not kind or facts["kind"] == kind.value)
+        and (not state or facts["state"] == state)
+        and (not domain or facts["address"].endswith("@" + domain.lower()))
+    ]
+    at.listed(chosen, COLUMNS, "Aucune boîte. // No mailbox.", lambda key, value: cell(at, key, value))
 
 
 @mailbox.command()
-def show(address: Address, config: Config = DEFAULT, lang: Language = "fr", as_json: AsJson = False) -> None:
+@looks
+def show(at: Desk, address: Address) -> None:
     """Une boîte : titulaire, état, place, échéances.
 
     // One mailbox: holder, state, room, dates.
     """
     from runtime.mailbox_acts import found
 
-    with desk(config, lang, as_json) as at:
-        box = at.read(lambda conn: found(at, conn, address))
-        at.change(lambda tx: at.record(tx, "mailbox:show", {"box": box.id}))
-        facts = _facts(at, box) | {
-            name: getattr(box.holder, name) for name in ("holder_id", "profession", "phone", "town")
-        }
-        facts["members"] = sum(one.active for one in at.read(at.house.credentials.members, box.id))
-        names = _COLUMNS | _MORE
-        rows = [(at.said(names[key]), _cell(at, key, facts[key])) for key in names]
-        at.shown(facts, table(rows))
+    box = at.read(lambda conn: found(at, conn, address))
+    at.change(lambda tx: at.record(tx, "mailbox:show", {"box": box.id}))
+    facts = facts_of(at, box) | {
+        name: getattr(box.holder, name) for name in ("holder_id", "profession", "phone", "town")
+    }
+    facts["members"] = sum(one.active for one in at.read(at.house.credentials.members, box.id))
+    names = COLUMNS | MORE
+    rows = [(at.said(names[key]), cell(at, key, facts[key])) for key in names]
+    at.shown(facts, table(rows))
 
 
 @mailbox.command()
+@acts
 def holder(
+    at: Desk,
     address: Address,
     name: Annotated[str | None, _option("--name", help="Nom affiché. // Displayed name.")] = None,
     holder_id: Annotated[
@@ -152,10 +146,6 @@ def holder(
     ] = None,
     town: Annotated[str | None, _option("--town", help="Commune. // Town.")] = None,
     phone: Annotated[str | None, _option("--phone", help="Téléphone. // Telephone.")] = None,
-    config: Config = DEFAULT,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-    dry_run: DryRun = False,
 ) -> None:
     """Changer ce qui est dit du titulaire ; une boîte PER ne passe jamais à une autre personne.
 
@@ -167,23 +157,20 @@ def holder(
         "display_name": name, "holder_id": holder_id, "profession": profession, "town": town, "phone": phone,
     }  # fmt: skip
     changes = {key: value for key, value in given.items() if value is not None}
-    with desk(config, lang, as_json, dry_run) as at:
-        if not changes:
-            at.wrong("Rien à changer. // Nothing to change.")
-        at.one(changing_holder(at, address, changes))
+    if not changes:
+        at.wrong("Rien à changer. // Nothing to change.")
+    at.one(changing_holder(at, address, changes))
 
 
 @mailbox.command()
+@acts
 def suspend(
+    at: Desk,
     address: MaybeAddress = "",
     refuse: Annotated[
         bool, _option("--refuse", help="Refuser le courrier entre-temps. // Refuse mail meanwhile.")
     ] = False,
     file: Lines = None,
-    config: Config = DEFAULT,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-    dry_run: DryRun = False,
 ) -> None:
     """Suspendre : la boîte n’envoie plus ; elle reçoit encore, ou refuse (--refuse).
 
@@ -191,31 +178,25 @@ def suspend(
     """
     from runtime.mailbox_acts import suspending
 
-    with desk(config, lang, as_json, dry_run) as at:
-        at.one_or_each(file, {"address": address}, ("address",), suspending(at, refuse))
+    at.one_or_each(file, {"address": address}, ("address",), suspending(at, refuse))
 
 
 @mailbox.command()
-def resume(
-    address: MaybeAddress = "",
-    file: Lines = None,
-    config: Config = DEFAULT,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-    dry_run: DryRun = False,
-) -> None:
+@acts
+def resume(at: Desk, address: MaybeAddress = "", file: Lines = None) -> None:
     """Réactiver une boîte suspendue, ou fermée tant que sa clé existe.
 
     // Make a suspended mailbox active again, or a closed one while its key exists.
     """
     from runtime.mailbox_acts import resuming
 
-    with desk(config, lang, as_json, dry_run) as at:
-        at.one_or_each(file, {"address": address}, ("address",), resuming(at))
+    at.one_or_each(file, {"address": address}, ("address",), resuming(at))
 
 
 @mailbox.command()
+@acts
 def close(
+    at: Desk,
     address: MaybeAddress = "",
     keep_days: Annotated[
         int | None,
@@ -231,10 +212,6 @@ def close(
         ),
     ] = None,
     file: Lines = None,
-    config: Config = DEFAULT,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-    dry_run: DryRun = False,
 ) -> None:
     """Fermer : plus rien n’entre ni ne sort ; le courrier est gardé scellé, puis sa clé est détruite.
 
@@ -242,48 +219,41 @@ def close(
     """
     from runtime.mailbox_acts import closing
 
-    with desk(config, lang, as_json, dry_run) as at:
-        days = at.house.settings.limits.retention_days if keep_days is None else keep_days
-        if days < 0:
-            at.wrong("--keep-days : zéro ou plus // --keep-days: zero or more")
-        if export_to is not None:
-            if file is not None:
-                at.wrong("--export : une seule boîte // --export: one mailbox only")
-            _export(at, address, export_to)
-        at.one_or_each(file, {"address": address}, ("address",), closing(at, days))
+    days = at.house.settings.limits.retention_days if keep_days is None else keep_days
+    if days < 0:
+        at.wrong("--keep-days : zéro ou plus // --keep-days: zero or more")
+    if export_to is not None:
+        if file is not None:
+            at.wrong("--export : une seule boîte // --export: one mailbox only")
+        _export(at, address, export_to)
+    at.one_or_each(file, {"address": address}, ("address",), closing(at, days))
 
 
 @mailbox.command()
+@looks
 def export(
-    address: Address,
-    to: Annotated[Path, typer.Argument(help="Fichier ZIP à créer. // ZIP file to create.")],
-    config: Config = DEFAULT,
-    lang: Language = "fr",
-    as_json: AsJson = False,
+    at: Desk, address: Address, to: Annotated[Path, typer.Argument(help="Fichier ZIP à créer. // ZIP file to create.")]
 ) -> None:
     """Copier tout le courrier d’une boîte, en clair, dans un fichier ZIP (.eml par dossier) : à remettre à son titulaire.
 
     // Copy all mail of a mailbox, in the clear, to a ZIP file (.eml by folder): to be handed to its holder.
     """
-    with desk(config, lang, as_json) as at:
-        count = _export(at, address, to)
-        at.shown(
-            {"address": address, "messages": count, "file": str(to)},
-            at.said(_EXPORTED, {"file": to, "messages": count}),
-        )
+    count = _export(at, address, to)
+    at.shown(
+        {"address": address, "messages": count, "file": str(to)},
+        at.said(_EXPORTED, {"file": to, "messages": count}),
+    )
 
 
 @mailbox.command("red-list")
+@acts
 def red_list(
+    at: Desk,
     address: MaybeAddress = "",
     switch: Annotated[
         Switch, typer.Argument(help="on : jamais publiée ; off : publiée. // on: never published; off: published.")
     ] = Switch.ON,
     file: Lines = None,
-    config: Config = DEFAULT,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-    dry_run: DryRun = False,
 ) -> None:
     """Mettre en liste rouge, ou en retirer : la boîte quitte l’annuaire au même instant.
 
@@ -291,19 +261,16 @@ def red_list(
     """
     from runtime.mailbox_acts import red_listing
 
-    with desk(config, lang, as_json, dry_run) as at:
-        at.one_or_each(file, {"address": address}, ("address",), red_listing(at, switch is Switch.ON))
+    at.one_or_each(file, {"address": address}, ("address",), red_listing(at, switch is Switch.ON))
 
 
 @mailbox.command()
+@acts
 def quota(
+    at: Desk,
     address: MaybeAddress = "",
     size: Annotated[str, typer.Argument(help="Par exemple 2G. // For example 2G.")] = "",
     file: Lines = None,
-    config: Config = DEFAULT,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-    dry_run: DryRun = False,
 ) -> None:
     """Changer la place d’une boîte ; jamais moins que ce qu’elle contient.
 
@@ -311,20 +278,17 @@ def quota(
     """
     from runtime.mailbox_acts import setting_quota
 
-    with desk(config, lang, as_json, dry_run) as at:
-        at.one_or_each(file, {"address": address, "quota": size}, ("address", "quota"), setting_quota(at))
+    at.one_or_each(file, {"address": address, "quota": size}, ("address", "quota"), setting_quota(at))
 
 
 @mailbox.command()
+@acts
 def certificate(
+    at: Desk,
     address: Address,
     name: Annotated[
         str, typer.Argument(help="Nom (DN) du certificat ; vide : aucun. // Name (DN) of the certificate; empty: none.")
     ] = "",
-    config: Config = DEFAULT,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-    dry_run: DryRun = False,
 ) -> None:
     """Lier une boîte APP au certificat de son organisation, ou l’en délier.
 
@@ -332,73 +296,7 @@ def certificate(
     """
     from runtime.mailbox_acts import binding
 
-    with desk(config, lang, as_json, dry_run) as at:
-        at.one(binding(at, address, name))
-
-
-# -------------------------------------------------------------------- parts
-_COLUMNS = {
-    "address": "adresse // address",
-    "kind": "type // kind",
-    "state": "état // state",
-    "name": "titulaire // holder",
-    "red_list": "liste rouge // red list",
-    "used_percent": "occupée // used",
-    "kept_until": "gardée jusqu’au // kept until",
-}
-_MORE = {
-    "refuses": "refuse le courrier // refuses mail",
-    "holder_id": "identifiant // identifier",
-    "profession": "profession // profession",
-    "phone": "téléphone // telephone",
-    "town": "commune // town",
-    "sector": "secteur // sector",
-    "used_octets": "octets occupés // octets used",
-    "quota_octets": "quota, octets // quota, octets",
-    "certificate": "certificat // certificate",
-    "members": "accès actifs // active sign-ins",
-    "created_at": "créée // created",
-    "closed_at": "fermée // closed",
-}
-
-
-def all_boxes(at: Desk) -> list[Mailbox]:
-    """Every mailbox, a page at a time."""
-    boxes: list[Mailbox] = []
-    while page := at.read(at.house.mailboxes.every, boxes[-1].id if boxes else 0):
-        boxes += page
-    return boxes
-
-
-def _facts(at: Desk, box: Mailbox) -> dict[str, Any]:
-    used, limit = at.read(at.house.mailboxes.quota, box.id)
-    return {
-        "address": box.address.text,
-        "kind": box.kind.value,
-        "state": "erased" if box.erased else box.state.value,
-        "refuses": box.refuses,
-        "name": box.holder.display_name,
-        "red_list": box.red_list,
-        "sector": box.sector,
-        "used_percent": round(100 * used / limit) if limit else 100,
-        "used_octets": used,
-        "quota_octets": limit,
-        "certificate": box.certificate,
-        "created_at": moment(box.created_at),
-        "closed_at": moment(box.closed_at),
-        "kept_until": moment(box.kept_until),
-    }
-
-
-def _cell(at: Desk, key: str, value: Any) -> str:
-    from runtime.command import plain
-    from runtime.mailbox_words import STATES
-
-    if key == "state":
-        return at.said(STATES[value])
-    if key == "used_percent":
-        return f"{value} %" if at.lang == "fr" else f"{value}%"
-    return plain(value, at.lang)
+    at.one(binding(at, address, name))
 
 
 def _export(at: Desk, address: str, to: Path) -> int:

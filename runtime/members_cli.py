@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runtime.command import DEFAULT, AsCsv, AsJson, Config, DryRun, Language, Lines, desk, plain
+from runtime.command import Desk, Lines, acts, lists, plain
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mssante.kinds import SignInState
-    from runtime.help_in import Lang
 
 members = typer.Typer(
     no_args_is_help=True, help="Membres d’une boîte et leurs rôles. // Members of a mailbox and their roles."
@@ -37,9 +34,8 @@ _COLUMNS = {
 
 
 @members.command("list")
-def list_(
-    address: Address, config: Config = DEFAULT, lang: Language = "fr", as_json: AsJson = False, as_csv: AsCsv = False
-) -> None:
+@lists
+def list_(at: Desk, address: Address) -> None:
     """Qui peut s’identifier, avec quel rôle.
 
     // Who can sign in, with which role.
@@ -47,24 +43,25 @@ def list_(
     from runtime.mailbox_acts import found
     from runtime.mailbox_words import ROLES, SIGN_INS
 
-    with desk(config, lang, as_json, as_csv=as_csv) as at:
-        box = at.read(lambda conn: found(at, conn, address))
-        rows = [
-            {"login": one.login, "person": one.actor, "role": one.role.value, "state": one.state.value}
-            for one in at.read(at.house.credentials.members, box.id)
-        ]
-        at.change(lambda tx: at.record(tx, "mailbox:members-list", {"box": box.id}))
-        words = {"role": ROLES, "state": SIGN_INS}
-        at.listed(
-            rows,
-            _COLUMNS,
-            "Personne. // Nobody.",
-            lambda key, value: at.said(words[key][value]) if key in words else plain(value, at.lang),
-        )
+    box = at.read(lambda conn: found(at, conn, address))
+    rows = [
+        {"login": one.login, "person": one.actor, "role": one.role.value, "state": one.state.value}
+        for one in at.read(at.house.credentials.members, box.id)
+    ]
+    at.change(lambda tx: at.record(tx, "mailbox:members-list", {"box": box.id}))
+    words = {"role": ROLES, "state": SIGN_INS}
+    at.listed(
+        rows,
+        _COLUMNS,
+        "Personne. // Nobody.",
+        lambda key, value: at.said(words[key][value]) if key in words else plain(value, at.lang),
+    )
 
 
 @members.command()
+@acts
 def add(
+    at: Desk,
     address: Annotated[
         str, typer.Argument(help="Adresse de la boîte, ou --file. // Address of the mailbox, or --file.")
     ] = "",
@@ -74,10 +71,6 @@ def add(
         RoleName | None, typer.Option("--role", help="Son rôle (membre sinon). // Their role (else member).")
     ] = None,
     file: Lines = None,
-    config: Config = DEFAULT,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-    dry_run: DryRun = False,
 ) -> None:
     """Donner un accès à une personne ; son mot de passe est montré une fois.
 
@@ -86,19 +79,13 @@ def add(
     from runtime.member_acts import joining
 
     given = {"address": address, "login": login, "person": person, "role": role.value if role else ""}
-    with desk(config, lang, as_json, dry_run) as at:
-        at.one_or_each(file, given, ("address", "login"), joining(at), ("person", "role"))
+    at.one_or_each(file, given, ("address", "login"), joining(at), ("person", "role"))
 
 
 @members.command()
+@acts
 def role(
-    address: Address,
-    login: Login,
-    to: Annotated[RoleName, typer.Argument(help="Nouveau rôle. // New role.")],
-    config: Config = DEFAULT,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-    dry_run: DryRun = False,
+    at: Desk, address: Address, login: Login, to: Annotated[RoleName, typer.Argument(help="Nouveau rôle. // New role.")]
 ) -> None:
     """Changer le rôle d’un membre.
 
@@ -107,22 +94,19 @@ def role(
     from mssante.rights import Role
     from runtime.member_acts import changing_member
 
-    with desk(config, lang, as_json, dry_run) as at:
-        at.one(changing_member(at, address, login, Role(to.value), None))
+    at.one(changing_member(at, address, login, Role(to.value), None))
 
 
 @members.command()
+@acts
 def subject(
+    at: Desk,
     address: Address,
     login: Login,
     name: Annotated[
         str,
         typer.Argument(help="Numéro RPPS, ou nom chez le fournisseur ; vide : aucun. // RPPS number, or name there."),
     ] = "",
-    config: Config = DEFAULT,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-    dry_run: DryRun = False,
 ) -> None:
     """Dire comment Pro Santé Connect nomme un membre : ses jetons ouvrent alors cette boîte avec cet identifiant.
 
@@ -130,68 +114,46 @@ def subject(
     """
     from runtime.member_acts import naming
 
-    with desk(config, lang, as_json, dry_run) as at:
-        at.one(naming(at, address, login, name.strip()))
+    at.one(naming(at, address, login, name.strip()))
 
 
 @members.command()
-def suspend(
-    address: Address,
-    login: Login,
-    config: Config = DEFAULT,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-    dry_run: DryRun = False,
-) -> None:
+@acts
+def suspend(at: Desk, address: Address, login: Login) -> None:
     """Suspendre l’accès d’une personne : ses connexions ouvertes sont coupées.
 
     // Suspend a person's sign-in: open connections are cut.
     """
     from mssante.kinds import SignInState
 
-    _state(config, lang, as_json, dry_run, address, login, SignInState.SUSPENDED)
+    _state(at, address, login, SignInState.SUSPENDED)
 
 
 @members.command()
-def resume(
-    address: Address,
-    login: Login,
-    config: Config = DEFAULT,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-    dry_run: DryRun = False,
-) -> None:
+@acts
+def resume(at: Desk, address: Address, login: Login) -> None:
     """Rendre un accès suspendu.
 
     // Give a suspended sign-in back.
     """
     from mssante.kinds import SignInState
 
-    _state(config, lang, as_json, dry_run, address, login, SignInState.ACTIVE)
+    _state(at, address, login, SignInState.ACTIVE)
 
 
 @members.command()
-def remove(
-    address: Address,
-    login: Login,
-    config: Config = DEFAULT,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-    dry_run: DryRun = False,
-) -> None:
+@acts
+def remove(at: Desk, address: Address, login: Login) -> None:
     """Retirer l’accès d’une personne, pour toujours : son identifiant ne sera donné à personne d’autre.
 
     // Remove a person's sign-in, for good: the login is never given to another.
     """
     from mssante.kinds import SignInState
 
-    _state(config, lang, as_json, dry_run, address, login, SignInState.REVOKED)
+    _state(at, address, login, SignInState.REVOKED)
 
 
-def _state(
-    config: Path, lang: Lang, as_json: bool, dry_run: bool, address: str, login: str, state: SignInState
-) -> None:
+def _state(at: Desk, address: str, login: str, state: SignInState) -> None:
     from runtime.member_acts import changing_member
 
-    with desk(config, lang, as_json, dry_run) as at:
-        at.one(changing_member(at, address, login, None, state))
+    at.one(changing_member(at, address, login, None, state))

@@ -9,21 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runtime.command import (
-    DEFAULT,
-    AsCsv,
-    AsJson,
-    Config,
-    Desk,
-    Done,
-    DryRun,
-    Language,
-    Refused,
-    desk,
-    moment,
-    plain,
-    table,
-)
+from runtime.command import Desk, Done, Refused, acts, lists, looks, moment, plain, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,76 +58,60 @@ _PERSONAL = (
 
 
 @queue.command("list")
-def list_(
-    config: Config = DEFAULT,
-    domain: Domain = None,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-    as_csv: AsCsv = False,
-) -> None:
+@lists
+def list_(at: Desk, domain: Domain = None) -> None:
     """Ce qui attend : numéro, domaine, état, âge, essais, prochain essai, dernier motif. Aucune adresse.
 
     // What waits: number, domain, state, age, attempts, next try, last reason. No addresses.
     """
     from mailserver.outbound.queue import Chosen, listed
 
-    with desk(config, lang, as_json, as_csv=as_csv) as at:
-        found = [_facts(one, at.now) for one in at.read(listed, Chosen(domain=domain), at.now)]
-        at.listed(found, _COLUMNS, "Rien n’attend. // Nothing waits.", lambda key, value: _cell(at, key, value))
+    found = [_facts(one, at.now) for one in at.read(listed, Chosen(domain=domain), at.now)]
+    at.listed(found, _COLUMNS, "Rien n’attend. // Nothing waits.", lambda key, value: _cell(at, key, value))
 
 
 @queue.command()
-def show(number: int, config: Config = DEFAULT, lang: Language = "fr", as_json: AsJson = False) -> None:
+@looks
+def show(at: Desk, number: int) -> None:
     """Un message, avec les adresses de son expéditeur et de ses destinataires.
 
     // One message, with the addresses of its sender and recipients.
     """
     from mailserver.outbound.queue import shown
 
-    with desk(config, lang, as_json) as at:
-        found = at.read(shown, at.house.jobs, number)
-        if found is None:
-            raise Refused(_NOTHING)
-        at.change(lambda tx: at.record(tx, "queue:show", {"jobs": [number]}))
-        waiting, errand = found
-        facts = _facts(waiting, at.now)
-        at.shown(facts | _addresses(errand), _page(at, facts, errand))
+    found = at.read(shown, at.house.jobs, number)
+    if found is None:
+        raise Refused(_NOTHING)
+    at.change(lambda tx: at.record(tx, "queue:show", {"jobs": [number]}))
+    waiting, errand = found
+    facts = _facts(waiting, at.now)
+    at.shown(facts | _addresses(errand), _page(at, facts, errand))
 
 
 @queue.command()
-def retry(
-    numbers: Numbers = None,
-    config: Config = DEFAULT,
-    domain: Domain = None,
-    every: All = False,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-    dry_run: DryRun = False,
-) -> None:
+@acts
+def retry(at: Desk, numbers: Numbers = None, domain: Domain = None, every: All = False) -> None:
     """Essayer maintenant : certains, ceux d’un domaine, ou tous ; aussi ce qui a été abandonné.
 
     // Try now: some, those of a domain, or all; also what was given up.
     """
     from mailserver.outbound import queue as waiting
 
-    with desk(config, lang, as_json, dry_run) as at:
-        chosen = _chosen(at, numbers, domain, every)
-        text = "Essai demandé : {jobs} // Due now: {jobs}"
-        at.one(_act(at, "retry", text, lambda tx: waiting.retry(tx, chosen, at.now)))
+    chosen = _chosen(at, numbers, domain, every)
+    text = "Essai demandé : {jobs} // Due now: {jobs}"
+    at.one(_act(at, "retry", text, lambda tx: waiting.retry(tx, chosen, at.now)))
 
 
 @queue.command()
+@acts
 def cancel(
+    at: Desk,
     numbers: Numbers = None,
-    config: Config = DEFAULT,
     domain: Domain = None,
     every: All = False,
     silent: Annotated[
         bool, typer.Option("--silent", help="Ne pas avertir les expéditeurs. // Do not tell the senders.")
     ] = False,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-    dry_run: DryRun = False,
 ) -> None:
     """Annuler : plus jamais essayé, et l’expéditeur reçoit un avis d’échec.
 
@@ -150,13 +120,10 @@ def cancel(
     from mailserver.delivery.traces import Traces
     from mailserver.outbound import queue as waiting
 
-    with desk(config, lang, as_json, dry_run) as at:
-        chosen = _chosen(at, numbers, domain, every)
-        text, told = "Annulé : {jobs} // Called off: {jobs}", {"silent": silent}
-        traces = Traces(at.house.keys)
-        at.one(
-            _act(at, "cancel", text, lambda tx: waiting.cancel(tx, at.house.jobs, traces, chosen, at.now, silent), told)
-        )
+    chosen = _chosen(at, numbers, domain, every)
+    text, told = "Annulé : {jobs} // Called off: {jobs}", {"silent": silent}
+    traces = Traces(at.house.keys)
+    at.one(_act(at, "cancel", text, lambda tx: waiting.cancel(tx, at.house.jobs, traces, chosen, at.now, silent), told))
 
 
 # -------------------------------------------------------------------- parts

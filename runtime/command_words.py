@@ -1,0 +1,47 @@
+"""Facts in a person's words, in both languages; as a table; as CSV."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from typing import Any
+
+from runtime.help_in import Lang, said
+
+
+def worded(text: str, lang: Lang, facts: Mapping[str, Any] | None = None) -> str:
+    words = said(text, lang)
+    return words.format_map({name: plain(value, lang) for name, value in facts.items()}) if facts else words
+
+
+def plain(value: Any, lang: Lang = "fr") -> str:
+    """A fact in a table for people."""
+    if value in (None, "", [], ()):
+        return "-"
+    if isinstance(value, bool):
+        return said("oui // yes" if value else "non // no", lang)
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def moment(at: int | None) -> str | None:
+    """Milliseconds since the epoch as ISO 8601 in UTC."""
+    from datetime import UTC, datetime
+
+    return None if at is None else datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def csv_text(columns: Mapping[str, str] | Sequence[str], found: Sequence[Mapping[str, Any]]) -> str:
+    """RFC 4180, with the facts' own keys as header."""
+    out = StringIO()
+    writer = csv.writer(out)
+    writer.writerow(columns)
+    writer.writerows([one[key] for key in columns] for one in found)
+    return out.getvalue()
