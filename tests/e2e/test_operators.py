@@ -14,10 +14,11 @@ import certs.authority as authority_module
 from certs.authority import Authority, Issued, load_issued, pem
 from certs.names import of_name
 from certs.profiles import LIST_SIGNER, OPERATOR, ORGANISATION, operator_subject
-from foundation.clock import DAY, HOUR
+from foundation.clock import DAY, HOUR, MINUTE
 from mailserver.smtp.replies import ascii_text
 from mssante import reasons
 from mssante.reasons import Reason
+from mssante.trust_list import Entry
 from tests.support.demo import wait_until
 from tests.support.peer import Peer, mail
 from tests.support.space import Space
@@ -25,12 +26,25 @@ from tests.support.space import Space
 pytestmark = pytest.mark.xdist_group("operators")
 
 
+QUATRE = operator_subject("mail.quatre.example", "1990000004", "Opérateur quatre", "Villefleur (99)")
+
+
+def knows_quatre(space: Space, operator: str) -> bool:
+    quatre = space.pki.authority.issue(OPERATOR, QUATRE, space.now)
+    with Peer(space, quatre, operator=operator) as peer:  # type: ignore[arg-type]
+        return peer.mail("dr@medecins.quatre.example")[0] == 250
+
+
 @pytest.fixture(scope="module")
 def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]:
     """`trois` is in the list, but comes with another certificate than the listed one."""
     made = Space(tmp_path_factory.mktemp("space"), ("un", "deux", "trois"), unlisted=("trois",))
+    made.publish(Entry("medecins.quatre.example", of_name(QUATRE).text))  # the list on disk does not name it
     try:
-        yield made.start()
+        made.start()
+        for key in made.operators:  # each fetches the newer list by itself
+            wait_until(lambda key=key: knows_quatre(made, key), 20, key)
+        yield made
     finally:
         made.stop()
 
@@ -66,6 +80,11 @@ def test_two_recognise_each_other_and_the_third_is_refused_both_ways(space: Spac
     wait_until(written_again, 40)
     space.send("trois", "deux", "De trois pour deux")
     wait_until(lambda: space.has("deux", "De trois pour deux"))
+
+
+def test_an_operator_of_a_newer_list_is_recognised_by_all(space: Space) -> None:
+    assert all(knows_quatre(space, operator) for operator in space.operators)
+    assert "/liste.xml" in space.lists.asked
 
 
 # -- one border, each fault of the table ------------------------------------------------------------------------------
@@ -116,7 +135,7 @@ FAULTS: list[tuple[str, Callable[[Border], Issued | None], Reason, Detail]] = [
     ("of a list's signer", lambda b: b.issue(LIST_SIGNER), R.CERTIFICATE_WRONG_USAGE, OURS),
     ("not the listed name", Border.unlisted, R.CERTIFICATE_NOT_FOR_DOMAIN,
      {"dn": "CN=mail.rogue.example,OU=1990000999,O=Opérateur inconnu,ST=Villefleur (99),C=FR",
-      "domain": "medecins.deux.example", "list_at": lambda b: str(b.space.now // 1000 * 1000)}),
+      "domain": "medecins.deux.example", "list_at": lambda b: str((b.space.now + MINUTE) // 1000 * 1000)}),
 ]  # fmt: skip
 
 
@@ -183,7 +202,7 @@ def test_one_operators_name_does_not_speak_for_anothers_domain(space: Space) -> 
     with Peer(space, Border(space).listed, operator="un") as peer:  # type: ignore[arg-type]
         detail: Detail = OURS | {
             "domain": "medecins.trois.example",
-            "list_at": lambda b: str(b.space.now // 1000 * 1000),
+            "list_at": lambda b: str((b.space.now + MINUTE) // 1000 * 1000),
         }
         assert_reply(peer.mail("dr@medecins.trois.example"), R.CERTIFICATE_NOT_FOR_DOMAIN, detail, space)
 

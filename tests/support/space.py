@@ -14,13 +14,17 @@ import sys
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+
 from certs.authority import Issued
 from certs.profiles import OPERATOR, operator_subject
-from foundation.clock import system_clock
+from foundation.clock import MINUTE, system_clock
 from mssante.kinds import BoxKind
+from mssante.trust_list import Entry
 from runtime import start
 from runtime.demo import world
 from runtime.demo.operator_files import Ports, settings_text
@@ -29,6 +33,7 @@ from runtime.demo.pki import Pki
 from runtime.house import House
 from runtime.settings import read
 from tests.support.demo import ROOT, compose, uids_of, wait_until
+from tests.support.http_server import HttpServer
 
 PASSWORD = "foin-quai-nord-50"
 LOW_PORT = 8000
@@ -53,23 +58,34 @@ def an_operator(key: str, number: int) -> Operator:
 
 
 class Space:
-    """`unlisted`: keys of operators whose certificate is not the one in the list."""
+    """`unlisted`: keys of operators whose certificate is not the one in the list. `lists`: the agency's server, which all fetch the
+    list from.
+    """
 
     def __init__(self, folder: Path, keys: Sequence[str], unlisted: Sequence[str] = ()) -> None:
         self.data, self.now = folder, system_clock()
         self.pki = Pki(folder / "pki", self.now)
+        loopback = (x509.IPAddress(IPv4Address("127.0.0.1")),)
+        agency = operator_subject("listes.example", "1990000003", "Agence", "Villefleur (99)")
+        self.lists = HttpServer(folder, self.pki.authority.issue(OPERATOR, agency, self.now, also=loopback))
         self.operators = {key: an_operator(key, number) for number, key in enumerate(keys, 1)}
         self._ports = {
             key: At(LOW_PORT, web=False, bench=False, host=f"127.77.{os.getpid() % 250}.{number}")
             for number, key in enumerate(keys, 1)
         }
         self._running: list[subprocess.Popen[bytes]] = []
-        listed = {one: self.pki.operator(one, folder / key / "tls") for key, one in self.operators.items()}
-        self.pki.sign_trust_list(listed, bench=False)
+        self._listed = {one: self.pki.operator(one, folder / key / "tls") for key, one in self.operators.items()}
+        self.pki.sign_trust_list(self._listed, bench=False)
         for key in unlisted:
             self.certify(key, f"autre.{key}.example")
         for key in keys:
             self._build(key)
+
+    def publish(self, *also: Entry) -> None:
+        """A newer list on the agency's server, with more operators."""
+        made = self.data / "offered.xml"
+        Pki(self.data / "pki", self.now + MINUTE).sign_trust_list(self._listed, bench=False, also=also, to=made)
+        self.lists.give("/liste.xml", made.read_bytes())
 
     def certify(self, key: str, host: str) -> Issued:
         """Puts a certificate of this name in the operator's place; a running one takes it up within seconds."""
@@ -84,6 +100,7 @@ class Space:
         others = {one: self._ports[other] for other, one in self.operators.items() if other != key}
         text = settings_text(operator, self._ports[key], others, self.pki, folder)
         self.pki.dkim_keys(folder / "keys")
+        text = text.replace("[trust_list]", f'[trust_list]\nurl = "{self.lists.url}/liste.xml"')
         (folder / "mssante.toml").write_text(text.replace(str(self.pki.crl), "tls/crl.pem"))
         shutil.copy(self.pki.crl, folder / "tls" / "crl.pem")
         settings = read(folder / "mssante.toml")
@@ -106,6 +123,7 @@ class Space:
             process.terminate()
         for process in self._running:
             process.wait(30)
+        self.lists.__exit__()
 
     def _answers(self, key: str) -> bool:
         try:
