@@ -57,7 +57,10 @@ class MailSignIn:
 
     async def by_certificate(self, address: str, certificate: DistinguishedName, client_ip: str) -> SignedIn | Refused:
         """Nobody guesses a certificate: there is nothing to slow down. No credential of a person stands for a program."""
-        who = await self._opened(certificate, address)
+        generation, who = -1, None
+        while generation != self._credentials.generation:  # unbound or closed meanwhile, before anybody watches
+            generation = self._credentials.generation
+            who = await self._opened(certificate, address)
         if who is None:
             return Refused()
         self._heard(who.box_id)
