@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from foundation.antivirus import Antivirus
 from foundation.audit import Audit
 from foundation.blobs import Blobs
 from foundation.database import Database
@@ -23,3 +24,5 @@ class Deps:
     readers: Readers
     audit: Audit
     send_prescription: str = ""
+    antivirus: Antivirus | None = None
+    unscanned: bool = False  # taken when the antivirus does not answer

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from certs.ocsp_client import OcspClient
 from certs.rotating import Rotating
 from certs.trust_store import TrustStore
+from foundation.antivirus import Clamd
 from foundation.audit import Audit
 from foundation.blobs import Blobs, FolderFiles
 from foundation.clock import Clock, system_clock
@@ -14,7 +15,6 @@ from foundation.database import Database
 from foundation.jobs import Jobs
 from foundation.keys import KeyRing
 from foundation.tally import Tally
-from mailserver.antivirus import Clamd
 from mailserver.delivery.activity import Activity
 from mailserver.delivery.closing_by_folder import closing_hook
 from mailserver.delivery.notices import promise_filling

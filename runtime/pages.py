@@ -90,6 +90,8 @@ def site(house: House, acceptor: Acceptor, readers: Readers, send: Send) -> Star
                     readers=readers,
                     audit=house.audit,
                     send_prescription="/ordonnance/{document}/pharmacie",
+                    antivirus=house.antivirus,
+                    unscanned=house.settings.antivirus.when_absent == "accept",
                 )
             ),
         ]

@@ -13,10 +13,10 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from foundation.antivirus import Absent, Antivirus, Infected
 from foundation.blobs import INLINE, PreparedBlob
 from foundation.jobs import Job
 from foundation.remembered import MEMORY, NotRemembered
-from mailserver.antivirus import Absent, Antivirus, Infected
 from mailserver.delivery import headers, hold, letter
 from mailserver.delivery.api import INWARD_DOORS, Door, Envelope, Fate, Outcome, Recipient, Sender, Verdict
 from mailserver.delivery.decide import exchange_of

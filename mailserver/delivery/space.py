@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from foundation.antivirus import Antivirus
 from foundation.audit import Audit
 from foundation.blobs import Blobs
 from foundation.clock import Clock, system_clock
@@ -14,7 +15,6 @@ from foundation.database import Database
 from foundation.jobs import Jobs
 from foundation.keys import KeyRing
 from foundation.tally import Tally
-from mailserver.antivirus import Antivirus
 from mailserver.delivery.activity import Activity
 from mailserver.delivery.api import INWARD_DOORS, Door, Recipient, Sender
 from mailserver.store.sql import SqlMailStore

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import Connection, select
 
+from foundation.antivirus import Clamd
 from foundation.audit import Audit
 from foundation.blobs import Blobs, FolderFiles
 from foundation.clock import DAY
@@ -34,6 +35,7 @@ from health_space.notices import operations as bell
 from health_space.notices.rules import Kind
 from health_space.profiles import operations as profiles
 from tests.support import files
+from tests.support.clamd import EICAR, clamd  # noqa: F401  a fixture
 from tests.support.web import Answer, Visitor, serving
 
 JACQUELINE, SARAH, LOUISE = 1, 2, 3
@@ -43,7 +45,7 @@ NAMES = {JACQUELINE: "Jacqueline Morel", SARAH: "Sarah Lambert", LOUISE: "Louise
 class Site:
     """The pages over a database of their own; sessions are opened directly."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, antivirus: Clamd | None = None) -> None:
         self.now = 1_778_000_000_000  # 5 May 2026
         self.db = Database(f"sqlite:///{root}/db.sqlite")
         metadata.create_all(self.db.engine)
@@ -62,7 +64,14 @@ class Site:
             lambda: self.now,
         )
         self.deps = Deps(
-            web, self.db, self.keys, self.blobs, self.readers, Audit(lambda: self.now), "/ordonnance/{document}"
+            web,
+            self.db,
+            self.keys,
+            self.blobs,
+            self.readers,
+            Audit(lambda: self.now),
+            "/ordonnance/{document}",
+            antivirus,
         )
         from health_space.accounts import sign_in
 
@@ -425,3 +434,22 @@ async def test_the_neighbours_notifications(site: Site, origin: str) -> None:
     assert await site.db.read(bell.unread, [JACQUELINE]) == 1
     assert await site.db.read(bell.unread, [LOUISE]) == 1
     assert await site.db.read(bell.unread, [SARAH]) == 0
+
+
+async def test_malware_is_not_added_and_nothing_without_the_antivirus(tmp_path: Path, clamd) -> None:  # noqa: F811
+    made = Site(tmp_path, Clamd(clamd.address, 20))
+    async with serving(made.app) as origin:
+        visitor = await made.visitor(origin, JACQUELINE)
+
+        async def added(content: bytes) -> str:
+            file = ("fichier", "notes.txt", "text/plain", content)
+            answer = await visitor.upload("/documents/ajouter", FIELDS, [file])
+            return (await visitor.follow(answer) if answer.location else answer).words
+
+        assert "contient un programme malveillant" in await added(b"Notes\n" + EICAR)
+        assert "Le document est ajouté à vos documents." in await added(b"Notes\n")
+        clamd.stop()
+        assert "Le contrôle antivirus ne répond pas." in await added(b"Autres notes\n")
+        assert (await visitor.get("/documents")).words.count("notes") == 1
+    await made.readers.close()
+    await made.db.close()

@@ -11,6 +11,7 @@ from hashlib import sha256
 from sqlalchemy import Connection
 from starlette.responses import Response
 
+from foundation.antivirus import Absent, Infected
 from foundation.audit import Audit
 from foundation.blobs import Blobs, PreparedBlob
 from foundation.database import Transaction
@@ -82,9 +83,26 @@ async def _receive(visit: Visit, deps: Deps) -> Response:
             faults.append(Fault("fichier", words))
         else:
             accepted = answer
+            faults += await _malware(deps, uploads[0])
     if faults or accepted is None or act_date is None:
         return _form(visit, typed, faults)
     return await _add(visit, deps, uploads[0], accepted, typed, act_date)
+
+
+async def _malware(deps: Deps, upload: Upload) -> list[Fault]:
+    """The file as it came: what becomes of a picture may hide what was in it."""
+    if deps.antivirus is None:
+        return []
+    blob = await asyncio.to_thread(deps.blobs.prepare, upload.content)
+    try:
+        verdict = await deps.antivirus.scan(blob)
+    finally:
+        blob.discard()
+    if isinstance(verdict, Infected):
+        return [Fault("fichier", "Ce fichier contient un programme malveillant : il n’a pas été ajouté.")]
+    if isinstance(verdict, Absent) and not deps.unscanned:
+        return [Fault("fichier", "Le contrôle antivirus ne répond pas. Réessayez dans quelques minutes.")]
+    return []
 
 
 async def _add(visit: Visit, deps: Deps, upload: Upload, accepted: Accepted, typed: Typed, act_date: date) -> Response:

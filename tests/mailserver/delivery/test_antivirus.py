@@ -14,7 +14,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from mailserver.antivirus import Absent, Clamd, Clean, Infected, verdict_of
+from foundation.antivirus import Absent, Clamd, Clean, Infected, verdict_of
 from mailserver.delivery.accept import Delivery
 from mailserver.delivery.api import Door, Envelope, Outcome, Recipient, Sender, Terms
 from tests.mailserver.delivery.conftest import CITIZEN, DOCTOR, PEER, SERVICE, World, mail

@@ -1,7 +1,7 @@
-"""Asks an antivirus about a message: clamd over INSTREAM (clamd(8)), on a Unix socket or on TCP of a network that is ours.
+"""Asks an antivirus about a content: clamd over INSTREAM (clamd(8)), on a Unix socket or on TCP of a network that is ours.
 
-The message goes whole, as it will be stored, in chunks of `<length><octets>`; the daemon opens what is in it (base64, archives).
-One connection a message, few at a time: the daemon's own queue would only wait longer.
+It goes whole, in chunks of `<length><octets>`; the daemon opens what is in it (base64, archives).
+One connection a content, few at a time: the daemon's own queue would only wait longer.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Antivirus(Protocol):
 
 
 class Clamd:
-    """`address`: path of a Unix socket, or `host:port`; `seconds`: for one message, from the connection to the answer."""
+    """`address`: path of a Unix socket, or `host:port`; `seconds`: for one content, from the connection to the answer."""
 
     def __init__(self, address: str, seconds: float) -> None:
         self._address, self._seconds = address, seconds
