@@ -21,6 +21,7 @@ MOST_WORDS = 8  # of a search; more are ignored
 LONGEST_TEXT = 200
 SEEN = 200
 NEIGHBOURS = 20  # words that stand for a mistyped one
+SHORTEST_BEGINNING = 3  # letters: two begin half the names of the country
 SHORTEST_MISTYPED = 4  # letters: below, every word is near to many
 
 
@@ -68,7 +69,7 @@ def _look(conn: Connection, words: list[_Word], codes: list[_Word], beginnings: 
     if not words and not codes:
         return list(conn.execute(_ANY))
     postgresql = conn.dialect.name == "postgresql"
-    groups = [_group(word, beginnings and len(word.forms[0]) > 1, postgresql) for word in words]
+    groups = [_group(word, beginnings and len(word.forms[0]) >= SHORTEST_BEGINNING, postgresql) for word in words]
     groups += [_group(code, False, postgresql) for code in codes]
     if postgresql:
         conn.execute(_INDEX_ONLY)

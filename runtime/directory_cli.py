@@ -142,6 +142,40 @@ def sync(
         at.shown(facts, at.said(text, facts))
 
 
+@directory.command()
+def publish(
+    addresses: Annotated[
+        list[str] | None, typer.Argument(help="Boîtes d’ici, ou --all. // Mailboxes of ours, or --all.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Toutes. // All of them.")] = False,
+    config: Config = DEFAULT,
+    lang: Language = "fr",
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Publier nos boîtes dans l’Annuaire Santé (PATCH FHIR) ; une boîte en liste rouge ou close n’est jamais envoyée, et retirée.
+
+    // Publish our mailboxes in the Annuaire Santé (FHIR PATCH); one on the red list or closed is never sent, and is taken away.
+    """
+    import asyncio
+
+    from runtime.annuaire import publishing
+
+    with desk(config, lang, as_json, dry_run) as at:
+        if bool(addresses) == every:
+            at.wrong("Donnez des adresses, ou --all. // Give addresses, or --all.")
+        if not at.house.settings.annuaire.url:
+            at.wrong("Aucun serveur : réglage [annuaire] url. // No server: setting [annuaire] url.")
+        try:
+            report = asyncio.run(publishing(at, addresses))
+        except (OSError, ValueError) as fault:
+            raise Refused("Annuaire Santé : {why} // Annuaire Santé: {why}", why=str(fault)) from None
+        columns = {"address": "adresse // address", "done": "acte // act", "why": "motif // reason"}
+        at.listed(report, columns, "Aucune boîte. // No mailbox.")
+        if any(one["done"] == "refused" for one in report):
+            raise typer.Exit(FAILED)
+
+
 def _facts(report: Report) -> dict[str, Any]:
     return {
         "lines": report.lines,

@@ -76,7 +76,8 @@ def element(tag: int, *contents: bytes) -> bytes:
 
 
 def number(value: int, tag: int = INTEGER) -> bytes:
-    return element(tag, value.to_bytes(value.bit_length() // 8 + 1, signed=True))
+    octets = (value + (value < 0)).bit_length() // 8 + 1  # as few as hold it (X.690 8.3.2)
+    return element(tag, value.to_bytes(octets, signed=True))
 
 
 def string(value: str | bytes, tag: int = OCTET_STRING) -> bytes:

@@ -71,6 +71,21 @@ class Server:
                 yield found
                 address = found.next and self._own(found.next)
 
+    async def holds(self, kind: str, address: str) -> bool:
+        """Whether a resource of this type has this mailbox. Raises `Unanswered`."""
+        asked = urlencode([("mailbox-mss:exact", address), ("_elements", "identifier"), ("_count", "1")])
+        async with self._client() as client:
+            found = fhir.page(await self._json(client, "GET", f"{self.url}/{kind}?{asked}"))
+        if found is None:
+            raise Unanswered("the answer is not a Bundle")
+        return bool(found.held)
+
+    async def patch(self, kind: str, identifier: str, body: dict[str, Any]) -> None:
+        """Conditional PATCH of the one resource with this identifier (`system|value`). Raises `Unanswered`."""
+        address = f"{self.url}/{kind}?{urlencode([('identifier', identifier)])}"
+        async with self._client() as client:
+            await self._json(client, "PATCH", address, json.dumps(body).encode())
+
     def _client(self) -> httpx2.AsyncClient:
         headers = {"ESANTE-API-KEY": self.key, "Accept": MEDIA}
         return httpx2.AsyncClient(verify=self.tls, timeout=SECONDS, headers=headers, follow_redirects=False)
@@ -90,7 +105,7 @@ class Server:
                 await self.pace.sleep(wait)
                 continue
             if status != 200:
-                raise Unanswered(f"status {status}")
+                raise Unanswered(_STATUS.get(status, f"status {status}"))
             try:
                 return json.loads(body)
             except (ValueError, RecursionError):
@@ -111,6 +126,9 @@ class Server:
                 return answer.status_code, _wait(answer.headers.get("retry-after", "")), bytes(body)
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
             raise Unanswered(str(error) or type(error).__name__) from None
+
+
+_STATUS = {404: "nobody has this identifier (status 404)", 412: "several have this identifier (status 412)"}
 
 
 def _wait(retry_after: str) -> float:

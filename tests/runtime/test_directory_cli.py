@@ -11,13 +11,14 @@ from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
 from foundation.tables import audit
+from mssante.identity import luhn_key
 from mssante.kinds import BoxKind
-from mssante.mailboxes import NewMailbox
+from mssante.mailboxes import Holder, NewMailbox
 from runtime import start
 from runtime.cli import app
 from runtime.house import House
 from runtime.settings import read
-from tests.mssante.registers.annuaire_server import KEY, Annuaire, mailbox, practitioner
+from tests.mssante.registers.annuaire_server import KEY, RPPS, Annuaire, mailbox, practitioner
 from tests.support.web import serving
 
 HEADER = "Type de BAL|Adresse BAL|Nom d'exercice|Prénom d'exercice|Libellé Profession|L6LIGNEACHEMINEMENT structure BAL"
@@ -104,3 +105,44 @@ async def test_sync(config: Path, tmp_path: Path) -> None:
         refused = await asyncio.to_thread(run, config, "sync", "--lang", "en")
     assert (refused.exit_code, refused.stderr.strip()) == (1, "Annuaire Santé: status 401")
     assert "camille.roche" in run(config, "search", "roche").stdout
+
+
+async def test_publish(config: Path, tmp_path: Path) -> None:
+    house, number = House(read(config)), RPPS[1:]
+    for address, holder, red in (
+        ("camille@medecins.exemple.example", Holder("Dr Camille Roche", number), False),
+        ("there@medecins.exemple.example", Holder("Dr Camille Roche", number), False),
+        ("was.there@medecins.exemple.example", Holder("Dr Camille Roche", number), True),
+        ("o'brien@medecins.exemple.example", Holder("Inconnue", "1099900009" + luhn_key("1099900009")), False),
+    ):
+        house.db.write_now(house.mailboxes.create, NewMailbox(address, BoxKind.PER, holder, red_list=red), 1)
+    house.db.close_now()
+    boxes = [mailbox(f"{name}@medecins.exemple.example", "PER") for name in ("there", "was.there")]
+    held = Annuaire([practitioner("1", "Roche", "Camille", boxes)])
+    (tmp_path / "annuaire.key").write_text(KEY)
+    async with serving(held.app()) as origin:
+        with config.open("a") as file:
+            file.write(f'\n[annuaire]\nurl = "{origin}/fhir/v2"\nkey = "annuaire.key"\n')
+        rehearsed = await asyncio.to_thread(run, config, "publish", "--all", "--json", "--dry-run")
+        assert held.patched == []
+        done = await asyncio.to_thread(run, config, "publish", "--all", "--json")
+    acts = {one["address"].partition("@")[0]: one["done"] for one in json.loads(rehearsed.stdout)}
+    assert acts == {
+        "rouge": "refused",
+        "camille": "insert",
+        "there": "replace",
+        "was.there": "delete",
+        "o'brien": "insert",
+    }
+    report = {one["address"].partition("@")[0]: (one["done"], one["why"]) for one in json.loads(done.stdout)}
+    assert report["o'brien"] == ("refused", "nobody has this identifier (status 404)")
+    assert report["rouge"][0] == "refused"  # on the red list, its holder without an identifier
+    assert done.exit_code == 1
+    assert [(one["type"], one["path"]) for one in held.patched] == [
+        ("insert", "Practitioner.telecom"),
+        ("replace", "Practitioner.telecom.where(value = 'there@medecins.exemple.example')"),
+        ("delete", "Practitioner.telecom.where(value = 'was.there@medecins.exemple.example')"),
+    ]
+    assert held.patched[0]["value"]["value"] == "camille@medecins.exemple.example"
+    assert "value" not in held.patched[2]
+    assert run(config, "publish").exit_code == 2

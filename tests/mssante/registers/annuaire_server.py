@@ -64,10 +64,28 @@ class Annuaire:
     def __init__(self, resources: list[dict[str, Any]]) -> None:
         self.resources, self.changed, self.busy = resources, resources, 0
         self.page_size, self.elsewhere, self.instead = 2, "", b""
+        self.patched: list[dict[str, Any]] = []
         self.asked: list[tuple[float, str, dict[str, str]]] = []
 
     def app(self) -> Starlette:
-        return Starlette(routes=[Route("/fhir/v2/{kind}", self._search)])
+        return Starlette(
+            routes=[Route("/fhir/v2/{kind}", self._search), Route("/fhir/v2/{kind}", self._patch, methods=["PATCH"])]
+        )
+
+    async def _patch(self, request: Request) -> Response:
+        if request.headers.get("esante-api-key") != KEY:
+            return Response(status_code=401)
+        system, _, value = request.query_params["identifier"].partition("|")
+        known = {"system": system, "value": value}
+        whole = [one for one in self.resources if known in one.get("identifier", ())]
+        if len(whole) != 1:
+            return Response(status_code=412 if whole else 404)
+        assert request.headers["content-type"] == "application/fhir+json"
+        [operation] = (await request.json())["parameter"]
+        self.patched.append(
+            {part["name"]: next(v for n, v in part.items() if n != "name") for part in operation["part"]}
+        )
+        return JSONResponse(whole[0])
 
     async def _search(self, request: Request) -> Response:
         self.asked.append((time.monotonic(), request.path_params["kind"], dict(request.query_params)))
@@ -97,5 +115,7 @@ class Annuaire:
     def _held(self, request: Request) -> list[dict[str, Any]]:
         if "_lastUpdated" in request.query_params:
             return self.changed
+        if exact := request.query_params.get("mailbox-mss:exact"):
+            return [one for one in self.resources if any(box["value"] == exact for box in one["telecom"])]
         assert request.query_params["mailbox-mss:contains"] == "@"
         return [one for one in self.resources if any("extension" in box for box in one["telecom"])]

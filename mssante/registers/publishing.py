@@ -1,0 +1,90 @@
+"""Our mailboxes published in the Annuaire Santé by its FHIR server: FHIR Patch, as its guide drafts it (2026; not open yet).
+
+A mailbox on the red list, or closed, is never sent; where it was published before, it is taken away. Address and kind never change.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from mssante.identity import Adeli, Finess, Invalid, Rpps, Siret, parse_adeli, parse_finess, parse_rpps, parse_siret
+from mssante.kinds import BoxKind, BoxState
+from mssante.mailboxes import Mailbox
+from mssante.registers.annuaire import Server
+from mssante.registers.fhir import FINESS, METADATA, PERSON, SIRET
+
+
+class Verb(Enum):
+    INSERT = "insert"
+    REPLACE = "replace"
+    DELETE = "delete"
+    NOTHING = "nothing"  # not to be shown, and not there
+
+
+_VERBS = {  # (to be shown, there already)
+    (True, True): Verb.REPLACE,
+    (True, False): Verb.INSERT,
+    (False, True): Verb.DELETE,
+    (False, False): Verb.NOTHING,
+}
+
+
+class NoIdentifier(Exception):
+    """The holder has no identifier of the registers: nobody to attach the mailbox to."""
+
+
+async def publish(server: Server, box: Mailbox, rehearse: bool = False) -> Verb:
+    """What was done, or with `rehearse` would be. Raises `NoIdentifier`, `annuaire.Unanswered`."""
+    kind, identifier = resource_of(box)
+    there = await server.holds(kind, box.address.key)
+    verb = _VERBS[shown(box), there]
+    if verb is not Verb.NOTHING and not rehearse:
+        await server.patch(kind, identifier, patch(kind, box, verb))
+    return verb
+
+
+def shown(box: Mailbox) -> bool:
+    return not box.red_list and box.state is not BoxState.CLOSED and box.kind is not BoxKind.CIT
+
+
+def resource_of(box: Mailbox) -> tuple[str, str]:
+    """(type, `system|value`) of who holds the mailbox. Raises `NoIdentifier`."""
+    number = box.holder.holder_id
+    if box.kind in (BoxKind.PER, BoxKind.CAB):
+        person: Rpps | Adeli | Invalid = parse_rpps(number)
+        if isinstance(person, Invalid):
+            person = parse_adeli(number)
+        if isinstance(person, Invalid):
+            raise NoIdentifier
+        return "Practitioner", f"{PERSON}|{'0' if isinstance(person, Adeli) else '8'}{person.value}"
+    structure: Finess | Siret | Invalid = parse_finess(number)
+    if isinstance(structure, Invalid):
+        structure = parse_siret(number)
+    if isinstance(structure, Invalid):
+        raise NoIdentifier
+    return "Organization", f"{FINESS if isinstance(structure, Finess) else SIRET}|{structure.value}"
+
+
+def patch(kind: str, box: Mailbox, verb: Verb) -> dict[str, Any]:
+    """The Parameters of a FHIR Patch (FHIR R4 3.1.0.10)."""
+    escaped = box.address.key.replace("\\", "\\\\").replace("'", "\\'")
+    path = f"{kind}.telecom" if verb is Verb.INSERT else f"{kind}.telecom.where(value = '{escaped}')"
+    parts: list[dict[str, Any]] = [{"name": "type", "valueCode": verb.value}, {"name": "path", "valueString": path}]
+    if verb is Verb.INSERT:
+        parts.append({"name": "index", "valueInteger": 0})
+    if verb is not Verb.DELETE:
+        parts.append({"name": "value", "valueContactPoint": _telecom(box)})
+    return {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": parts}]}
+
+
+def _telecom(box: Mailbox) -> dict[str, Any]:
+    said: list[dict[str, Any]] = [
+        {"url": "type", "valueCode": box.kind.value},
+        {"url": "listeRouge", "valueBoolean": False},
+    ]
+    if box.kind is not BoxKind.PER and box.holder.display_name:
+        said.append({"url": "description", "valueString": box.holder.display_name})
+    if box.holder.phone:
+        said.append({"url": "phone", "valueString": box.holder.phone})
+    return {"system": "email", "value": box.address.key, "extension": [{"url": METADATA, "extension": said}]}
