@@ -37,7 +37,7 @@ def configure(level: str = "info") -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),  # a line and its end at once: processes share the file
         cache_logger_on_first_use=True,
     )
     # Libraries' own logs may hold what a peer sent: only their serious troubles, and redacted.

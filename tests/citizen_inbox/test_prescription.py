@@ -185,7 +185,7 @@ async def test_without_pharmacy_back_to_the_choice(place: tuple[Town, Visitor, s
 async def test_no_pharmacy_found_first_doubts_the_spelling(place: tuple[Town, Visitor, str]) -> None:
     here, visitor, _ = place
     second = f"/ordonnance/{await here.prescription()}/pharmacie"
-    page = await visitor.follow(await visitor.post(second, {"chercher": "1", "mots": "Lyyon"}))
+    page = await visitor.follow(await visitor.post(second, {"chercher": "1", "mots": "Xanadu"}))
     assert "Aucune pharmacie trouvée. Vérifiez l'orthographe du nom ou de la ville." in page.words
     assert "Une pharmacie qui n'a pas de messagerie sécurisée ne peut pas être jointe ici." in page.words
 
