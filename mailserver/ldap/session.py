@@ -70,6 +70,8 @@ class LdapSession:
         self.at_rest = True
         self._db, self._sign_in, self._client_ip, self._sleep = db, sign_in, client_ip, sleep
         self._who: SignedIn | None = None
+        self._doubtful = False  # something of who is signed in changed
+        self._unwatch: Callable[[], None] = lambda: None
         self._exchange: tuple[str, Exchange] | None = None  # a sign-in of several steps
 
     @property
@@ -101,6 +103,8 @@ class LdapSession:
         except Malformed as fault:
             text = f"malformed request: {fault}"
             yield messages.extended(0, Code.PROTOCOL_ERROR, text, messages.NOTICE_OF_DISCONNECTION)
+        finally:
+            self._unwatch()
 
     async def _message(self) -> bytes:
         octets = self.context.inbox.octets
@@ -125,6 +129,9 @@ class LdapSession:
             return (messages.result(number, tag, Code.UNAVAILABLE_CRITICAL_EXTENSION, "no controls here"),)
         if isinstance(operation, Bind):
             return (await self._bind(number, operation),)
+        if self._doubtful and self._who is not None:
+            self._doubtful = False
+            self._who = await self._sign_in.standing(self._who)  # who may be here no longer is a stranger from here on
         if isinstance(operation, SearchRequest):
             return [piece async for piece in self._search(number, operation)]
         if isinstance(operation, Extended):
@@ -139,7 +146,8 @@ class LdapSession:
     # ---------------------------------------------------------------- signing in
     async def _bind(self, number: int, asked: Bind) -> bytes:
         """A new bind forgets the one before, whatever becomes of it (RFC 4511 4.2.1)."""
-        self._who = None
+        self._unwatch()
+        self._who, self._doubtful = None, False
         if asked.version != 3:
             return messages.bound(number, Code.PROTOCOL_ERROR, "LDAP version 3 only")
         if asked.mechanism is not None:
@@ -175,11 +183,14 @@ class LdapSession:
 
     async def _ended(self, number: int, answer: SignedIn | Refused | Fault) -> bytes:
         if isinstance(answer, SignedIn):
-            self._who = answer
+            self._who, self._unwatch = answer, self._sign_in.watch(answer, self._doubt)
             return messages.bound(number, Code.SUCCESS)
         if isinstance(answer, Refused):
             await self._sleep(answer.wait_ms / 1000)
         return messages.bound(number, Code.INVALID_CREDENTIALS)
+
+    def _doubt(self) -> None:
+        self._doubtful = True
 
     # ---------------------------------------------------------------- searching
     async def _search(self, number: int, asked: SearchRequest) -> AsyncGenerator[bytes]:

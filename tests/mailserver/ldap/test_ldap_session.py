@@ -97,6 +97,15 @@ async def test_a_failed_bind_forgets_the_one_before(client: Client) -> None:
     assert await client.code(search(equal("cn", "ursule"))) is Code.INSUFFICIENT_ACCESS_RIGHTS
 
 
+async def test_who_is_revoked_sees_nothing_more(client: Client) -> None:
+    people = People({"dr": ("pw", SignedIn(1, "dr@a.example", member=7))})
+    client.session._sign_in = people
+    assert await client.code(bind()) is Code.SUCCESS
+    assert await client.code(search(equal("cn", "ursule"))) is Code.SUCCESS
+    people.change(7, None)
+    assert await client.code(search(equal("cn", "ursule"))) is Code.INSUFFICIENT_ACCESS_RIGHTS
+
+
 async def test_answers_are_bounded(client: Client) -> None:
     await client.ask(bind())
     for limit, shown in ((0, MOST), (5, 5), (5_000, MOST)):

@@ -118,6 +118,17 @@ async def test_an_interrupted_import_goes_on(space: Any, tmp_path: Path, monkeyp
     assert [(row.lines, row.finished_at) for row in rows] == [(95, 1_000)]
 
 
+async def test_a_large_file_is_read_by_a_process_of_its_own(
+    space: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "PIECE", 10)
+    monkeypatch.setattr(importing, "WORTH_A_PROCESS", 0)
+    path = write(tmp_path, people(35) + "PER|nonsense|A|B|C\n")
+    report = run(space, path)
+    assert (report.lines, report.faults, report.first_faults) == (36, {Fault.ADDRESS: 1}, ((37, Fault.ADDRESS),))
+    assert found(space, "nom34") == ["p34@medecins.example"]
+
+
 async def test_another_file_begins_anew(space: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importing, "PIECE", 10)
 
