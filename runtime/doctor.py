@@ -30,11 +30,12 @@ from foundation.clock import HOUR
 from foundation.database import Database
 from foundation.keys import KEY_BYTES
 from mailserver.outbound.dkim import BadKey
+from mailserver.signatures.zone import BadZone
 from mssante.openid_provider import Unreachable
 from runtime.help_in import said
 from runtime.openid import provider_of
 from runtime.settings import Settings
-from runtime.signing import key_files, read_key
+from runtime.signing import key_files, read_key, records_of
 from runtime.sockets import is_free, split_door
 from runtime.trust import read_trust_list
 
@@ -224,6 +225,12 @@ def dkim(settings: Settings, _now: int) -> Iterator[Finding]:
         else:
             if kind == "rsa" and bits < GOOD_RSA:  # RFC 8301 3.2
                 yield Finding("dkim", f"{path}: {bits} bits, 2,048 are asked for", fatal=bits < LEAST_RSA)
+    try:
+        records_of(settings.dkim)
+    except BadZone as fault:
+        yield Finding("dkim", f"{settings.dkim.records}: {fault}")
+    except OSError:
+        yield Finding("dkim", f"{settings.dkim.records} is missing or cannot be read")
     if [kind for kind, *_ in files] == ["ed25519"]:
         yield Finding("dkim", "without an RSA key, some operators cannot check our signatures", fatal=False)
 

@@ -30,6 +30,7 @@ from mailserver.imap.shelf import Shelf
 from mailserver.ldap.factory import LdapFactory
 from mailserver.ldap.session import LdapSession
 from mailserver.sign_in import Provider
+from mailserver.signatures.checking import Checker
 from mailserver.smtp import doors as smtp
 from mailserver.smtp.limits import Limits as SmtpLimits
 from mailserver.smtp.ports import BENCH, MX, SUBMISSION, SUBMISSIONS, DoorRules, StartTls
@@ -40,6 +41,7 @@ from runtime.house import House, Trust
 from runtime.revocation import staple_of
 from runtime.settings import Role, Settings
 from runtime.sign_in import MailSignIn
+from runtime.signing import records_of
 from runtime.web_connection import WebConnection
 
 Close = Callable[[], Awaitable[None]]
@@ -104,6 +106,11 @@ async def open_smtp(
 
     by_certificate = smtp.by_certificate(trust.store.get, trust.ocsp)
 
+    checker = None
+    if settings.dkim.verify:
+        others = records_of(settings.dkim, house.clock)
+        checker = Checker(settings.operator.host, others, house.signature_pool, house.clock)
+
     def smtp_house(start_tls: StartTls | None) -> SmtpHouse:
         return SmtpHouse(
             hostname=settings.operator.host,
@@ -122,7 +129,7 @@ async def open_smtp(
                 connections_per_address=limits.connections_per_address,
             ),
             rates=rates,
-            checker=house.checker,
+            checker=checker,
             tally=house.tally,
             clock=house.clock,
         )

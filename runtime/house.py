@@ -19,8 +19,6 @@ from mailserver.delivery.activity import Activity
 from mailserver.delivery.closing_by_folder import closing_hook
 from mailserver.delivery.notices import promise_filling
 from mailserver.delivery.space import Space
-from mailserver.signatures.checking import Checker
-from mailserver.signatures.records import DnsRecords
 from mailserver.store.sql import SqlMailStore
 from mssante.credentials import Credentials
 from mssante.exchanges import Exchanges
@@ -55,11 +53,6 @@ class House:
         self.pool = ThreadPoolExecutor(HASH_THREADS, thread_name_prefix="hash")
         self.operator = operator_of(settings)
         self.signature_pool = ThreadPoolExecutor(SIGNATURE_THREADS, thread_name_prefix="signature")
-        self.checker = (
-            Checker(self.operator.host, DnsRecords(clock=clock), self.signature_pool, clock)
-            if settings.dkim.verify
-            else None
-        )
         self.mailboxes = Mailboxes(self.keys, on_mark=promise_filling(self.jobs))
         self.credentials = Credentials(self.db, self.keys, self.mailboxes, self.pool)
         provider = provider_of(settings.openid, clock)

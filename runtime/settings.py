@@ -251,6 +251,7 @@ class Dkim(Section):
     rsa_selector: Selector = Field("mss-rsa", description="of the TXT record, which `mssante dns` prints")
     ed25519_key: InFolder | None = Field(None, description="PEM, mode 0600; shorter and stronger, and not known to all")
     ed25519_selector: Selector = Field("mss-ed25519", description="of its own record: a record holds one key")
+    records: InFolder | None = Field(None, description="zone file with others' keys, looked at before DNS")
     verify: bool = Field(
         True, description="say in Authentication-Results what others' are worth; nothing is refused for it"
     )

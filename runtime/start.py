@@ -21,11 +21,12 @@ from mailserver.outbound.dkim import BadKey
 from runtime import logs, workers
 from runtime.doctor import Finding, examine, openid_answers
 from runtime.doors import doors_of
+from runtime.house import operator_of
 from runtime.loop import run
 from runtime.mail_doors import mail_doors, mx_records
 from runtime.schema import StoreTooOld, upgrade
 from runtime.settings import Settings, read
-from runtime.signing import txt_records
+from runtime.signing import signing_keys, txt_records
 from runtime.sockets import DoorsBusy, open_doors, split_door
 
 log = structlog.get_logger()
@@ -157,7 +158,7 @@ def dns(config: Path) -> int:
         return WRONG
     print(*mx_records(settings), *srv_records(mail_doors(settings)), sep="\n")
     try:
-        for record in txt_records(settings):
+        for record in txt_records(operator_of(settings).domains, signing_keys(settings.dkim)):
             print(record)
     except (BadKey, OSError) as fault:
         print(f"dkim: {fault}", file=sys.stderr)

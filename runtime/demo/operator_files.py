@@ -66,7 +66,11 @@ def settings_text(operator: Operator, ports: Ports, others: Mapping[Operator, Po
         "outbox": {"folder": "outbox", "codes": str(data / "codes")}
         if operator.citizen_domain
         else {"folder": "outbox"},
-        "dkim": {"rsa_key": f"keys/{RSA_KEY}", "ed25519_key": f"keys/{ED25519_KEY}"},
+        "dkim": {
+            "rsa_key": f"keys/{RSA_KEY}",
+            "ed25519_key": f"keys/{ED25519_KEY}",
+            "records": str(pki.dkim_zone),
+        },
     }
     return "\n".join(_section(name, values) for name, values in sections.items())
 

@@ -6,7 +6,7 @@ still starts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from certs.times import to_ms
 from foundation.clock import DAY
 from mssante.trust_list import Entry, sign_list
 from runtime.demo.people import Operator
+from runtime.settings import Dkim
+from runtime.signing import signing_keys, txt_records
 
 SIGNER_NAME = "alb.mssante.example"
 RENEW_BEFORE = 30 * DAY
@@ -51,6 +53,11 @@ class Pki:
         return self._folder / "crl.pem"
 
     @property
+    def dkim_zone(self) -> Path:
+        """The records of all operators' keys: the demo has no DNS."""
+        return self._folder / "dkim.zone"
+
+    @property
     def trust_list(self) -> Path:
         return self._folder / "trust-list.xml"
 
@@ -61,8 +68,8 @@ class Pki:
         loopback = (x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1")))
         return self._kept(tls, "server", lambda: self.authority.issue(OPERATOR, subject, self._now, also=loopback))
 
-    def dkim_keys(self, folder: Path) -> None:
-        """Both keys for DKIM: RSA (RFC 8301: at least 2048 bits) and Ed25519 (RFC 8463)."""
+    def dkim_keys(self, folder: Path) -> Dkim:
+        """Both keys for DKIM, RSA (RFC 8301: at least 2048 bits) and Ed25519 (RFC 8463), and their settings."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         makers: dict[str, Callable[[], RSAPrivateKey | Ed25519PrivateKey]] = {
             RSA_KEY: lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
@@ -73,6 +80,11 @@ class Pki:
                 form = serialization.PrivateFormat.PKCS8
                 pem = make().private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
                 write_file(folder / name, pem, 0o600)
+        return Dkim.model_validate({"rsa_key": folder / RSA_KEY, "ed25519_key": folder / ED25519_KEY})
+
+    def publish(self, keys: Mapping[Operator, Dkim]) -> None:
+        lines = (line for each, dkim in keys.items() for line in txt_records(each.all_domains, signing_keys(dkim)))
+        write_file(self.dkim_zone, "".join(f"{line}\n" for line in lines).encode(), 0o644)
 
     def sign_trust_list(
         self, certificates: dict[Operator, Issued], bench: bool, also: Sequence[Entry] = (), to: Path | None = None

@@ -101,9 +101,9 @@ def _build(
     pki = Pki(data / "pki", system_clock())
     certificates = {operator: pki.operator(operator, data / operator.key / "tls") for operator in operators}
     pki.sign_trust_list(certificates, bench)
+    pki.publish({operator: pki.dkim_keys(data / operator.key / "keys") for operator in operators})
     for operator in operators:
         folder = data / operator.key
-        pki.dkim_keys(folder / "keys")
         others = {other: ports[other] for other in operators if other is not operator}
         (folder / "mssante.toml").write_text(settings_text(operator, ports[operator], others, pki, data))
         settings = read(folder / "mssante.toml")

@@ -22,6 +22,17 @@ def test_the_listed_operator_with_its_listed_certificate_delivers(demo: Demo) ->
     assert b"Passage de la fronti" in demo.wait_for(demo.person("medecin"), "Passage de la frontière")
 
 
+def test_what_leaves_is_signed_twice_and_both_hold_on_the_other_side(demo: Demo) -> None:
+    other = demo.person("confrere")
+    forged = {"Authentication-Results": "mail.beta.example; dkim=pass header.d=bank.example"}
+    demo.send("medecin", other["address"], "Deux signatures", headers=forged)
+    stored = demo.wait_for(other, "Deux signatures")
+    told = stored.decode().partition("Received:")[0]
+    assert told.count("Authentication-Results: mail.beta.example;") == 1
+    assert told.count("dkim=pass ") == told.count("header.d=medecins.alpha.example ") == 2
+    assert b"bank.example" not in stored
+
+
 def test_plain_text_is_refused_after_offering_starttls(demo: Demo) -> None:
     with Peer(demo, tls=False) as peer:
         assert peer.smtp.has_extn("starttls")

@@ -28,7 +28,7 @@ def settings(tmp_path: Path) -> Settings:
     pki = Pki(tmp_path / "pki", system_clock())
     pki.sign_trust_list({BETA: pki.operator(BETA, tmp_path / "beta" / "tls")}, bench=False)
     path = tmp_path / "beta" / "mssante.toml"
-    pki.dkim_keys(tmp_path / "beta" / "keys")
+    pki.publish({BETA: pki.dkim_keys(tmp_path / "beta" / "keys")})
     path.write_text(settings_text(BETA, Ports(free_port_base(), web=False, bench=False), {}, pki, tmp_path))
     found = read(path)
     start.prepare(found)
@@ -54,6 +54,11 @@ def other_key(settings: Settings) -> None:
 def rsa_key(settings: Settings) -> Path:
     assert settings.dkim.rsa_key is not None
     return settings.dkim.rsa_key
+
+
+def zone(settings: Settings) -> Path:
+    assert settings.dkim.records is not None
+    return settings.dkim.records
 
 
 def small_key(settings: Settings, bits: int) -> None:
@@ -85,6 +90,8 @@ BREAKAGES: dict[str, tuple[Callable[[Settings], object], str]] = {
         "an ed25519 key, where rsa is asked for",
     ),
     "DKIM key cut short": (lambda s: rsa_key(s).write_bytes(rsa_key(s).read_bytes()[:-50]), "not an unencrypted PEM"),
+    "no zone of others' keys": (lambda s: zone(s).unlink(), "dkim.zone is missing"),
+    "a zone of others' keys that is none": (lambda s: zone(s).write_text("x y"), "dkim.zone: "),
     "DKIM key too small": (lambda s: small_key(s, 512), "512 bits"),
     "empty database": (
         lambda s: Path(s.storage.database.removeprefix("sqlite:///")).write_bytes(b""),

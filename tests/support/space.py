@@ -76,6 +76,7 @@ class Space:
         self._running: list[subprocess.Popen[bytes]] = []
         self._listed = {one: self.pki.operator(one, folder / key / "tls") for key, one in self.operators.items()}
         self.pki.sign_trust_list(self._listed, bench=False)
+        self.pki.publish({one: self.pki.dkim_keys(folder / key / "keys") for key, one in self.operators.items()})
         for key in unlisted:
             self.certify(key, f"autre.{key}.example")
         for key in keys:
@@ -99,7 +100,6 @@ class Space:
         operator, folder = self.operators[key], self.data / key
         others = {one: self._ports[other] for other, one in self.operators.items() if other != key}
         text = settings_text(operator, self._ports[key], others, self.pki, folder)
-        self.pki.dkim_keys(folder / "keys")
         text = text.replace("[trust_list]", f'[trust_list]\nurl = "{self.lists.url}/liste.xml"')
         (folder / "mssante.toml").write_text(text.replace(str(self.pki.crl), "tls/crl.pem"))
         shutil.copy(self.pki.crl, folder / "tls" / "crl.pem")
