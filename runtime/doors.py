@@ -23,6 +23,7 @@ from foundation.clock import HOUR, MINUTE, Clock, system_clock
 from foundation.dn import DistinguishedName
 from mailserver.delivery.api import Acceptor
 from mailserver.imap.context import Settings as ImapSettings
+from mailserver.imap.crowd import Crowd
 from mailserver.imap.factory import ImapFactory, over_tls
 from mailserver.imap.protocol import Judge
 from mailserver.imap.session import ImapSession
@@ -152,7 +153,7 @@ def open_imap(house: House, trust: Trust, certificates: Certificates, sockets: d
     sign_in = _sign_in(house, credentials.IMAP)
     settings = ImapSettings(append_limit=house.settings.limits.message_bytes, server_name=house.settings.operator.name)
     tls, judge = TwistedContextFactory(certificates.clients.get), _client_judge(trust, house.clock)
-    shelf = Shelf()
+    shelf, crowd = Shelf(), Crowd(house.settings.limits.imap_sessions)
     house.db.subscribe(mailboxes.TOPIC, shelf.forget)
     house.db.subscribe(mailboxes.TOPIC, house.store.forget)
     closers: list[Close] = []
@@ -163,7 +164,7 @@ def open_imap(house: House, trust: Trust, certificates: Certificates, sockets: d
 
         def session(client_ip: str, name: str = name, implicit: bool = implicit) -> ImapSession:
             house.tally.count("connections", name)
-            return ImapSession(house.store, sign_in, settings, client_ip, implicit, shelf=shelf)
+            return ImapSession(house.store, sign_in, settings, client_ip, implicit, shelf=shelf, crowd=crowd)
 
         closers.append(_listening(sockets[name], ImapFactory(session, tls, judge=judge), tls if implicit else None))
     return closers

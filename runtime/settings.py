@@ -226,6 +226,7 @@ class Limits(Section):
     )
     held_messages: int = Field(50, ge=1, description="of one mailbox, waiting for that hour")
     connections_per_address: int = Field(200, ge=1, description="SMTP connections of one IP address to one door")
+    imap_sessions: int = Field(100, ge=5, description="IMAP connections of one person to one process")
     peer_messages_per_minute: int = Field(
         6_000,
         ge=1,

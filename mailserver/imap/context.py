@@ -15,6 +15,7 @@ from enum import Enum
 from foundation.dn import DistinguishedName
 from mailserver.imap.commands.fetch import Item
 from mailserver.imap.commands.notify import FLAGS, EventGroup
+from mailserver.imap.crowd import Crowd
 from mailserver.imap.fetch import Renderer
 from mailserver.imap.finding import Finder
 from mailserver.imap.framer import Frame, LiteralOffer
@@ -67,7 +68,7 @@ class SignedOut(Exception):
 
 
 class Context:
-    """One session's. `sleep` (seconds) is given so that tests need not wait; `shelf` is for all sessions of the process."""
+    """One session's. `sleep` (seconds): tests need not wait; `shelf` and `crowd` are for all sessions of the process."""
 
     def __init__(
         self,
@@ -78,6 +79,7 @@ class Context:
         tls: bool,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         shelf: Shelf | None = None,
+        crowd: Crowd | None = None,
     ) -> None:
         self.store = store
         self.sign_in = sign_in
@@ -88,6 +90,7 @@ class Context:
         self.certificate: DistinguishedName | None = None  # the client's, judged
         self.sleep = sleep
         self.shelf = shelf or Shelf()
+        self.crowd = crowd or Crowd(1)
         self.inbox = Inbox()
         self.inbox.on_alarm = self.look_again
         self.identity: SignedIn | None = None
@@ -105,6 +108,7 @@ class Context:
         self.login_failures = 0
         self._unwatch: Callable[[], None] = lambda: None
         self._unwatch_person: Callable[[], None] = lambda: None
+        self._counted: SignedIn | None = None  # in the crowd, as it was at sign-in
         self._spools: list[Spool] = []  # of the command under way
 
     @property
@@ -247,8 +251,16 @@ class Context:
 
     # ---------------------------------------------------------------- who is signed in
     def enter(self, who: SignedIn) -> None:
-        self.identity = who
+        if not self.crowd.enter(who):
+            raise No("too many connections of this account", "LIMIT")
+        self.identity = self._counted = who
         self._unwatch_person = self.sign_in.watch(who, self.inbox.alarm)
+
+    def _leave(self) -> None:
+        self._unwatch_person()
+        if self._counted is not None:
+            self.crowd.leave(self._counted)
+            self._counted = None
 
     async def look_again(self) -> None:
         """Something of the person or of the mailbox changed: another role holds from here on, or it is over (`SignedOut`)."""
@@ -265,14 +277,14 @@ class Context:
         """The connection is over."""
         self.deselect()
         self.hear(None)
-        self._unwatch_person()
+        self._leave()
         self.discard_spools()
 
     def sign_out(self) -> None:
         """As before sign-in; what the connection itself has (TLS, compression) stays (RFC 8437 2)."""
         self.deselect()
         self.hear(None)
-        self._unwatch_person()
+        self._leave()
         self.identity = None
         self.modes = Modes()
 

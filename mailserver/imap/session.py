@@ -18,6 +18,7 @@ from typing import Final
 
 from mailserver.imap.capabilities import capability_code
 from mailserver.imap.context import Context, FolderLost, Settings, SignedOut, not_permitted
+from mailserver.imap.crowd import Crowd
 from mailserver.imap.deflate import Deflate, NotDeflate
 from mailserver.imap.fetch import ContentLost
 from mailserver.imap.framer import Event, Frame, LiteralOffer
@@ -61,8 +62,9 @@ class ImapSession:
         tls: bool,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         shelf: Shelf | None = None,
+        crowd: Crowd | None = None,
     ) -> None:
-        self.context = Context(store, sign_in, settings, client_ip, tls, sleep, shelf)
+        self.context = Context(store, sign_in, settings, client_ip, tls, sleep, shelf, crowd)
         self.receive = self.context.inbox.receive
         self._out: list[bytes] = []
         self._size = 0

@@ -72,6 +72,8 @@ def settings_text(operator: Operator, ports: Ports, others: Mapping[Operator, Po
             "records": str(pki.dkim_zone),
         },
     }
+    if ports.bench:
+        sections["limits"] = {"imap_sessions": 2_000}  # a thousand connections of one test mailbox are measured
     return "\n".join(_section(name, values) for name, values in sections.items())
 
 

@@ -10,6 +10,7 @@ from typing import ClassVar
 import pytest
 
 from mailserver.imap.commands.nonauth import Authenticate, Login
+from mailserver.imap.crowd import Crowd
 from mailserver.imap.framer import Frame
 from mailserver.imap.notices import MOST_WATCHED
 from mailserver.imap.session import WRITE
@@ -431,3 +432,25 @@ async def test_a_folder_deleted_under_a_session_that_listens_ends_it() -> None:
     await connection.settle()
     assert connection.closed
     assert connection.output == b"* BYE the selected folder was deleted\r\n"
+
+
+async def test_one_person_has_so_many_sessions_and_no_more() -> None:
+    crowd, store = Crowd(2), await new_store()
+
+    def session() -> Connection:
+        connection = Connection(store)
+        connection.session.context.crowd = crowd
+        return connection
+
+    first, second, third = session(), session(), session()
+    login = 'x LOGIN bob "sésame"'.encode()
+    assert b"x OK" in await first.ask(login)
+    assert b"x OK" in await second.ask(login)
+    assert b"x NO [LIMIT] too many connections of this account" in await third.ask(login)
+    assert b"y OK" in await first.ask(b"y UNAUTHENTICATE")
+    assert b"x OK" in await third.ask(login)
+    await second.close()
+    assert b"x OK" in await first.ask(login)
+    await first.close()
+    await third.close()
+    assert not crowd._open
