@@ -69,7 +69,9 @@ def _look(conn: Connection, words: list[_Word], codes: list[_Word], beginnings: 
     if not words and not codes:
         return list(conn.execute(_ANY))
     postgresql = conn.dialect.name == "postgresql"
-    groups = [_group(word, beginnings and len(word.forms[0]) >= SHORTEST_BEGINNING, postgresql) for word in words]
+    # A short word begins others only beside a longer one, which keeps them few: « camille ro » while it is typed.
+    longer = any(len(word.forms[0]) >= SHORTEST_BEGINNING for word in words)
+    groups = [_group(word, beginnings and longer, postgresql) for word in words]
     groups += [_group(code, False, postgresql) for code in codes]
     if postgresql:
         conn.execute(_INDEX_ONLY)

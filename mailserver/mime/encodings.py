@@ -62,10 +62,11 @@ class QuotedPrintable:
     @staticmethod
     def _sure(octets: bytes) -> int:
         """Before a `=` whose two characters, or whose line end, may still come."""
-        at = octets.rfind(b"=")
-        after = octets[at + 1 : at + 2]
-        if at < 0 or (len(octets) - at > 2 and after != b"\r") or (after == b"\r" and b"\n" in octets[at:]):
-            return len(octets)
+        at = octets.find(b"=\r", octets.rfind(b"\n") + 1)  # all up to the next LF goes with it
+        if at < 0:
+            at = octets.rfind(b"=")
+            if at < 0 or len(octets) - at > 2:
+                return len(octets)
         return len(octets[: at + 1].rstrip(b"="))  # `==` stands for one: where their row begins decides
 
 

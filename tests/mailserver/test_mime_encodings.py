@@ -31,6 +31,14 @@ def test_however_it_is_cut(encoding: str, octets: bytes, cuts: list[int]) -> Non
     assert in_pieces(octets, encoding, cuts) == decoded(octets, encoding)
 
 
+@pytest.mark.parametrize(
+    "octets", [b"=\r=QUJD", b"=\r=\rx\ny", b"==\r=41", b"=\r\n=\r=41\n=41", b"a=", b"a=4", b"===41"]
+)
+def test_quoted_printable_cut_anywhere(octets: bytes) -> None:
+    for cut in range(len(octets) + 1):
+        assert in_pieces(octets, "quoted-printable", [cut]) == decoded(octets, "quoted-printable"), cut
+
+
 @given(st.binary(max_size=500))
 def test_what_other_encoders_wrote_is_read(content: bytes) -> None:
     assert decoded(base64.encodebytes(content), "base64") == content

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,7 @@ def sign(world: World, table: str, *words: object) -> Result:
 def test_a_list_is_made_and_signed_from_a_table(world: World) -> None:
     made = world.offered.with_name("made.xml")
     table = f'domain;dn;description\n{NEW};"{DN}";Un essai\n{NEW};"CN=mx2.nouveau.example,C=FR";\n'
+    time.sleep(1)  # a list is newer by the second
     assert sign(world, table, "--out", made).exit_code == 0
     assert world.json("verify", made)["names_added"] == {NEW: [DN, "CN=mx2.nouveau.example,C=FR"]}
     assert sign(world, table).stdout.startswith("<?xml")
