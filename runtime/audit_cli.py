@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runtime.command import DEFAULT, FAILED, AsJson, Config, Desk, Done, Language, Refused, desk, moment
+from runtime.command import FAILED, Desk, Done, Refused, looks, moment
 
 if TYPE_CHECKING:
     from foundation.audit import Fault
@@ -52,61 +52,53 @@ _EXPORTED = (
 
 
 @audit.command()
-def verify(config: Config = DEFAULT, against: Before = None, lang: Language = "fr", as_json: AsJson = False) -> None:
+@looks
+def verify(at: Desk, against: Before = None) -> None:
     """Vérifier que rien n’a été retiré ni modifié. // Check that nothing was removed or altered."""
     from runtime.trail import compare, look
 
-    with desk(config, lang, as_json) as at:
-        seen = at.read(look)
-        try:
-            faults = [*seen.faults, *(at.read(lambda conn: [*compare(conn, against)]) if against else [])]
-        except (OSError, ValueError):
-            at.wrong("{folder} : pas un export du journal. // {folder}: no export of the trail.", folder=against)
-        facts = {"rows": seen.rows, "chains": seen.chains} | _span(seen.first_at, seen.last_at)
-        at.shown(facts | {"faults": [str(fault) for fault in faults]}, _told(at, faults) or at.said(_WHOLE, facts))
+    seen = at.read(look)
+    try:
+        faults = [*seen.faults, *(at.read(lambda conn: [*compare(conn, against)]) if against else [])]
+    except (OSError, ValueError):
+        at.wrong("{folder} : pas un export du journal. // {folder}: no export of the trail.", folder=against)
+    facts = {"rows": seen.rows, "chains": seen.chains} | _span(seen.first_at, seen.last_at)
+    at.shown(facts | {"faults": [str(fault) for fault in faults]}, _told(at, faults) or at.said(_WHOLE, facts))
     if faults:
         raise typer.Exit(FAILED)
 
 
 @audit.command()
-def export(
-    folder: Folder,
-    config: Config = DEFAULT,
-    first: First = None,
-    last: Last = None,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-) -> None:
+@looks
+def export(at: Desk, folder: Folder, first: First = None, last: Last = None) -> None:
     """Écrire le journal dans un dossier, signé. // Write the trail to a folder, signed."""
     from certs.cms import Signer
     from foundation.clock import DAY
     from runtime import trail
 
-    with desk(config, lang, as_json) as at:
-        if folder.exists():
-            raise Refused("{folder} existe déjà. // {folder} is there already.", folder=folder)
-        own, tls = at.house.settings.operator, at.house.settings.tls
-        try:
-            signer = Signer.load(tls.certificate, tls.key)
-        except (OSError, ValueError):
-            signer = None
-        if signer is None:
-            raise Refused(
-                "{file} : pas de clé RSA ou EC pour signer. // {file}: no RSA or EC key to sign with.", file=tls.key
-            )
-        since, until = _at(first, 0), _at(last, at.now) + DAY
-        about = {"operator": own.host, "made_at": moment(at.now), "from": moment(since), "until": moment(until)}
-        seen = at.read(trail.export, signer, folder, about, since, until)
-        facts = {"folder": str(folder), "rows": seen.rows, "chains": seen.chains}
+    if folder.exists():
+        raise Refused("{folder} existe déjà. // {folder} is there already.", folder=folder)
+    own, tls = at.house.settings.operator, at.house.settings.tls
+    try:
+        signer = Signer.load(tls.certificate, tls.key)
+    except (OSError, ValueError):
+        signer = None
+    if signer is None:
+        raise Refused(
+            "{file} : pas de clé RSA ou EC pour signer. // {file}: no RSA or EC key to sign with.", file=tls.key
+        )
+    since, until = _at(first, 0), _at(last, at.now) + DAY
+    about = {"operator": own.host, "made_at": moment(at.now), "from": moment(since), "until": moment(until)}
+    seen = at.read(trail.export, signer, folder, about, since, until)
+    facts = {"folder": str(folder), "rows": seen.rows, "chains": seen.chains}
 
-        def record(tx: Transaction) -> Done:
-            at.record(tx, "audit:export", {"rows": seen.rows, "from": since, "until": until})
-            return Done(_EXPORTED, facts | {"faults": [str(fault) for fault in seen.faults]})
+    def record(tx: Transaction) -> Done:
+        at.record(tx, "audit:export", {"rows": seen.rows, "from": since, "until": until})
+        return Done(_EXPORTED, facts | {"faults": [str(fault) for fault in seen.faults]})
 
-        at.one(record)
-        if seen.faults:
-            at.say("{faults}", faults=_told(at, seen.faults))
+    at.one(record)
     if seen.faults:
+        at.say("{faults}", faults=_told(at, seen.faults))
         raise typer.Exit(FAILED)
 
 

@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runtime.command import DEFAULT, FAILED, WRONG, AsJson, Config, Done, DryRun, Language, Refused, desk, moment
+from runtime.command import (
+    DEFAULT,
+    FAILED,
+    WRONG,
+    AsJson,
+    Config,
+    Desk,
+    Done,
+    DryRun,
+    Language,
+    Refused,
+    desk,
+    looks,
+    moment,
+)
 from runtime.help_in import said
 
 if TYPE_CHECKING:
@@ -55,21 +69,21 @@ _BACK = (
 Folder = Annotated[Path, typer.Argument(help="Dossier de la sauvegarde. // Folder of the backup.", file_okay=False)]
 
 
-def backup(folder: Folder, config: Config = DEFAULT, lang: Language = "fr", as_json: AsJson = False) -> None:
+@looks
+def backup(at: Desk, folder: Folder) -> None:
     """Copier tout ce qui est gardé, sauf la clé maîtresse. // Copy all that is stored but the master key."""
     from runtime import backup as work
 
-    with desk(config, lang, as_json) as at:
-        made = work.make(at.house, folder)
-        if isinstance(made, work.Fault):
-            raise Refused(_WHY[made.wrong.value], where=made.where)
-        facts = _facts(folder, made)
+    made = work.make(at.house, folder)
+    if isinstance(made, work.Fault):
+        raise Refused(_WHY[made.wrong.value], where=made.where)
+    facts = _facts(folder, made)
 
-        def record(tx: Transaction) -> Done:
-            at.record(tx, "backup:make", {"blobs": made.blobs, "sha256": made.sha256})
-            return Done(_MADE, facts)
+    def record(tx: Transaction) -> Done:
+        at.record(tx, "backup:make", {"blobs": made.blobs, "sha256": made.sha256})
+        return Done(_MADE, facts)
 
-        at.one(record)
+    at.one(record)
 
 
 def restore(

@@ -8,17 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from runtime.command import (
-    DEFAULT,
     FAILED,
-    AsCsv,
-    AsJson,
-    Config,
     Desk,
     Done,
-    DryRun,
-    Language,
     Refused,
-    desk,
+    acts,
+    lists,
+    looks,
     moment,
     plain,
     table,
@@ -82,43 +78,38 @@ _DETAILS = {
 
 
 @certificate.command("list")
-def list_(config: Config = DEFAULT, lang: Language = "fr", as_json: AsJson = False, as_csv: AsCsv = False) -> None:
+@lists
+def list_(at: Desk) -> None:
     """Tous les certificats dont ce serveur dépend, avec leur fin.
 
     // All certificates that this server depends on, with their end.
     """
     from runtime.certificates import known
 
-    with desk(config, lang, as_json, as_csv=as_csv) as at:
-        found = [_facts(one, at.now) for one in known(at.house.settings)]
-        at.listed(found, _COLUMNS, "Aucun certificat lisible. // No readable certificate.", _cell(at))
+    found = [_facts(one, at.now) for one in known(at.house.settings)]
+    at.listed(found, _COLUMNS, "Aucun certificat lisible. // No readable certificate.", _cell(at))
 
 
 @certificate.command()
-def show(file: File = None, config: Config = DEFAULT, lang: Language = "fr", as_json: AsJson = False) -> None:
+@looks
+def show(at: Desk, file: File = None) -> None:
     """Tout ce qu’un certificat dit : sujet, émetteur, dates, usages, adresses de révocation, empreinte.
 
     // All that a certificate says: subject, issuer, dates, usages, addresses of revocation, fingerprint.
     """
     from certs.names import UNREADABLE
 
-    with desk(config, lang, as_json) as at:
-        path = file or at.house.settings.tls.certificate
-        try:
-            facts = _said(path)
-        except (OSError, *UNREADABLE) as fault:
-            raise Refused("{path} : {fault} // {path}: {fault}", path=path, fault=fault) from None
-        at.shown(facts, table([(at.said(_DETAILS[key]), plain(value, lang)) for key, value in facts.items()]))
+    path = file or at.house.settings.tls.certificate
+    try:
+        facts = _said(path)
+    except (OSError, *UNREADABLE) as fault:
+        raise Refused("{path} : {fault} // {path}: {fault}", path=path, fault=fault) from None
+    at.shown(facts, table([(at.said(_DETAILS[key]), plain(value, at.lang)) for key, value in facts.items()]))
 
 
 @certificate.command()
-def check(
-    config: Config = DEFAULT,
-    new: NewCertificate = None,
-    key: NewKey = None,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-) -> None:
+@looks
+def check(at: Desk, new: NewCertificate = None, key: NewKey = None) -> None:
     """Dire si les autres opérateurs accepteront ce certificat : chaîne, clé, dates, usages, révocation, inscription à la liste.
     Avec --certificate et --key : avant de le mettre en place.
 
@@ -127,20 +118,20 @@ def check(
     """
     from runtime import doctor
 
-    with desk(config, lang, as_json) as at:
-        settings = _with(at.house.settings, new, key)
-        checks = (doctor.certificate, doctor.revocation, doctor.trust)
-        found = [finding for one in checks for finding in one(settings, at.now)]
-        facts = [{"subject": one.subject, "text": at.said(one.text), "fatal": one.fatal} for one in found]
-        words = [at.said("DÉFAUT // FAULT") if one.fatal else "note" for one in found]
-        lines = [f"{word}  {fact['text']}" for word, fact in zip(words, facts, strict=True)]
-        at.shown(facts, "\n".join(lines) or at.said("Tout est en ordre. // Everything is in order."))
-        if any(one.fatal for one in found):
-            raise typer.Exit(FAILED)
+    settings = _with(at.house.settings, new, key)
+    checks = (doctor.certificate, doctor.revocation, doctor.trust)
+    found = [finding for one in checks for finding in one(settings, at.now)]
+    facts = [{"subject": one.subject, "text": at.said(one.text), "fatal": one.fatal} for one in found]
+    words = [at.said("DÉFAUT // FAULT") if one.fatal else "note" for one in found]
+    lines = [f"{word}  {fact['text']}" for word, fact in zip(words, facts, strict=True)]
+    at.shown(facts, "\n".join(lines) or at.said("Tout est en ordre. // Everything is in order."))
+    if any(one.fatal for one in found):
+        raise typer.Exit(FAILED)
 
 
 @certificate.command()
-def fetch(config: Config = DEFAULT, dry_run: DryRun = False, lang: Language = "fr", as_json: AsJson = False) -> None:
+@acts
+def fetch(at: Desk) -> None:
     """Prendre maintenant les listes de révocation, là où nos certificats et les réglages le disent.
 
     // Get the revocation lists now, where our certificates and the settings say.
@@ -149,22 +140,19 @@ def fetch(config: Config = DEFAULT, dry_run: DryRun = False, lang: Language = "f
 
     from runtime.revocation import fetch_lists
 
-    with desk(config, lang, as_json, dry_run) as at:
-        fetched = asyncio.run(fetch_lists(at.house.settings, dry_run))
-        facts = {"lists": len(fetched.lists), "changed": fetched.changed, "faults": fetched.faults}
+    fetched = asyncio.run(fetch_lists(at.house.settings, at.dry_run))
+    facts = {"lists": len(fetched.lists), "changed": fetched.changed, "faults": fetched.faults}
 
-        def act(tx: Transaction) -> Done:
-            if fetched.changed:
-                at.record(tx, "certificate:fetch", {"lists": len(fetched.lists)})
-            return Done(
-                "Listes gardées : {lists} ; nouvelles : {changed}. // Lists kept: {lists}; new: {changed}.", facts
-            )
+    def act(tx: Transaction) -> Done:
+        if fetched.changed:
+            at.record(tx, "certificate:fetch", {"lists": len(fetched.lists)})
+        return Done("Listes gardées : {lists} ; nouvelles : {changed}. // Lists kept: {lists}; new: {changed}.", facts)
 
-        at.one(act)
-        for url, reason in fetched.faults.items():
-            typer.echo(f"{url}: {reason}", err=True)
-        if fetched.faults:
-            raise typer.Exit(FAILED)
+    at.one(act)
+    for url, reason in fetched.faults.items():
+        typer.echo(f"{url}: {reason}", err=True)
+    if fetched.faults:
+        raise typer.Exit(FAILED)
 
 
 # -------------------------------------------------------------------- parts

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runtime.command import DEFAULT, FAILED, AsCsv, AsJson, Config, Desk, DryRun, Language, Refused, desk, table
+from runtime.command import (
+    FAILED,
+    Desk,
+    Refused,
+    acts,
+    lists,
+    looks,
+    table,
+)
 
 if TYPE_CHECKING:
     from mssante.directory import Entry
@@ -49,7 +57,9 @@ _FAULTS = {
 
 
 @directory.command("import")
+@acts
 def import_(
+    at: Desk,
     file: Annotated[
         Path,
         typer.Argument(
@@ -58,10 +68,6 @@ def import_(
             help="Extraction_Correspondance_MSSante, en texte ou zip. // The extraction file, text or zip.",
         ),
     ],
-    config: Config = DEFAULT,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-    dry_run: DryRun = False,
 ) -> None:
     """Importer l’extraction publique ; interrompu, l’import reprend où il en était. Une boîte en liste rouge n’entre jamais.
 
@@ -70,19 +76,18 @@ def import_(
     from mssante.registers import importing
     from mssante.registers.extraction import NotAnExtraction
 
-    with desk(config, lang, as_json, dry_run) as at:
-        try:
-            report = importing.looked_over(file) if dry_run else _imported(at, file)
-        except NotAnExtraction:
-            raise Refused(
-                "{file} : pas une extraction de l’annuaire (aucune colonne « Adresse BAL ») // "
-                "{file}: not an extraction of the directory (no column « Adresse BAL »)",
-                file=file,
-            ) from None
-        facts = _facts(report)
-        at.shown(facts, "\n".join(_sentences(at, report, facts)))
-        if report.gone is None:
-            raise typer.Exit(FAILED)
+    try:
+        report = importing.looked_over(file) if at.dry_run else _imported(at, file)
+    except NotAnExtraction:
+        raise Refused(
+            "{file} : pas une extraction de l’annuaire (aucune colonne « Adresse BAL ») // "
+            "{file}: not an extraction of the directory (no column « Adresse BAL »)",
+            file=file,
+        ) from None
+    facts = _facts(report)
+    at.shown(facts, "\n".join(_sentences(at, report, facts)))
+    if report.gone is None:
+        raise typer.Exit(FAILED)
 
 
 def _imported(at: Desk, file: Path) -> Report:
@@ -106,13 +111,12 @@ def _imported(at: Desk, file: Path) -> Report:
 
 
 @directory.command()
+@looks
 def sync(
+    at: Desk,
     everything: Annotated[
         bool, typer.Option("--full", help="Tout, pas seulement ce qui a changé. // Everything, not only what changed.")
     ] = False,
-    config: Config = DEFAULT,
-    lang: Language = "fr",
-    as_json: AsJson = False,
 ) -> None:
     """Suivre l’Annuaire Santé par son serveur FHIR (réglage [annuaire]) : tout la première fois, puis ce qui a changé.
 
@@ -125,33 +129,30 @@ def sync(
     from mssante.registers.syncing import sync as run
     from runtime.annuaire import server_of
 
-    with desk(config, lang, as_json) as at:
-        house = at.house
-        if not house.settings.annuaire.url:
-            at.wrong("Aucun serveur : réglage [annuaire] url. // No server: setting [annuaire] url.")
-        try:
-            found = asyncio.run(run(house.db, house.keys, server_of(house.settings), house.clock, everything))
-        except (OSError, ValueError, Unanswered) as fault:
-            raise Refused("Annuaire Santé : {why} // Annuaire Santé: {why}", why=str(fault)) from None
-        facts = asdict(found)
-        at.change(lambda tx: at.record(tx, "directory:sync", facts))
-        text = (
-            "{resources} ressources, {entries} boîtes reprises, {gone} retirées, {kept_out} d’ici laissées dehors. // "
-            "{resources} resources, {entries} mailboxes taken, {gone} removed, {kept_out} of ours left out."
-        )
-        at.shown(facts, at.said(text, facts))
+    house = at.house
+    if not house.settings.annuaire.url:
+        at.wrong("Aucun serveur : réglage [annuaire] url. // No server: setting [annuaire] url.")
+    try:
+        found = asyncio.run(run(house.db, house.keys, server_of(house.settings), house.clock, everything))
+    except (OSError, ValueError, Unanswered) as fault:
+        raise Refused("Annuaire Santé : {why} // Annuaire Santé: {why}", why=str(fault)) from None
+    facts = asdict(found)
+    at.change(lambda tx: at.record(tx, "directory:sync", facts))
+    text = (
+        "{resources} ressources, {entries} boîtes reprises, {gone} retirées, {kept_out} d’ici laissées dehors. // "
+        "{resources} resources, {entries} mailboxes taken, {gone} removed, {kept_out} of ours left out."
+    )
+    at.shown(facts, at.said(text, facts))
 
 
 @directory.command()
+@acts
 def publish(
+    at: Desk,
     addresses: Annotated[
         list[str] | None, typer.Argument(help="Boîtes d’ici, ou --all. // Mailboxes of ours, or --all.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Toutes. // All of them.")] = False,
-    config: Config = DEFAULT,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-    dry_run: DryRun = False,
 ) -> None:
     """Publier nos boîtes dans l’Annuaire Santé (PATCH FHIR) ; une boîte en liste rouge ou close n’est jamais envoyée, et retirée.
 
@@ -161,19 +162,18 @@ def publish(
 
     from runtime.annuaire import publishing
 
-    with desk(config, lang, as_json, dry_run) as at:
-        if bool(addresses) == every:
-            at.wrong("Donnez des adresses, ou --all. // Give addresses, or --all.")
-        if not at.house.settings.annuaire.url:
-            at.wrong("Aucun serveur : réglage [annuaire] url. // No server: setting [annuaire] url.")
-        try:
-            report = asyncio.run(publishing(at, addresses))
-        except (OSError, ValueError) as fault:
-            raise Refused("Annuaire Santé : {why} // Annuaire Santé: {why}", why=str(fault)) from None
-        columns = {"address": "adresse // address", "done": "acte // act", "why": "motif // reason"}
-        at.listed(report, columns, "Aucune boîte. // No mailbox.")
-        if any(one["done"] == "refused" for one in report):
-            raise typer.Exit(FAILED)
+    if bool(addresses) == every:
+        at.wrong("Donnez des adresses, ou --all. // Give addresses, or --all.")
+    if not at.house.settings.annuaire.url:
+        at.wrong("Aucun serveur : réglage [annuaire] url. // No server: setting [annuaire] url.")
+    try:
+        report = asyncio.run(publishing(at, addresses))
+    except (OSError, ValueError) as fault:
+        raise Refused("Annuaire Santé : {why} // Annuaire Santé: {why}", why=str(fault)) from None
+    columns = {"address": "adresse // address", "done": "acte // act", "why": "motif // reason"}
+    at.listed(report, columns, "Aucune boîte. // No mailbox.")
+    if any(one["done"] == "refused" for one in report):
+        raise typer.Exit(FAILED)
 
 
 def _facts(report: Report) -> dict[str, Any]:
@@ -226,7 +226,9 @@ def _sentences(at: Desk, report: Report, facts: dict[str, Any]) -> list[str]:
 
 
 @directory.command()
+@lists
 def search(
+    at: Desk,
     words: Annotated[
         list[str] | None,
         typer.Argument(help="Nom, profession, commune, dans l’ordre voulu. // Name, profession, town, in any order."),
@@ -240,10 +242,6 @@ def search(
         list[str] | None, typer.Option("--sector", help="Secteur d’activité (TRE_R02). // Activity sector (TRE_R02).")
     ] = None,
     limit: Annotated[int, typer.Option("--limit", help="Au plus. // At most.", min=1, max=200)] = 25,
-    config: Config = DEFAULT,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-    as_csv: AsCsv = False,
 ) -> None:
     """Chercher : sans accents, par débuts de mots, malgré une faute de frappe.
 
@@ -254,23 +252,20 @@ def search(
     from mssante.registers.nomenclatures import sectors
 
     asked = Search(" ".join(words or ()), name, profession, town, frozenset(code.upper() for code in sector or ()))
-    with desk(config, lang, as_json, as_csv=as_csv) as at:
-        if asked == Search():
-            at.wrong("Donnez au moins un mot. // Give at least one word.")
-        if unknown := sorted(asked.sectors - sectors().keys()):
-            at.wrong("Secteurs inconnus : {codes} // Unknown sectors: {codes}", codes=unknown)
-        found = [_shown(entry) for entry in at.read(entries.search, asked, limit)]
-        at.listed(found, _COLUMNS, "Personne. // Nobody.")
-        if not found:
-            raise typer.Exit(FAILED)
+    if asked == Search():
+        at.wrong("Donnez au moins un mot. // Give at least one word.")
+    if unknown := sorted(asked.sectors - sectors().keys()):
+        at.wrong("Secteurs inconnus : {codes} // Unknown sectors: {codes}", codes=unknown)
+    found = [_shown(entry) for entry in at.read(entries.search, asked, limit)]
+    at.listed(found, _COLUMNS, "Personne. // Nobody.")
+    if not found:
+        raise typer.Exit(FAILED)
 
 
 @directory.command()
+@looks
 def show(
-    address: Annotated[str, typer.Argument(help="Adresse de la boîte. // Address of the mailbox.")],
-    config: Config = DEFAULT,
-    lang: Language = "fr",
-    as_json: AsJson = False,
+    at: Desk, address: Annotated[str, typer.Argument(help="Adresse de la boîte. // Address of the mailbox.")]
 ) -> None:
     """Une entrée, avec tout ce que l’annuaire en dit.
 
@@ -280,16 +275,15 @@ def show(
     from mssante.address import Address, parse_address
     from mssante.registers.nomenclatures import sectors
 
-    with desk(config, lang, as_json) as at:
-        parsed = parse_address(address)
-        entry = at.read(entries.get, parsed) if isinstance(parsed, Address) else None
-        if entry is None:
-            raise Refused("{address} : pas dans l’annuaire // {address}: not in the directory", address=address)
-        facts = _shown(entry)
-        if sector := sectors().get(entry.sector or ""):
-            facts["sector"] = f"{sector.code} {sector.label}"
-        names = _COLUMNS | _MORE
-        at.shown(facts, table([(at.said(names[key]), str(facts[key] or "-")) for key in names]))
+    parsed = parse_address(address)
+    entry = at.read(entries.get, parsed) if isinstance(parsed, Address) else None
+    if entry is None:
+        raise Refused("{address} : pas dans l’annuaire // {address}: not in the directory", address=address)
+    facts = _shown(entry)
+    if sector := sectors().get(entry.sector or ""):
+        facts["sector"] = f"{sector.code} {sector.label}"
+    names = _COLUMNS | _MORE
+    at.shown(facts, table([(at.said(names[key]), str(facts[key] or "-")) for key in names]))
 
 
 def _shown(entry: Entry) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runtime.command import DEFAULT, AsJson, Config, Desk, Language, Refused, desk, moment
+from runtime.command import Desk, Refused, looks, moment
 
 if TYPE_CHECKING:
     from foundation.database import Transaction
@@ -43,37 +43,29 @@ _NOTE = (
 
 
 @message.command()
-def trace(
-    ident: Ident = None,
-    address: Of = None,
-    day: Day = None,
-    limit: Most = 20,
-    config: Config = DEFAULT,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-) -> None:
+@looks
+def trace(at: Desk, ident: Ident = None, address: Of = None, day: Day = None, limit: Most = 20) -> None:
     """Dire ce qu’est devenu un message, par Message-ID, adresse ou jour. // Say what became of a message."""
     from foundation.clock import DAY
     from mailserver.delivery.traces import Traces
 
-    with desk(config, lang, as_json) as at:
-        if ident is None and address is None and day is None:
-            at.wrong("Donnez --id, --address ou --day. // Give --id, --address or --day.")
-        since, until = at.now - at.house.settings.limits.trace_days * DAY, at.now + DAY
-        if day is not None:
-            since = int(day.replace(tzinfo=UTC).timestamp() * 1000)
-            until = since + DAY
-        found = at.read(Traces(at.house.keys).find, ident, address, since, until, limit)
+    if ident is None and address is None and day is None:
+        at.wrong("Donnez --id, --address ou --day. // Give --id, --address or --day.")
+    since, until = at.now - at.house.settings.limits.trace_days * DAY, at.now + DAY
+    if day is not None:
+        since = int(day.replace(tzinfo=UTC).timestamp() * 1000)
+        until = since + DAY
+    found = at.read(Traces(at.house.keys).find, ident, address, since, until, limit)
 
-        def record(tx: Transaction) -> None:
-            by = [name for name, value in (("id", ident), ("address", address), ("day", day)) if value is not None]
-            at.record(tx, "message:trace", {"by": by, "found": len(found)})
+    def record(tx: Transaction) -> None:
+        by = [name for name, value in (("id", ident), ("address", address), ("day", day)) if value is not None]
+        at.record(tx, "message:trace", {"by": by, "found": len(found)})
 
-        at.change(record)
-        if not found:
-            raise Refused("Aucune trace. // No trace.")
-        at.shown([_facts(one) for one in found], "\n\n".join(_told(at, one) for one in found))
-        at.say(f"\n{_NOTE}")
+    at.change(record)
+    if not found:
+        raise Refused("Aucune trace. // No trace.")
+    at.shown([_facts(one) for one in found], "\n\n".join(_told(at, one) for one in found))
+    at.say(f"\n{_NOTE}")
 
 
 def _facts(one: Trace) -> dict[str, Any]:

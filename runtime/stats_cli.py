@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from runtime.command import DEFAULT, AsCsv, AsJson, Config, Language, desk
+from runtime.command import Desk, lists
 
 stats = typer.Typer(no_args_is_help=True, help="Les indicateurs de l’opérateur. // The operator’s figures.")
 
@@ -20,16 +20,14 @@ def _stats() -> None:
 
 
 @stats.command()
-def month(
-    which: Month, config: Config = DEFAULT, lang: Language = "fr", as_json: AsJson = False, as_csv: AsCsv = False
-) -> None:
+@lists
+def month(at: Desk, which: Month) -> None:
     """Boîtes, messages, refus, délais, connexions d’un mois. // Mailboxes, messages, refusals, delays of a month."""
     from runtime.figures import month as figures
 
-    with desk(config, lang, as_json, as_csv=as_csv) as at:
-        found = re.fullmatch(r"(20\d\d)-(0[1-9]|1[0-2])", which)
-        if found is None:
-            at.wrong("Donnez un mois : 2026-11. // Give a month: 2026-11.")
-        rows = at.read(figures, int(found[1]), int(found[2]))
-        columns = {"figure": "indicateur // figure", "labels": "détail // detail", "count": "nombre // count"}
-        at.listed(rows, columns, "Rien ce mois-là. // Nothing in that month.")
+    found = re.fullmatch(r"(20\d\d)-(0[1-9]|1[0-2])", which)
+    if found is None:
+        at.wrong("Donnez un mois : 2026-11. // Give a month: 2026-11.")
+    rows = at.read(figures, int(found[1]), int(found[2]))
+    columns = {"figure": "indicateur // figure", "labels": "détail // detail", "count": "nombre // count"}
+    at.listed(rows, columns, "Rien ce mois-là. // Nothing in that month.")

@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from runtime.command import (
-    DEFAULT,
     FAILED,
-    AsJson,
-    Config,
     Desk,
     Done,
-    DryRun,
     Language,
     Refused,
-    desk,
+    acts,
+    looks,
     moment,
     worded,
 )
@@ -79,13 +76,8 @@ _NONE = (
 
 
 @trust_list.command()
-def fetch(
-    file: Instead = None,
-    config: Config = DEFAULT,
-    dry_run: DryRun = False,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-) -> None:
+@acts
+def fetch(at: Desk, file: Instead = None) -> None:
     """Prendre la liste à son adresse (ou dans un fichier), la vérifier, la mettre en place. Le serveur la suit sans redémarrage.
 
     // Get the list from its address (or a file), verify it, put it in place. The server follows without a restart.
@@ -94,86 +86,74 @@ def fetch(
     from mssante.trust_list import ListRefused
     from runtime.trust_fetch import recorder
 
-    with desk(config, lang, as_json, dry_run) as at:
-        data = file.read_bytes() if file else _fetched(at)
-        holder = _holder(at.house.settings)
-        if dry_run:
-            judged = _good(holder.judge(data, at.now))
-            at.one(lambda tx: _done(judged, difference(holder.current, judged)))
-            return
-        accepted = holder.offer(data, at.now)
-        if isinstance(accepted, ListRefused):
-            raise _refused(accepted)
+    data = file.read_bytes() if file else _fetched(at)
+    holder = _holder(at.house.settings)
+    if at.dry_run:
+        judged = _good(holder.judge(data, at.now))
+        at.one(lambda tx: _done(judged, difference(holder.current, judged)))
+        return
+    accepted = holder.offer(data, at.now)
+    if isinstance(accepted, ListRefused):
+        raise _refused(accepted)
 
-        def act(tx: Any) -> Done:
-            if accepted.diff:
-                recorder(at.house, accepted, at.author)(tx)
-            return _done(accepted.trust_list, accepted.diff)
+    def act(tx: Any) -> Done:
+        if accepted.diff:
+            recorder(at.house, accepted, at.author)(tx)
+        return _done(accepted.trust_list, accepted.diff)
 
-        at.one(act)
+    at.one(act)
 
 
 @trust_list.command()
-def verify(file: Given, config: Config = DEFAULT, lang: Language = "fr", as_json: AsJson = False) -> None:
+@looks
+def verify(at: Desk, file: Given) -> None:
     """Dire si ce fichier serait pris maintenant : signature, signataire, date. Ne change rien.
 
     // Say whether this file would be taken now: signature, signer, date. Changes nothing.
     """
     from mssante.trust_holder import difference
 
-    with desk(config, lang, as_json) as at:
-        holder = _holder(at.house.settings)
-        judged = _good(holder.judge(file.read_bytes(), at.now))
-        done = _done(judged, difference(holder.current, judged))
-        at.shown(done.facts, at.said(done.text, done.facts))
+    holder = _holder(at.house.settings)
+    judged = _good(holder.judge(file.read_bytes(), at.now))
+    done = _done(judged, difference(holder.current, judged))
+    at.shown(done.facts, at.said(done.text, done.facts))
 
 
 @trust_list.command()
-def show(
-    config: Config = DEFAULT,
-    domain: Domain = None,
-    dn: Name = None,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-) -> None:
+@looks
+def show(at: Desk, domain: Domain = None, dn: Name = None) -> None:
     """La liste en place : sa date, quand elle a été confirmée, sa taille ; ou ce qu’elle dit d’un domaine, d’un certificat.
 
     // The list in use: its date, when it was confirmed, its size; or what it says of a domain, of a certificate.
     """
-    with desk(config, lang, as_json) as at:
-        if domain is not None and dn is not None:
-            at.wrong("--domain ou --dn, pas les deux. // --domain or --dn, not both.")
-        holder = _holder(at.house.settings)
-        current = holder.current
-        if current is None:
-            raise Refused(_NONE)
-        if domain is not None or dn is not None:
-            found = _certificates(current, domain) if domain is not None else _domains(at, current, dn or "")
-            if not found:
-                raise Refused("{what} n’y est pas. // {what} is not in it.", what=domain or dn)
-            at.shown(found, "\n".join(found))
-            return
-        facts = _state(at, holder, current)
-        at.shown(
+    if domain is not None and dn is not None:
+        at.wrong("--domain ou --dn, pas les deux. // --domain or --dn, not both.")
+    holder = _holder(at.house.settings)
+    current = holder.current
+    if current is None:
+        raise Refused(_NONE)
+    if domain is not None or dn is not None:
+        found = _certificates(current, domain) if domain is not None else _domains(at, current, dn or "")
+        if not found:
+            raise Refused("{what} n’y est pas. // {what} is not in it.", what=domain or dn)
+        at.shown(found, "\n".join(found))
+        return
+    facts = _state(at, holder, current)
+    at.shown(
+        facts,
+        at.said(
+            "Liste du {generated_at}, confirmée le {confirmed_at} (périmée : {stale})\n"
+            "{domains} domaines, {certificates} certificats, {skipped} lignes illisibles // "
+            "List of {generated_at}, confirmed {confirmed_at} (stale: {stale})\n"
+            "{domains} domains, {certificates} certificates, {skipped} unreadable entries",
             facts,
-            at.said(
-                "Liste du {generated_at}, confirmée le {confirmed_at} (périmée : {stale})\n"
-                "{domains} domaines, {certificates} certificats, {skipped} lignes illisibles // "
-                "List of {generated_at}, confirmed {confirmed_at} (stale: {stale})\n"
-                "{domains} domains, {certificates} certificates, {skipped} unreadable entries",
-                facts,
-            ),
-        )
+        ),
+    )
 
 
 @trust_list.command()
-def diff(
-    files: Compared = None,
-    config: Config = DEFAULT,
-    last: Number = 1,
-    lang: Language = "fr",
-    as_json: AsJson = False,
-) -> None:
+@looks
+def diff(at: Desk, files: Compared = None, last: Number = 1) -> None:
     """Ce qui a changé : les derniers changements inscrits au journal d’audit, ou d’un fichier à l’autre.
 
     // What changed: the last changes written in the audit trail, or from one file to the other.
@@ -181,19 +161,18 @@ def diff(
     from mssante.trust_holder import difference
     from runtime.trust_fetch import changes, recorded
 
-    with desk(config, lang, as_json) as at:
-        if not files:
-            found = at.read(recorded, last)
-        else:
-            if len(files) > 2:
-                at.wrong("Deux fichiers au plus. // Two files at most.")
-            lists = [_read(at.house.settings, path) for path in files]
-            old, new = lists if len(lists) == 2 else (_holder(at.house.settings).current, lists[0])
-            found = [{"generated_at": moment(new.generated_at)} | changes(difference(old, new))]
-        at.shown(
-            found,
-            "\n".join(line for one in found for line in _lines(one)) or at.said("Rien n’a changé. // Nothing changed."),
-        )
+    if not files:
+        found = at.read(recorded, last)
+    else:
+        if len(files) > 2:
+            at.wrong("Deux fichiers au plus. // Two files at most.")
+        lists = [_read(at.house.settings, path) for path in files]
+        old, new = lists if len(lists) == 2 else (_holder(at.house.settings).current, lists[0])
+        found = [{"generated_at": moment(new.generated_at)} | changes(difference(old, new))]
+    at.shown(
+        found,
+        "\n".join(line for one in found for line in _lines(one)) or at.said("Rien n’a changé. // Nothing changed."),
+    )
 
 
 @trust_list.command()
