@@ -12,7 +12,7 @@ from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from mailserver.imap.commands.fetch import BodyItem, Item, Section
+from mailserver.imap.commands.fetch import BodyItem, Item
 from mailserver.imap.view import FolderView, picked
 from mailserver.imap.wire import date_time, string
 from mailserver.mime.encodings import DECODERS, decoded
@@ -220,10 +220,7 @@ def needs_card(item: BodyItem) -> bool:
 
 def fields_of(item: BodyItem) -> Callable[[bytes], bytes]:
     """What HEADER.FIELDS leaves of a header; all of it for other sections."""
-    return fields_of_section(item.section)
-
-
-def fields_of_section(section: Section) -> Callable[[bytes], bytes]:
+    section = item.section
     return fields_filter(section.fields, section.text.endswith("NOT")) if section.fields else lambda octets: octets
 
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-from mailserver.imap.commands.fetch import Section, parse_section
+from mailserver.imap.commands.fetch import BodyItem, Section, parse_section
 from mailserver.imap.framer import Frame
 from mailserver.imap.grammar import Cursor
 from mailserver.imap.responses import Bad
@@ -19,6 +19,8 @@ _URL = re.compile(
     r";UID=(?P<uid>[1-9]\d{0,9})(?:/?;SECTION=(?P<section>[^;]+?))?(?:/?;PARTIAL=(?P<offset>\d{1,10})(?:\.(?P<length>\d{1,10}))?)?",
     re.IGNORECASE,
 )
+
+ALL = 1 << 40  # octets: more than any message has
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,12 @@ class MessageUrl:
     uid: int
     section: Section
     partial: tuple[int, int | None] | None
+
+    @property
+    def item(self) -> BodyItem:
+        """What FETCH would be asked for."""
+        partial = None if self.partial is None else (self.partial[0], self.partial[1] or ALL)
+        return BodyItem(self.section, b"", peek=True, partial=partial)
 
 
 def parse_url(text: str) -> MessageUrl | None:

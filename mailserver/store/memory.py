@@ -6,22 +6,18 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from mailserver.store import annotations as annotation_rules
 from mailserver.store import flags as flag_rules
 from mailserver.store import names
 from mailserver.store.api import (
-    Card,
-    Changes,
     CopyResult,
     Flag,
     FlagOp,
     Flags,
     Folder,
-    FolderStatus,
-    Front,
     NewMessage,
     Origin,
     Row,
@@ -30,32 +26,10 @@ from mailserver.store.api import (
     StoreResult,
 )
 from mailserver.store.arriving import check_header, wire_octets
-from mailserver.store.columns import Columns, columns_of, narrow
 from mailserver.store.digest import Digest, digest_of
-from mailserver.store.looking import Lookout
+from mailserver.store.memory_reading import KeptFolder, KeptMessage, MemoryReading
 from mailserver.store.watching import Wake, Watchers
 from mssante.rights import Rights
-
-
-@dataclass(slots=True)
-class _Message:
-    row: Row
-    content: bytes
-    digest: Digest
-    origin: Origin
-
-
-@dataclass(slots=True)
-class _Folder:
-    folder: Folder
-    uid_next: int = 1
-    modseq: int = 1  # RFC 7162 3.1.1: positive
-    messages: dict[int, _Message] = field(default_factory=dict)  # in UID order: UIDs only grow
-    expunged: list[tuple[int, int]] = field(default_factory=list)  # (modseq, uid)
-
-    def advance(self) -> int:
-        self.modseq += 1
-        return self.modseq
 
 
 class _Spool:
@@ -81,7 +55,7 @@ def _octets(content: bytes | Spool) -> bytes:
     return content if isinstance(content, bytes) else b"".join(content.pieces())
 
 
-class MemoryMailStore:
+class MemoryMailStore(MemoryReading):
     """`limit` is every mailbox's quota in octets; `clock` gives seconds since the epoch."""
 
     def __init__(
@@ -90,16 +64,15 @@ class MemoryMailStore:
         clock: Callable[[], int] = lambda: int(time.time()),
         digest: Callable[[bytes], Digest] = digest_of,
     ) -> None:
+        super().__init__()
         self._limit = limit
         self._clock = clock
         self._digest = digest
-        self._folders: dict[int, _Folder] = {}
         self._lost: defaultdict[int, set[str]] = defaultdict(set)
         self._annotations: defaultdict[int, dict[tuple[int, int, str], bytes]] = defaultdict(dict)
         self._last_id = 0
         self._last_message = 0
         self._threads: dict[tuple[int, str], int] = {}  # (box, Message-ID) -> thread
-        self._lookout = Lookout(self._look)
         self._folder_watchers, self._box_watchers = Watchers(), Watchers()
 
     async def open_box(self, box_id: int, professional: bool = False) -> None:
@@ -109,7 +82,6 @@ class MemoryMailStore:
             if name not in present:
                 self._add(box_id, name, special_use)
 
-    # ---------------------------------------------------------------- folders
     async def folders(self, box_id: int) -> list[Folder]:
         return sorted((found.folder for found in self._of(box_id)), key=lambda folder: folder.name)
 
@@ -182,19 +154,6 @@ class MemoryMailStore:
     async def lost(self, box_id: int) -> list[str]:
         return sorted(self._lost[box_id])
 
-    async def statuses(self, box_id: int) -> dict[int, FolderStatus]:
-        return {found.folder.id: self._status(found) for found in self._of(box_id)}
-
-    async def deleted_sizes(self, folder_ids: Sequence[int]) -> dict[int, int]:
-        def size(found: _Folder) -> int:
-            return sum(m.row.size for m in found.messages.values() if flag_rules.deleted(m.row.flags))
-
-        return {folder_id: size(self._folders[folder_id]) for folder_id in folder_ids if folder_id in self._folders}
-
-    async def status(self, folder_id: int) -> FolderStatus:
-        return self._status(self._get(folder_id))
-
-    # ---------------------------------------------------------------- annotations
     async def annotations(self, box_id: int, member: int, folder_ids: Sequence[int]) -> dict[int, dict[str, bytes]]:
         found: dict[int, dict[str, bytes]] = {folder_id: {} for folder_id in folder_ids}
         for (folder_id, whose, entry), value in self._annotations[box_id].items():
@@ -215,68 +174,6 @@ class MemoryMailStore:
         self._annotations[box_id] = kept
         self._box_watchers.wake(box_id)
 
-    # ---------------------------------------------------------------- messages, read
-    async def rows(self, folder_id: int) -> tuple[FolderStatus, list[Row]]:
-        found = self._get(folder_id)
-        return self._status(found), [message.row for message in found.messages.values()]
-
-    async def look(self, folder_id: int) -> Columns:
-        return await self._lookout.look(folder_id)
-
-    async def _look(self, folder_id: int, known: Columns | None) -> Columns:
-        found = self._get(folder_id)
-        if known is not None and known.modseq == found.modseq:
-            return known
-        since = 0 if known is None else known.modseq
-        rows = [narrow(message.row) for message in found.messages.values() if message.row.modseq > since]
-        if known is None:
-            return columns_of(self._status(found), rows)
-        return known.advanced(self._status(found), rows, [uid for modseq, uid in found.expunged if modseq > since])
-
-    async def changes(self, folder_id: int, since_modseq: int) -> Changes:
-        found = self._get(folder_id)
-        return Changes(
-            [message.row for message in found.messages.values() if message.row.modseq > since_modseq],
-            sorted(uid for modseq, uid in found.expunged if modseq > since_modseq),
-            found.modseq,
-        )
-
-    async def cards(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, Card]]:
-        for uid, message in self._some(self._get(folder_id), uids):
-            yield uid, message.digest.card
-
-    async def fronts(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Front]]:
-        cards = [(uid, message.digest.card) for uid, message in self._some(self._get(folder_id), uids)]
-        return [(uid, Front(card.envelope, card.body_structure)) for uid, card in cards]
-
-    async def origins(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Origin]]:
-        return [(uid, message.origin) for uid, message in self._some(self._get(folder_id), uids)]
-
-    async def content(self, folder_id: int, uid: int, offset: int = 0, length: int | None = None) -> bytes | None:
-        message = self._get(folder_id).messages.get(uid)
-        if message is None:
-            return None
-        return message.content[offset:] if length is None else message.content[offset : offset + length]
-
-    async def contents(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Card, bytes]]:
-        return [(uid, message.digest.card, message.content) for uid, message in self._some(self._get(folder_id), uids)]
-
-    async def octets(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
-        return [(uid, message.content) for uid, message in self._some(self._get(folder_id), uids)]
-
-    async def texts(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, str, str]]:
-        for uid, message in self._some(self._get(folder_id), uids):
-            yield uid, message.digest.headers_text, message.digest.body_text
-
-    async def heads(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
-        found = self._some(self._get(folder_id), uids)
-        return [(uid, message.digest.headers_text.encode(errors="replace")) for uid, message in found]
-
-    async def bodies(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
-        found = self._some(self._get(folder_id), uids)
-        return [(uid, message.digest.body_text.encode(errors="replace")) for uid, message in found]
-
-    # ---------------------------------------------------------------- messages, write
     def spool(self, box_id: int, expected: int = 0) -> Spool:
         return _Spool()
 
@@ -295,7 +192,7 @@ class MemoryMailStore:
             date = message.internal_date or self._clock()
             row = Row(found.uid_next, modseq, message.flags, date, len(content))
             origin = self._origin(found.folder.box_id, digest)
-            self._put(found, _Message(row, content, digest, origin))
+            self._put(found, KeptMessage(row, content, digest, origin))
             uids.append(row.uid)
         if uids:
             self._folder_watchers.wake(folder_id)
@@ -356,7 +253,6 @@ class MemoryMailStore:
         self._remove(found, gone)
         return gone
 
-    # ---------------------------------------------------------------- quota and changes
     async def quota(self, box_id: int) -> tuple[int, int]:
         return self._used(box_id), self._limit
 
@@ -366,17 +262,7 @@ class MemoryMailStore:
     def watch_box(self, box_id: int, wake: Wake) -> Wake:
         return self._box_watchers.add(box_id, wake)
 
-    # ---------------------------------------------------------------- inside
-    def _of(self, box_id: int) -> list[_Folder]:
-        return [found for found in self._folders.values() if found.folder.box_id == box_id]
-
-    def _get(self, folder_id: int) -> _Folder:
-        try:
-            return self._folders[folder_id]
-        except KeyError:
-            raise StoreError("NONEXISTENT", "no such folder") from None
-
-    def _named(self, box_id: int, name: str) -> _Folder:
+    def _named(self, box_id: int, name: str) -> KeptFolder:
         name = names.normal(name)
         for found in self._of(box_id):
             if found.folder.name == name:
@@ -388,19 +274,16 @@ class MemoryMailStore:
         above = names.parents(name)
         acl = self._named(box_id, above[-1]).folder.acl if above else {}
         folder = Folder(self._last_id, box_id, name, self._last_id, special_use, acl=acl)
-        self._folders[folder.id] = _Folder(folder)
+        self._folders[folder.id] = KeptFolder(folder)
         self._lost[box_id].discard(name)
         self._box_watchers.wake(box_id)
         return folder
 
-    def _pair(self, folder_id: int, target_folder_id: int) -> tuple[_Folder, _Folder]:
+    def _pair(self, folder_id: int, target_folder_id: int) -> tuple[KeptFolder, KeptFolder]:
         source, target = self._get(folder_id), self._get(target_folder_id)
         if source.folder.box_id != target.folder.box_id:
             raise StoreError("NOPERM", "messages stay inside their mailbox")
         return source, target
-
-    def _some(self, found: _Folder, uids: Iterable[int]) -> list[tuple[int, _Message]]:
-        return [(uid, found.messages[uid]) for uid in sorted(set(uids)) if uid in found.messages]
 
     def _origin(self, box_id: int, digest: Digest) -> Origin:
         """Threads by Message-ID alone: who the counterpart is, this store does not know."""
@@ -412,11 +295,11 @@ class MemoryMailStore:
             self._threads.setdefault((box_id, name), thread)
         return Origin(self._last_message, thread, self._clock())
 
-    def _put(self, found: _Folder, message: _Message) -> None:
+    def _put(self, found: KeptFolder, message: KeptMessage) -> None:
         found.messages[found.uid_next] = message
         found.uid_next += 1
 
-    def _copy(self, chosen: list[tuple[int, _Message]], target: _Folder, undeleted: bool) -> CopyResult:
+    def _copy(self, chosen: list[tuple[int, KeptMessage]], target: KeptFolder, undeleted: bool) -> CopyResult:
         if not chosen:
             return CopyResult(target.folder.uid_validity, [], [])
         modseq, first = target.advance(), target.uid_next
@@ -426,13 +309,13 @@ class MemoryMailStore:
                 flags = replace(flags, system=flags.system & ~Flag.DELETED)
             row = replace(message.row, uid=target.uid_next, modseq=modseq, flags=flags)
             origin = replace(message.origin, saved_at=self._clock())
-            self._put(target, _Message(row, message.content, message.digest, origin))
+            self._put(target, KeptMessage(row, message.content, message.digest, origin))
         self._folder_watchers.wake(target.folder.id)
         return CopyResult(
             target.folder.uid_validity, [uid for uid, _ in chosen], list(range(first, first + len(chosen)))
         )
 
-    def _remove(self, found: _Folder, uids: list[int]) -> None:
+    def _remove(self, found: KeptFolder, uids: list[int]) -> None:
         if not uids:
             return
         modseq = found.advance()
@@ -440,21 +323,6 @@ class MemoryMailStore:
             del found.messages[uid]
             found.expunged.append((modseq, uid))
         self._folder_watchers.wake(found.folder.id)
-
-    def _status(self, found: _Folder) -> FolderStatus:
-        rows = [message.row for message in found.messages.values()]
-        return FolderStatus(
-            len(rows),
-            sum(flag_rules.unseen(row.flags) for row in rows),
-            sum(flag_rules.deleted(row.flags) for row in rows),
-            found.uid_next,
-            found.folder.uid_validity,
-            found.modseq,
-            sum(row.size for row in rows),
-        )
-
-    def _used(self, box_id: int) -> int:
-        return sum(m.row.size for found in self._of(box_id) for m in found.messages.values())
 
     def _check_room(self, box_id: int, octets: int, messages: int) -> None:
         names.check_messages(sum(len(found.messages) for found in self._of(box_id)) + messages)

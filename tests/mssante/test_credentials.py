@@ -81,9 +81,9 @@ async def test_wrong_password(signing: Any, password: str) -> None:
 
 
 async def test_a_long_password_is_not_its_beginning(signing: Any) -> None:
-    long_hash = hash_password("p" * module.LONGEST)
+    long_hash = hash_password("p" * passwords.LONGEST)
     await signing.db.write(signing.credentials.set_password, signing.roche_login, long_hash)
-    assert isinstance(await check(signing, "p" * (module.LONGEST + 1)), WrongPassword)
+    assert isinstance(await check(signing, "p" * (passwords.LONGEST + 1)), WrongPassword)
 
 
 async def test_unknown_login_takes_the_same_way(signing: Any, hashes: list[str]) -> None:

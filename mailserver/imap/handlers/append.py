@@ -7,15 +7,14 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 from mailserver.imap.commands.append import Append, Appended, Piece, Replace, Url
 from mailserver.imap.context import Context
-from mailserver.imap.fetch_items import fields_of_section
+from mailserver.imap.fetch_items import fields_of, span, window
 from mailserver.imap.handlers.messages import chosen
 from mailserver.imap.responses import Bad, No, Ok, Response, Untagged
 from mailserver.imap.rights import permitted
 from mailserver.imap.urls import MessageUrl, parse_url
 from mailserver.imap.wire import number_set
 from mailserver.mime.fields import MAX_HEADER
-from mailserver.mime.sections import locate
-from mailserver.store.api import Card, Folder, NewMessage, Spool
+from mailserver.store.api import Folder, NewMessage, Spool
 
 PIECE = 262144  # octets of a stored message held at a time
 
@@ -98,17 +97,16 @@ async def _fetched(ctx: Context, text: str) -> AsyncIterator[bytes]:
     if url is None or folder is None:
         raise bad
     cards = [card async for _, card in ctx.store.cards(folder.id, [url.uid])]
-    found = _span(url, cards[0]) if cards else None
+    item = url.item
+    found = span(item, cards[0], cards[0].parts["TEXT"].end) if cards else None
     if found is None:
         raise bad
-    keep = fields_of_section(url.section)
     start, end = found
     if url.section.fields:
-        whole = keep(await _piece_of(ctx, folder, url.uid, start, min(end, start + MAX_HEADER), bad))
-        first, last = _window(url, 0, len(whole))
-        yield whole[first:last]
+        kept = fields_of(item)(await _piece_of(ctx, folder, url.uid, start, min(end, start + MAX_HEADER), bad))
+        yield kept[slice(*window(item, 0, len(kept)))]
         return
-    start, end = _window(url, start, end)
+    start, end = window(item, start, end)
     for at in range(start, end, PIECE):
         yield await _piece_of(ctx, folder, url.uid, at, min(at + PIECE, end), bad)
 
@@ -124,21 +122,6 @@ async def _folder(ctx: Context, url: MessageUrl) -> Folder | None:
     if folder is None or url.uid_validity not in (None, folder.uid_validity):
         return None
     return folder
-
-
-def _span(url: MessageUrl, card: Card) -> tuple[int, int] | None:
-    section = url.section
-    return locate(card.parts, section.part, "HEADER" if section.text.startswith("HEADER") else section.text) or (
-        None if section.part or section.text else (0, card.parts["TEXT"].end)
-    )
-
-
-def _window(url: MessageUrl, start: int, end: int) -> tuple[int, int]:
-    if url.partial is None:
-        return start, end
-    offset, length = url.partial
-    first = min(start + offset, end)
-    return first, end if length is None else min(first + length, end)
 
 
 async def _piece_of(ctx: Context, folder: Folder, uid: int, start: int, end: int, bad: No) -> bytes:
