@@ -11,7 +11,7 @@ from care_desk.account.deps import Deps
 from care_desk.account.people import HOME, SIGN_IN
 from foundation.clock import SECOND
 from foundation.database import Transaction
-from foundation.web import french
+from foundation.web import french, qr
 from foundation.web.forms import Fault
 from foundation.web.kit import Link, Visit
 from foundation.web.sessions import Session, Stage
@@ -62,12 +62,14 @@ def _confirm(
 async def _form(visit: Visit, deps: Deps, secret: str, fault: str = "") -> Response:
     assert visit.session is not None
     signed_in = visit.session.stage is Stage.SIGNED_IN
+    uri = one_time.totp_uri(secret, "Ma messagerie", deps.operator)
     return visit.render(
         "care_desk/account/authenticator.html",
         "Votre application de codes",
         back=Link(HOME, "Mon compte") if signed_in else None,
         errors=[Fault("code", french.typeset(fault))] if fault else [],
         secret=" ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
-        uri=one_time.totp_uri(secret, "Ma messagerie", deps.operator),
+        uri=uri,
+        picture=qr.svg(uri),
         signed_in=signed_in,
     )

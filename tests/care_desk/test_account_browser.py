@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+import zxingcpp
+from PIL import Image
+from playwright.async_api import Browser, Page, async_playwright
 
 from mssante.credentials import IMAP
 from tests.care_desk.office import ACCOUNT, APPLICATION, SIGN_IN, Office
@@ -65,8 +68,27 @@ async def test_every_page(office: Office, browser: Browser, scheme: str) -> None
             await context.close()
 
 
-async def look(tab: object, shot: str, scheme: str, width: int) -> None:
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_picture_is_the_key(office: Office, browser: Browser, scheme: str) -> None:
+    """Read from the screen by another's reader, at the width of a telephone."""
+    async with serving(office.app) as origin:
+        visitor = Visitor(origin)
+        await office.enter(visitor)
+        context = await browser.new_context(viewport={"width": 320, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+        cookies = [{"name": name, "value": value, "url": origin} for name, value in visitor.cookies.items()]
+        await context.add_cookies(cookies)  # type: ignore[arg-type]
+        tab = await context.new_page()
+        await tab.goto(origin + APPLICATION)
+        shot = Image.open(BytesIO(await tab.locator(".qr").screenshot()))
+        address = await tab.get_by_role("link", name="Ouvrir l’application").get_attribute("href") or ""
+        assert [code.text for code in zxingcpp.read_barcodes(shot)] == [address]
+        key = (await tab.locator("#cle").input_value()).replace(" ", "")
+        assert address.startswith("otpauth://totp/")
+        assert f"secret={key}" in address
+
+
+async def look(tab: Page, shot: str, scheme: str, width: int) -> None:
     if SHOTS:
-        await tab.screenshot(path=f"{SHOTS}/{shot}-{scheme}-{width}.png", full_page=True)  # type: ignore[attr-defined]
+        await tab.screenshot(path=f"{SHOTS}/{shot}-{scheme}-{width}.png", full_page=True)
     assert await axe(tab) == []
-    assert await tab.evaluate("document.documentElement.scrollWidth") <= width  # type: ignore[attr-defined]
+    assert await tab.evaluate("document.documentElement.scrollWidth") <= width
