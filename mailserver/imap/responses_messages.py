@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailserver.imap.wire import number_set
+from mailserver.imap.wire import run_set
 from mailserver.store.api import Flag, Flags
 
 _FLAG_NAMES = (
@@ -64,13 +64,13 @@ class Expunge:
 
 @dataclass(frozen=True, slots=True)
 class Vanished:
-    """RFC 7162 3.2.10: UIDs gone, ascending; `earlier`: before the client's look, its message numbers stay."""
+    """RFC 7162 3.2.10: runs of UIDs gone, ascending; `earlier`: before the client's look, its message numbers stay."""
 
-    uids: Sequence[int]
+    runs: Sequence[tuple[int, int]]
     earlier: bool = False
 
     def __bytes__(self) -> bytes:
-        return b"* VANISHED %b%b\r\n" % (b"(EARLIER) " if self.earlier else b"", number_set(self.uids))
+        return b"* VANISHED %b%b\r\n" % (b"(EARLIER) " if self.earlier else b"", run_set(self.runs))
 
 
 @dataclass(frozen=True, slots=True)

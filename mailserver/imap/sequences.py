@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+
+from mailserver.imap.wire import runs
 
 STAR = 0  # `*` inside a range; no message bears the number 0
 
@@ -17,13 +19,7 @@ class SequenceSet:
     @staticmethod
     def of(numbers: Iterable[int]) -> SequenceSet:
         """Of ascending numbers."""
-        runs: list[tuple[int, int]] = []
-        for number in numbers:
-            if runs and number == runs[-1][1] + 1:
-                runs[-1] = (runs[-1][0], number)
-            else:
-                runs.append((number, number))
-        return SequenceSet(tuple(runs))
+        return SequenceSet(tuple(runs(numbers)))
 
     @staticmethod
     def parse(text: bytes) -> SequenceSet:
@@ -50,6 +46,15 @@ class SequenceSet:
     def count(self) -> int:
         """How many numbers, of a set without `*`."""
         return sum(abs(high - low) + 1 for low, high in self.ranges)
+
+    def each(self) -> Iterator[int]:
+        """Its numbers as written, one by one: there can be four billion. Of a set without `*`."""
+        return chain.from_iterable(range(min(pair), max(pair) + 1) for pair in self.ranges)
+
+    def missing(self, uids: Sequence[int], above: int, last: int) -> list[tuple[int, int]]:
+        """Runs of its numbers `above` < n <= `last` that are none of `uids` (ascending); `last`: what `*` stands for."""
+        spans = Places.of((max(low, above + 1), min(high, last) + 1) for low, high in self._bounds(last))
+        return [run for start, stop in zip(spans.starts, spans.stops, strict=True) for run in gaps(uids, start, stop)]
 
     def of_numbers(self, exists: int) -> Sequence[int]:
         """Indices from 0 of the messages meant, ascending."""
@@ -146,6 +151,16 @@ class Places:
 
     def _all(self) -> Iterable[int]:
         return chain.from_iterable(map(range, self.starts, self.stops))
+
+
+def gaps(uids: Sequence[int], start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Runs of numbers in [start, stop) that are none of `uids` (ascending)."""
+    for uid in uids[bisect_left(uids, start) : bisect_left(uids, stop)]:
+        if uid > start:
+            yield start, uid - 1
+        start = uid + 1
+    if start < stop:
+        yield start, stop - 1
 
 
 def _bound(text: bytes) -> int:

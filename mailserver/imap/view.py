@@ -16,6 +16,7 @@ from mailserver.imap.modes import Modes
 from mailserver.imap.responses import Ok, Response, Untagged
 from mailserver.imap.responses_messages import Exists, Expunge, FolderFlags, Vanished, flag_text
 from mailserver.imap.rights import permanent_flags
+from mailserver.imap.wire import runs
 from mailserver.store.api import Flag, Folder, StoreResult
 from mailserver.store.columns import Columns
 from mssante.rights import ALL, Rights
@@ -198,7 +199,7 @@ class FolderView:
         gone, self.columns, self._gone = self._gone, self._now, ()
         self._told -= len(numbers)
         if modes.vanishes:
-            yield Vanished(gone)
+            yield Vanished(runs(gone))
             return
         for number in reversed(numbers):
             yield Expunge(number)

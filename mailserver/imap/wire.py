@@ -47,13 +47,24 @@ def nstring(value: bytes | None) -> bytes:
 
 def number_set(numbers: Iterable[int]) -> bytes:
     """The shortest sequence-set of these ascending numbers: [1, 2, 3, 7] is `1:3,7` (RFC 3501 9)."""
-    runs: list[list[int]] = []
+    return run_set(runs(numbers))
+
+
+def runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """First and last of the neighbours among these ascending numbers."""
+    found: list[tuple[int, int]] = []
+    first = last = -1
     for number in numbers:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return b",".join(b"%d" % first if first == last else b"%d:%d" % (first, last) for first, last in runs)
+        if number != last + 1 or first < 0:
+            if first >= 0:
+                found.append((first, last))
+            first = number
+        last = number
+    return [*found, (first, last)] if first >= 0 else found
+
+
+def run_set(found: Iterable[tuple[int, int]]) -> bytes:
+    return b",".join(b"%d" % first if first == last else b"%d:%d" % (first, last) for first, last in found)
 
 
 @lru_cache(maxsize=4096)

@@ -170,11 +170,15 @@ class FlagOp(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What happened in a folder after a MODSEQ: rows new or changed, UIDs gone (RFC 7162 3.2)."""
+    """What happened in a folder after a MODSEQ: rows new or changed, UIDs gone (RFC 7162 3.2).
+
+    What went up to `forgotten` is not remembered any more (`forgetting`): after an older MODSEQ, `vanished` is not all.
+    """
 
     changed: list[Row]
     vanished: list[int]
     highest_modseq: int
+    forgotten: int = 0
 
 
 @dataclass(frozen=True, slots=True)

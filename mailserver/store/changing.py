@@ -19,6 +19,7 @@ from foundation.database import Transaction
 from foundation.prepared import Prepared
 from mailserver.store import flags as flag_rules
 from mailserver.store import folders as folder_rows
+from mailserver.store import forgetting
 from mailserver.store.api import Flag, FlagOp, Flags, FolderStatus, StoreResult
 from mailserver.store.insert import TOPIC
 from mailserver.store.ranges import Chunk, chunks
@@ -56,6 +57,7 @@ _COUNTED = (
     )
 )
 _GROW = Prepared(_COUNTED)
+_SHRINK = Prepared(_COUNTED.values(remembered=folders.c.remembered + bindparam("gone")))
 _GROW_STORED = Prepared(_COUNTED.values(flags_modseq=bindparam("new_modseq")))
 
 
@@ -198,17 +200,16 @@ def copy(
     return list(range(target.uid_next, at))
 
 
-def move_out(tx: Transaction, folder_id: int, uids: Sequence[int], tally: Tally, modseq: int) -> None:
-    """Takes `uids` away and remembers them (RFC 7162 VANISHED); they are in another folder of the box already."""
+def move_out(tx: Transaction, folder: SqlRow[Any], uids: Sequence[int], tally: Tally, now: int) -> None:
+    """Takes `uids` away and remembers them (RFC 7162 VANISHED); they are in another folder of the box already. `now` in ms."""
     for chunk in chunks(uids):
-        _take(tx, folder_id, chunk, modseq)
-    grow(tx, folder_id, modseq, -tally)
+        _take(tx, folder, chunk, now)
+    _shrink(tx, folder, tally)
 
 
-def remove(
-    tx: Transaction, folder_id: int, box_id: int, uids: Sequence[int], tally: Tally, modseq: int, now: int
-) -> None:
+def remove(tx: Transaction, folder: SqlRow[Any], uids: Sequence[int], tally: Tally, now: int) -> None:
     """Like `move_out`, of messages that may have been their blobs' last; `now` in ms, when the blobs' grace begins."""
+    folder_id, box_id = folder.id, folder.box_id
     for chunk in chunks(uids):
         here = and_(messages.c.folder_id == folder_id, chunk.holds(messages.c.uid))
         _loosen(tx, select(messages.c.blob_id, literal(now)).distinct().where(here))
@@ -217,15 +218,23 @@ def remove(
             others = _OTHERS.where(_OTHER.c.blob_id == table.c.blob_id, folders.c.box_id == box_id)
             others = others.where(not_(and_(_OTHER.c.folder_id == folder_id, chunk.holds(_OTHER.c.uid))))
             tx.execute(delete(table).where(table.c.box_id == box_id, table.c.blob_id.in_(gone), ~others.exists()))
-        _take(tx, folder_id, chunk, modseq)
-    grow(tx, folder_id, modseq, -tally)
+        _take(tx, folder, chunk, now)
+    _shrink(tx, folder, tally)
 
 
-def _take(tx: Transaction, folder_id: int, chunk: Chunk, modseq: int) -> None:
-    here = and_(messages.c.folder_id == folder_id, chunk.holds(messages.c.uid))
-    gone = select(literal(folder_id), literal(modseq), messages.c.uid).where(here)
-    tx.execute(insert(expunged).from_select(["folder_id", "modseq", "uid"], gone))
+def _take(tx: Transaction, folder: SqlRow[Any], chunk: Chunk, now: int) -> None:
+    here = and_(messages.c.folder_id == folder.id, chunk.holds(messages.c.uid))
+    values = literal(folder.id), literal(folder.highest_modseq + 1), messages.c.uid, literal(forgetting.day(now))
+    tx.execute(insert(expunged).from_select(["folder_id", "modseq", "uid", "day"], select(*values).where(here)))
     tx.execute(delete(messages).where(here))
+
+
+def _shrink(tx: Transaction, folder: SqlRow[Any], tally: Tally) -> None:
+    """The counters after `_take`, and what they say of older expunges."""
+    values = _counted(folder.id, folder.highest_modseq + 1, -tally)
+    _SHRINK.run(tx.conn, {**values, "gone": tally.messages})
+    tx.signal(TOPIC, folder.id)
+    forgetting.trim(tx, folder, folder.messages - tally.messages, tally.messages)
 
 
 def _loosen(tx: Transaction, rows: Select[tuple[int, int]]) -> None:
@@ -238,7 +247,12 @@ def _loosen(tx: Transaction, rows: Select[tuple[int, int]]) -> None:
 
 def grow(tx: Transaction, folder_id: int, modseq: int, tally: Tally, new_uids: int = 0, stored: bool = False) -> None:
     """The folder's counters after a change, and the signal that wakes its sessions. `stored`: flags changed."""
-    values = {
+    (_GROW_STORED if stored else _GROW).run(tx.conn, _counted(folder_id, modseq, tally, new_uids))
+    tx.signal(TOPIC, folder_id)
+
+
+def _counted(folder_id: int, modseq: int, tally: Tally, new_uids: int = 0) -> dict[str, int]:
+    return {
         "folder": folder_id,
         "new_uids": new_uids,
         "new_modseq": modseq,
@@ -247,5 +261,3 @@ def grow(tx: Transaction, folder_id: int, modseq: int, tally: Tally, new_uids: i
         "more_deleted": tally.deleted,
         "octets": tally.size,
     }
-    (_GROW_STORED if stored else _GROW).run(tx.conn, values)
-    tx.signal(TOPIC, folder_id)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from mailserver.store import annotations as annotation_rules
 from mailserver.store import flags as flag_rules
-from mailserver.store import names
+from mailserver.store import forgetting, names
 from mailserver.store.api import (
     CopyResult,
     Flag,
@@ -322,6 +322,9 @@ class MemoryMailStore(MemoryReading):
         for uid in uids:
             del found.messages[uid]
             found.expunged.append((modseq, uid))
+        if len(found.expunged) > 2 * (worth := forgetting.most(len(found.messages))):
+            found.forgotten = found.expunged[-worth - 1][0]
+            found.expunged = [one for one in found.expunged if one[0] > found.forgotten]
         self._folder_watchers.wake(found.folder.id)
 
     def _check_room(self, box_id: int, octets: int, messages: int) -> None:

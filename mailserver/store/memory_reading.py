@@ -35,7 +35,8 @@ class KeptFolder:
     uid_next: int = 1
     modseq: int = 1  # RFC 7162 3.1.1: positive
     messages: dict[int, KeptMessage] = field(default_factory=dict)  # in UID order: UIDs only grow
-    expunged: list[tuple[int, int]] = field(default_factory=list)  # (modseq, uid)
+    expunged: list[tuple[int, int]] = field(default_factory=list)  # (modseq, uid), in the order of MODSEQs
+    forgotten: int = 0  # expunges up to this MODSEQ are not there any more
 
     def advance(self) -> int:
         self.modseq += 1
@@ -58,6 +59,8 @@ class MemoryReading:
         found = self._get(folder_id)
         if known is not None and known.modseq == found.modseq:
             return known
+        if known is not None and known.modseq < found.forgotten:
+            known = None
         since = 0 if known is None else known.modseq
         rows = [narrow(message.row) for message in found.messages.values() if message.row.modseq > since]
         if known is None:
@@ -70,6 +73,7 @@ class MemoryReading:
             [message.row for message in found.messages.values() if message.row.modseq > since_modseq],
             sorted(uid for modseq, uid in found.expunged if modseq > since_modseq),
             found.modseq,
+            found.forgotten,
         )
 
     async def cards(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, Card]]:

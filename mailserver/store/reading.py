@@ -95,7 +95,7 @@ def look(conn: Connection, folder_id: int, known: Columns | None) -> Columns:
         return known  # nearly every look: one number
     folder = folder_rows.by_id(conn, folder_id)
     status = folder_rows.status_of(folder)
-    if known is None:
+    if known is None or known.modseq < folder.forgotten:
         return columns_of(status, _plain(conn, _ROWS, {"folder": folder_id}))
     where = {"folder": folder_id, "since": known.modseq, "from": known.status.uid_next}
     news = _CHANGED if folder.flags_modseq > known.modseq else _NEW
@@ -132,11 +132,11 @@ def changes(conn: Connection, folder_id: int, since_modseq: int) -> Changes:
     snapshot(conn)
     folder = folder_rows.by_id(conn, folder_id)
     if folder.highest_modseq <= since_modseq:
-        return Changes([], [], folder.highest_modseq)
+        return Changes([], [], folder.highest_modseq, folder.forgotten)
     where = {"folder": folder_id, "since": since_modseq}
     changed = as_rows(conn.execute(_CHANGED, where).all())
     vanished = list(conn.execute(_VANISHED, where).scalars())
-    return Changes(changed, vanished, folder.highest_modseq)
+    return Changes(changed, vanished, folder.highest_modseq, folder.forgotten)
 
 
 def some_origins(conn: Connection, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Origin]]:

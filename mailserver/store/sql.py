@@ -16,7 +16,7 @@ from foundation.clock import Clock, system_clock
 from foundation.database import Database, Transaction
 from foundation.keys import KeyRing
 from mailserver.store import annotations as annotation_rows
-from mailserver.store import changing, names
+from mailserver.store import changing, forgetting, names
 from mailserver.store import folders as folder_rows
 from mailserver.store.api import (
     Folder,
@@ -161,7 +161,11 @@ class SqlMailStore(SqlMessages):
         return self._box_watchers.add(box_id, wake)
 
     async def sweep(self) -> int:
-        """Removes the blobs that no message points to any more, after their grace; for a daily job. Returns how many."""
+        """Removes the blobs that no message points to any more, after their grace, and returns how many; forgets old expunges. For
+        a daily job."""
+        old = await self._db.read(forgetting.due, self._clock())
+        for start in range(0, len(old), forgetting.AT_ONCE):
+            await self._db.write(forgetting.forget_all, old[start : start + forgetting.AT_ONCE])
         total, more = 0, True
         while more:
             count, more = await self._db.write(sweep, self._blobs, self._clock())

@@ -193,8 +193,7 @@ class SqlMessages(SqlReading):
             self._charge(tx, target.box_id, tally.size, tally.messages)
         new = changing.copy(tx, folder_id, target, chosen, tally, self._clock() // 1000, undeleted)
         if not leave:
-            modseq = folder_rows.by_id(tx.conn, folder_id).highest_modseq + 1
-            changing.move_out(tx, folder_id, chosen, tally, modseq)
+            changing.move_out(tx, folder_rows.by_id(tx.conn, folder_id), chosen, tally, self._clock())
         return CopyResult(target.uid_validity, chosen, new)
 
     def _tell_closed(
@@ -218,8 +217,7 @@ class SqlMessages(SqlReading):
         if not uids:
             return
         tally = changing.tally_of(tx, folder_id, uids)
-        modseq = folder_rows.by_id(tx.conn, folder_id).highest_modseq + 1
-        changing.remove(tx, folder_id, box_id, uids, tally, modseq, self._clock())
+        changing.remove(tx, folder_rows.by_id(tx.conn, folder_id), uids, tally, self._clock())
         self._boxes.charge(tx, box_id, -tally.size)
 
     def _inbox(self, conn: Connection, box_id: int) -> int:

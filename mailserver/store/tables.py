@@ -25,6 +25,10 @@ folders = Table(
     Column("highest_modseq", BigInteger, nullable=False),
     # of the last STORE: after it only new messages, found by their UIDs; so MODSEQ needs no index, half the price of a STORE
     Column("flags_modseq", BigInteger, nullable=False, server_default="1"),
+    Column(
+        "forgotten", BigInteger, nullable=False, server_default="0"
+    ),  # the MODSEQ up to which expunges are (`forgetting`)
+    Column("remembered", BigInteger, nullable=False, server_default="0"),  # rows in `expunged`
     Column("special_use", String(16)),
     Column("subscribed", Boolean, nullable=False),
     # counters kept with every change, so that STATUS never counts
@@ -108,6 +112,7 @@ expunged = Table(
     Column("folder_id", BigInteger, primary_key=True, autoincrement=False),
     Column("modseq", BigInteger, primary_key=True, autoincrement=False),
     Column("uid", BigInteger, primary_key=True, autoincrement=False),
+    Column("day", Integer, nullable=False, server_default="0"),  # since the epoch, when it went
     sqlite_with_rowid=False,
 )
 

@@ -12,8 +12,11 @@ from mailserver.imap.responses import Bad, Ok, Response, Untagged
 from mailserver.imap.responses_folders import ListLine, mailbox_id
 from mailserver.imap.responses_messages import Exists, Recent, Vanished
 from mailserver.imap.rights import writes
-from mailserver.imap.sequences import SequenceSet
+from mailserver.imap.sequences import STAR, SequenceSet
 from mailserver.imap.view import FolderView
+from mailserver.imap.wire import runs
+
+EVERY = SequenceSet(((1, STAR),))
 
 
 async def select(ctx: Context, command: Select) -> AsyncGenerator[Response]:
@@ -50,7 +53,7 @@ async def select(ctx: Context, command: Select) -> AsyncGenerator[Response]:
 
 async def _since(ctx: Context, view: FolderView, known: Known) -> AsyncGenerator[Response]:
     """RFC 7162 3.2.6: what went away, then the flags of what is new or changed, before the tagged OK."""
-    gone = await vanished(ctx, view, known.modseq, known.uids)
+    gone = await vanished(ctx, view, known.modseq, known.uids, known.unchanged(view.uids))
     if gone:
         yield Vanished(gone, earlier=True)
     indices = known_indices(view, known.uids)
@@ -63,10 +66,18 @@ def known_indices(view: FolderView, uids: SequenceSet | None) -> Sequence[int]:
     return range(len(view)) if uids is None else uids.of_uids(view.uids)
 
 
-async def vanished(ctx: Context, view: FolderView, modseq: int, uids: SequenceSet | None) -> list[int]:
-    """UIDs expunged after `modseq`, of `uids` when given. Not those that the view still has: their time to be told will come."""
-    gone = [uid for uid in (await ctx.store.changes(view.folder.id, modseq)).vanished if view.index_of(uid) is None]
-    return gone if uids is None else [gone[i] for i in uids.of_uids(gone, view.uid_next - 1)]
+async def vanished(
+    ctx: Context, view: FolderView, modseq: int, uids: SequenceSet | None, unchanged: int = 0
+) -> list[tuple[int, int]]:
+    """Runs of UIDs expunged after `modseq`, of `uids` when given. Not those that the view still has: their time will come.
+
+    Of what is not remembered, all that is not there: of UIDs above `unchanged` (RFC 7162 3.2.5.2).
+    """
+    changes, last = await ctx.store.changes(view.folder.id, modseq), view.uid_next - 1
+    if modseq < changes.forgotten:
+        return (uids or EVERY).missing(view.uids, unchanged, last)
+    gone = [uid for uid in changes.vanished if view.index_of(uid) is None]
+    return runs(gone if uids is None else [gone[i] for i in uids.of_uids(gone, last)])
 
 
 async def close(ctx: Context, command: Close) -> AsyncGenerator[Response]:
@@ -74,10 +85,9 @@ async def close(ctx: Context, command: Close) -> AsyncGenerator[Response]:
     if not view.read_only and "e" in view.rights:  # RFC 4314 4: without the right, CLOSE expunges nothing and is OK
         await ctx.store.expunge(view.folder.id)
         await ctx.refresh()
-    highest = view.highest_modseq
     ctx.deselect()
-    # RFC 7162 3.2.8: no VANISHED, the number that counts the expunges in.
-    yield Ok("CLOSE completed", f"HIGHESTMODSEQ {highest}" if ctx.modes.qresync else None)
+    # RFC 7162 3.2.8: no VANISHED, so no HIGHESTMODSEQ that would count them in.
+    yield Ok("CLOSE completed")
 
 
 async def unselect(ctx: Context, command: Unselect) -> AsyncGenerator[Response]:

@@ -5,6 +5,7 @@
     begin: selected             greeting | fresh | signed in | selected (INBOX): where each connection begins
     tls: no                     connections begin in the clear
     pipelined: yes              the client speaks on without waiting for answers
+    remembers: 1                expunges that every folder remembers
     only: whole                 not byte by byte
     C: a1 NOOP                  the client's line, CRLF added; C2: for connection 2
     S: * OK ... $v              exact line; `...` = anything, `$v` = the same text everywhere it stands
@@ -19,12 +20,14 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import hypothesis
 
 from mailserver.imap.context import Settings
 from mailserver.imap.session import ImapSession, StartTls
 from mailserver.sign_in import SignedIn, SignIn
+from mailserver.store import forgetting
 from mailserver.store.api import Flag, Flags, NewMessage
 from mailserver.store.memory import MemoryMailStore
 from mailserver.store.sql import SqlMailStore
@@ -208,6 +211,10 @@ class Player:
         self._head = {"with": "nothing", "begin": "fresh", "tls": "yes", "pipelined": "no", "tokens": "no", "only": ""}
 
     async def play(self) -> None:
+        with patch.object(forgetting, "FEWEST", forgetting.FEWEST):
+            await self._play()
+
+    async def _play(self) -> None:
         store = None
         for number, line in enumerate(self._path.read_text().splitlines(), 1):
             where = f"{self._path.name}:{number}: {line}"
@@ -215,6 +222,9 @@ class Player:
                 continue
             word, _, text = line.partition(":")
             text = text.removeprefix(" ").replace("<NUL>", "\0")
+            if word == "remembers":
+                forgetting.FEWEST = int(text)
+                continue
             if word in self._head:
                 self._head[word] = text
                 continue

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from mailserver.sign_in import SignedIn
+from mailserver.store import forgetting
 from mailserver.store.memory import MemoryMailStore
 from tests.mailserver.imap.believer import Believer, Flags, Mailbox, set_of, stored
 from tests.mailserver.imap.player import DAY, PATIENT, Connection
@@ -145,26 +146,29 @@ class Sessions(RuleBasedStateMachine):
                 self.run(heard(client))
 
     # ---------------------------------------------------------------- commands
-    @rule(number=SESSIONS)
-    def select(self, number: int) -> None:
+    @rule(number=SESSIONS, told=st.sampled_from(["modseq", "uids", "sample"]))
+    def select(self, number: int, told: str = "modseq") -> None:
         client = self.clients[number]
         if client.idling:
             self.stop(client)
         self.complete(client)
-        belief, known = client.belief, ""
+        belief, known, order = client.belief, "", [uid or 0 for uid in client.belief.order]
         belief.forget_numbers()
         if MODES[number] == "QRESYNC" and belief.highest:
             folder = self.run(self.store.folders(self.box))
             validity = next(one.uid_validity for one in folder if one.name == "INBOX")
-            known = f" (QRESYNC ({validity} {belief.highest}))"
+            uids = f" {set_of(list(belief.flags))}" if told != "modseq" and belief.flags else ""
+            pairs = f" ({set_of(list(range(1, len(order) + 1)))} {set_of(order)})" if told == "sample" and order else ""
+            known = f" (QRESYNC ({validity} {belief.highest}{uids}{pairs}))"
         else:
             belief.forget()
         self.ask(client, "SELECT INBOX" + known)
         assert len(belief.order) == len(self.inbox.messages)
         assert belief.highest == self.inbox.modseq
         client.selected = True
-        if known:  # all it remembers is right, without asking for more
-            assert belief.flags == {uid: one.flags for uid, one in self.inbox.messages.items()}
+        if known:  # all it remembers is right, without asking for more; of what it did not name, it asks
+            now = {uid: one.flags for uid, one in self.inbox.messages.items()}
+            assert belief.flags == (now if told == "modseq" else {uid: now[uid] for uid in belief.flags})
         self.ask(client, "FETCH 1:* (UID FLAGS MODSEQ)")
         assert belief.order == list(self.inbox.messages)
         assert belief.modseqs == {uid: one.modseq for uid, one in self.inbox.messages.items()}
@@ -297,8 +301,18 @@ def _runs(numbers: list[int]) -> str:
     return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}:{run[-1]}" for run in runs)
 
 
+@pytest.mark.parametrize("remembered", [1_000, 1])
 @pytest.mark.parametrize(("kind", "examples"), [("memory", 60), ("sqlite", 40), ("postgresql", 25)])
-def test_any_sessions(kind: str, examples: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_any_sessions(
+    kind: str,
+    examples: int,
+    remembered: int,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`remembered`: expunges a folder keeps; who comes from before is told by what is left (RFC 7162 3.2.5.2)."""
+    monkeypatch.setattr(forgetting, "FEWEST", remembered)
     with asyncio.Runner() as runner:
         close = None
         if kind == "memory":

@@ -7,9 +7,11 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailserver.store import forgetting
 from mailserver.store.api import Flag, FlagOp, Flags, NewMessage, StoreError
 from mailserver.store.memory import MemoryMailStore
 from tests.mailserver.store.conftest import QUOTA, clock, quiet_parts
@@ -101,8 +103,10 @@ async def same(store: Any, box_id: int, sequence: list[tuple[Any, ...]]) -> None
     assert await seen(store, box_id) == await seen(memory, box_id)
 
 
-def test_any_sequence_of_commands(tmp_path: Path) -> None:
-    """One database, a new box for each sequence."""
+@pytest.mark.parametrize("remembered", [1_000, 1])
+def test_any_sequence_of_commands(tmp_path: Path, remembered: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One database, a new box for each sequence. `remembered`: expunges that a folder keeps."""
+    monkeypatch.setattr(forgetting, "FEWEST", remembered)
     parts = quiet_parts(f"sqlite:///{tmp_path}/mail.db", tmp_path)
     boxes = itertools.count(1)
 
