@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mailserver.mime.fields import unfold
 from mailserver.mime.words import decode_words
 
 MAX_ADDRESSES = 10_000  # of one field: the most recipients a message may have here; bounds the work on a hostile list
@@ -17,9 +16,10 @@ MAX_ADDRESSES = 10_000  # of one field: the most recipients a message may have h
 # (display name, source route, local part, domain); domain None marks a group's start (local part = its name) or end (all None).
 RawAddress = tuple[bytes | None, bytes | None, bytes | None, bytes | None]
 
+# The usual form, and the comma behind it.
 _SIMPLE = re.compile(
     rb"""(?:(?:"([^"\\]*+)"|([^"<>,;:@()\[\]\\]*+))\s*+<([^<>@,;:"\s\\()]++)@([^<>@,;:"\s\\()\[\]]++)>"""
-    rb"""|([^<>@,;:"\s\\()]++)@([^<>@,;:"\s\\()\[\]]++))"""
+    rb"""|([^<>@,;:"\s\\()]++)@([^<>@,;:"\s\\()\[\]]++))\s*+(?:,\s*+|\Z)"""
 )
 _TOKEN = re.compile(
     rb'"(?P<quoted>(?:[^"\\]|\\.)*+)"?|<(?P<angle>(?:"(?:[^"\\]|\\.)*+"?|[^">])*+)>?|(?P<open>\()|(?P<mark>[,;:])'
@@ -44,12 +44,11 @@ class Address:
         return f"{self.local}@{self.domain}" if self.domain else self.local
 
 
-def addresses(values: list[bytes]) -> list[Address]:
-    """The mailboxes of all `values` (raw header values), groups opened."""
+def addresses(found: list[RawAddress]) -> list[Address]:
+    """The mailboxes of a header, groups opened."""
     return [
         Address(decode_words(name or b""), _text(local), _text(domain))
-        for value in values
-        for name, _, local, domain in raw_addresses(value)
+        for name, _, local, domain in found
         if domain is not None and local is not None
     ]
 
@@ -59,9 +58,9 @@ def _text(value: bytes) -> str:
 
 
 def decoded(value: bytes) -> str:
-    """A raw header value with its encoded words decoded, and still an address list: a name with a comma in it is quoted."""
+    """An unfolded header value with its encoded words decoded, and still an address list: a name with a comma in it is quoted."""
     if b"=?" not in value:
-        return decode_words(unfold(value))
+        return decode_words(value)
     text = ""
     for name, _, local, domain in raw_addresses(value):
         if local is None:  # a group's end
@@ -83,15 +82,20 @@ def _phrase(name: bytes) -> str:
 
 
 def raw_addresses(value: bytes) -> list[RawAddress]:
-    """One raw header value."""
-    value = unfold(value)
-    simple = _SIMPLE.fullmatch(value)
-    if simple:
+    """One unfolded header value."""
+    found: list[RawAddress] = []
+    at, end = 0, len(value)
+    while at < end and len(found) < MAX_ADDRESSES:
+        simple = _SIMPLE.match(value, at)
+        if simple is None:
+            return _Reader().read(value)
         quoted, phrase, local, domain, bare_local, bare_domain = simple.groups()
         if bare_local:
-            return [(None, None, bare_local, bare_domain)]
-        return [((quoted or phrase or b"").strip() or None, None, local, domain)]
-    return _Reader().read(value)
+            found.append((None, None, bare_local, bare_domain))
+        else:
+            found.append(((quoted or phrase or b"").strip() or None, None, local, domain))
+        at = simple.end()
+    return found
 
 
 class _Reader:

@@ -6,23 +6,21 @@ value is ASCII without line ends, a literal otherwise (valid in IMAP4rev1 and re
 
 from __future__ import annotations
 
-import re
-
-from mailserver.mime.addresses import RawAddress, raw_addresses
+from mailserver.mime.addresses import RawAddress
 from mailserver.mime.fields import Fields
 from mailserver.mime.params import Params, split
 from mailserver.mime.scanner import Part
 from mailserver.store.api import PartOffsets
 
 NIL = b"NIL"
-_PLAIN = re.compile(rb"[\t !#-\[\]-~]*+")
+_PLAIN = bytes({9, *range(32, 127)} - set(b'"\\'))
 _MAX_QUOTED = 1_000  # longer strings go as literals: some clients read lines into small buffers
 
 
 def string(value: bytes) -> bytes:
     """An IMAP string."""
-    if _PLAIN.fullmatch(value) and len(value) <= _MAX_QUOTED:
-        return b'"%b"' % value
+    if len(value) <= _MAX_QUOTED and not value.translate(None, _PLAIN):
+        return b'"' + value + b'"'
     if value.isascii() and len(value) <= _MAX_QUOTED and not any(octet in value for octet in b"\r\n\0"):
         return b'"%b"' % value.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
     value = value.replace(b"\0", b"")  # NUL is in no string of IMAP4rev1
@@ -52,8 +50,8 @@ def envelope(fields: Fields) -> bytes:
 
 
 def _address_list(fields: Fields, name: bytes, default: bytes = NIL) -> bytes:
-    found = [_address(address) for value in fields.values(name) for address in raw_addresses(value)]
-    return b"(%b)" % b"".join(found) if found else default
+    found = fields.addresses(name)
+    return b"(%b)" % b"".join(map(_address, found)) if found else default
 
 
 def _address(address: RawAddress) -> bytes:

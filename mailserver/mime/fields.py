@@ -8,46 +8,58 @@ from __future__ import annotations
 
 import re
 
+from mailserver.mime.addresses import RawAddress, raw_addresses
+
 # A real header block is under 32 KB (long References and Received chains); beyond 256 KB the octets are still stored and served
 # by FETCH BODY[HEADER], but no field is looked for there.
 MAX_HEADER = 256 * 1024
 
 FIELD = re.compile(rb"^([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.MULTILINE)
 FIRST_LINE = re.compile(rb"[!-9;-~]++[ \t]*+:")
-_FOLD = re.compile(rb"\r?\n(?=[ \t])")
-_STRAY = re.compile(rb"[\r\n\0]+")
+_STRAY = re.compile(rb"[\r\0]+")
 # A line holds 998 octets (RFC 5322 2.1.1). Line separators of Unicode would break a header that repeats the id.
 _MESSAGE_ID = re.compile(rb"<[^<>\x00-\x20\x7f]{1,990}+>")
 
 
 class Fields:
-    """The fields of one header block, in order; look-ups are without case and cost one dictionary access."""
+    """The fields of one header block, in order: lower-case names, unfolded values. A look-up is one access to a dictionary."""
 
-    __slots__ = ("_by_name", "all")
+    __slots__ = ("_addresses", "_by_name", "all")
 
     def __init__(self, content: bytes, start: int, end: int) -> None:
-        self.all: list[tuple[bytes, bytes]] = FIELD.findall(content, start, min(end, start + MAX_HEADER))
-        by_name: dict[bytes, list[bytes]] = {}
+        found = FIELD.findall(content, start, min(end, start + MAX_HEADER))
+        self.all: list[tuple[bytes, bytes]] = [(name.lower(), _unfolded(value)) for name, value in found]
+        self._by_name: dict[bytes, list[bytes]] = {}
         for name, value in self.all:
-            by_name.setdefault(name.lower(), []).append(value)
-        self._by_name = by_name
+            self._by_name.setdefault(name, []).append(value)
+        self._addresses: dict[bytes, list[RawAddress]] = {}
 
     def values(self, name: bytes) -> list[bytes]:
-        """Raw values (folded, with the space after the colon) of the lower-case `name`."""
+        """Of the lower-case `name`, in order."""
         return self._by_name.get(name, [])
 
     def value(self, name: bytes) -> bytes | None:
-        """The first value, unfolded and stripped; None when there is no such field."""
+        """The first; None when there is no such field."""
         found = self._by_name.get(name)
-        return unfold(found[0]) if found else None
+        return found[0] if found else None
+
+    def addresses(self, name: bytes) -> list[RawAddress]:
+        """Of all fields `name`; ENVELOPE, the rules and threads ask for the same ones."""
+        found = self._addresses.get(name)
+        if found is None:
+            found = self._addresses[name] = [one for value in self.values(name) for one in raw_addresses(value)]
+        return found
 
 
-def unfold(value: bytes) -> bytes:
-    """RFC 5322 2.2.3: the line end goes, the white space after it stays; other controls that break lines become a space."""
+def _unfolded(value: bytes) -> bytes:
+    """RFC 5322 2.2.3: the line end goes, the white space after it stays; other controls that break lines become a space.
+
+    White space stands behind each LF: `FIELD` took no other.
+    """
     if b"\n" in value:
-        value = _FOLD.sub(b"", value)
+        value = value.replace(b"\r\n", b"").replace(b"\n", b"")
     value = value.strip()
-    if b"\r" in value or b"\n" in value or b"\0" in value:
+    if b"\r" in value or b"\0" in value:
         value = _STRAY.sub(b" ", value)
     return value
 

@@ -15,11 +15,11 @@ from functools import cached_property
 
 from mailserver.mime import card as wire
 from mailserver.mime.addresses import Address, addresses, decoded
-from mailserver.mime.fields import message_ids, unfold
+from mailserver.mime.fields import message_ids
 from mailserver.mime.html import MAX_HTML, html_to_text, without_pictures
 from mailserver.mime.params import Params, file_name, parameter, split
 from mailserver.mime.scanner import Part, Scanner
-from mailserver.mime.words import base64_bytes, decode_words, to_text
+from mailserver.mime.words import CONTROLS, base64_bytes, decode_words, to_text
 from mailserver.store.api import Card
 
 PREVIEW = 200  # characters: RFC 8970 section 3.1
@@ -51,11 +51,12 @@ class Message:
     def __init__(self, content: bytes, root: Part) -> None:
         self.content = content
         self.root = root
+        self._short_texts: dict[str, str] = {}  # by section: asked by the preview, by SEARCH, by the rules
 
     # ---------------------------------------------------------------- header
     def raw_headers(self, name: str) -> list[bytes]:
         """Unfolded octets of each field `name`, in order."""
-        return [unfold(value) for value in self.root.fields.values(_key(name))]
+        return self.root.fields.values(_key(name))
 
     def header(self, name: str) -> str | None:
         """The first field `name`: unfolded, encoded words decoded."""
@@ -63,7 +64,7 @@ class Message:
         return None if value is None else decode_words(value)
 
     def addresses(self, name: str) -> list[Address]:
-        return addresses(self.root.fields.values(_key(name)))
+        return addresses(self.root.fields.addresses(_key(name)))
 
     @property
     def subject(self) -> str:
@@ -154,7 +155,9 @@ class Message:
             for part in _body_parts(self.root, prefer):
                 text = self._part_text(part, PREVIEW_SOURCE)
                 text = html_to_text(text) if part.subtype == b"html" else text
-                line = " ".join(text[: 10 * PREVIEW].split())
+                line = " ".join(text[: 2 * PREVIEW].split())
+                if len(line) < PREVIEW:  # many blanks
+                    line = " ".join(text[: 10 * PREVIEW].split())
                 if line:
                     return line[:PREVIEW]
         return ""
@@ -206,8 +209,14 @@ class Message:
 
     def _part_text(self, part: Part, limit: int | None = None) -> str:
         cut = limit is not None and part.body + limit < part.end
+        short = part.end - part.body <= PREVIEW_SOURCE  # so never cut
+        if short and part.section in self._short_texts:
+            return self._short_texts[part.section]
         text = to_text(self._decode(part, limit), parameter(part.params, b"charset"), cut)
-        return text.replace("\r\n", "\n").replace("\0", "")
+        text = text.replace("\r\n", "\n").replace("\0", "")
+        if short:
+            self._short_texts[part.section] = text
+        return text
 
     def _decode(self, part: Part, limit: int | None = None) -> bytes:
         end = part.end if limit is None else min(part.end, part.body + limit)
@@ -245,11 +254,15 @@ def _key(name: str) -> bytes:
 
 
 def _header_lines(part: Part) -> str:
-    return "\n".join(_header_line(name.lower(), value) for name, value in part.fields.all)
+    fields = part.fields.all
+    plain = b"\n".join([b"%b: %b" % field for field in fields])
+    if plain.isascii() and b"=?" not in plain:
+        return plain.translate(None, CONTROLS).lower().decode()
+    return "\n".join([_header_line(name, value) for name, value in fields])
 
 
 def _header_line(name: bytes, value: bytes) -> str:
-    text = decoded(value) if name in ADDRESS_FIELDS else decode_words(unfold(value))
+    text = decoded(value) if name in ADDRESS_FIELDS else decode_words(value)
     text = text.replace("\n", " ")  # out of an encoded word: what follows would read as another field
     return f"{name.decode()}: {text.casefold()}"
 

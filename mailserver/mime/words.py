@@ -16,7 +16,8 @@ _SAFE_CODEC = re.compile(
     r"utf-(?:8|16|32)|ascii$|iso8859-|iso2022_|cp\d+$|koi8|mac-|gb|big5|euc_|shift_jis|hz$|johab$|tis-620$|ptcp154$|kz1048$"
 )
 _WORD = re.compile(rb"=\?([^?*\s]++)(?:\*[^?\s]*+)?\?([bBqQ])\?([^?]*+)\?=")
-_CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127))
+CONTROLS = bytes((*range(9), 11, 12, *range(14, 32), 127))  # that no reader wants
+_CONTROLS = dict.fromkeys(CONTROLS)
 
 
 @lru_cache(maxsize=256)

@@ -42,11 +42,12 @@ def digest_message(message: Message) -> Digest:
         message.search_text(),
         message.message_id,
         (*message.references, *message.in_reply_to),
-        _addresses(message, "From"),
-        _addresses(message, "To") + _addresses(message, "Cc"),
+        _addresses(message, b"from"),
+        _addresses(message, b"to") + _addresses(message, b"cc"),
     )
 
 
-def _addresses(message: Message, name: str) -> tuple[str, ...]:
-    found = (f"{address.local}@{address.domain}".lower() for address in message.addresses(name) if address.domain)
-    return tuple(dict.fromkeys(found))
+def _addresses(message: Message, name: bytes) -> tuple[str, ...]:
+    found = message.root.fields.addresses(name)
+    raw = [b"%b@%b" % (local, domain) for _, _, local, domain in found if domain and local is not None]
+    return tuple(dict.fromkeys([address.decode("utf-8", "replace").lower() for address in raw]))
