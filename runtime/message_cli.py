@@ -33,6 +33,9 @@ _STATES = {
     "deferred": "reporté // put off",
     "failed": "échec // failed",
     "called_off": "annulé par l’exploitant // called off by the operator",
+    "notified": "le citoyen a été prévenu // the citizen was told",
+    "opened": "ouvert // opened",
+    "filed": "rangé dans le dossier // filed in the dossier",
 }
 _NOTE = (
     "Ces adresses sont des données personnelles : ne les copiez ni dans un ticket ni dans un courriel. "
@@ -63,7 +66,11 @@ def trace(at: Desk, ident: Ident = None, address: Of = None, day: Day = None, li
 
     at.change(record)
     if not found:
-        raise Refused("Aucune trace. // No trace.")
+        raise Refused(
+            "Aucune trace. Elles sont gardées {days} jours (limits.trace_days). "
+            "// No trace. They are kept for {days} days (limits.trace_days).",
+            days=at.house.settings.limits.trace_days,
+        )
     at.shown([_facts(one) for one in found], "\n\n".join(_told(at, one) for one in found))
     at.say(f"\n{_NOTE}")
 
@@ -71,10 +78,14 @@ def trace(at: Desk, ident: Ident = None, address: Of = None, day: Day = None, li
 def _facts(one: Trace) -> dict[str, Any]:
     """For a program: with the verdict of each recipient."""
     recipients = [
-        {"address": address, "verdict": one.verdict(address), "reason": reason} for address, _, reason in one.recipients
+        {"address": address, "verdict": one.verdict(address), "reason": reason}
+        | {"marks": {mark: moment(at) for mark, at in one.marks(address).items()}}
+        for address, _, reason in one.recipients
     ]
     steps = [asdict(step) | {"at": moment(step.at)} for step in one.steps]
-    return asdict(one) | {"at": moment(one.at), "recipients": recipients, "steps": steps}
+    facts = asdict(one) | {"at": moment(one.at), "recipients": recipients, "steps": steps}
+    del facts["blobs"]  # names of the store, of no use elsewhere
+    return facts
 
 
 def _told(at: Desk, one: Trace) -> str:

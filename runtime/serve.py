@@ -21,7 +21,7 @@ from runtime.notify import notify
 from runtime.outgoing import identity_of, outbox_of, register_outgoing
 from runtime.pages import site
 from runtime.settings import Settings
-from runtime.sweep import sweeping
+from runtime.sweep import filing_traces, sweeping
 from runtime.watch import Watch
 
 log = structlog.get_logger()
@@ -64,6 +64,8 @@ async def serve(
     )
     house.jobs.handle("sweep", sweeping(house))
     await house.db.write(house.jobs.ensure, "sweep")
+    house.jobs.handle("trace_index", filing_traces(house))
+    await house.db.write(house.jobs.ensure, "trace_index")
     house.jobs.handle(revocation.KIND, revocation.fetching(house))
     await house.db.write(house.jobs.ensure, revocation.KIND)
     if settings.trust_list.url:

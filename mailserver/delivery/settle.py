@@ -58,7 +58,7 @@ class Settlement:
             self._space.jobs.keep(tx, self._promise)
         run = _Run(self._space, self._envelope, self._letter, tx, self._held, self._promise is not None)
         outcome, used = run.settle(self._content.name[:16])
-        self._traces.received(tx, self._envelope, self._letter, outcome.verdicts, self._content, run.left(), run.now)
+        self._traces.received(tx, self._envelope, self._letter, outcome.verdicts, self._content, used, run.now)
         return outcome, used
 
 
@@ -101,11 +101,6 @@ class _Run:
         )
         self._trace(author, decided, verdicts)
         return Outcome(verdicts, reference), frozenset(ref.name for _, ref in self.inserted.values())
-
-    def left(self) -> BlobRef | None:
-        """What goes, or will go, to other operators."""
-        found = self.inserted.get(Version.RELAY)
-        return found[1] if found else None
 
     # ---------------------------------------------------------------- one recipient
     def _serve(self, author: Author, decision: Decision) -> Verdict:

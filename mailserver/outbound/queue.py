@@ -99,7 +99,7 @@ def cancel(tx: Transaction, work: Jobs, traces: Traces, chosen: Chosen, now: int
     found = _resting(tx, chosen, now, KIND, HELD)
     for row in found:
         errand = Errand.read(work.open(row.kind, row.payload))
-        traces.stepped(tx, errand.blob, [Step(now, one.address, "called_off") for one in errand.recipients], now)
+        traces.stepped(tx, errand.blob.name, [Step(now, one.address, "called_off") for one in errand.recipients], now)
         told = () if silent or not errand.reverse_path else tuple(_verdicts(errand))
         if not errand.reports and not told:
             tx.execute(delete(jobs).where(jobs.c.id == row.id))

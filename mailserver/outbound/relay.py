@@ -79,7 +79,7 @@ class Relay:
         urgent = errand.terms.priority >= URGENT or _urgent(head)
         errand = replace(errand, tries=errand.tries + 1, urgent=urgent)
         self._count(errand, results)
-        await self.db.write(self.traces.stepped, errand.blob, self._steps(errand, results), self.clock())
+        await self.db.write(self.traces.stepped, errand.blob.name, self._steps(errand, results), self.clock())
         return self._conclude(errand, results)
 
     async def _content(self, blob: BlobRef) -> tuple[bytes, Content]:

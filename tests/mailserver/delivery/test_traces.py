@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from foundation.clock import DAY
 from mailserver.delivery.tables import trace_marks, trace_steps, traces
-from mailserver.delivery.traces import Step, Trace, Traces, forget
+from mailserver.delivery.traces import OPENED, Step, Trace, Traces, forget
 from tests.mailserver.delivery.conftest import CHILD, CITIZEN, DOCTOR, PEER, START, World, mail
 
 TODAY = (START, START + DAY)
@@ -54,14 +54,26 @@ async def test_refusals_have_their_reason_before_and_after_data(world: World) ->
 async def test_the_last_try_is_the_verdict_at_another_operator(world: World) -> None:
     await world.send(DOCTOR, [PEER, CITIZEN], mail(DOCTOR, PEER))
     [(_, payload)] = await world.jobs("relay")
-    blob = world.space.blobs.prepare(b"").ref
-    name = type(blob)(payload["blob"][0], b"", 0)
+    name = payload["blob"][0]
     book = Traces(world.space.keys)
     for state, host in (("deferred", None), ("accepted", "mx.hopital.example")):
         await world.space.db.write(book.stepped, name, [Step(START, PEER, state, host)], START)
     [one] = await find(world, "m1@x.example")
     assert [step.state for step in one.steps] == ["deferred", "accepted"]
     assert (one.verdict(PEER), one.verdict(CITIZEN)) == ("accepted", "delivered")
+
+
+async def test_the_first_final_verdict_stays_and_marks_stand_beside_it(world: World) -> None:
+    await world.send(DOCTOR, PEER, mail(DOCTOR, PEER))
+    [(_, payload)] = await world.jobs("relay")
+    book, name = Traces(world.space.keys), payload["blob"][0]
+    for number, state in enumerate(("accepted", "delivered", "failed")):
+        await world.space.db.write(book.stepped, name, [Step(0, PEER, state)], START + number)
+    for at in (START + 5, START + 6):
+        was = await world.space.db.write(book.marked, name, PEER.upper(), OPENED, at)
+        assert was == (at == START + 5)
+    [one] = await find(world, "m1@x.example")
+    assert (one.verdict(PEER), one.marks(PEER)) == ("delivered", {OPENED: START + 5})
 
 
 async def test_nothing_readable_at_rest_and_nothing_kept_for_ever(world: World) -> None:
