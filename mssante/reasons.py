@@ -305,6 +305,11 @@ ACCOUNT_TOO_FAST = _reason(
     fr="Vous écrivez à trop de destinataires en peu de temps. Recommencez avec celui-ci dans {minutes} min.",
     en="You write to too many recipients in a short time. Send again to this one in {minutes} min.",
 )
+PAIR_TOO_FAST = _reason(
+    "pair_too_fast", "rules 7", 450, "4.7.1",
+    fr="Vous écrivez trop souvent à ce destinataire en peu de temps. Réessayez dans {minutes} min.",
+    en="You write to this recipient too often in a short time. Try again in {minutes} min.",
+)
 RECIPIENT_TOO_FAST = _reason(
     "recipient_too_fast", "rules 7", 450, "4.2.1",
     fr="Ce destinataire reçoit trop de messages en peu de temps. Réessayez dans {minutes} min.",

@@ -230,10 +230,15 @@ class Limits(Section):
     peer_messages_per_minute: int = Field(
         6_000,
         ge=1,
-        description="of another operator: so many at once, then as steadily; this and the next two for each process",
+        description="of another operator: so many at once, then as steadily; this and the next three for each process",
     )
     account_recipients_per_hour: int = Field(3_000, ge=1, description="of the messages that one mailbox sends")
     recipient_messages_per_hour: int = Field(3_000, ge=1, description="for one address, whoever sends them")
+    pair_messages_per_hour: int = Field(
+        600,
+        ge=1,
+        description="for one address from one sender; far fewer, so that nobody alone uses up the turns of all",
+    )
     trace_days: int = Field(
         186, ge=1, description="how long it can be asked what became of a message; six months are recommended"
     )

@@ -185,8 +185,12 @@ async def rcpt(talk: Conversation, argument: str) -> Reply:
     if verdict.fate is Fate.REFUSED:
         talk.refused += 1
         return replies.reply_of(verdict)
-    if talk.rules.door is not Door.BENCH and (wait := rates.recipient.wait(recipient.address.lower(), now)):
-        return replies.too_fast(reasons.RECIPIENT_TOO_FAST, wait)
+    if talk.rules.door is not Door.BENCH:
+        address = recipient.address.lower()
+        if wait := rates.pair.wait((transaction.writer, address), now):
+            return replies.too_fast(reasons.PAIR_TOO_FAST, wait)
+        if wait := rates.recipient.wait(address, now):
+            return replies.too_fast(reasons.RECIPIENT_TOO_FAST, wait)
     transaction.recipients.append(recipient)
     return replies.RECIPIENT_OK
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 from certs.chain import Trusted
@@ -35,6 +35,11 @@ class Transaction:
     asked: int = 0  # RCPT commands, refused ones too: what RCPTMAX counts (RFC 9422 4.2)
     recipients: list[Recipient] = field(default_factory=list)
     chunks: Chunks | None = None
+
+    @property
+    def writer(self) -> Hashable:
+        """Who writes, as far as the door knows: one of our mailboxes, or an address that the peer answers for."""
+        return self.sender.box_id or (self.sender.peer_domains, self.mail.reverse_path.lower())
 
     def envelope(self) -> Envelope:
         mail = self.mail
@@ -127,3 +132,4 @@ class Conversation:
             now = self.house.clock()
             for address in {recipient.address.lower() for recipient in transaction.recipients}:
                 self.house.rates.recipient.take(address, now)
+                self.house.rates.pair.take((transaction.writer, address), now)

@@ -86,8 +86,10 @@ class Time:
         return self.now
 
 
-def made(folder: Path, time: Time, peer: int = MANY, account: int = MANY, recipient: int = MANY) -> House:
-    rates = Rates(Gauge(peer, MINUTE), Gauge(account, HOUR), Gauge(recipient, HOUR))
+def made(
+    folder: Path, time: Time, peer: int = MANY, account: int = MANY, recipient: int = MANY, pair: int = MANY
+) -> House:
+    rates = Rates(Gauge(peer, MINUTE), Gauge(account, HOUR), Gauge(recipient, HOUR), Gauge(pair, HOUR))
     return house(folder, Memory(), clock=time, rates=rates)
 
 
@@ -192,6 +194,41 @@ async def test_a_mailbox_is_protected_from_all_together(tmp_path: Path) -> None:
     assert await codes(peer, b"RCPT TO:<b@alpha.example>\r\n") == ["450 4.2.1"]
 
 
+async def written(connection: Wire, sender: bytes, to: bytes = b"b@alpha.example") -> str:
+    """The answer to RCPT; the message follows when it is taken."""
+    await connection.send(b"RSET\r\nMAIL FROM:<%b>\r\n" % sender)
+    said = (await connection.send(b"RCPT TO:<%b>\r\n" % to)).decode().splitlines()[0]
+    if said.startswith("250"):
+        await message(connection)
+    return said
+
+
+async def test_one_sender_keeps_nobody_from_a_mailbox(tmp_path: Path) -> None:
+    time = Time()
+    home = made(tmp_path, time, recipient=6, pair=2)
+    peer, other, colleague = await operator(home), await operator(home), await user(home)
+    camille = b"camille.roche@alpha.example"
+    assert [(await written(peer, b"a@beta.example"))[:9] for _ in range(2)] == ["250 2.1.5"] * 2
+    assert await written(other, b"A@beta.example", b"B@alpha.example") == (
+        "450-4.7.1 You write to this recipient too often in a short time. Try again in 30 min."
+    )
+    assert (await written(peer, b"a@beta.example", b"c@alpha.example"))[:9] == "250 2.1.5", "to another one"
+    assert (await written(peer, b"b@beta.example"))[:9] == "250 2.1.5", "from another one"
+    assert [(await written(colleague, camille))[:9] for _ in range(3)] == ["250 2.1.5", "250 2.1.5", "450-4.7.1"]
+    assert (await written(peer, b""))[:9] == "250 2.1.5", "notices are nobody's"
+    assert (await written(peer, b"c@beta.example"))[:9] == "450-4.2.1", "six in all"
+    time.now += 30 * MINUTE
+    assert (await written(peer, b"a@beta.example"))[:9] == "250 2.1.5"
+
+
+async def test_who_only_names_it_takes_no_turn_of_the_pair(tmp_path: Path) -> None:
+    home = made(tmp_path, Time(), pair=1)
+    peer = await operator(home)
+    await peer.send(b"MAIL FROM:<a@beta.example>\r\n")
+    assert await codes(peer, b"RCPT TO:<b@alpha.example>\r\n" * 3) == ["250 2.1.5"] * 3
+    assert len(home.rates.pair) == 0
+
+
 async def test_unknown_addresses_fill_no_memory(tmp_path: Path) -> None:
     home = made(tmp_path, Time())
     peer = await operator(home)
@@ -201,7 +238,7 @@ async def test_unknown_addresses_fill_no_memory(tmp_path: Path) -> None:
 
 
 async def test_the_bench_is_not_slowed(tmp_path: Path) -> None:
-    home = made(tmp_path, Time(), peer=1, account=1, recipient=1)
+    home = made(tmp_path, Time(), peer=1, account=1, recipient=1, pair=1)
     connection = wire(ports.BENCH, home)
     await connection.send(b"EHLO c\r\n")
     for _ in range(3):
