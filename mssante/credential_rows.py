@@ -15,7 +15,7 @@ from mssante.identity import Invalid, parse_rpps
 from mssante.kinds import BoxKind, BoxState, SignInState
 from mssante.mailboxes import Mailboxes
 from mssante.passwords import LONGEST, PasswordHash
-from mssante.rights import Role
+from mssante.rights import OF_ROLE, Role
 from mssante.tables import app_passwords, credentials
 
 TOPIC = "credential"
@@ -171,6 +171,11 @@ class CredentialRows:
         """Who a number stands for now; None for what may not sign in."""
         row = conn.execute(select(credentials).where(credentials.c.id == credential_id)).first()
         return None if row is None else self._who(conn, row)
+
+    def may_send(self, conn: Connection, box_id: int, credential_id: int) -> bool:
+        """Whether this person may write from the mailbox now, by a mail client."""
+        who = self.of(conn, credential_id)
+        return who is not None and who.box_id == box_id and "p" in OF_ROLE[who.role] and covers(who, SUBMISSION)
 
     def held_by(self, conn: Connection, subject: str, login: str) -> SignedIn | None:
         """Who opens a mailbox by the token that names `subject`; `login` says which one where there are several.

@@ -181,6 +181,11 @@ SENDER_BOX_INACTIVE = _reason(
     fr="Votre boîte aux lettres est suspendue ou fermée : elle ne peut plus envoyer. Contactez votre opérateur.",
     en="Your mailbox is suspended or closed: it can no longer send. Contact your operator.",
 )
+SENDER_LOST_RIGHT = _reason(
+    "sender_lost_right", "rules 2", 550, "5.7.1",
+    fr="Qui a préparé ce message n'a plus le droit d'écrire depuis cette boîte aux lettres : il n'a pas été envoyé.",
+    en="Whoever prepared this message may no longer send from this mailbox: it was not sent.",
+)
 SENDER_BOX_FULL = _reason(
     "sender_box_full", "rules 2", 552, "5.2.2",
     fr="Votre boîte aux lettres est pleine : faites de la place, puis envoyez à nouveau. Rien n'a été envoyé.",

@@ -79,6 +79,7 @@ class House:
             clock=self.clock,
             product_number=self.settings.operator.product_number,
             held_messages=self.settings.limits.held_messages,
+            may_send=self.credentials.may_send,
             antivirus=self.antivirus,
             unscanned=self.settings.antivirus.when_absent == "accept",
             tally=self.tally,

@@ -41,6 +41,7 @@ def decisions(
         or _unreadable(letter)
         or _too_late(envelope, now)
         or _no_room_to_hold(conn, space, envelope, now)
+        or _lost_right(conn, space, envelope)
         or from_header_fault(space, envelope.sender, author.address, letter.senders)
         or _sender_full(conn, space, envelope, author, letter)
     )
@@ -101,6 +102,14 @@ def _too_late(envelope: Envelope, now: int) -> Refused | None:
 def _no_room_to_hold(conn: Connection, space: Space, envelope: Envelope, now: int) -> Refused | None:
     reason = hold.fault(conn, space, envelope.sender) if envelope.terms.hold_until > now else None
     return None if reason is None else Refused(reason)
+
+
+def _lost_right(conn: Connection, space: Space, envelope: Envelope) -> Refused | None:
+    """Of a message that was held: its writer may have left, or only read from now on. Others have just signed in."""
+    sender = envelope.sender
+    if not envelope.arrived_at or not sender.member or sender.box_id is None:
+        return None
+    return None if space.may_send(conn, sender.box_id, sender.member) else Refused(reasons.SENDER_LOST_RIGHT)
 
 
 def _sender_full(conn: Connection, space: Space, envelope: Envelope, author: Author, letter: Letter) -> Refused | None:

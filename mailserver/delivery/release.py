@@ -1,7 +1,7 @@
 """The hour of a held message (RFC 4865): it comes through the one door again and meets the rules of that hour.
 
-An exchange may have been closed meanwhile; whoever refuses is told of by a bounce. The promise goes in the same transaction, so
-that nothing is delivered twice.
+An exchange may have been closed meanwhile, the mailbox suspended, its writer gone; whoever refuses is told of by a bounce. The
+promise goes in the same transaction, so that nothing is delivered twice.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Release:
 
 def _envelope(payload: dict[str, Any]) -> Envelope:
     return Envelope(
-        Sender(Door.SUBMISSION, payload["sender"]["box_id"], payload["sender"]["actor"]),
+        Sender(Door.SUBMISSION, **payload["sender"]),
         payload["reverse_path"],
         tuple(Recipient(one["address"], frozenset(one["notify"]), one["orcpt"]) for one in payload["recipients"]),
         payload["ret"],

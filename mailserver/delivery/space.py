@@ -32,7 +32,7 @@ NOTICE_DOORS = frozenset({Door.MX, Door.BENCH, Door.SYSTEM})  # where a null rev
 @dataclass(frozen=True, slots=True)
 class Space:
     """`trusted(domain)`: is it in the trust list in force; `product_number`: X-MSS-NIL of this product; `held_messages`: of one
-    mailbox, waiting for their hour.
+    mailbox, waiting for their hour; `may_send(conn, box, member)`: may this person still write from this mailbox.
     """
 
     db: Database
@@ -48,6 +48,7 @@ class Space:
     clock: Clock = field(default=system_clock)
     product_number: str = ""
     held_messages: int = 50
+    may_send: Callable[[Connection, int, int], bool] = lambda conn, box_id, member: True
     antivirus: Antivirus | None = None
     unscanned: bool = False  # accepted when the antivirus does not answer; else put off
     tally: Tally = field(default_factory=Tally)

@@ -68,7 +68,7 @@ def judge_author(signed_in: SignedIn, reverse_path: str, client_ip: str) -> Send
         key = address_key(reverse_path)
         if isinstance(key, Invalid) or key != address_key(signed_in.address):
             return of_reason(reasons.FROM_NOT_SENDER)
-    return Sender(Door.SUBMISSION, box_id=signed_in.box_id, actor=signed_in.actor, client_ip=client_ip)
+    return Sender(Door.SUBMISSION, signed_in.box_id, signed_in.actor, signed_in.member, client_ip=client_ip)
 
 
 def bench_sender(reverse_path: str, client_ip: str) -> Sender:

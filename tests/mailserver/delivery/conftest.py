@@ -25,6 +25,7 @@ from mailserver.delivery.space import Space
 from mailserver.store.api import Folder, Row
 from mailserver.store.sql import SqlMailStore
 from mssante import directory
+from mssante.credential_rows import CredentialRows
 from mssante.exchanges import Exchange, Exchanges
 from mssante.kinds import BoxKind, ProfileState
 from mssante.mailboxes import Holder, Mailboxes, NewMailbox
@@ -156,6 +157,7 @@ async def make_world(url: str, folder: Path) -> World:
         audit=audit,
         clock=clock,
         product_number="PRODUIT-42",
+        may_send=CredentialRows(keys, boxes).may_send,
     )
     world = World(space, Delivery(space), folder)
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from email import message_from_bytes
+from email.policy import default
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from foundation.clock import DAY, HOUR
+from foundation.database import Transaction
 from foundation.jobs import LEASE, Job, counts
 from foundation.tables import blobs as blob_rows
 from foundation.tables import jobs as job_rows
-from mailserver.delivery.api import Envelope, Outcome, Recipient, Sender, Terms
+from mailserver.delivery.api import Door, Envelope, Outcome, Recipient, Sender, Terms
 from mailserver.delivery.notices import Notices
 from mailserver.delivery.release import Release
 from mailserver.delivery.traces import Traces
@@ -20,9 +23,13 @@ from mailserver.outbound.compose import Office
 from mailserver.outbound.queue import Chosen, State, cancel, listed, retry, shown
 from mailserver.outbound.relay import Relay
 from mailserver.store.sweep import GRACE, sweep
+from mssante.credential_rows import CredentialRows, NewCredential
 from mssante.kinds import BoxState
-from mssante.reasons import TOO_MANY_HELD
-from tests.mailserver.delivery.conftest import CITIZEN, DOCTOR, PEER, SERVICE, START, World, mail
+from mssante.passwords import PasswordHash
+from mssante.reasons import SENDER_BOX_INACTIVE, SENDER_LOST_RIGHT, TOO_MANY_HELD
+from mssante.rights import Role
+from mssante.tables import credentials
+from tests.mailserver.delivery.conftest import CITIZEN, DOCTOR, PEER, PHARMACY, SERVICE, START, World, mail
 from tests.mailserver.delivery.test_accept import fates
 
 OFFICE = Office("mail.cabinet.example", "postmaster@cabinet.example")
@@ -90,6 +97,71 @@ async def test_the_rules_are_those_of_the_hour(world: World) -> None:
     assert "Future-Release-Request: for;172800" in bounce
     assert len(await world.rows(DOCTOR)) == 2
     assert await kinds(world) == {}
+
+
+async def member_of(world: World, role: Role = Role.MEMBER, box: str = SERVICE) -> int:
+    """A person who can sign in to the mailbox; returns their number."""
+    rows = CredentialRows(world.space.keys, world.space.mailboxes)
+    nobody = PasswordHash("x", None)
+    new = NewCredential(world.ids[box], f"{box} {role.value}", "Luc Petit", nobody, role=role)
+    return await world.space.db.write(rows.add, new, world.now)
+
+
+async def held_by(world: World, member: int) -> None:
+    """A message of « Cardiologie » to the doctor, prepared by `member`."""
+    who = Sender(Door.SUBMISSION, world.ids[SERVICE], "Luc Petit", member)
+    outcome = await world.send(SERVICE, DOCTOR, mail(SERVICE, DOCTOR), who=who, terms=LATER)
+    assert fates(outcome) == [("held", None)]
+
+
+async def told(world: World) -> str:
+    """After its hour: nothing was delivered, and the mailbox that sent it knows why."""
+    await work(world, AT)
+    assert (await world.rows(DOCTOR), await kinds(world)) == ([], {})
+    assert len(await world.rows(SERVICE)) == 1
+    bounce = message_from_bytes(await world.last(SERVICE), policy=default)
+    assert "Future-Release-Request: for;172800" in bounce.as_string()
+    return str(next(part.get_content() for part in bounce.walk() if part.get_content_type() == "text/plain"))
+
+
+async def test_a_member_who_may_still_send_does(world: World) -> None:
+    for role in (Role.MEMBER, Role.HOLDER):
+        await held_by(world, await member_of(world, role))
+    await held_by(world, 0)  # a program's, by its certificate
+    await work(world, AT)
+    assert len(await world.rows(DOCTOR)) == 3
+
+
+@pytest.mark.parametrize("lost", ["revoked", "reader", "no mail", "no longer there"])
+async def test_what_a_member_prepared_is_not_sent_when_they_lost_the_right(world: World, lost: str) -> None:
+    rows, member = CredentialRows(world.space.keys, world.space.mailboxes), await member_of(world)
+    await held_by(world, member)
+
+    def lose(tx: Transaction) -> None:
+        mine = credentials.c.id == member
+        match lost:
+            case "revoked":
+                rows.revoke(tx, member)
+            case "reader":
+                rows.set_role(tx, member, Role.READER)
+            case "no mail":
+                tx.execute(update(credentials).where(mine).values(scopes="web"))
+            case _:
+                tx.execute(delete(credentials).where(mine))
+
+    await world.space.db.write(lose)
+    assert SENDER_LOST_RIGHT.en in " ".join((await told(world)).split())
+
+
+async def test_the_right_to_send_from_another_mailbox_is_none_here(world: World) -> None:
+    await held_by(world, await member_of(world, Role.HOLDER, PHARMACY))
+    assert SENDER_LOST_RIGHT.en in " ".join((await told(world)).split())
+
+
+async def test_a_mailbox_suspended_meanwhile_sends_nothing(world: World) -> None:
+    await held_by(world, await member_of(world))
+    await world.space.db.write(world.space.mailboxes.set_state, world.ids[SERVICE], BoxState.SUSPENDED, world.now)
+    assert SENDER_BOX_INACTIVE.en in " ".join((await told(world)).split())
 
 
 async def test_a_message_refused_to_all_is_not_held(world: World) -> None:
