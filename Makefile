@@ -1,5 +1,4 @@
 # Few verbs; each is what CI calls too. `make run` and `make test` need nothing installed by hand.
-PYTHON ?= python3.11
 PORT_BASE ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
@@ -34,11 +33,11 @@ bench: $(VENV)/dev.done            ## figures of this machine (benchmarks/README
 	@$(BIN)/python -m benchmarks.run
 
 $(VENV)/runtime.done: requirements/runtime.txt pyproject.toml
-	@PYTHON=$(PYTHON) scripts/install requirements/runtime.txt
+	@scripts/install requirements/runtime.txt
 	@touch $@
 
 $(VENV)/dev.done: requirements/dev.txt pyproject.toml
-	@PYTHON=$(PYTHON) scripts/install requirements/dev.txt
+	@scripts/install requirements/dev.txt
 	@touch $@ $(VENV)/runtime.done
 
 $(NODE): %/node_modules/.package-lock.json: %/package-lock.json

@@ -1,6 +1,7 @@
 """The signatures of one message: which are looked at, their keys fetched, body and fields compared, one verdict for each.
 
-Nothing of it runs on the loop but the questions to DNS, and all of it ends in time; a message is never lost to what is said of it.
+Light work runs on the loop, where it costs less than waking a thread; the rest in the pool. All of it ends in time; a message is
+never lost to what is said of it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from mailserver.signatures.verdicts import Verdict
 
 MOST = 5  # DKIM signatures of a message that are looked at
 PATIENCE_S = 10.0  # for all of a message
+LIGHT_KEYS, LIGHT_OCTETS = 2, 32 * 1024  # measured: 0.2 ms at most, RSA of 4,096 bits
 
 log = structlog.get_logger()
 
@@ -82,27 +84,31 @@ class Checker:
         self._clock = clock
         self.unsigned = results_field(host, [Told("dkim=none")], room=0)
 
-    def open(self, header: bytes, client_ip: str) -> Case | None:
-        """None when nobody signed; costs next to nothing then."""
+    def open(self, header: bytes, client_ip: str) -> tuple[bytes, Case | None]:
+        """What is told as the message begins, and the case that is still to be judged; costs next to nothing when nobody signed."""
         lower = header.lower()
         if b"dkim-signature" not in lower and b"arc-" not in lower:
-            return None
+            return self.unsigned, None
         case = Case.read(header, client_ip, self._clock() // 1000)
-        return case if case.signatures or case.chain else None
+        if not case.key_names():
+            return results_field(self._host, case.told(Evidence(case.header, {})), room=0), None
+        return self.unchecked(case), case
 
     def unchecked(self, case: Case) -> bytes:
         """What is told until more is known: of the same size."""
         return results_field(self._host, case.told(None))
 
-    async def judge(self, case: Case, pieces: Pieces) -> bytes:
-        """The field that tells; `pieces` of the body are asked for in a thread."""
-        over = threading.Event()
+    async def judge(self, case: Case, pieces: Pieces, size: int) -> bytes:
+        """The field that tells; `pieces` of the body, of `size` octets in all, may be asked for in a thread."""
+        over, loop = threading.Event(), asyncio.get_running_loop()
         try:
             async with asyncio.timeout(PATIENCE_S):
                 names = list(case.key_names())
-                answers = dict(zip(names, await asyncio.gather(*map(self._records, names)), strict=True))
-                loop = asyncio.get_running_loop()
-                told = await loop.run_in_executor(self._threads, case.conclude, answers, pieces, over)
+                answers = dict(zip(names, await self._ask(names), strict=True))
+                if case.chain is None and len(names) <= LIGHT_KEYS and size <= LIGHT_OCTETS:
+                    told = case.conclude(answers, pieces, over)
+                else:
+                    told = await loop.run_in_executor(self._threads, case.conclude, answers, pieces, over)
         except TimeoutError:
             over.set()
             return self.unchecked(case)
@@ -111,3 +117,7 @@ class Checker:
             log.error("signature_fault", kind=type(fault).__name__, at=f"{place.filename}:{place.lineno}")
             return self.unchecked(case)
         return results_field(self._host, told)
+
+    async def _ask(self, names: list[str]) -> list[Answer]:
+        """One question needs no task of its own."""
+        return [await self._records(names[0])] if len(names) == 1 else await asyncio.gather(*map(self._records, names))

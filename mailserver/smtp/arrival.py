@@ -47,7 +47,9 @@ class Arrival:
         if self._header is not None:
             self._begin(len(self._header))
         if self._case is not None and self._checker is not None:
-            told = await self._checker.judge(self._case, lambda: self._writer.pieces(self._body))
+            told = await self._checker.judge(
+                self._case, lambda: self._writer.pieces(self._body), self._writer.size - self._body
+            )
             self._writer.put(len(self._path), told)
         if self._writer.size <= INLINE:
             return self._writer.finish()
@@ -67,8 +69,7 @@ class Arrival:
     def _told(self, header: bytes) -> bytes:
         if self._checker is None:
             return b""
-        self._case = self._checker.open(header, self._client_ip)
-        if self._case is None:
-            return self._checker.unsigned
-        self._writer.keep_first()
-        return self._checker.unchecked(self._case)
+        told, self._case = self._checker.open(header, self._client_ip)
+        if self._case is not None:
+            self._writer.keep_first()
+        return told

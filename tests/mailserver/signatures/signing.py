@@ -135,11 +135,9 @@ async def told(content: bytes, zone: Zone | None = None, piece: int = 70) -> str
     """What is said of a message in Authentication-Results, unfolded, without its own name."""
     own = checker(zone or Zone.of("beta.example"))
     end = content.index(b"\r\n\r\n") + 2
-    case, body = own.open(content[:end], "192.0.2.7"), content[end + 2 :]
-    if case is None:
-        found = own.unsigned
-    else:
-        found = await own.judge(case, lambda: [body[at : at + piece] for at in range(0, len(body), piece)])
+    (found, case), body = own.open(content[:end], "192.0.2.7"), content[end + 2 :]
+    if case is not None:
+        found = await own.judge(case, lambda: [body[at : at + piece] for at in range(0, len(body), piece)], len(body))
         assert len(found) == len(own.unchecked(case))
     prefix = f"Authentication-Results: {HOST}; "
     text = " ".join(found.decode().replace(";", " ; ").split()).replace(" ;", ";")
