@@ -6,7 +6,7 @@ import unicodedata
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import Connection, bindparam, exists, or_, select, update
 
 from foundation.database import Transaction
 from foundation.keys import KeyRing
@@ -16,7 +16,7 @@ from mssante.kinds import BoxKind, BoxState, SignInState
 from mssante.mailboxes import Mailboxes
 from mssante.passwords import LONGEST, PasswordHash
 from mssante.rights import OF_ROLE, Role
-from mssante.tables import app_passwords, credentials
+from mssante.tables import app_passwords, credentials, passkeys
 
 TOPIC = "credential"
 MAIL, WEB = "mail", "web"  # scopes: IMAP and SMTP; the pages
@@ -28,8 +28,8 @@ STAMP = 12  # octets at the beginning of what is sealed: its nonce, another one 
 class SignedIn:
     """`actor` is the member's or citizen's name, shown and traced, never logged. `role` as it was at sign-in.
 
-    `totp`: an authenticator is enrolled. `app_password`: the id of the one that was used, 0 for the person's own password, which
-    `stamp` tells from a later one.
+    `totp`: an authenticator is enrolled; `passkey`: a passkey is. `app_password`: the id of the one that was used, 0 for the
+    person's own password, which `stamp` tells from a later one.
     """
 
     credential_id: int
@@ -42,6 +42,12 @@ class SignedIn:
     totp: bool
     app_password: int = 0
     stamp: bytes = b""
+    passkey: bool = False
+
+    @property
+    def enrolled(self) -> bool:
+        """Whether there is a second factor that the person holds (a code by e-mail is none)."""
+        return self.totp or self.passkey
 
     def __repr__(self) -> str:
         return f"SignedIn(credential {self.credential_id}, box {self.box_id})"
@@ -112,7 +118,17 @@ class CredentialRows:
         actor = self._keys.registry.open(row.sealed_actor, b"actor " + row.login_key).decode()
         totp = row.sealed_totp is not None
         scopes = frozenset(row.scopes.split())
-        return SignedIn(row.id, box.id, box.address.key, box.kind, actor, Role(row.role), scopes, totp)
+        return SignedIn(
+            row.id,
+            box.id,
+            box.address.key,
+            box.kind,
+            actor,
+            Role(row.role),
+            scopes,
+            totp,
+            passkey=bool(row.has_passkey),
+        )
 
     def add(self, tx: Transaction, new: NewCredential, now: int) -> int:
         """Returns the credential's id; raises `LoginTaken`."""
@@ -169,7 +185,7 @@ class CredentialRows:
 
     def of(self, conn: Connection, credential_id: int) -> SignedIn | None:
         """Who a number stands for now; None for what may not sign in."""
-        row = conn.execute(select(credentials).where(credentials.c.id == credential_id)).first()
+        row = conn.execute(_ROWS.where(credentials.c.id == credential_id)).first()
         return None if row is None else self._who(conn, row)
 
     def may_send(self, conn: Connection, box_id: int, credential_id: int) -> bool:
@@ -198,7 +214,7 @@ class CredentialRows:
 
     def standing(self, conn: Connection, who: SignedIn, scope: str | None = None) -> SignedIn | None:
         """Who signed in, as things stand now; None: revoked, mailbox closed, or what they signed in with is no longer good."""
-        row = conn.execute(select(credentials).where(credentials.c.id == who.credential_id)).first()
+        row = conn.execute(_ROWS.where(credentials.c.id == who.credential_id)).first()
         if row is None:
             return None
         apps, now = apps_of(conn, row), self._who(conn, row)
@@ -244,7 +260,7 @@ def covers(who: SignedIn, scope: str | None) -> bool:
 
 def by_own_password(who: SignedIn, row: Any, apps: list[Any]) -> SignedIn:
     """What the person's own password opens: no mail client beside a second factor."""
-    scopes = who.scopes - {MAIL} if who.totp or apps else who.scopes
+    scopes = who.scopes - {MAIL} if who.enrolled or apps else who.scopes
     return replace(who, scopes=scopes, stamp=bytes(row.sealed_password[:STAMP]))
 
 
@@ -264,7 +280,8 @@ def _change(tx: Transaction, credential_id: int, **values: Any) -> None:
 
 
 _APPS = select(app_passwords).where(app_passwords.c.credential_id == bindparam("id")).order_by(app_passwords.c.id)
-_BY_SUBJECT = select(credentials).where(
+_ROWS = select(credentials, exists().where(passkeys.c.credential_id == credentials.c.id).label("has_passkey"))
+_BY_SUBJECT = _ROWS.where(
     or_(credentials.c.subject_key == bindparam("subject"), credentials.c.login_key == bindparam("login"))
 )
-BY_LOGIN = select(credentials).where(credentials.c.login_key == bindparam("key"))
+BY_LOGIN = _ROWS.where(credentials.c.login_key == bindparam("key"))

@@ -19,6 +19,7 @@ from foundation.database import Transaction
 from foundation.keys import KeyRing
 from mssante import throttle
 from mssante.credentials import TOPIC
+from mssante.passkeys import has_factor
 from mssante.tables import credentials
 
 STEP = 30  # seconds
@@ -65,14 +66,13 @@ def confirm_totp(
 ) -> RightCode | WrongCode:
     """Enrols `secret` once its owner's application makes the right `code` of it.
 
-    `first`: only where no authenticator is enrolled, whatever was known when the page was opened.
+    `first`: only where no second factor is enrolled, whatever was known when the page was opened.
     """
     asked = throttle.code_subject(keys, credential_id)
     if wait := throttle.wait(tx.conn, asked, now):
         return WrongCode(wait)
     step = _step_of(secret, "".join(code[:32].split()), now)
-    enrolled = select(credentials.c.sealed_totp).where(credentials.c.id == credential_id)
-    if step is None or (first and tx.execute(enrolled).scalar_one() is not None):
+    if step is None or (first and has_factor(tx.conn, credential_id)):
         return WrongCode(throttle.failed(tx, asked, now))
     enrol_totp(tx, keys, credential_id, secret)
     _of(tx, credential_id, totp_step=step)

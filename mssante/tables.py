@@ -89,6 +89,28 @@ app_passwords = Table(
     sqlite_autoincrement=True,
 )
 
+passkeys = Table(
+    "passkeys",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("credential_id", ForeignKey(credentials.c.id), nullable=False, index=True),
+    Column("key", LargeBinary, nullable=False, unique=True),  # keyed hash of the id that the device chose
+    Column("sealed", LargeBinary, nullable=False),  # that id, the public key, the name given by its owner
+    Column("counter", BigInteger, nullable=False),  # the device's, at the last use
+    Column("blocked", Boolean, nullable=False),  # the counter did not grow
+    Column("created_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger, nullable=False),  # to the hour; 0 = never
+    sqlite_autoincrement=True,
+)
+
+passkey_challenges = Table(
+    "passkey_challenges",
+    metadata,
+    Column("session_key", LargeBinary, primary_key=True),  # keyed hash of the web session that asked
+    Column("challenge", LargeBinary, nullable=False),
+    Column("until", BigInteger, nullable=False, index=True),
+)
+
 guesses = Table(
     "guesses",
     metadata,

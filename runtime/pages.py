@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from sqlalchemy import Connection
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -29,6 +31,7 @@ from health_space.dossier.readers import Readers
 from health_space.notices import operations as notices
 from mailserver.delivery.api import Acceptor
 from mssante import credentials
+from mssante.ceremonies import RelyingParty
 from runtime import settings
 from runtime.house import House
 from runtime.mail_doors import mail_doors, profile_signer
@@ -110,9 +113,10 @@ def _professionals(house: House, send: Send) -> list[Route]:
         people.around(house.credentials),
         house.clock,
     )
-    sign_in = PageSignIn(*parts, people.professionals, house.clock)
+    party = _relying_party(own)
+    sign_in = PageSignIn(*parts, people.professionals, house.clock, party, house.audit)
     account = care_desk.account.deps.Deps(
-        web, house.db, house.keys, house.audit, house.credentials, sign_in, send, own.operator.name
+        web, house.db, house.keys, house.audit, house.credentials, sign_in, send, own.operator.name, party
     )
     mail = MailSignIn(house.db, house.credentials, house.mailboxes, house.clock, credentials.IMAP, house.tokens)
     return [
@@ -120,6 +124,15 @@ def _professionals(house: House, send: Send) -> list[Route]:
         *care_desk.account.app.routes(account),
         *care_desk.carddav.app.routes(care_desk.carddav.app.Deps(house.db, mail.by_password, _https(own.web))),
     ]
+
+
+def _relying_party(own: settings.Settings) -> RelyingParty | None:
+    """None: no passkeys. Browsers make them for a domain, not for an IP address, and over HTTPS (or on localhost)."""
+    url, host = urlsplit(own.web.origin), own.web.host
+    secure = url.scheme == "https" or host == "localhost" or host.endswith(".localhost")
+    if not host or not secure or ":" in host or host.replace(".", "").isdigit():
+        return None
+    return RelyingParty(own.web.passkey_domain or host, own.operator.name, f"{url.scheme}://{url.netloc}".lower())
 
 
 def web_settings(web: settings.Web) -> WebSettings:

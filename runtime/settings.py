@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
@@ -144,6 +145,11 @@ class Web(Section):
     origin: str = Field("", description="public address; `https://…` behind a reverse proxy makes cookies secure")
     certificate: InFolder | None = Field(None, description="with `key`: HTTPS without a reverse proxy")
     key: InFolder | None = Field(None, description="goes with `certificate`")
+    passkey_domain: str = Field(
+        "",
+        description="for which passkeys are made: the host of `origin`, or a domain above it; empty: that host. None are "
+        "offered without an `origin`, or with an IP address in it. Those made for one domain are useless in another",
+    )
     help: str = Field(
         "", description="who helps, as shown on the help and error pages: « 01 23 45 67 89, du lundi au vendredi »"
     )
@@ -152,6 +158,17 @@ class Web(Section):
     def _both_or_none(self) -> Web:
         if (self.certificate is None) != (self.key is None):
             raise ValueError("certificate and key go together")
+        return self
+
+    @property
+    def host(self) -> str:
+        """Of the origin; empty: none."""
+        return urlsplit(self.origin).hostname or ""
+
+    @model_validator(mode="after")
+    def _domain_of_the_origin(self) -> Web:
+        if self.passkey_domain and not f".{self.host}".endswith(f".{self.passkey_domain}"):
+            raise ValueError("passkey_domain: the host of origin, or a domain above it")
         return self
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from care_desk.account import authenticator, page
+from care_desk.account import authenticator, page, passkey_pages
 from care_desk.account.deps import Deps
 from care_desk.account.people import HOME, SIGN_IN
 from foundation.web.kit import Page
@@ -15,10 +15,15 @@ TABLE = (
     Page(HOME, page.page, "GET POST"),
     Page(f"{HOME}/mots-de-passe/{{app}}/supprimer", page.remove, "GET POST"),
     Page(authenticator.PAGE, authenticator.page, "GET POST", public=True),  # also in the middle of signing in
+    Page(passkey_pages.PAGE, passkey_pages.page),
+    Page(passkey_pages.ADD, passkey_pages.add, "GET POST", public=True),  # as above
+    Page(f"{passkey_pages.ADD}/demande", passkey_pages.asked, "POST", public=True),
+    Page(f"{passkey_pages.PAGE}/{{passkey}}/supprimer", passkey_pages.remove, "GET POST"),
 )
 SIGNING_IN = (
     Page(SIGN_IN, sign_in.password_page, "GET POST", public=True),
     Page(f"{SIGN_IN}/code", sign_in.code_page, "GET POST", public=True),
+    Page(f"{SIGN_IN}/cle", sign_in.passkey_asked, "POST", public=True),
     Page(f"{HOME}/deconnexion", sign_in.leave, "POST"),
 )
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from care_desk.account.deps import Deps
-from care_desk.account.people import HOME, SIGN_IN
+from care_desk.account.people import HOME, SIGN_IN, may_enrol
 from foundation.clock import SECOND
 from foundation.database import Transaction
 from foundation.web import french, qr
 from foundation.web.forms import Fault
 from foundation.web.kit import Link, Visit
-from foundation.web.sessions import Session, Stage
+from foundation.web.sessions import Stage
 from health_space.accounts.sign_in import enter
 from mssante import one_time
 from mssante.one_time import RightCode, WrongCode
@@ -25,7 +25,7 @@ PAGE = f"{HOME}/application"
 async def page(visit: Visit, deps: Deps) -> Response:
     """GET and POST /mon-compte/application."""
     session = visit.session
-    if session is None or not _may_enrol(session):
+    if session is None or not may_enrol(session):
         return visit.redirect(SIGN_IN)
     secret = session.data.get("new_totp", "")
     if visit.request.method != "POST" or not secret:
@@ -42,12 +42,6 @@ async def page(visit: Visit, deps: Deps) -> Response:
         return await enter(visit, session)
     await visit.remember(new_totp="")
     return visit.redirect(HOME, "application")
-
-
-def _may_enrol(session: Session) -> bool:
-    """Signed in; or the password given, and nothing else to ask for."""
-    no_factor = not session.data.get("totp") and not session.data.get("email")
-    return session.stage is Stage.SIGNED_IN or no_factor
 
 
 def _confirm(
@@ -71,5 +65,5 @@ async def _form(visit: Visit, deps: Deps, secret: str, fault: str = "") -> Respo
         secret=" ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
         uri=uri,
         picture=qr.svg(uri),
-        signed_in=signed_in,
+        other=not signed_in and deps.party is not None,
     )

@@ -9,6 +9,7 @@ from foundation.database import Database
 from foundation.keys import KeyRing
 from foundation.web.kit import Web
 from health_space.accounts.port import Send, SignIn
+from mssante.ceremonies import RelyingParty
 from mssante.credentials import Credentials
 
 
@@ -16,7 +17,7 @@ from mssante.credentials import Credentials
 class Deps:
     """`web` of the realm "pro": in its sessions, `person` is the number of a credential.
 
-    `operator`: the name that an authenticator shows.
+    `operator`: the name that an authenticator shows. `party`: who asks for passkeys; None: they are not offered.
     """
 
     web: Web
@@ -27,3 +28,4 @@ class Deps:
     sign_in: SignIn
     send: Send
     operator: str
+    party: RelyingParty | None = None

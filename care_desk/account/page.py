@@ -12,9 +12,10 @@ from foundation.database import Transaction
 from foundation.web import errors, french
 from foundation.web.forms import Fault
 from foundation.web.kit import Link, Visit
-from mssante import app_passwords
+from mssante import app_passwords, passkeys
 from mssante.app_passwords import LONGEST_NAME, MOST, PROTOCOLS, AppPassword, NewSecret, TooMany
-from mssante.credentials import IMAP, SUBMISSION
+from mssante.credentials import IMAP, SUBMISSION, SignedIn
+from mssante.passkeys import Passkey
 
 USES = {IMAP: "lire les messages", SUBMISSION: "envoyer des messages"}
 BANNERS = {
@@ -75,12 +76,15 @@ async def _show(
     who = await deps.db.read(deps.credentials.of, visit.person)
     assert who is not None  # the kit asked
     mine = await deps.db.read(app_passwords.of, deps.keys, visit.person)
+    keys_mine = await deps.db.read(passkeys.of, deps.keys, visit.person)
     return visit.render(
         "care_desk/account/page.html",
         "Mon compte",
         errors=[Fault(one.field, french.typeset(one.sentence)) for one in faults or []],
         banner=french.typeset(BANNERS.get(visit.query("fait"), "")),
         who=who,
+        factors=_factors(who, keys_mine),
+        passkeys=deps.party is not None,
         rows=[(one, _uses(one.protocols)) for one in mine],
         name=name,
         checked=uses,
@@ -111,6 +115,14 @@ async def _mine(visit: Visit, deps: Deps, app: int) -> AppPassword:
         if one.id == app:
             return one
     raise errors.not_found()
+
+
+def _factors(who: SignedIn, keys: list[Passkey]) -> str:
+    held = [
+        *(["application de codes"] if who.totp else []),
+        *([french.count(len(keys), "clé d'accès", "clés d'accès")] if keys else []),
+    ]
+    return french.typeset(" et ".join(held) or "code envoyé par e-mail")
 
 
 def _uses(protocols: frozenset[str]) -> str:

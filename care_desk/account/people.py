@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from foundation.web.kit import Around, Link, Profile, WebSettings
-from foundation.web.sessions import Session
+from foundation.web.sessions import Session, Stage
 from health_space.accounts.port import Known
 from mssante.credentials import Credentials, SignedIn
 from mssante.kinds import BoxKind
@@ -36,7 +36,13 @@ def professionals(found: SignedIn, box: Mailbox) -> Known | None:
     if found.kind is BoxKind.CIT:
         return None
     private_email = box.holder.private_email if found.kind is BoxKind.PER else ""
-    return Known(found.credential_id, found.credential_id, private_email or None, found.totp)
+    return Known(found.credential_id, found.credential_id, private_email or None, found.totp, found.passkey)
+
+
+def may_enrol(session: Session) -> bool:
+    """A second factor: who is signed in; or has given the password, and has nothing else to be asked for."""
+    no_factor = not any(session.data.get(name) for name in ("totp", "passkey", "email"))
+    return session.stage is Stage.SIGNED_IN or no_factor
 
 
 def around(credentials: Credentials) -> Callable[[Connection, Session], Around]:

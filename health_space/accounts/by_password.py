@@ -8,14 +8,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import structlog
+
+from foundation.audit import Audit
 from foundation.clock import SECOND, Clock
-from foundation.database import Database
+from foundation.database import Database, Transaction
 from foundation.keys import KeyRing
 from health_space.accounts.port import Known, Wrong
-from mssante import one_time
+from mssante import one_time, passkeys
+from mssante.ceremonies import BadPasskey, RelyingParty
 from mssante.credentials import WEB, Credentials, SignedIn, WrongPassword
 from mssante.kinds import BoxKind
 from mssante.mailboxes import Mailbox, Mailboxes
+
+log = structlog.get_logger()
 
 HELD = 2 * SECOND
 
@@ -30,12 +36,22 @@ def citizens(found: SignedIn, box: Mailbox) -> Known | None:
 
 
 class PageSignIn:
-    """Implements `port.SignIn`. `admit`: None is answered like a wrong password, these pages are not for them."""
+    """Implements `port.SignIn`. `admit`: None is answered like a wrong password, these pages are not for them. `party`: who asks
+    for passkeys; None: nobody."""
 
     def __init__(
-        self, db: Database, keys: KeyRing, mailboxes: Mailboxes, credentials: Credentials, admit: Admit, clock: Clock
+        self,
+        db: Database,
+        keys: KeyRing,
+        mailboxes: Mailboxes,
+        credentials: Credentials,
+        admit: Admit,
+        clock: Clock,
+        party: RelyingParty | None = None,
+        audit: Audit | None = None,
     ) -> None:
         self._db, self._keys, self._clock = db, keys, clock
+        self._party, self._audit = party, audit
         self._mailboxes, self._credentials, self._admit = mailboxes, credentials, admit
 
     async def password(self, login: str, password: str, client_ip: str) -> Known | Wrong:
@@ -51,6 +67,22 @@ class PageSignIn:
     async def code(self, credential: int, code: str) -> Wrong | None:
         answer = await self._db.write(one_time.check_code, self._keys, credential, code, self._clock())
         return await _wrong(answer.wait_ms) if isinstance(answer, one_time.WrongCode) else None
+
+    async def passkey_asked(self, credential: int, session: str) -> str | None:
+        if self._party is None:
+            return None
+        return await self._db.write(passkeys.asking, self._keys, self._party, credential, session, self._clock())
+
+    async def passkey(self, credential: int, session: str, answer: str) -> bool:
+        return self._party is not None and await self._db.write(self._passkey, self._party, credential, session, answer)
+
+    def _passkey(self, tx: Transaction, party: RelyingParty, credential: int, session: str, answer: str) -> bool:
+        found = passkeys.check(tx, self._keys, party, credential, session, answer, self._clock())
+        if isinstance(found, BadPasskey):
+            log.info("account.passkey_refused", reason=found.name)
+        if found is BadPasskey.COPIED and self._audit is not None:
+            self._audit.record(tx, "account:passkey:block", f"credential {credential}")
+        return isinstance(found, passkeys.RightPasskey)
 
 
 async def _wrong(wait: int) -> Wrong:

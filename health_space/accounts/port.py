@@ -12,12 +12,19 @@ Send = Callable[[str, str, str], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The password was right. `person`: as `Session.person`. `totp` True: they have an application that makes codes."""
+    """The password was right. `person`: as `Session.person`. `totp` True: they have an application that makes codes;
+    `passkey`: a passkey that these pages can ask for."""
 
     credential: int
     person: int
     private_email: str | None
     totp: bool
+    passkey: bool = False
+
+    @property
+    def enrolled(self) -> bool:
+        """They hold a second factor: no code is sent."""
+        return self.totp or self.passkey
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,4 +43,12 @@ class SignIn(Protocol):
 
     async def code(self, credential: int, code: str) -> Wrong | None:
         """None when the code (sent, or an application's) is right; a code is good once."""
+        ...
+
+    async def passkey_asked(self, credential: int, session: str) -> str | None:
+        """What the browser needs to ask for a passkey, as JSON; None: there is none to ask for. `session`: whose it is."""
+        ...
+
+    async def passkey(self, credential: int, session: str, answer: str) -> bool:
+        """Whether the browser's answer is right; it is good once, in that session."""
         ...

@@ -12,7 +12,7 @@ from dataclasses import replace
 from starlette.responses import Response
 
 from foundation.clock import MINUTE, SECOND
-from foundation.web import french, sessions
+from foundation.web import errors, french, sessions
 from foundation.web.forms import Fault
 from foundation.web.kit import Visit
 from foundation.web.sessions import Session, Stage
@@ -54,7 +54,7 @@ async def password_page(visit: Visit, deps: Deps) -> Response:
         sentence = "L'identifiant ou le mot de passe est inexact." + _please_wait(answer.wait)
         return _password_form(visit, login, suite, shared, [Fault("identifiant", french.typeset(sentence))])
     await _begin_code_step(visit, deps, answer, suite, shared)
-    has_factor = answer.totp or answer.private_email
+    has_factor = answer.enrolled or answer.private_email
     return visit.redirect(_code_page(visit) if has_factor or not deps.enrol_page else deps.enrol_page)
 
 
@@ -79,10 +79,11 @@ async def _begin_code_step(visit: Visit, deps: Deps, known: Known, suite: str, s
         "credential": str(known.credential),
         "email": known.private_email or "",
         "totp": "1" if known.totp else "",
+        "passkey": "1" if known.passkey else "",
         "suite": suite,
         "profile": str(visit.ended.profile) if visit.ended and visit.ended.person == known.person else "",
     }
-    if not known.totp and known.private_email:
+    if not known.enrolled and known.private_email:
         data |= await _send_code(visit, deps, known.credential, known.private_email)
     web = visit.web
     old, realm = visit.session or visit.ended, web.settings.realm
@@ -108,6 +109,8 @@ async def code_page(visit: Visit, deps: Deps) -> Response:
         return _code_form(visit, session)
     if "encore" in visit.form.values:
         return await _again(visit, deps, session)
+    if "reponse" in visit.form.values:
+        return await _by_passkey(visit, deps, session)
     typed = _digits(visit.form.get("code"))
     if len(typed) != 6:
         return _code_form(visit, session, "Le code a 6 chiffres.")
@@ -123,13 +126,30 @@ async def _again(visit: Visit, deps: Deps, session: Session) -> Response:
     """A new code by e-mail, at most one a minute."""
     address = session.data.get("email", "")
     since = visit.now - int(session.data.get("code_at", "0"))
-    if not address or session.data.get("totp"):
+    if not address or session.data.get("totp") or session.data.get("passkey"):
         return visit.redirect(_code_page(visit))
     if since < SEND_AGAIN:
         return _code_form(visit, session, "Un code vient de partir." + _please_wait(SEND_AGAIN - since))
     sent = await _send_code(visit, deps, int(session.data["credential"]), address)
     visit.session = await visit.web.db.write(sessions.remember, visit.web.keys, session, sent)
     return visit.redirect(_code_page(visit), "nouveau")
+
+
+async def passkey_asked(visit: Visit, deps: Deps) -> Response:
+    """POST /connexion/cle, by passkey.js: what the browser asks the device for."""
+    session = visit.session
+    if session is None or session.stage is not Stage.CODE:
+        raise errors.not_found()
+    asked = await deps.sign_in.passkey_asked(int(session.data["credential"]), session.id)
+    if asked is None:
+        raise errors.not_found()
+    return Response(asked, media_type="application/json")
+
+
+async def _by_passkey(visit: Visit, deps: Deps, session: Session) -> Response:
+    if await deps.sign_in.passkey(int(session.data["credential"]), session.id, visit.form.get("reponse")):
+        return await enter(visit, session)
+    return _code_form(visit, session, "Cette clé d'accès n'a pas été acceptée. Recommencez.", "cle")
 
 
 async def enter(visit: Visit, session: Session) -> Response:
@@ -153,14 +173,15 @@ async def enter(visit: Visit, session: Session) -> Response:
     return visit.redirect(_destination(session.data.get("suite", ""), visit))
 
 
-def _code_form(visit: Visit, session: Session, fault: str = "") -> Response:
+def _code_form(visit: Visit, session: Session, fault: str = "", field: str = "code") -> Response:
     return visit.render(
         "accounts/code.html",
-        "Votre code de connexion",
+        "Votre seconde vérification" if session.data.get("passkey") else "Votre code de connexion",
         totp=bool(session.data.get("totp")),
+        passkey=bool(session.data.get("passkey")),
         email=_masked(session.data.get("email", "")),
         again=visit.query("fait") == "nouveau",
-        errors=[Fault("code", french.typeset(fault))] if fault else [],
+        errors=[Fault(field, french.typeset(fault))] if fault else [],
     )
 
 

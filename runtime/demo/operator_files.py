@@ -63,6 +63,7 @@ def settings_text(operator: Operator, ports: Ports, others: Mapping[Operator, Po
         "tls": {"certificate": "tls/server.pem", "key": "tls/server.key", **shared},
         "trust_list": {"file": str(pki.trust_list), "signer": f"CN={SIGNER_NAME}", "anchors": shared["anchors"]},
         "routes": routes,
+        "web": {"origin": f"http://localhost:{ports.first + OFFSETS['web']}"} if ports.web else {},
         "outbox": {"folder": "outbox", "codes": str(data / "codes")}
         if operator.citizen_domain
         else {"folder": "outbox"},

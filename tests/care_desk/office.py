@@ -18,6 +18,7 @@ from foundation.web.kit import Web
 from health_space.accounts import chrome
 from health_space.accounts.by_password import PageSignIn
 from mssante import one_time
+from mssante.ceremonies import RelyingParty
 from mssante.credentials import Credentials, NewCredential
 from mssante.identity import demo_ins
 from mssante.kinds import BoxKind, ProfileState
@@ -35,7 +36,7 @@ ACCOUNT, SIGN_IN, APPLICATION = "/mon-compte", "/mon-compte/connexion", "/mon-co
 class Office:
     """camille has an authenticator, antoine a private address, nadia (of a team) neither; jacqueline is a citizen."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, party: RelyingParty | None = None) -> None:
         self.now = 1_794_472_800_000
         self.sent: list[tuple[str, str, str]] = []
         self.db = Database(f"sqlite:///{folder}/office.db")
@@ -57,8 +58,9 @@ class Office:
             people.around(self.credentials),
             clock,
         )
-        sign_in = PageSignIn(*parts, people.professionals, clock)
-        account = Deps(web, self.db, self.keys, Audit(clock), self.credentials, sign_in, self.send, "Opérateur Alpha")
+        audit = Audit(clock)
+        sign_in = PageSignIn(*parts, people.professionals, clock, party, audit)
+        account = Deps(web, self.db, self.keys, audit, self.credentials, sign_in, self.send, "Opérateur Alpha", party)
         self.app = web.app([*app.routes(account), *desk.routes(desk_deps.Deps(web, TABLE))])
 
     def _people(self, tx: Transaction) -> None:

@@ -27,9 +27,9 @@ AXE = Path(__file__).parents[1] / "vendor" / "axe" / "axe.min.js"
 
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncIterator[str]:
-    """`http://127.0.0.1:port` for as long as the block lasts."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off", ws="none")
+async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
+    """`http://127.0.0.1:port` for as long as the block lasts; `port` 0: a free one."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", lifespan="off", ws="none")
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     task = asyncio.create_task(server.serve())
