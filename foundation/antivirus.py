@@ -7,6 +7,7 @@ One connection a content, few at a time: the daemon's own queue would only wait 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,18 +61,18 @@ class Clamd:
     async def scan(self, content: PreparedBlob) -> Verdict:
         try:
             async with self._room, asyncio.timeout(self._seconds):
-                verdict = verdict_of(await self._asked(content))
+                verdict = verdict_of(await self.stream(_pieces(content)))
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as fault:
             verdict = Absent(type(fault).__name__)
         self._tell(verdict)
         return verdict
 
-    async def _asked(self, content: PreparedBlob) -> bytes:
+    async def stream(self, pieces: AsyncIterable[bytes]) -> bytes:
+        """The daemon's answer, as it is."""
         reader, writer = await self._connected()
         try:
             writer.write(b"zINSTREAM\0")
-            for at in range(0, content.ref.size, PIECE):
-                piece = await _read(content, at)
+            async for piece in pieces:
                 writer.write(len(piece).to_bytes(4, "big") + piece)
                 await writer.drain()
             writer.write(bytes(4))
@@ -96,11 +97,16 @@ class Clamd:
         self._absent = isinstance(verdict, Absent)
 
 
-async def _read(content: PreparedBlob, at: int) -> bytes:
+async def _pieces(content: PreparedBlob) -> AsyncIterator[bytes]:
     """From memory, or from the disk in a thread."""
-    if content.ref.size <= INLINE:
-        return content.read(at, PIECE)
-    return await asyncio.to_thread(content.read, at, PIECE)
+    for at in range(0, content.ref.size, PIECE):
+        small = content.ref.size <= INLINE
+        yield content.read(at, PIECE) if small else await asyncio.to_thread(content.read, at, PIECE)
+
+
+async def _zeros(octets: int) -> AsyncIterator[bytes]:
+    for at in range(0, octets, PIECE):
+        yield bytes(min(PIECE, octets - at))
 
 
 def verdict_of(answer: bytes) -> Verdict:
@@ -112,3 +118,12 @@ def verdict_of(answer: bytes) -> Verdict:
     if said.endswith(" FOUND"):
         return Infected(said.removesuffix(" FOUND"))
     return Absent(text)
+
+
+async def largest(address: str, octets: int, seconds: float) -> Verdict:
+    """What the daemon says of so many zeros: nothing but its limits can be in the way."""
+    try:
+        async with asyncio.timeout(seconds):
+            return verdict_of(await Clamd(address, seconds).stream(_zeros(octets)))
+    except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as fault:
+        return Absent(type(fault).__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 Clock = Callable[[], int]
 
@@ -12,6 +13,8 @@ SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+
+_TIME_ERROR = 5  # adjtimex(2)
 
 
 def system_clock() -> int:
@@ -24,7 +27,32 @@ def steady_clock() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class KernelClock:
+    """What the kernel knows of its clock: whether a time daemon keeps it right, and how wrong it may be at most."""
+
+    synchronised: bool
+    error_ms: int
+
+
+class _Timex(ctypes.Structure):
+    """The first fields of struct timex, adjtimex(2); `tail`: more than all others."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),  # microseconds
+        ("tail", ctypes.c_char * 480),
+    )
+
+
+def kernel_clock() -> KernelClock:
+    only_ask = _Timex()  # all zero: no modes
+    state = ctypes.CDLL(None).adjtimex(ctypes.byref(only_ask))
+    return KernelClock(state not in (-1, _TIME_ERROR), only_ask.maxerror // 1000)
+
+
 def is_synchronised() -> bool:
-    """Whether a time daemon keeps this machine's clock right, as the kernel knows it (adjtimex(2): state TIME_ERROR)."""
-    only_ask = ctypes.create_string_buffer(512)  # a struct timex, all zero: no modes
-    return bool(ctypes.CDLL(None).adjtimex(only_ask) != 5)
+    """Whether a time daemon keeps this machine's clock right, as the kernel knows it."""
+    return kernel_clock().synchronised

@@ -8,13 +8,17 @@ setting must never be silence.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from foundation.wording import about_value, of_error, said
+
 PREFIX = "MSSANTE_"
+_PLACE = re.compile(r"at line (\d+), column (\d+)")
 
 
 class Section(BaseModel):
@@ -27,7 +31,7 @@ M = TypeVar("M", bound=Section)
 
 
 class BadSettings(Exception):
-    """Every fault of the settings, a line each."""
+    """Every fault of the settings, a line each: « français // English »."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
@@ -39,9 +43,15 @@ def load(model: type[M], path: Path, environment: dict[str, str] | None = None) 
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise BadSettings([f"{path}: no such file (make one with: mssante init)"]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise BadSettings([f"{path}: not valid TOML: {fault}"]) from None
+        fault = f"{path} : ce fichier n’existe pas (mssante init en écrit un) // {path}: no such file (make one with: mssante init)"
+        raise BadSettings([fault]) from None
+    except OSError as error:
+        why = of_error(error)
+        raise BadSettings([f"{path} : {said(why, 'fr')} // {path}: {said(why, 'en')}"]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        at = _PLACE.search(str(error))
+        where = f", ligne {at[1]}, colonne {at[2]}" if at else ""
+        raise BadSettings([f"{path} : pas du TOML valable{where} // {path}: not valid TOML: {error}"]) from None
     for name, value in (os.environ if environment is None else environment).items():
         if name.startswith(PREFIX):
             _put(values, name.removeprefix(PREFIX).lower().split("__"), value)
@@ -61,11 +71,15 @@ def _put(values: dict[str, Any], names: list[str], value: str) -> None:
 
 
 def _in_words(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"]) or "settings"
+    """A section's own checks raise ValueError with « français // English »; what pydantic says is translated."""
+    where = ".".join(str(part) for part in error["loc"])
+    french, english = where or "réglages", where or "settings"
     match error["type"]:
         case "missing":
-            return f"{where}: is missing"
+            return f"{french} : manque // {english}: is missing"
         case "extra_forbidden":
-            return f"{where}: no such setting"
-    message = error["msg"].removeprefix("Value error, ")
-    return f"{where}: {message[0].lower()}{message[1:]} (here: {error['input']!r})"
+            return f"{french} : ce réglage n’existe pas // {english}: no such setting"
+    message, here = error["msg"], f"{error['input']!r}"
+    message = message.removeprefix("Value error, ") if error["type"] == "value_error" else about_value(message)
+    fr, en = said(message, "fr"), said(message, "en")
+    return f"{french} : {fr} (ici : {here}) // {english}: {en[0].lower()}{en[1:]} (here: {here})"

@@ -43,15 +43,17 @@ def parse_address(text: str) -> Address | Invalid:
     if plain := _PLAIN.fullmatch(text):
         return Address(plain[1], plain[2].lower())
     if not text or len(text.encode("utf-8", "replace")) > 254:
-        return Invalid(Fault.FORMAT, "an address has 1 to 254 octets")
+        return Invalid(Fault.FORMAT, "une adresse a de 1 à 254 octets // an address has 1 to 254 octets")
     try:
         checked = validate_email(
             text, check_deliverability=False, globally_deliverable=False, allow_quoted_local=True, strict=True
         )
     except EmailNotValidError:
-        return Invalid(Fault.FORMAT, "not a valid address (RFC 5321 4.1.2)")
+        return Invalid(Fault.FORMAT, "pas une adresse valable (RFC 5321 4.1.2) // not a valid address (RFC 5321 4.1.2)")
     if checked.ascii_domain is None:
-        return Invalid(Fault.FORMAT, "the domain has no ASCII form (IDNA 2008)")
+        return Invalid(
+            Fault.FORMAT, "ce domaine n’a pas de forme ASCII (IDNA 2008) // the domain has no ASCII form (IDNA 2008)"
+        )
     return Address(checked.local_part, checked.ascii_domain.lower())
 
 

@@ -68,9 +68,15 @@ def parse_ins(text: str) -> Ins | Invalid:
     """15 characters, spaces allowed between groups; refused when the key does not fit."""
     compact = _compact(text)
     if not _INS.fullmatch(compact):
-        return Invalid(Fault.FORMAT, "an INS has 15 characters: 13 and a key of 2 digits")
+        return Invalid(
+            Fault.FORMAT,
+            "un INS a 15 caractères : 13, et une clé de 2 chiffres // an INS has 15 characters: 13 and a key of 2 digits",
+        )
     if compact[13:] != ins_key(compact[:13]):
-        return Invalid(Fault.KEY, "the key of this INS does not fit its 13 characters")
+        return Invalid(
+            Fault.KEY,
+            "la clé de cet INS ne va pas avec ses 13 caractères // the key of this INS does not fit its 13 characters",
+        )
     return Ins(compact)
 
 
@@ -93,15 +99,19 @@ def parse_rpps(text: str) -> Rpps | Invalid:
     """11 digits with a Luhn key."""
     compact = _compact(text)
     if not re.fullmatch(r"[0-9]{11}", compact):
-        return Invalid(Fault.FORMAT, "an RPPS number has 11 digits")
-    return Rpps(compact) if luhn(compact) else Invalid(Fault.KEY, "the key of this RPPS number does not fit")
+        return Invalid(Fault.FORMAT, "un numéro RPPS a 11 chiffres // an RPPS number has 11 digits")
+    return (
+        Rpps(compact)
+        if luhn(compact)
+        else Invalid(Fault.KEY, "la clé de ce numéro RPPS est fausse // the key of this RPPS number does not fit")
+    )
 
 
 def parse_adeli(text: str) -> Adeli | Invalid:
     """9 characters beginning with a département; its key is not public, and RPPS is replacing it."""
     compact = _compact(text)
     if not re.fullmatch(r"(?:[0-9]{2}|2[AB])[0-9]{7}", compact):
-        return Invalid(Fault.FORMAT, "an ADELI number has 9 digits")
+        return Invalid(Fault.FORMAT, "un numéro ADELI a 9 chiffres // an ADELI number has 9 digits")
     return Adeli(compact)
 
 
@@ -109,9 +119,12 @@ def parse_finess(text: str) -> Finess | Invalid:
     """9 characters; the Luhn key is only defined on digits, so a number holding a letter (there are some) has none."""
     compact = _compact(text)
     if not re.fullmatch(r"[0-9][0-9A-Z][0-9A-Z]{7}", compact):
-        return Invalid(Fault.FORMAT, "a FINESS number has 9 characters and begins with a digit")
+        return Invalid(
+            Fault.FORMAT,
+            "un numéro FINESS a 9 caractères, un chiffre d’abord // a FINESS number has 9 characters and begins with a digit",
+        )
     if compact.isdigit() and not luhn(compact):
-        return Invalid(Fault.KEY, "the key of this FINESS number does not fit")
+        return Invalid(Fault.KEY, "la clé de ce numéro FINESS est fausse // the key of this FINESS number does not fit")
     return Finess(compact)
 
 
@@ -119,10 +132,12 @@ def parse_siret(text: str) -> Siret | Invalid:
     """14 digits with a Luhn key; establishments of La Poste (SIREN 356000000) have a digit sum divisible by 5 instead (INSEE)."""
     compact = _compact(text)
     if not re.fullmatch(r"[0-9]{14}", compact):
-        return Invalid(Fault.FORMAT, "a SIRET number has 14 digits")
+        return Invalid(Fault.FORMAT, "un numéro SIRET a 14 chiffres // a SIRET number has 14 digits")
     la_poste = compact.startswith("356000000") and sum(map(int, compact)) % 5 == 0
     return (
-        Siret(compact) if luhn(compact) or la_poste else Invalid(Fault.KEY, "the key of this SIRET number does not fit")
+        Siret(compact)
+        if luhn(compact) or la_poste
+        else Invalid(Fault.KEY, "la clé de ce numéro SIRET est fausse // the key of this SIRET number does not fit")
     )
 
 
@@ -133,7 +148,10 @@ def parse_person_id(text: str) -> Rpps | Adeli | Invalid:
         return parse_rpps(compact[1:])
     if compact.startswith("0"):
         return parse_adeli(compact[1:])
-    return Invalid(Fault.FORMAT, "a person's national identifier is 8 + RPPS or 0 + ADELI")
+    return Invalid(
+        Fault.FORMAT,
+        "l’identifiant d’une personne est 8 + RPPS ou 0 + ADELI // a person's national identifier is 8 + RPPS or 0 + ADELI",
+    )
 
 
 def parse_structure_id(text: str) -> Finess | Siret | Invalid:
@@ -143,7 +161,10 @@ def parse_structure_id(text: str) -> Finess | Siret | Invalid:
         return parse_finess(compact[1:])
     if compact.startswith("3"):
         return parse_siret(compact[1:])
-    return Invalid(Fault.FORMAT, "a structure's national identifier is 1 + FINESS or 3 + SIRET")
+    return Invalid(
+        Fault.FORMAT,
+        "l’identifiant d’une structure est 1 + FINESS ou 3 + SIRET // a structure's national identifier is 1 + FINESS or 3 + SIRET",
+    )
 
 
 def luhn(digits: str) -> bool:

@@ -350,7 +350,9 @@ def _checked(new: NewMailbox) -> Address:
     if isinstance(address, Invalid):
         raise ValueError(address.why)
     if (new.kind is BoxKind.CIT) is not (new.profile is not None):
-        raise ValueError("a citizen's mailbox has a profile state, and no other")
+        raise ValueError(
+            "une boîte d’usager a un état de profil, et elle seule // a citizen's mailbox has a profile state, and no other"
+        )
     fault = parse_ins(address.local) if new.kind is BoxKind.CIT else holder_id(new.kind, new.holder.holder_id)
     if isinstance(fault, Invalid):
         raise ValueError(fault.why)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from foundation.wording import said
 from runtime.command import (
     DEFAULT,
     FAILED,
@@ -23,7 +24,6 @@ from runtime.command import (
     looks,
     moment,
 )
-from runtime.help_in import said
 
 if TYPE_CHECKING:
     from foundation.database import Transaction
@@ -101,7 +101,7 @@ def restore(
     try:
         settings = read(config.absolute())
     except BadSettings as bad:
-        typer.echo("\n".join(bad.faults), err=True)
+        typer.echo("\n".join(said(fault, lang) for fault in bad.faults), err=True)
         raise typer.Exit(WRONG) from None
     manifest, faults = work.examine(settings, folder)
     if manifest is not None and not faults and not dry_run:

@@ -116,15 +116,12 @@ def check(at: Desk, new: NewCertificate = None, key: NewKey = None) -> None:
     // Say whether other operators will accept this certificate: chain, key, dates, usages, revocation, entry in the list. With
     --certificate and --key: before it is put in place.
     """
-    from runtime import doctor
+    from runtime.doctor import told, trusted
 
     settings = _with(at.house.settings, new, key)
-    checks = (doctor.certificate, doctor.revocation, doctor.trust)
+    checks = (trusted.certificate, trusted.ends, trusted.revocation, trusted.trust)
     found = [finding for one in checks for finding in one(settings, at.now)]
-    facts = [{"subject": one.subject, "text": at.said(one.text), "fatal": one.fatal} for one in found]
-    words = [at.said("DÉFAUT // FAULT") if one.fatal else "note" for one in found]
-    lines = [f"{word}  {fact['text']}" for word, fact in zip(words, facts, strict=True)]
-    at.shown(facts, "\n".join(lines) or at.said("Tout est en ordre. // Everything is in order."))
+    at.shown([one.facts(at.lang) for one in found], told(found, at.lang))
     if any(one.fatal for one in found):
         raise typer.Exit(FAILED)
 

@@ -15,7 +15,7 @@ import typer
 from runtime import backup_cli
 from runtime.audit_cli import audit
 from runtime.certificate_cli import certificate
-from runtime.command import DEFAULT, Config
+from runtime.command import DEFAULT, AsJson, Config, Language
 from runtime.directory_cli import directory
 from runtime.domain_cli import domain
 from runtime.help_in import Bilingual
@@ -92,6 +92,7 @@ def serve(
         ),
     ] = None,
     worker: Annotated[int | None, typer.Option(hidden=True)] = None,
+    lang: Language = "fr",
 ) -> None:
     """Faire tourner le serveur d’un opérateur.
 
@@ -99,18 +100,18 @@ def serve(
     """
     from runtime import start
 
-    raise typer.Exit(start.serve(config, workers, worker))
+    raise typer.Exit(start.serve(config, workers, worker, lang))
 
 
 @app.command()
-def init(config: Config = DEFAULT) -> None:
+def init(config: Config = DEFAULT, lang: Language = "fr") -> None:
     """Écrire un premier fichier de réglages s’il manque ; créer la clé maîtresse et la base si elles manquent.
 
     // Write a first settings file if there is none; create the master key and the database if they are missing.
     """
     from runtime import start
 
-    raise typer.Exit(start.init(config))
+    raise typer.Exit(start.init(config, lang))
 
 
 @app.command()
@@ -120,39 +121,42 @@ def doctor(
         bool,
         typer.Option(
             "--running",
-            help="Le serveur tourne : ne pas regarder ses ports. // The server runs: do not look at its ports.",
+            help="Le serveur tourne : ses portes doivent répondre. // The server runs: its doors must answer.",
         ),
     ] = False,
+    lang: Language = "fr",
+    as_json: AsJson = False,
 ) -> None:
-    """Vérifier réglages, certificats, liste de confiance, horloge, base, disque et ports ; dire toutes les fautes ensemble.
+    """Vérifier réglages, certificats, liste de confiance, horloge, base, sauvegarde, disque, portes, antivirus et DNS ; dire
+    toutes les fautes ensemble.
 
-    // Check settings, certificates, trust list, clock, database, disk and ports; say every fault at once.
+    // Check settings, certificates, trust list, clock, database, backup, disk, doors, antivirus and DNS; say every fault at once.
     """
     from runtime import start
 
-    raise typer.Exit(start.doctor(config, ports=not running))
+    raise typer.Exit(start.doctor(config, running, lang, as_json))
 
 
 @app.command()
-def health(config: Config = DEFAULT) -> None:
+def health(config: Config = DEFAULT, lang: Language = "fr") -> None:
     """Demander au serveur s’il est vivant (pour la surveillance d’un conteneur).
 
     // Ask the running server whether it is alive (for a container's health check).
     """
     from runtime import start
 
-    raise typer.Exit(start.health(config))
+    raise typer.Exit(start.health(config, lang))
 
 
 @app.command()
-def dns(config: Config = DEFAULT) -> None:
+def dns(config: Config = DEFAULT, lang: Language = "fr") -> None:
     """Donner les enregistrements DNS par lesquels opérateurs et logiciels de messagerie trouvent ce serveur.
 
     // Print the DNS records by which other operators and mail clients find this server, as lines of a zone file.
     """
     from runtime import start
 
-    raise typer.Exit(start.dns(config))
+    raise typer.Exit(start.dns(config, lang))
 
 
 app.command()(backup_cli.backup)

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from foundation.wording import Lang, of_error
 from runtime.acts import Act, Done, Refused, Row, WrongFile, all_done, lines_of, rehearsal
 from runtime.command_words import csv_text, moment, plain, table, worded
-from runtime.help_in import Lang
 
 if TYPE_CHECKING:
     from foundation.database import Transaction
@@ -228,10 +228,10 @@ def desk(
     try:
         house = House(read(config.absolute()))
     except BadSettings as bad:
-        typer.echo("\n".join(bad.faults), err=True)
+        typer.echo("\n".join(worded(fault, lang) for fault in bad.faults), err=True)
         raise typer.Exit(WRONG) from None
     except OSError as fault:  # the master key: before `mssante init`, or of another account
-        typer.echo(f"{fault.filename}: {fault.strerror}", err=True)
+        typer.echo(f"{fault.filename}{worded(' : // :', lang)} {worded(of_error(fault), lang)}", err=True)
         raise typer.Exit(WRONG) from None
     try:
         house.db.speak()  # what is changed holds at once in the server's processes

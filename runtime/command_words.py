@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import Any
 
-from runtime.help_in import Lang, said
+from foundation.wording import Lang, said
 
 
 def worded(text: str, lang: Lang, facts: Mapping[str, Any] | None = None) -> str:

@@ -119,7 +119,7 @@ def changing_holder(at: Desk, address: str, changes: dict[str, str]) -> Act:
         if why := life.passes_to(box.kind, old.holder_id, values["holder_id"]):
             raise refusal(box.address.text, why)
         if isinstance(fault := holder_id(box.kind, values["holder_id"]), Invalid):
-            raise Refused("{address} : {why} // {address}: {why}", address=box.address.text, why=fault.why)
+            raise Refused("{address} : {why} // {address}: {why}", address=box.address.text, why=at.said(fault.why))
         at.house.mailboxes.set_holder(tx, box.id, Holder(**values))
         now_is = at.house.mailboxes.get(tx.conn, box.id)
         assert now_is is not None

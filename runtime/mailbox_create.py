@@ -86,4 +86,4 @@ def _created(at: Desk, tx: Transaction, new: NewMailbox) -> Mailbox:
             "{address} : adresse déjà donnée // {address}: address already given", address=new.address
         ) from None
     except ValueError as fault:
-        raise Refused("{address} : {why} // {address}: {why}", address=new.address, why=fault) from None
+        raise Refused("{address} : {why} // {address}: {why}", address=new.address, why=at.said(str(fault))) from None

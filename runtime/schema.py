@@ -47,6 +47,11 @@ def knows(revision: str) -> bool:
     return revision in {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
 
 
+def newest() -> str:
+    """The revision that `upgrade` leads to."""
+    return ScriptDirectory.from_config(config()).get_current_head() or ""
+
+
 def upgrade(url: str) -> None:
     """Creates or migrates the database at `url` to the newest schema; raises `StoreTooOld` and changes nothing."""
     engine = create_engine(url)
@@ -64,6 +69,7 @@ def _alone(engine: Engine) -> Iterator[Connection | None]:
     if engine.dialect.name == "sqlite":
         path = Path(str(make_url(engine.url).database) + ".migration.lock")
         path.parent.mkdir(parents=True, exist_ok=True)
+        Path(str(engine.url.database)).touch(mode=0o600)  # its -wal and -shm take its mode
         with path.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield None

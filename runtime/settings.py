@@ -21,25 +21,30 @@ _SELECTOR = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]
 def _is_door(value: str) -> str:
     host, _, port = value.rpartition(":")
     if value and (not host or not port.isdigit() or int(port) > 65535):
-        raise ValueError("a door is written host:port")
+        raise ValueError("une porte s’écrit hôte:port // a door is written host:port")
     return value
 
 
 def _is_domain(value: str) -> str:
     if not _DOMAIN.fullmatch(value.lower()):
-        raise ValueError("not a domain name")
+        raise ValueError("ce n’est pas un nom de domaine // not a domain name")
     return value.lower()
 
 
 def _is_selector(value: str) -> str:
     if not _SELECTOR.fullmatch(value.lower()):
-        raise ValueError("not a selector: labels of letters, digits and hyphens")
+        raise ValueError(
+            "pas un sélecteur : lettres, chiffres, tirets // not a selector: labels of letters, digits and hyphens"
+        )
     return value.lower()
 
 
 def _is_https(value: str) -> str:
     if value and not re.fullmatch(r"https://[^\s/@?#]+(/[^\s#]*)?", value):
-        raise ValueError("an address is written https://host/path, without a name or password")
+        raise ValueError(
+            "une adresse s’écrit https://hôte/chemin, sans nom ni mot de passe // "
+            "an address is written https://host/path, without a name or password"
+        )
     return value
 
 
@@ -78,6 +83,11 @@ class Storage(Section):
     database: str = Field("sqlite:///mssante.db", description="or `postgresql+psycopg://user@host/name`")
     blobs: InFolder = Field(Path("blobs"), description="folder of large messages and documents, encrypted")
     master_key: InFolder = Field(Path("keys/master.key"), description="32 bytes, mode 0600, made by `mssante init`")
+    backup_hours: int = Field(
+        48,
+        ge=0,
+        description="age of the last `mssante backup` that the doctor speaks of; 0: backups are made otherwise",
+    )
 
     @field_validator("database")
     @classmethod
@@ -85,7 +95,9 @@ class Storage(Section):
         if value.startswith("sqlite:///") and not value.startswith("sqlite:////"):
             return f"sqlite:///{_in_folder(Path(value.removeprefix('sqlite:///')), info).absolute()}"
         if not value.startswith(("sqlite:////", "postgresql+psycopg://")):
-            raise ValueError("give sqlite:///file or postgresql+psycopg://user@host/name")
+            raise ValueError(
+                "écrivez sqlite:///fichier ou postgresql+psycopg://compte@hôte/nom // give sqlite:///file or postgresql+psycopg://user@host/name"
+            )
         return value
 
 
@@ -157,7 +169,7 @@ class Web(Section):
     @model_validator(mode="after")
     def _both_or_none(self) -> Web:
         if (self.certificate is None) != (self.key is None):
-            raise ValueError("certificate and key go together")
+            raise ValueError("certificate et key vont ensemble // certificate and key go together")
         return self
 
     @property
@@ -197,11 +209,16 @@ class OpenId(Section):
     @model_validator(mode="after")
     def _whole(self) -> OpenId:
         if self.issuer and not self.issuer.startswith(("https://", "http://127.0.0.1:")):
-            raise ValueError("issuer: https://… (or http://127.0.0.1:… for a try)")
+            raise ValueError(
+                "issuer : https://… (ou http://127.0.0.1:… pour un essai) // issuer: https://… (or http://127.0.0.1:… for a try)"
+            )
         if self.issuer and not self.audience:
-            raise ValueError("audience is missing: tokens made for others would open mailboxes")
+            raise ValueError(
+                "audience manque : des jetons faits pour d’autres ouvriraient des boîtes // "
+                "audience is missing: tokens made for others would open mailboxes"
+            )
         if bool(self.client_id) != (self.client_secret is not None):
-            raise ValueError("client_id and client_secret go together")
+            raise ValueError("client_id et client_secret vont ensemble // client_id and client_secret go together")
         return self
 
 
@@ -215,9 +232,9 @@ class Annuaire(Section):
     @model_validator(mode="after")
     def _whole(self) -> Annuaire:
         if self.url and not self.url.startswith(("https://", "http://127.0.0.1:")):
-            raise ValueError("url: https only")
+            raise ValueError("url : https seulement // url: https only")
         if self.url and self.key is None:
-            raise ValueError("url and key go together")
+            raise ValueError("url et key vont ensemble // url and key go together")
         return self
 
 
@@ -282,7 +299,9 @@ class Dkim(Section):
     @model_validator(mode="after")
     def _one_record_a_key(self) -> Dkim:
         if self.rsa_selector == self.ed25519_selector:
-            raise ValueError("rsa_selector and ed25519_selector must differ")  # RFC 8463 6
+            raise ValueError(
+                "rsa_selector et ed25519_selector doivent différer // rsa_selector and ed25519_selector must differ"
+            )  # RFC 8463 6
         return self
 
 
@@ -330,7 +349,7 @@ class Settings(Section):
     @model_validator(mode="after")
     def _bench_stays_here(self) -> Settings:
         if self.doors.bench and not self.doors.bench.startswith("127."):
-            raise ValueError("doors.bench: loopback addresses only")
+            raise ValueError("doors.bench : adresses de bouclage seulement // doors.bench: loopback addresses only")
         return self
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 
+from foundation.wording import of_error, said
+
 BACKLOG = 1024
 
 
 class DoorsBusy(Exception):
-    """Some doors cannot be opened; `faults` has one sentence each."""
+    """Some doors cannot be opened; `faults` has one sentence each, « français // English »."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
@@ -21,6 +23,12 @@ def split_door(door: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def own_address(door: str) -> tuple[str, int]:
+    """The door as seen from this machine."""
+    host, port = split_door(door)
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104
+
+
 def open_doors(doors: Mapping[str, str]) -> dict[str, socket.socket]:
     """name -> listening socket (SO_REUSEPORT: each worker opens its own, the kernel spreads the connections)."""
     opened: dict[str, socket.socket] = {}
@@ -29,7 +37,11 @@ def open_doors(doors: Mapping[str, str]) -> dict[str, socket.socket]:
         try:
             opened[name] = listen(door)
         except OSError as fault:
-            faults.append(f"doors.{name}: cannot listen on {door}: {fault.strerror}")
+            why = of_error(fault)
+            faults.append(
+                f"doors.{name} : {door} ne s’ouvre pas : {said(why, 'fr')} // "
+                f"doors.{name}: cannot listen on {door}: {said(why, 'en')}"
+            )
     if faults:
         for sock in opened.values():
             sock.close()
@@ -52,13 +64,17 @@ def listen(door: str) -> socket.socket:
     return sock
 
 
-def is_free(door: str) -> bool:
-    """Whether nobody listens there yet (without SO_REUSEPORT, which would share it)."""
+def in_the_way(door: str) -> OSError | None:
+    """Why we could not listen there: somebody does already (asked without SO_REUSEPORT, which would share it), or we may not."""
     host, port = split_door(door)
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind((host, port))
-        except OSError:
-            return False
-    return True
+        except OSError as fault:
+            return fault
+    return None
+
+
+def is_free(door: str) -> bool:
+    return in_the_way(door) is None

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import json
 import socket
 import ssl
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
 import structlog
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from care_desk.mail_doors import srv_records
 from foundation.clock import system_clock
 from foundation.keys import KeyRing
 from foundation.settings import BadSettings
+from foundation.wording import Lang, of_error, said
 from mailserver.outbound.dkim import BadKey
 from runtime import logs, workers
-from runtime.doctor import Finding, examine, openid_answers
+from runtime.doctor import Finding, ask, examine, machine, told
 from runtime.doors import doors_of
 from runtime.house import operator_of
 from runtime.loop import run
@@ -27,7 +31,7 @@ from runtime.mail_doors import mail_doors, mx_records
 from runtime.schema import StoreTooOld, upgrade
 from runtime.settings import Settings, read
 from runtime.signing import signing_keys, txt_records
-from runtime.sockets import DoorsBusy, open_doors, split_door
+from runtime.sockets import DoorsBusy, open_doors, own_address
 
 log = structlog.get_logger()
 
@@ -60,26 +64,26 @@ file = "trust-list.xml"
 """
 
 
-def serve(config: Path, count: int | None, worker: int | None) -> int:
-    settings = _settings(config)
+def serve(config: Path, count: int | None, worker: int | None, lang: Lang = "fr") -> int:
+    settings = _settings(config, lang)
     if settings is None:
         return WRONG
-    if worker is None and _stopped_by(examine(settings, system_clock())):
+    if worker is None and _stopped_by(examine(settings, system_clock()), lang):
         return WRONG
     logs.configure()
-    if not _upgraded(settings):
+    if not _upgraded(settings, lang):
         return WRONG
     processes = settings.workers if count is None else count
     if worker is None and processes > 1:
-        return workers.supervise(["serve", "--config", str(config)], processes)
-    return _play(settings, first=worker in (None, 0))
+        return workers.supervise(["serve", "--config", str(config), "--lang", lang], processes)
+    return _play(settings, worker in (None, 0), lang)
 
 
-def _play(settings: Settings, first: bool) -> int:
+def _play(settings: Settings, first: bool, lang: Lang) -> int:
     try:
         sockets = open_doors(doors_of(settings))
     except DoorsBusy as busy:
-        print("\n".join(busy.faults), file=sys.stderr)
+        _complain(busy.faults, lang)
         return FAILED
 
     def main(stop: asyncio.Event) -> Coroutine[Any, Any, None]:
@@ -91,77 +95,96 @@ def _play(settings: Settings, first: bool) -> int:
     return OK
 
 
-def init(config: Path) -> int:
+def init(config: Path, lang: Lang = "fr") -> int:
     if not config.exists():
-        config.parent.mkdir(parents=True, exist_ok=True)
-        config.write_text(FIRST_SETTINGS, encoding="utf-8")
-        print(f"{config}: written; put your names, doors and certificates there")
-    settings = _settings(config)
-    if settings is None:
+        try:
+            config.parent.mkdir(parents=True, exist_ok=True)
+            config.write_text(FIRST_SETTINGS, encoding="utf-8")
+        except OSError as fault:
+            _complain([f"{config} : {said(of_error(fault), lang)}"], lang)
+            return WRONG
+        _say(
+            f"{config} : écrit ; mettez-y vos noms, vos portes et vos certificats // "
+            f"{config}: written; put your names, doors and certificates there",
+            lang,
+        )
+    settings = _settings(config, lang)
+    if settings is None or not prepare(settings, lang):
         return WRONG
-    if not prepare(settings):
-        return WRONG
-    print(
-        f"{settings.storage.master_key}: the master key. Without it nothing stored can be read: back it up, apart from the data."
+    key, url = settings.storage.master_key, make_url(settings.storage.database).render_as_string(hide_password=True)
+    _say(
+        f"{key} : la clé maîtresse. Sans elle, rien de ce qui est gardé ne peut être lu : copiez-la hors des données. // "
+        f"{key}: the master key. Without it nothing stored can be read: back it up, apart from the data.",
+        lang,
     )
-    print(f"{settings.storage.database}: the database is ready")
+    _say(f"{url} : la base est prête // {url}: the database is ready", lang)
     return OK
 
 
-def prepare(settings: Settings) -> bool:
+def prepare(settings: Settings, lang: Lang = "fr") -> bool:
     """Master key and database, made when they are missing; a database is never left without its key.
 
-    False, and said in words, when the database cannot become what this version needs.
+    False, and said in words, when one cannot be made, or the database cannot become what this version needs.
     """
-    if not settings.storage.master_key.exists():
-        KeyRing.create(settings.storage.master_key)
-    settings.storage.blobs.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return _upgraded(settings)
+    try:
+        if not settings.storage.master_key.exists():
+            KeyRing.create(settings.storage.master_key)
+        settings.storage.blobs.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as fault:
+        _complain([f"{fault.filename} : {said(of_error(fault), lang)}"], lang)
+        return False
+    return _upgraded(settings, lang)
 
 
-def _upgraded(settings: Settings) -> bool:
+def _upgraded(settings: Settings, lang: Lang) -> bool:
+    shown = make_url(settings.storage.database).render_as_string(hide_password=True)
     try:
         upgrade(settings.storage.database)
     except StoreTooOld as fault:
-        print(f"{settings.storage.database}: {fault}", file=sys.stderr)
+        old = f"{shown} : faite avant la version 0.1, inutilisable : commencez par une base vide // {shown}: {fault}"
+        _complain([old], lang)
+        return False
+    except SQLAlchemyError as fault:
+        name = type(fault).__name__
+        _complain([f"{shown} : la base ne répond pas ({name}) // {shown}: the database does not answer ({name})"], lang)
         return False
     return True
 
 
-def doctor(config: Path, ports: bool) -> int:
-    settings = _settings(config)
+def doctor(config: Path, running: bool, lang: Lang = "fr", as_json: bool = False) -> int:
+    settings = _settings(config, lang)
     if settings is None:
         return WRONG
-    findings = [*examine(settings, system_clock(), ports=ports), *openid_answers(settings, system_clock())]
-    for finding in findings:
-        print(finding)
-    if not findings:
-        print("Everything is in order.")
+    now = system_clock()
+    findings = [*examine(settings, now, running=running), *ask(settings, now)]
+    facts = [finding.facts(lang) for finding in findings]
+    print(json.dumps(facts, indent=1, ensure_ascii=False) if as_json else told(findings, lang))
     return FAILED if any(finding.fatal for finding in findings) else OK
 
 
-def health(config: Path) -> int:
+def health(config: Path, lang: Lang = "fr") -> int:
     """Whether the page answers or, without one, whether the first door takes a connection. Our own certificate is not judged."""
-    settings = _settings(config)
+    settings = _settings(config, lang)
     if settings is None:
         return WRONG
     door = settings.doors.web or next(iter(doors_of(settings).values()), None)
     if door is None or _answers(settings, door):
         return OK
-    print(f"{door} does not answer", file=sys.stderr)
+    _complain([f"{door} ne répond pas // {door} does not answer"], lang)
     return FAILED
 
 
-def dns(config: Path) -> int:
-    settings = _settings(config)
+def dns(config: Path, lang: Lang = "fr") -> int:
+    settings = _settings(config, lang)
     if settings is None:
         return WRONG
     print(*mx_records(settings), *srv_records(mail_doors(settings)), sep="\n")
     try:
         for record in txt_records(operator_of(settings).domains, signing_keys(settings.dkim)):
             print(record)
-    except (BadKey, OSError) as fault:
-        print(f"dkim: {fault}", file=sys.stderr)
+    except (BadKey, OSError):
+        unusable = machine.dkim(settings, system_clock())
+        _complain([said(finding.text, lang) for finding in unusable], lang)
         return FAILED
     return OK
 
@@ -170,14 +193,14 @@ def _answers(settings: Settings, door: str) -> bool:
     try:
         if settings.doors.web:
             return _page_answers(settings)
-        socket.create_connection(_own(door), HEALTH_SECONDS).close()
+        socket.create_connection(own_address(door), HEALTH_SECONDS).close()
     except (OSError, http.client.HTTPException):
         return False
     return True
 
 
 def _page_answers(settings: Settings) -> bool:
-    host, port = _own(settings.doors.web)
+    host, port = own_address(settings.doors.web)
     connection = (
         http.client.HTTPSConnection(host, port, timeout=HEALTH_SECONDS, context=ssl._create_unverified_context())  # noqa: S323
         if settings.web.certificate
@@ -187,21 +210,24 @@ def _page_answers(settings: Settings) -> bool:
     return connection.getresponse().status == 200
 
 
-def _own(door: str) -> tuple[str, int]:
-    """The door as seen from this machine."""
-    host, port = split_door(door)
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104
-
-
-def _settings(config: Path) -> Settings | None:
+def _settings(config: Path, lang: Lang) -> Settings | None:
     try:
         return read(config.absolute())
     except BadSettings as bad:
-        print("\n".join(bad.faults), file=sys.stderr)
+        _complain(bad.faults, lang)
         return None
 
 
-def _stopped_by(findings: list[Finding]) -> bool:
+def _stopped_by(findings: list[Finding], lang: Lang) -> bool:
     for finding in findings:
-        print(finding, file=sys.stderr)
+        print(finding.line(lang), file=sys.stderr)
     return any(finding.fatal for finding in findings)
+
+
+def _say(text: str, lang: Lang) -> None:
+    print(said(text, lang))
+
+
+def _complain(texts: Iterable[str], lang: Lang) -> None:
+    for text in texts:
+        print(said(text, lang), file=sys.stderr)

@@ -8,8 +8,9 @@ from certs.rotating import Rotating
 from certs.trust_store import TrustStore
 from foundation.clock import HOUR, Clock
 from foundation.dn import parse
+from foundation.wording import of_error, said
 from mssante.trust_holder import TrustListHolder
-from mssante.trust_list import ListFault, Signer, TrustList
+from mssante.trust_list import ListFault, ListRefused, Signer, TrustList
 from runtime.settings import Settings
 
 
@@ -36,18 +37,48 @@ def holder_of(settings: Settings) -> TrustListHolder:
     return TrustListHolder(settings.trust_list.file, signer_of(settings), settings.trust_list.stale_hours * HOUR)
 
 
+WHY = {  # the faults of `mssante.signed_xml` and `mssante.trust_list` for who reads French
+    "TOO_LARGE": "le document est trop gros",
+    "MALFORMED": "le document est tronqué, ou n’est pas du XML bien formé",
+    "DOCTYPE": "le document déclare un DOCTYPE",
+    "UNSIGNED": "le document n’est pas signé",
+    "SHAPE": "la signature n’a pas la seule forme admise",
+    "DIGEST": "le contenu n’est pas celui qui a été signé",
+    "SIGNATURE": "la signature est fausse",
+    "SIGNER_NAME": "elle est signée par un autre que trust_list.signer",
+    "SIGNER_CHAIN": "le certificat du signataire n’est pas reconnu",
+    "CONTENT": "le contenu n’est pas une liste de confiance",
+    "EMPTY": "elle ne nomme aucun domaine",
+    "FUTURE": "elle est datée du futur",
+    "NOT_NEWER": "elle n’est pas plus récente que celle en place",
+}
+
+
+def why_refused(found: ListRefused) -> str:
+    """« français // English »."""
+    detail = f" ({found.detail})" if found.detail else ""
+    return f"{WHY[found.fault.name]}{detail} // {found}"
+
+
 def read_trust_list(settings: Settings) -> TrustList | str:
-    """The list on disk, or what is wrong with it, in words."""
+    """The list on disk, or what is wrong with it: « français // English »."""
     path = settings.trust_list.file
     try:
         found = holder_of(settings).load() if path.exists() else None
     except OSError as fault:
-        return f"cannot be judged without {fault.filename}: {fault.strerror}"
-    except ValueError as fault:
-        return f"cannot be judged: {fault}"
+        why, name = of_error(fault), fault.filename
+        return f"{name} : {said(why, 'fr')}, la liste ne peut pas être jugée // cannot be judged without {name}: {said(why, 'en')}"
+    except ValueError:
+        anchors = settings.trust_list.anchors
+        return (
+            f"{anchors} : pas de certificat PEM : liste non jugée // cannot be judged: {anchors} has no PEM certificate"
+        )
     if found is None:
-        return f"{path} is missing: run mssante trust-list fetch"
+        return f"{path} manque : mssante trust-list fetch // {path} is missing: run mssante trust-list fetch"
     if isinstance(found, TrustList):
         return found
-    expected = f"; trust_list.signer asks for {settings.trust_list.signer}"
-    return f"{path}: {found}{expected if found.fault is ListFault.SIGNER_NAME else ''}"
+    why, expected = why_refused(found), ("", "")
+    if found.fault is ListFault.SIGNER_NAME:
+        signer = settings.trust_list.signer
+        expected = (f" ; trust_list.signer demande {signer}", f"; trust_list.signer asks for {signer}")
+    return f"{path} : {said(why, 'fr')}{expected[0]} // {path}: {said(why, 'en')}{expected[1]}"

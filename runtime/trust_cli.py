@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from foundation.wording import said
 from runtime.command import (
     FAILED,
     Desk,
@@ -53,22 +54,7 @@ _ACCEPTED = (
     "Liste du {generated_at} : {domains} domaines ; ajoutés {added}, retirés {removed}, modifiés {changed}. // "
     "List of {generated_at}: {domains} domains; added {added}, removed {removed}, changed {changed}."
 )
-_REFUSED = "Liste refusée : {why}{detail} // List refused: {reason}"
-WHY = {  # the faults of `mssante.signed_xml` and `mssante.trust_list` for who reads French
-    "TOO_LARGE": "le document est trop gros",
-    "MALFORMED": "le document est tronqué, ou n’est pas du XML bien formé",
-    "DOCTYPE": "le document déclare un DOCTYPE",
-    "UNSIGNED": "le document n’est pas signé",
-    "SHAPE": "la signature n’a pas la seule forme admise",
-    "DIGEST": "le contenu n’est pas celui qui a été signé",
-    "SIGNATURE": "la signature est fausse",
-    "SIGNER_NAME": "elle est signée par un autre que trust_list.signer",
-    "SIGNER_CHAIN": "le certificat du signataire n’est pas reconnu",
-    "CONTENT": "le contenu n’est pas une liste de confiance",
-    "EMPTY": "elle ne nomme aucun domaine",
-    "FUTURE": "elle est datée du futur",
-    "NOT_NEWER": "elle n’est pas plus récente que celle en place",
-}
+_REFUSED = "Liste refusée : {why} // List refused: {reason}"
 _NONE = (
     "Aucune liste utilisable n’est en place : mssante trust-list fetch. // "
     "No usable list is in place: mssante trust-list fetch."
@@ -263,8 +249,9 @@ def _good(found: TrustList | ListRefused) -> TrustList:
 
 
 def _refused(found: ListRefused) -> Refused:
-    detail = f" ({found.detail})" if found.detail else ""
-    return Refused(_REFUSED, why=WHY[found.fault.name], detail=detail, reason=found)
+    from runtime.trust import why_refused
+
+    return Refused(_REFUSED, why=said(why_refused(found), "fr"), reason=found)
 
 
 def _done(found: TrustList, diff: Any) -> Done:

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
+import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import dns.rdata
+import dns.rdatatype
+import dns.resolver
 import pytest
 
 from certs.authority import Authority
 from certs.profiles import OPERATOR, operator_subject
-from foundation.clock import DAY, system_clock
+from foundation.clock import DAY, HOUR, KernelClock, kernel_clock, system_clock
 from runtime import start
 from runtime.demo.operator_files import Ports, settings_text
 from runtime.demo.people import BETA
 from runtime.demo.pki import ED25519_KEY, Pki
-from runtime.doctor import examine, openid_answers
-from runtime.settings import OpenId, Settings, read
+from runtime.doctor import Finding, examine, told
+from runtime.doctor.others import antivirus_takes_all, dns_records, expected, openid_answers
+from runtime.settings import Annuaire, Antivirus, OpenId, Settings, read
+from tests.support.clamd import Clamd, clamd
 from tests.support.demo import free_port_base
+
+__all__ = ["clamd"]  # a fixture
+RIGHT = KernelClock(synchronised=True, error_ms=20)
 
 
 @pytest.fixture
@@ -36,7 +48,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def said(settings: Settings, now: int | None = None) -> str:
-    return "\n".join(str(finding) for finding in examine(settings, now or system_clock()))
+    return "\n".join(finding.line("en") for finding in examine(settings, now or system_clock(), kernel=lambda: RIGHT))
 
 
 def test_a_healthy_operator_has_no_finding(settings: Settings) -> None:
@@ -71,11 +83,22 @@ BREAKAGES: dict[str, tuple[Callable[[Settings], object], str]] = {
     "key file readable by all": (lambda s: s.storage.master_key.chmod(0o644), "can be read by other users"),
     "certificate gone": (lambda s: s.tls.certificate.unlink(), "server.pem is missing"),
     "key of another certificate": (other_key, "is not the key of"),
-    "unreadable certificate": (lambda s: s.tls.certificate.write_text("x"), "certificate: cannot be read"),
+    "unreadable certificate": (lambda s: s.tls.certificate.write_text("x"), "not a PEM certificate"),
     "no revocation list": (lambda s: s.tls.crl.unlink(), "crl.pem is missing"),
     "trust list cut short": (
         lambda s: s.trust_list.file.write_bytes(s.trust_list.file.read_bytes()[:-30]),
         "trust list: ",
+    ),
+    "certificate's key cut short": (
+        lambda s: s.tls.key.write_bytes(s.tls.key.read_bytes()[:-50]),
+        "not an unencrypted PEM",
+    ),
+    "certificate's key readable by all": (lambda s: s.tls.key.chmod(0o644), "server.key can be read by other users"),
+    "anchors that are none": (lambda s: s.tls.anchors.write_text("x"), "no PEM certificate"),
+    "revocation lists that are none": (lambda s: s.tls.crl.write_text("x"), "revocation lists: "),
+    "database of a newer version": (
+        lambda s: execute(s, "UPDATE alembic_version SET version_num = '9999'"),
+        "newer version",
     ),
     "trust list that waits for its anchors": (
         lambda s: s.trust_list.anchors.unlink(),
@@ -87,9 +110,12 @@ BREAKAGES: dict[str, tuple[Callable[[Settings], object], str]] = {
     "DKIM key readable by all": (lambda s: rsa_key(s).chmod(0o640), "can be read by other users"),
     "DKIM key of the other kind": (
         lambda s: rsa_key(s).write_bytes((rsa_key(s).parent / ED25519_KEY).read_bytes()),
-        "an ed25519 key, where rsa is asked for",
+        "not an unencrypted PEM key of the kind rsa",
     ),
-    "DKIM key cut short": (lambda s: rsa_key(s).write_bytes(rsa_key(s).read_bytes()[:-50]), "not an unencrypted PEM"),
+    "DKIM key cut short": (
+        lambda s: rsa_key(s).write_bytes(rsa_key(s).read_bytes()[:-50]),
+        "not an unencrypted PEM key of the kind rsa",
+    ),
     "no zone of others' keys": (lambda s: zone(s).unlink(), "dkim.zone is missing"),
     "a zone of others' keys that is none": (lambda s: zone(s).write_text("x y"), "dkim.zone: "),
     "DKIM key too small": (lambda s: small_key(s, 512), "512 bits"),
@@ -104,17 +130,16 @@ BREAKAGES: dict[str, tuple[Callable[[Settings], object], str]] = {
 def test_each_breakage_is_told(settings: Settings, name: str) -> None:
     breakage, expected = BREAKAGES[name]
     breakage(settings)
-    findings = examine(settings, system_clock())
-    assert any(finding.fatal and expected in str(finding) for finding in findings), findings
+    findings = examine(settings, system_clock(), kernel=lambda: RIGHT)
+    assert any(finding.fatal and expected in finding.line("en") for finding in findings), findings
 
 
 def test_a_weak_or_lonely_dkim_key_is_noted(settings: Settings) -> None:
     """Not fatal: the mail is still signed."""
     small_key(settings, 1024)
-    [finding] = examine(settings, system_clock())
-    assert str(finding) == f"note   dkim: {rsa_key(settings)}: 1024 bits, 2,048 are asked for"
+    assert said(settings) == f"note    dkim: {rsa_key(settings)}: 1024 bits, 2,048 are asked for"
     alone = settings.model_copy(update={"dkim": settings.dkim.model_copy(update={"rsa_key": None})})
-    assert said(alone) == "note   dkim: without an RSA key, some operators cannot check our signatures"
+    assert said(alone) == "note    dkim: without an RSA key, some operators cannot check our signatures"
 
 
 def test_a_trust_list_of_another_signer_is_told(settings: Settings) -> None:
@@ -128,7 +153,7 @@ def test_a_trust_list_of_another_signer_is_told(settings: Settings) -> None:
 def test_health_says_which_door_is_silent(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     config = Path(settings.storage.database.removeprefix("sqlite:///")).parent / "mssante.toml"
     assert start.health(config) == start.FAILED
-    assert capsys.readouterr().err == f"{settings.doors.mx} does not answer\n"
+    assert capsys.readouterr().err == f"{settings.doors.mx} ne répond pas\n"
     host, port = settings.doors.mx.split(":")
     with socket.create_server((host, int(port))):
         assert start.health(config) == start.OK
@@ -145,15 +170,15 @@ def with_provider(settings: Settings, **values: object) -> Settings:
 def test_the_openid_provider(settings: Settings) -> None:
     found = with_provider(settings)
     assert said(found) == ""
-    assert [str(one) for one in openid_answers(settings, 0)] == []  # none is set
+    assert [one.line("en") for one in openid_answers(settings, 0)] == []  # none is set
     [silent] = openid_answers(found, system_clock())
-    assert str(silent) == "note   openid: http://127.0.0.1:9 does not answer as an OpenID provider does"
+    assert silent.line("en") == "note    openid: http://127.0.0.1:9 does not answer as an OpenID provider does"
     assert "however weakly" in said(with_provider(settings, acr=[]))
     assert found.openid.client_secret is not None
     found.openid.client_secret.chmod(0o644)
     assert "openid: " in said(found)
     found.openid.client_secret.unlink()
-    assert "FAULT  openid: cannot be read" in said(found)
+    assert "secret: cannot be read" in said(found)
 
 
 def test_a_busy_port_is_told(settings: Settings) -> None:
@@ -177,8 +202,160 @@ def test_time_passing_is_told(settings: Settings, days: int, expected: str) -> N
 
 def test_the_exit_code_tells_a_script(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     config = Path(settings.storage.database.removeprefix("sqlite:///")).parent / "mssante.toml"
-    assert start.doctor(config, ports=True) == start.OK
-    assert "in order" in capsys.readouterr().out
+    assert start.doctor(config, running=False) == start.OK
+    capsys.readouterr()
     settings.tls.crl.unlink()
-    assert start.doctor(config, ports=True) == start.FAILED
-    assert start.doctor(config.with_name("nowhere.toml"), ports=True) == start.WRONG
+    assert start.doctor(config, running=False) == start.FAILED
+    assert f"DÉFAUT  listes de révocation : {settings.tls.crl} manque" in capsys.readouterr().out
+    assert start.doctor(config, running=False, lang="en", as_json=True) == start.FAILED
+    found = json.loads(capsys.readouterr().out)
+    assert {"subject": "revocation lists", "text": f"{settings.tls.crl} is missing", "fatal": True} in found
+    assert start.doctor(config.with_name("nowhere.toml"), running=False) == start.WRONG
+
+
+def test_all_is_told_in_french_and_in_english() -> None:
+    assert told([], "fr") == "Tout est en ordre."
+    assert told([], "en") == "Everything is in order."
+    lines = told([Finding("a // b", "c // d"), Finding("x", "y", fatal=False)], "fr")
+    assert lines == "DÉFAUT  a : c\nnote    x : y"
+
+
+# -------------------------------------------------------------------- what is kept
+def database_of(settings: Settings) -> Path:
+    return Path(settings.storage.database.removeprefix("sqlite:///"))
+
+
+def execute(settings: Settings, sql: str, *values: object) -> None:
+    with closing(sqlite3.connect(database_of(settings))) as conn, conn:
+        conn.execute(sql, values)
+
+
+def recorded(settings: Settings, event: str, at: int) -> None:
+    row = ("chain", 0, at, event, "operator x", "{}", b"")
+    execute(
+        settings,
+        "INSERT INTO audit (chain, seq, at, event, actor, details, digest, severity) VALUES (?,?,?,?,?,?,?,0)",
+        *row,
+    )
+
+
+def test_a_new_database_is_for_its_owner_only(settings: Settings) -> None:
+    assert database_of(settings).stat().st_mode & 0o077 == 0
+    database_of(settings).chmod(0o640)
+    assert said(settings) == f"note    secrets: {database_of(settings)} can be read by other users: chmod 600 it"
+
+
+def test_a_database_of_an_older_version_is_migrated_at_the_start(settings: Settings) -> None:
+    execute(settings, "UPDATE alembic_version SET version_num = '0001'")
+    assert "its schema (0001) will be migrated" in said(settings)
+    assert not any(one.fatal for one in examine(settings, system_clock(), kernel=lambda: RIGHT))
+
+
+def test_the_age_of_the_last_backup(settings: Settings) -> None:
+    now = system_clock()
+    recorded(settings, "operator:backup:make", now - 47 * HOUR)
+    assert said(settings, now) == ""
+    assert said(settings, now + 2 * HOUR) == "note    backup: the last one is 49 hours old: mssante backup FOLDER"
+    storage = settings.storage.model_copy(update={"backup_hours": 0})
+    assert said(settings.model_copy(update={"storage": storage}), now + 2 * HOUR) == ""
+
+
+def test_no_backup_at_all(settings: Settings) -> None:
+    now = system_clock()
+    recorded(settings, "operator:mailbox:create", now - 49 * HOUR)
+    assert said(settings, now) == "note    backup: none, after 49 hours of service: mssante backup FOLDER"
+
+
+def test_a_directory_that_nobody_follows_any_more(settings: Settings) -> None:
+    key = settings.tls.key.with_name("annuaire.key")
+    with_server = settings.model_copy(update={"annuaire": Annuaire(url="https://annuaire.example/fhir", key=key)})
+    assert said(with_server) == f"FAULT   secrets: {key} is missing"
+    key.write_text("x")
+    key.chmod(0o644)
+    assert said(with_server) == f"FAULT   secrets: {key} can be read by other users: chmod 600 it"
+    key.chmod(0o600)
+    now = system_clock()
+    recorded(settings, "operator:directory:sync", now - 9 * DAY)
+    assert "note    directory: last followed 9 days ago" in said(with_server, now)
+
+
+def test_while_it_runs_its_doors_must_answer_and_its_jobs_be_worked(settings: Settings) -> None:
+    now = system_clock()
+    columns = "kind, state, due_at, lease_until, attempts, created_at, payload"
+    execute(settings, f"INSERT INTO jobs ({columns}) VALUES ('sweep', 'waiting', ?, 0, 0, 0, x'')", now - 2 * HOUR)
+    findings = [one.line("en") for one in examine(settings, now, running=True, kernel=lambda: RIGHT)]
+    doors = [name for name, door in settings.doors.model_dump().items() if door]
+    assert sum(": does the server run?" in one or "does not answer" in one for one in findings) == len(doors)
+    assert any("recurring jobs: « sweep » waits" in one for one in findings)
+
+
+def test_every_certificate_has_an_end(settings: Settings) -> None:
+    """Not only ours: an anchor that ends closes every door."""
+    told_ = said(settings, system_clock() + 10_000 * DAY)
+    assert "note    certificate: the root authority" in told_
+    assert "has expired: replace" in told_
+
+
+# -------------------------------------------------------------------- the machine
+@pytest.mark.parametrize(
+    ("kernel", "expected"),
+    [
+        (KernelClock(False, 0), "note    clock: nothing keeps it right: start an NTP service (chrony)"),
+        (KernelClock(True, 16_000), "note    clock: it may be up to 16 s off: look at the NTP service"),
+        (KernelClock(True, 1_900), ""),
+    ],
+)
+def test_the_clock(settings: Settings, kernel: KernelClock, expected: str) -> None:
+    assert "\n".join(one.line("en") for one in examine(settings, system_clock(), kernel=lambda: kernel)) == expected
+
+
+def test_the_kernel_is_asked() -> None:
+    assert kernel_clock().error_ms >= 0
+
+
+def test_the_antivirus_must_take_the_largest_message(settings: Settings, clamd: Clamd) -> None:
+    """clamd's StreamMaxLength is 1 MB here, and it tells nobody."""
+    limits = settings.limits.model_copy(update={"message_bytes": 900_000})
+    found = settings.model_copy(update={"antivirus": Antivirus(clamd=clamd.address), "limits": limits})
+    assert list(antivirus_takes_all(found, 0)) == []
+    limits = limits.model_copy(update={"message_bytes": 2_000_000})
+    [finding] = antivirus_takes_all(found.model_copy(update={"limits": limits}), 0)
+    assert "refuses 2000000 octets, the size of a message: StreamMaxLength 3M" in finding.line("en")
+    clamd.stop()
+    assert "does not answer: mail is put off" in said(found)
+    assert list(antivirus_takes_all(found, 0)) == []  # told already
+
+
+# -------------------------------------------------------------------- DNS
+class Names(dns.resolver.Resolver):
+    """A resolver that knows what it is given: (name, type) -> answer lines; all else is absent, or silent."""
+
+    def __init__(self, known: dict[tuple[str, str], list[str]], silent: bool = False) -> None:
+        super().__init__(configure=False)
+        self.known, self.silent = known, silent
+
+    def resolve(self, name: Any, kind: Any = "A", *_: Any, **__: Any) -> Any:
+        if self.silent:
+            raise dns.resolver.LifetimeTimeout(timeout=1, errors=[])
+        found = self.known.get((name.to_text(omit_final_dot=True), dns.rdatatype.to_text(kind)))
+        if found is None:
+            raise dns.resolver.NXDOMAIN
+        return [dns.rdata.from_text("IN", kind, line) for line in found]
+
+
+def test_dns_must_say_what_mssante_dns_prints(settings: Settings) -> None:
+    known: dict[tuple[str, str], list[str]] = {}
+    for record in expected(settings):
+        key = record.name.to_text(omit_final_dot=True), dns.rdatatype.to_text(record.rdtype)
+        known[key] = [one.to_text() for one in record]
+    assert {kind for _, kind in known} == {"MX", "SRV", "CNAME", "TXT"}
+    assert list(dns_records(settings, 0, Names(known))) == []
+    domain = settings.operator.domains[0]
+    known[domain, "MX"] = ["10 elsewhere.example."]
+    del known[f"autoconfig.{domain}", "CNAME"]
+    lines = [one.line("en") for one in dns_records(settings, 0, Names(known))]
+    assert f"note    DNS: MX {domain}: 10 elsewhere.example., not what mssante dns prints" in lines
+    assert f"note    DNS: CNAME autoconfig.{domain}: absent, not what mssante dns prints" in lines
+    assert len(lines) == 2
+    [silent] = dns_records(settings, 0, Names({}, silent=True))
+    assert silent.line("en") == "note    DNS: no DNS server answers"

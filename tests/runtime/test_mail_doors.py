@@ -66,7 +66,7 @@ def test_dns_prints_a_record_for_each_key(tmp_path: Path) -> None:
         assert (record.strings[0].startswith(b"v=DKIM1; k="), len(b"".join(record.strings))) == (True, length)
     (tmp_path / RSA_KEY).write_bytes((tmp_path / ED25519_KEY).read_bytes())
     wrong = CliRunner().invoke(app, ["dns", "--config", str(path)])
-    assert (wrong.exit_code, "an ed25519 key" in wrong.stderr) == (1, True)
+    assert (wrong.exit_code, "pas une clé rsa en PEM" in wrong.stderr) == (1, True)
 
 
 def test_a_profile_is_signed_by_the_web_certificate(tmp_path: Path) -> None:

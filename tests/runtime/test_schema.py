@@ -61,7 +61,7 @@ def test_a_store_that_cannot_be_migrated_is_said_in_words(tmp_path: Path, capsys
         conn.execute(text(f"INSERT INTO cards VALUES ({', '.join('1' for _ in columns)})"))
     engine.dispose()
     capsys.readouterr()
-    assert start.init(settings_file) == start.WRONG
+    assert start.init(settings_file, "en") == start.WRONG
     said = capsys.readouterr().err
     assert "cannot be migrated: begin with an empty one" in said
     assert "Traceback" not in said

@@ -23,7 +23,7 @@ from runtime.demo.people import BETA
 from runtime.demo.pki import Pki
 from runtime.house import House
 from runtime.settings import read
-from runtime.trust_cli import WHY
+from runtime.trust import WHY
 
 NEW, DN = "nouveau.mssante.example", "CN=mx.nouveau.example,C=FR"
 
