@@ -58,6 +58,8 @@ def permanent_flags(rights: Rights, keywords: tuple[str, ...]) -> str:
 
 def permitted(flags: Flags, rights: Rights) -> Flags:
     """Of the flags of a new message, those that are kept; the others are silently left out."""
+    if not (flags.system or flags.keywords) or ("w" in rights and "t" in rights):
+        return flags
     kept = Flags(Flag(0)) if "w" not in rights else Flags(flags.system & ~Flag.DELETED, flags.keywords)
     return Flags(kept.system | (flags.system & Flag.DELETED if "t" in rights else Flag(0)), kept.keywords)
 

@@ -34,7 +34,7 @@ WRITE = 65536  # octets: the size of write that costs least under Twisted's TLS
 # Octets of literals in one command: sign-in needs two short strings, SEARCH and folder names a little more.
 LITERALS_BEFORE_SIGN_IN = 4096
 LITERALS = 65536
-# From this size on the quota is asked before the octets are sent; APPEND asks again in any case.
+# Each time that a command's octets pass a multiple of it the quota is asked before they are sent; APPEND asks again in any case.
 WORTH_ASKING = 262144
 # Literals above this size are written to disk as they come (`foundation.blobs.CHUNK`: below it they would stay in memory anyway).
 SPOOLED = 65536
@@ -106,7 +106,12 @@ class ImapSession:
                     async for news in ctx.news(expunge=False):
                         self._add(news)
                     continue
-                async with aclosing(self._answer(event)) as responses:
+                refusal = await self._welcome(event) if isinstance(event, LiteralOffer) else None
+                if isinstance(event, LiteralOffer) and refusal is None:
+                    if event.sync:
+                        self._add(Continue())
+                    continue
+                async with aclosing(self._answer(event, refusal)) as responses:
                     async for response in responses:
                         self._add(response)
                         if ctx.inbox.alarmed and not await self._still_in():
@@ -167,13 +172,13 @@ class ImapSession:
             yield data[start : start + WRITE]
 
     # ---------------------------------------------------------------- one event
-    async def _answer(self, event: Event) -> AsyncGenerator[Response | Tagged]:
+    async def _welcome(self, offer: LiteralOffer) -> No | Bad | None:
+        return await self._judge(offer) or self._accept(offer)
+
+    async def _answer(self, event: Event, refusal: No | Bad | None) -> AsyncGenerator[Response | Tagged]:
+        """`refusal`: why a literal is not taken."""
         if isinstance(event, LiteralOffer):
-            refusal = await self._judge(event) or self._accept(event)
-            if refusal is None:
-                if event.sync:
-                    yield Continue()
-                return
+            assert refusal is not None
             self.context.inbox.framer.refuse()
             self.context.discard_spools()
             yield self._status(_tag_of(event.line), refusal)
@@ -211,7 +216,7 @@ class ImapSession:
             return No(f"a message has at most {settings.append_limit} octets", "TOOBIG")
         if offer.total > settings.command_limit:
             return No(f"the messages of one command have at most {settings.command_limit} octets", "TOOBIG")
-        if offer.total > WORTH_ASKING:
+        if offer.total // WORTH_ASKING > (offer.total - offer.size) // WORTH_ASKING:
             used, quota = await self.context.store.quota(self.context.box_id)
             if used + offer.total > quota:
                 return No("the mailbox is full", "OVERQUOTA")

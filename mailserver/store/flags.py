@@ -8,6 +8,7 @@ from mailserver.store.api import Flag, FlagOp, Flags, StoreError
 
 KEYWORDS_PER_MESSAGE = 50  # bounds the row; Dovecot's users rarely pass 10
 KEYWORD_CHARACTERS = 64
+_SEEN, _DELETED = int(Flag.SEEN), int(Flag.DELETED)  # numbers: a Flag that is computed costs a microsecond
 
 
 def apply(op: FlagOp, wish: Flags, current: Flags) -> Flags:
@@ -55,8 +56,8 @@ def flags_of(system: int, keywords: str) -> Flags:
 
 
 def unseen(flags: Flags) -> int:
-    return 0 if flags.system & Flag.SEEN else 1
+    return 0 if int(flags.system) & _SEEN else 1
 
 
 def deleted(flags: Flags) -> int:
-    return 1 if flags.system & Flag.DELETED else 0
+    return 1 if int(flags.system) & _DELETED else 0

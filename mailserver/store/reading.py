@@ -88,11 +88,16 @@ def all_rows(conn: Connection, folder_id: int) -> tuple[FolderStatus, list[Row]]
     return status, as_rows(conn.execute(_ROWS, {"folder": folder_id}).all())
 
 
+def unchanged(conn: Connection, folder_id: int, known: Columns) -> bool:
+    """What nearly every look finds: one number."""
+    return bool(_MODSEQ.run(conn, {"folder": folder_id}).fetchall() == [(known.modseq,)])
+
+
 def look(conn: Connection, folder_id: int, known: Columns | None) -> Columns:
     """`known` and what happened since; all of it when nothing is known."""
     snapshot(conn)
-    if known is not None and _MODSEQ.run(conn, {"folder": folder_id}).fetchall() == [(known.modseq,)]:
-        return known  # nearly every look: one number
+    if known is not None and unchanged(conn, folder_id, known):
+        return known
     folder = folder_rows.by_id(conn, folder_id)
     status = folder_rows.status_of(folder)
     if known is None or known.modseq < folder.forgotten:
@@ -108,13 +113,13 @@ def _of(conn: Connection, query: Select[Any], folder_id: int, uids: Sequence[int
         return []
     first, last = min(uids), max(uids)
     if last - first + 1 == len(set(uids)):
-        return _plain(conn, _ranged(query), {"folder": folder_id, "first": first, "last": last})
+        return list(_ranged(query).run(conn, {"folder": folder_id, "first": first, "last": last}).fetchall())
     return _plain(conn, _listed(query), {"folder": folder_id, "uids": uids})
 
 
 @cache
-def _ranged(query: Select[Any]) -> Select[Any]:
-    return query.where(messages.c.uid.between(bindparam("first"), bindparam("last")))
+def _ranged(query: Select[Any]) -> Prepared:
+    return Prepared(query.where(messages.c.uid.between(bindparam("first"), bindparam("last"))))
 
 
 @cache

@@ -23,6 +23,7 @@ _LISTS = _LENGTH.size + _REF.size  # then ENVELOPE and BODYSTRUCTURE
 _BACK = struct.Struct(">B4I")  # version, lengths of the four fields
 TEXT_LIMIT = 1 << 20  # octets after inflation: what `mime` may extract is less
 PLAIN = 8192  # octets of a text kept as it is: to inflate one costs SEARCH ten times what the cipher does
+_written = json.JSONEncoder(separators=(",", ":")).encode
 _DEFLATED = b"x\x01"  # how zlib's streams of level 1 begin
 
 
@@ -52,7 +53,7 @@ def pack_back(card: Card) -> bytes:
         card.body,
         card.header,
         card.preview.encode(errors="replace"),
-        json.dumps(parts, separators=(",", ":")).encode(),
+        _written(parts).encode(),
     )
     return _BACK.pack(VERSION, *map(len, fields)) + b"".join(fields)
 

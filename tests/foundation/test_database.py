@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Column, Integer, String, Table, func, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from foundation.database import Database, Transaction, metadata
 
@@ -134,3 +134,22 @@ async def test_what_was_handed_in_is_finished_at_close(tmp_path: Path) -> None:
     futures = [db.submit(add, f"w{i}") for i in range(50)]
     await db.close()
     assert all(f.done() for f in futures)
+
+
+async def test_a_glance_sees_the_last_commit_of_anybody_and_knows_when_it_cannot(db: Database, tmp_path: Path) -> None:
+    assert db.glance(count) == 0
+    await db.write(add, "ours")
+    other = Database(f"sqlite:///{tmp_path}/t.db")
+    other.write_now(add, "theirs")
+    assert db.glance(count) == 2
+    other.close_now()
+    assert db.glance(lambda conn: conn.exec_driver_sql("SELECT * FROM nowhere")) is None
+    assert db.glance(count) == 2, "the fault left nothing behind"
+
+
+async def test_a_reading_thread_keeps_no_snapshot_and_survives_a_fault(db: Database) -> None:
+    for expected in range(8):  # each of the threads in turn
+        assert await db.read(count) == expected
+        await db.write(add, f"word {expected}")
+        with pytest.raises(OperationalError):
+            await db.read(lambda conn: conn.exec_driver_sql("SELECT * FROM nowhere"))

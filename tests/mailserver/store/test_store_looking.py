@@ -72,3 +72,14 @@ async def test_a_folder_that_is_no_more_leaves_nothing_behind() -> None:
         await lookout.look(404)
     assert not lookout._posts
     assert lookout._held == 0
+
+
+async def test_a_glance_that_finds_nothing_new_spares_the_read() -> None:
+    table = Table()
+    says: list[bool | None] = []
+    lookout = Lookout(table.read, lambda folder, known: says.pop())
+    known = await lookout.look(7)
+    for answer in (True, False, None):
+        says.append(answer)
+        assert (await lookout.look(7) is known) is bool(answer)
+    assert table.reads == [(7, False), (7, True), (7, True)]

@@ -10,6 +10,7 @@ from sqlalchemy import delete, event, func, select, update
 
 from foundation.blobs import BlobRef
 from foundation.clock import DAY
+from foundation.prepared import Prepared
 from foundation.tables import blobs as blob_rows
 from mailserver.store.api import Flag, FlagOp, Flags, NewMessage
 from mailserver.store.digest import digest_of
@@ -100,11 +101,19 @@ async def test_the_own_copy_of_a_submitted_message_joins_its_exchange(parts: Any
     assert tuple(row) == (777, 42)
 
 
-async def test_contents_are_one_query_and_a_lost_blob_is_no_expunge(parts: Any) -> None:
+async def test_contents_are_one_query_and_a_lost_blob_is_no_expunge(
+    parts: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     inbox = (await ids(parts))["INBOX"]
     await add(parts, inbox, *(letter(str(n), DR_A, OWN) for n in range(20)))
     asked: list[str] = []
-    event.listen(parts.db.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
+    run = Prepared.run
+
+    def noted(self: Prepared, conn: Any, values: Any) -> Any:
+        asked.append(self._text(conn, tuple(values)).sql)
+        return run(self, conn, values)
+
+    monkeypatch.setattr(Prepared, "run", noted)
     assert len(await parts.store.contents(inbox, range(1, 21))) == 20
     assert sum(" cards" in text for text in asked) == 1
     assert len([text for text in asked if "blobs" in text]) == 1
