@@ -20,6 +20,7 @@ from mailserver.imap.fetch import Renderer
 from mailserver.imap.finding import Finder
 from mailserver.imap.framer import Frame, LiteralOffer
 from mailserver.imap.inbox import Inbox
+from mailserver.imap.known import Known
 from mailserver.imap.modes import Modes
 from mailserver.imap.notices import Notices
 from mailserver.imap.responses import Bad, No, Response
@@ -310,6 +311,11 @@ class Context:
         return Finder(self.store, self.shelf, self.selected)
 
     # ---------------------------------------------------------------- what the client hears without asking
+    @property
+    def known(self) -> Known:
+        """For what the command under way did: it is not told of it. Of who does not listen, nobody asks."""
+        return Known() if self.notices is None else self.notices.known
+
     def hear(self, notices: Notices | None) -> None:
         """From now on it wants to hear of this (RFC 5465), or of the selected folder as ever."""
         if self.notices is not None:

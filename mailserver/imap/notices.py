@@ -1,7 +1,6 @@
 """What a client wants to hear of folders that are not selected (RFC 5465): the state it was told, and what differs from it now.
 
-Events of its own are told like those of others: telling them apart would lose what others did at the same moment (section 5 asks
-for it where it can be done). The word that something changed comes from the store; the tables are the truth.
+What it did itself it knows already (`known`). The word that something changed comes from the store; the tables are the truth.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from mailserver.imap.commands.notify import (
     SUBSCRIPTION,
     EventGroup,
 )
+from mailserver.imap.known import Known, named_anew
 from mailserver.imap.modes import Modes
 from mailserver.imap.responses import Ok, Response, Untagged
 from mailserver.imap.responses_folders import ListLine, MetadataChanged, StatusLine
@@ -61,10 +61,7 @@ class Notices:
         self._changed: set[int] = set()  # folders whose messages may differ from what was told
         self._box_changed = False
         self._apart: int | None = None  # the folder that was selected the last time
-        self._folders: dict[int, Folder] = {}
-        self._lost: frozenset[str] = frozenset()
-        self._told: dict[int, FolderStatus] = {}
-        self._annotations: dict[int, dict[str, int]] = {}  # hashes of the values
+        self.known = Known()
 
     # ---------------------------------------------------------------- what is wanted
     @property
@@ -97,9 +94,9 @@ class Notices:
             return
         self._unwatch_box = self._store.watch_box(self._box_id, self._on_box)
         await self._list()
-        self._annotations = await self._hashes()
+        self.known.annotations = await self._hashes()
         self._changed.clear()  # ahead of the look: a change in between is seen twice rather than never
-        self._told = await self._store.statuses(self._box_id)
+        self.known.statuses = await self._store.statuses(self._box_id)
 
     def end(self) -> None:
         self._unwatch_box()
@@ -118,9 +115,9 @@ class Notices:
 
     async def _list(self) -> None:
         """Takes the folders as they are now, and watches those whose messages matter."""
-        self._folders = {folder.id: folder for folder in await self._visible()}
-        self._lost = frozenset(await self._store.lost(self._box_id))
-        wanted = {folder.id for folder in self._folders.values() if self._wants(folder, *OF_MESSAGES)}
+        self.known.folders = {folder.id: folder for folder in await self._visible()}
+        self.known.lost = frozenset(await self._store.lost(self._box_id))
+        wanted = {folder.id for folder in self.known.folders.values() if self._wants(folder, *OF_MESSAGES)}
         if len(wanted) > MOST_WATCHED:
             self.end()
             raise TooMany
@@ -134,13 +131,13 @@ class Notices:
     def statuses(self, selected: int | None, modes: Modes) -> Iterator[StatusLine]:
         """Of all folders whose messages matter (RFC 5465 3.1, STATUS)."""
         for folder_id in sorted(self._undo):
-            if folder_id != selected and folder_id in self._told:
-                yield self._status(self._folders[folder_id], self._told[folder_id], modes)
+            if folder_id != selected and folder_id in self.known.statuses:
+                yield self._status(self.known.folders[folder_id], self.known.statuses[folder_id], modes)
 
     def told(self, folder_id: int, status: FolderStatus) -> None:
         """The client heard so as it had the folder selected."""
-        if folder_id in self._told:
-            self._told[folder_id] = status
+        if folder_id in self.known.statuses:
+            self.known.statuses[folder_id] = status
 
     async def news(self, selected: int | None, modes: Modes) -> AsyncIterator[Response]:
         if self._apart is not None and self._apart != selected:
@@ -157,10 +154,10 @@ class Notices:
         statuses = await self._store.statuses(self._box_id) if changed else {}
         for folder_id in sorted(changed & statuses.keys() & self._undo.keys()):
             after = statuses[folder_id]
-            before = self._told.get(folder_id) or replace(after, messages=0, uid_next=1)  # a new folder
-            self._told[folder_id] = after
-            if self._wants(self._folders[folder_id], *_events(before, after)):
-                yield self._status(self._folders[folder_id], after, modes)
+            before = self.known.statuses.get(folder_id) or replace(after, messages=0, uid_next=1)  # a new folder
+            self.known.statuses[folder_id] = after
+            if self._wants(self.known.folders[folder_id], *_events(before, after)):
+                yield self._status(self.known.folders[folder_id], after, modes)
 
     def _status(self, folder: Folder, status: FolderStatus, modes: Modes) -> StatusLine:
         items = [
@@ -174,38 +171,28 @@ class Notices:
         return StatusLine(folder.name, items, modes.utf8)
 
     async def _box_news(self, modes: Modes) -> AsyncIterator[Response]:
-        folders, lost = self._folders, self._lost
+        folders, lost = self.known.folders, self.known.lost
         await self._list()
-        names = dict(self._named_anew(folders)) | dict.fromkeys(self._subscribed_anew(folders, lost))
+        names = named_anew(folders, self.known.folders, lambda folder: self._wants(folder, NAME))
+        names |= dict.fromkeys(self._subscribed_anew(folders, lost))
         for name, old in sorted(names.items()):
             yield self._line(name, old, modes.utf8)
-        annotations, self._annotations = self._annotations, await self._hashes()
-        for folder_id, entries in self._annotations.items():
+        annotations, self.known.annotations = self.known.annotations, await self._hashes()
+        for folder_id, entries in self.known.annotations.items():
             before = annotations.get(folder_id, {}).items()
             changed = sorted({entry for entry, _ in before ^ entries.items()})
             if changed:
-                name = "" if folder_id == SERVER else self._folders[folder_id].name
+                name = "" if folder_id == SERVER else self.known.folders[folder_id].name
                 yield MetadataChanged(name, changed, modes.utf8)
-
-    def _named_anew(self, before: Mapping[int, Folder]) -> Iterator[tuple[str, str | None]]:
-        """Names that came, went or were given to a folder, with the one that it had (RFC 5465 5.4)."""
-        for folder_id in before.keys() | self._folders.keys():
-            old, now = before.get(folder_id), self._folders.get(folder_id)
-            if old is None or now is None:
-                for folder in filter(None, (old, now)):
-                    if self._wants(folder, NAME):
-                        yield folder.name, None
-            elif old.name != now.name and (self._wants(old, NAME) or self._wants(now, NAME)):
-                yield now.name, old.name
 
     def _subscribed_anew(self, before: Mapping[int, Folder], lost: frozenset[str]) -> Iterator[str]:
         """RFC 5465 5.5."""
         changed = [
             (old, now)
-            for now in self._folders.values()
+            for now in self.known.folders.values()
             if (old := before.get(now.id)) is not None and old.subscribed != now.subscribed
         ]
-        gone = lost - self._lost - {folder.name for folder in self._folders.values()}
+        gone = lost - self.known.lost - {folder.name for folder in self.known.folders.values()}
         changed += [(folder, folder) for folder in (Folder(0, self._box_id, name, 0) for name in gone)]
         for old, now in changed:
             if self._wants(old, SUBSCRIPTION) or self._wants(now, SUBSCRIPTION):
@@ -213,15 +200,15 @@ class Notices:
 
     def _line(self, name: str, old: str | None, utf8: bool) -> ListLine:
         asked = List(b"LIST", "", (name,), returns=frozenset((b"SUBSCRIBED", b"CHILDREN")), extended=True)
-        found = listing.lines(asked, list(self._folders.values()), self._lost, utf8)
+        found = listing.lines(asked, list(self.known.folders.values()), self.known.lost, utf8)
         line = next((line for line, _ in found), None)
         if line is None:
-            subscribed = ["\\Subscribed"] if name in self._lost else []
+            subscribed = ["\\Subscribed"] if name in self.known.lost else []
             line = ListLine(["\\NonExistent", *subscribed], name, utf8=utf8)
         return replace(line, oldname=old)
 
     async def _hashes(self) -> dict[int, dict[str, int]]:
-        wanted = [folder.id for folder in self._folders.values() if self._wants(folder, METADATA)]
+        wanted = [folder.id for folder in self.known.folders.values() if self._wants(folder, METADATA)]
         if any(SERVER_METADATA in group.events for group in self._groups):
             wanted.append(SERVER)
         if not wanted:

@@ -56,6 +56,11 @@ def parents(name: str) -> list[str]:
     return [SEPARATOR.join(levels[:depth]) for depth in range(1, len(levels))]
 
 
+def above(name: str) -> str:
+    """The superior name; "" of a name at the top."""
+    return name.rpartition(SEPARATOR)[0]
+
+
 def check_number(folders: int) -> None:
     """`folders` that the mailbox would have; raises StoreError LIMIT (RFC 5530)."""
     if folders > FOLDERS:

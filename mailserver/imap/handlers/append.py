@@ -29,6 +29,7 @@ async def append(ctx: Context, command: Append) -> AsyncGenerator[Response]:
         if total > ctx.settings.command_limit:  # of URLs too, whose sizes the command does not say
             raise No(f"the messages of one command have at most {ctx.settings.command_limit} octets", "TOOBIG")
     uids = await ctx.store.append(folder.id, messages)
+    ctx.known.counted(folder.id, added=len(uids))
     if ctx.view is not None and ctx.view.folder.id == folder.id:
         ctx.mine = uids
         await ctx.refresh()  # RFC 3501 6.3.11: EXISTS at once
@@ -46,6 +47,8 @@ async def replace(ctx: Context, command: Replace) -> AsyncGenerator[Response]:
         raise No("the message is gone", "EXPUNGEISSUED")
     message = await _message(ctx, folder, command.message)
     uid = await ctx.store.replace(view.folder.id, view.uids[indices[0]], folder.id, message)
+    ctx.known.counted(view.folder.id, gone=1)
+    ctx.known.counted(folder.id, added=1)
     yield Untagged(Ok("replacement stored", _append_code(folder, [uid])))
     await ctx.refresh()
     async for response in ctx.news():

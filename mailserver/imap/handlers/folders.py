@@ -26,9 +26,16 @@ from mailserver.store.api import Folder, FolderStatus
 async def create(ctx: Context, command: Create) -> AsyncGenerator[Response]:
     await ctx.need_above(command.name)
     created = await ctx.store.create(ctx.box_id, command.name, _special_use(command))
+    ctx.known.created([created, *await _above(ctx, created.name)])
     if ctx.rev2 and created.name != command.name:
         yield ListLine((), created.name, oldname=command.name, utf8=ctx.utf8)
     yield Ok("CREATE completed", f"MAILBOXID {mailbox_id(created)}")
+
+
+async def _above(ctx: Context, name: str) -> list[Folder]:
+    """Those that came with the folder (RFC 9051 6.3.4)."""
+    parents = names.parents(name) if ctx.notices is not None else []
+    return [folder for folder in await ctx.folders("lr") if folder.name in parents] if parents else []
 
 
 def _special_use(command: Create) -> str | None:
@@ -46,6 +53,7 @@ async def delete(ctx: Context, command: Delete) -> AsyncGenerator[Response]:
     if ctx.view is not None and ctx.view.folder.id == folder.id:
         ctx.deselect()
     await ctx.store.delete(ctx.box_id, folder.name)
+    ctx.known.deleted(folder.id)
     yield Ok("DELETE completed")
 
 
@@ -53,8 +61,11 @@ async def rename(ctx: Context, command: Rename) -> AsyncGenerator[Response]:
     await ctx.folder(command.name)
     await ctx.need_above(command.new_name)
     await ctx.store.rename(ctx.box_id, command.name, command.new_name)
+    old, new = names.normal(command.name), names.normal(command.new_name)
+    ctx.known.renamed(old, new)
+    ctx.known.created(await _above(ctx, new))
     if ctx.rev2:
-        yield ListLine((), names.normal(command.new_name), oldname=names.normal(command.name), utf8=ctx.utf8)
+        yield ListLine((), new, oldname=old, utf8=ctx.utf8)
     yield Ok("RENAME completed")
 
 
@@ -62,6 +73,7 @@ async def subscribe(ctx: Context, command: Subscribe) -> AsyncGenerator[Response
     if command.wanted or names.normal(command.name) not in await ctx.store.lost(ctx.box_id):
         await ctx.folder(command.name)
     await ctx.store.subscribe(ctx.box_id, command.name, command.wanted)
+    ctx.known.subscribed(names.normal(command.name), command.wanted)
     yield Ok("done")
 
 

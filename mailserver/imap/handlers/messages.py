@@ -42,7 +42,8 @@ async def expunge(ctx: Context, command: Expunge) -> AsyncGenerator[Response]:
     if command.uids is not None:
         uids = [view.uids[i] for i in command.uids.of_uids(view.uids)]
     if uids is None or uids:
-        await ctx.store.expunge(view.folder.id, uids)
+        gone = await ctx.store.expunge(view.folder.id, uids)
+        ctx.known.counted(view.folder.id, gone=len(gone))
         await ctx.refresh()
     async for response in ctx.news():
         yield response
@@ -122,6 +123,8 @@ async def copy(ctx: Context, command: Copy) -> AsyncGenerator[Response]:
     uids = [view.uids[i] for i in indices]
     undeleted = "t" not in ctx.rights(target)
     result = await ctx.store.copy(view.folder.id, uids, target.id, ctx.actor, undeleted) if indices else None
+    if result is not None:
+        ctx.known.counted(target.id, added=len(result.target))
     if target.id == view.folder.id:
         ctx.mine = result.target if result is not None else ()
         await ctx.refresh()
@@ -138,6 +141,8 @@ async def move(ctx: Context, command: Move) -> AsyncGenerator[Response]:
     if indices:
         uids = [view.uids[i] for i in indices]
         result = await ctx.store.move(view.folder.id, uids, target.id, ctx.actor, "t" not in ctx.rights(target))
+        ctx.known.counted(view.folder.id, gone=len(result.source))
+        ctx.known.counted(target.id, added=len(result.target))
         code = _copy_code(target, result)
         if code:
             yield Untagged(Ok("moved", code))

@@ -37,7 +37,9 @@ async def set_metadata(ctx: Context, command: SetMetadata) -> AsyncGenerator[Res
         ctx.need(folder, "w")  # for all to read: it is work like any other
     if any(len(value or b"") > VALUE_OCTETS for value in command.values.values()):
         raise No("the value is too long", f"METADATA MAXSIZE {VALUE_OCTETS}")
-    await ctx.store.annotate(ctx.box_id, ctx.member, SERVER if folder is None else folder.id, command.values)
+    folder_id = SERVER if folder is None else folder.id
+    await ctx.store.annotate(ctx.box_id, ctx.member, folder_id, command.values)
+    ctx.known.annotated(folder_id, command.values)
     yield Ok("SETMETADATA completed")
 
 

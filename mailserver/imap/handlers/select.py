@@ -83,7 +83,8 @@ async def vanished(
 async def close(ctx: Context, command: Close) -> AsyncGenerator[Response]:
     view = ctx.selected
     if not view.read_only and "e" in view.rights:  # RFC 4314 4: without the right, CLOSE expunges nothing and is OK
-        await ctx.store.expunge(view.folder.id)
+        gone = await ctx.store.expunge(view.folder.id)
+        ctx.known.counted(view.folder.id, gone=len(gone))
         await ctx.refresh()
     ctx.deselect()
     # RFC 7162 3.2.8: no VANISHED, so no HIGHESTMODSEQ that would count them in.
