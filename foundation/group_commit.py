@@ -20,6 +20,8 @@ import structlog
 from sqlalchemy import Connection, CursorResult, Engine, Executable, Table, insert
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from foundation import doubt
+from foundation.doubt import CommitUnknown
 from foundation.signals import Signal, Signals
 
 log = structlog.get_logger()
@@ -133,12 +135,18 @@ class Writer:
         """
         try:
             done, signals = self._run_together(batch, apart=False)
+        except CommitUnknown as error:
+            self._answer([_Answer(work, error=error) for work in batch])
+            return
         except Exception as error:
             if len(batch) == 1:
                 self._retry_alone(batch[0], error)
                 return
             try:
                 done, signals = self._run_together(batch, apart=True)
+            except CommitUnknown as unknown:
+                self._answer([_Answer(work, error=unknown) for work in batch])
+                return
             except Exception:  # a conflict, or the database itself
                 for work in batch:
                     self._commit([work])
@@ -157,7 +165,7 @@ class Writer:
         done: list[_Answer] = []
         signals: list[Signal] = []
         collected: dict[Collector, list[Any]] = {}
-        with self._turn(), self._connected() as conn, conn.begin():
+        with self._turn(), self._connected() as conn, conn.begin() as transaction:
             for work in batch:
                 tx = Transaction(conn)
                 savepoint = conn.begin_nested() if apart else None
@@ -178,6 +186,7 @@ class Writer:
                         collected.setdefault(collector, []).append(item)
             for collector, items in collected.items():
                 collector.write(conn, items)
+            doubt.commit(self._engine, conn, transaction)
         for collector in collected:
             collector.committed()
         return done, signals
