@@ -1,12 +1,16 @@
 """The directory at the size of the country: `python -m benchmarks.directory [entries] [database URL]`.
 
-Makes an extraction file (a million lines unless told otherwise), imports it, imports it again, then searches: by names, professions
-and towns of entries that are there, as people type them: without accents, with beginnings of words, with typing errors.
+Makes an extraction file (a million lines unless told otherwise), imports it, imports it again, then the next day's (one line in a
+hundred changed, one in two hundred gone, as many new), then searches: by names, professions and towns of entries that are there, as
+people type them: without accents, with beginnings of words, with typing errors. CPU is told of the process that writes, of the one
+that reads the lines, and of PostgreSQL's own processes when they run here.
 """
 
 from __future__ import annotations
 
+import os
 import random
+import resource
 import statistics
 import sys
 import tempfile
@@ -128,6 +132,49 @@ def questions(rng: random.Random, path: Path, count: int) -> dict[str, list[tupl
     return found
 
 
+def next_day(path: Path, seed: int = 3) -> Path:
+    rng, made = random.Random(seed), path.with_name("next_day.txt")
+    with path.open(encoding="utf-8") as file, made.open("w", encoding="utf-8") as out:
+        out.write(file.readline())
+        for number, line in enumerate(file):
+            chance = rng.random()
+            if chance < 0.01:
+                line = line.replace("|DES LILAS|", "|DES ROSES|").replace("|Cabinet de ", "|Maison de santé de ")
+            elif chance < 0.015:
+                line = line.replace("@", f"@nouveau{number}-", 1)
+            out.write(line)
+    return made
+
+
+def cpu(server: int) -> tuple[float, float, float]:
+    """Seconds so far: of this process, of its children that ended, of all processes under `server` (0: none)."""
+    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat") if server else ():
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == server:
+            ticks += int(fields[11]) + int(fields[12])
+        elif stat.parent.name == str(server):
+            ticks += sum(map(int, fields[11:15]))
+    used = ticks / os.sysconf("SC_CLK_TCK")
+    return own.ru_utime + own.ru_stime, children.ru_utime + children.ru_stime, used
+
+
+def postmaster(db: Database) -> int:
+    """0: not PostgreSQL, or elsewhere."""
+    if db.dialect != "postgresql":
+        return 0
+    with db.engine.connect() as conn:
+        backend = conn.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        try:
+            return int(Path(f"/proc/{backend}/stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            return 0
+
+
 def main(count: int, url: str | None) -> None:
     with tempfile.TemporaryDirectory(prefix="mssante-directory-") as folder:
         path = Path(folder) / "Extraction_Correspondance_MSSante_bench.txt"
@@ -136,14 +183,19 @@ def main(count: int, url: str | None) -> None:
         url = url or f"sqlite:///{folder}/bench.db"
         upgrade(url)
         db, keys = Database(url), KeyRing(b"k" * 32)
-        for again in ("first import", "the same file again"):
-            began, cpu = time.perf_counter(), time.process_time()
-            report = importing.run(db, keys, path, system_clock)
+        server = postmaster(db)
+        for name, file in (("first import", path), ("same file again", path), ("next day's file", next_day(path))):
+            began, before = time.perf_counter(), cpu(server)
+            report = importing.run(db, keys, file, system_clock)
             took = time.perf_counter() - began
+            own, reading, database = (now - then for now, then in zip(cpu(server), before, strict=True))
             print(
-                f"{again}: {took:.1f} s, {time.process_time() - cpu:.1f} s of CPU ({report.lines:,} lines, {report.faults})",
+                f"{name}: {took:.1f} s; CPU: writing {own:.1f} s, reading lines {reading:.1f} s, PostgreSQL {database:.1f} s "
+                f"({report.lines:,} lines, {report.unchanged:,} known, {report.gone} gone; load {os.getloadavg()[0]:.1f})",
                 flush=True,
             )
+        peaks = [resource.getrusage(who).ru_maxrss // 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        print(f"peak memory: writing {peaks[0]} MB, reading lines {peaks[1]} MB", flush=True)
         if db.dialect == "postgresql":
             with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
                 conn.exec_driver_sql("VACUUM ANALYZE directory_entries")

@@ -59,6 +59,8 @@ def parse_address(text: str) -> Address | Invalid:
 
 def address_key(text: str) -> str | Invalid:
     """The look-up form of an address given as text."""
+    if _PLAIN.fullmatch(text):
+        return text.lower()
     parsed = parse_address(text)
     return parsed if isinstance(parsed, Invalid) else parsed.key
 

@@ -57,7 +57,8 @@ class Entry:
 
 
 FIELDS = tuple(one.name for one in fields(Entry))
-_values = attrgetter(*FIELDS)
+ROW = (*FIELDS, "words")  # columns
+_values = attrgetter(*FIELDS[2:])  # behind address and kind
 
 
 def add(tx: Transaction, keys: KeyRing, entry: Entry, source: str = OWN) -> bool:
@@ -65,7 +66,7 @@ def add(tx: Transaction, keys: KeyRing, entry: Entry, source: str = OWN) -> bool
     key = address_key(entry.address)
     if isinstance(key, Invalid):
         raise ValueError(key.why)
-    row = row_of(entry, key) | {"source": source, "import_id": 0}
+    row = row_of(entry, key) | {"source": source, "import_id": 0, "line": None}
     if address_lookup(keys, key) in hidden(tx.conn, [address_lookup(keys, key)]):
         return False
     upsert(tx, directory_entries, row, key=("address",), change=tuple(sorted(set(row) - {"address"})))
@@ -83,7 +84,12 @@ def hidden(conn: Connection, lookups: Sequence[bytes] | None = None) -> set[byte
 
 def row_of(entry: Entry, key: str) -> dict[str, Any]:
     """The entry as it is kept; `key`: its address in the form that look-ups compare."""
-    name = f"{entry.display_name} {entry.given_name} {entry.family_name} {key.rpartition('@')[0]}"
+    return dict(zip(ROW, values_of(entry, key), strict=True))
+
+
+def values_of(entry: Entry, key: str) -> tuple[Any, ...]:
+    """Those of `row_of` in the order of `ROW`."""
+    name = f"{entry.display_name} {entry.given_name} {entry.family_name}"
     shared = (
         (NAME, entry.organisation),
         (NAME, entry.service),
@@ -93,8 +99,7 @@ def row_of(entry: Entry, key: str) -> dict[str, Any]:
         (PLACE, entry.postcode),
     )
     codes = ((KIND, entry.kind.value), *([(SECTOR, entry.sector)] if entry.sector else []))
-    values = dict(zip(FIELDS, _values(entry), strict=True))
-    return values | {"address": key, "kind": entry.kind.value, "words": indexed(name, shared, codes)}
+    return (key, entry.kind.value, *_values(entry), indexed(name, key.rpartition("@")[0], shared, codes))
 
 
 def learn(tx: Transaction, words: set[str]) -> None:

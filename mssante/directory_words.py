@@ -22,6 +22,8 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 def folded(text: str) -> str:
     """Without case, accents or punctuation, one space between words: « Pharmacie de l'Étoile » and `pharmacie etoile` meet."""
     if text.isascii():
+        if text.isalnum():
+            return text.lower()
         return " ".join(_ASCII_WORD.findall(text.lower()))
     plain = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe").replace("æ", "ae"))
     return " ".join(_WORD.findall(_ACCENT.sub("", plain)))
@@ -41,19 +43,22 @@ def _tagged(tag: str, text: str) -> tuple[str, ...]:
     return tuple(tag + word for word in words_of(text))
 
 
-def indexed(name: str, fields: Iterable[tuple[str, str]], codes: Iterable[tuple[str, str]]) -> str:
-    """What the text index reads, every word once. `name`: words of persons and structures; `fields`: (tag, text), of which many
-    entries have the same, so that they are remembered; `codes`: (tag, code), unchanged."""
-    found = [NAME + word for word in words_of(name)]
+def indexed(name: str, local: str, fields: Iterable[tuple[str, str]], codes: Iterable[tuple[str, str]]) -> str:
+    """What the text index reads, every word once. `name`: words of persons and structures; `local`: part of the address; `fields`:
+    (tag, text); `codes`: (tag, code), unchanged. Of all but `local` many entries have the same, so that it is remembered."""
+    found = [NAME + word for word in words_of(local)]
+    for part in name.split():
+        found += _tagged(NAME, part)
     for tag, text in fields:
         found += _tagged(tag, text)
-    found += [tag + code for tag, code in codes]
+    for tag, code in codes:
+        found.append(tag + code)
     return " ".join(dict.fromkeys(found))
 
 
 def vocabulary(indexed_texts: Iterable[str]) -> set[str]:
     """The words in what `indexed` made, without their tags and codes."""
-    tagged = set[str]().union(*(words.split(" ") for words in indexed_texts))
+    tagged = set(" ".join(indexed_texts).split(" "))
     return {word[1:] for word in tagged if word[:1] in ANYWHERE}
 
 

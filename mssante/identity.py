@@ -98,7 +98,7 @@ def demo_ins(serial: int, sex: int = 2, birth_year: int = 1979, birth_month: int
 def parse_rpps(text: str) -> Rpps | Invalid:
     """11 digits with a Luhn key."""
     compact = _compact(text)
-    if not re.fullmatch(r"[0-9]{11}", compact):
+    if not _RPPS.fullmatch(compact):
         return Invalid(Fault.FORMAT, "un numéro RPPS a 11 chiffres // an RPPS number has 11 digits")
     return (
         Rpps(compact)
@@ -110,7 +110,7 @@ def parse_rpps(text: str) -> Rpps | Invalid:
 def parse_adeli(text: str) -> Adeli | Invalid:
     """9 characters beginning with a département; its key is not public, and RPPS is replacing it."""
     compact = _compact(text)
-    if not re.fullmatch(r"(?:[0-9]{2}|2[AB])[0-9]{7}", compact):
+    if not _ADELI.fullmatch(compact):
         return Invalid(Fault.FORMAT, "un numéro ADELI a 9 chiffres // an ADELI number has 9 digits")
     return Adeli(compact)
 
@@ -118,7 +118,7 @@ def parse_adeli(text: str) -> Adeli | Invalid:
 def parse_finess(text: str) -> Finess | Invalid:
     """9 characters; the Luhn key is only defined on digits, so a number holding a letter (there are some) has none."""
     compact = _compact(text)
-    if not re.fullmatch(r"[0-9][0-9A-Z][0-9A-Z]{7}", compact):
+    if not _FINESS.fullmatch(compact):
         return Invalid(
             Fault.FORMAT,
             "un numéro FINESS a 9 caractères, un chiffre d’abord // a FINESS number has 9 characters and begins with a digit",
@@ -131,7 +131,7 @@ def parse_finess(text: str) -> Finess | Invalid:
 def parse_siret(text: str) -> Siret | Invalid:
     """14 digits with a Luhn key; establishments of La Poste (SIREN 356000000) have a digit sum divisible by 5 instead (INSEE)."""
     compact = _compact(text)
-    if not re.fullmatch(r"[0-9]{14}", compact):
+    if not _SIRET.fullmatch(compact):
         return Invalid(Fault.FORMAT, "un numéro SIRET a 14 chiffres // a SIRET number has 14 digits")
     la_poste = compact.startswith("356000000") and sum(map(int, compact)) % 5 == 0
     return (
@@ -169,10 +169,12 @@ def parse_structure_id(text: str) -> Finess | Siret | Invalid:
 
 def luhn(digits: str) -> bool:
     """True when the last digit is the Luhn key of the others (ISO/IEC 7812-1, annex B)."""
-    return (sum(map(int, digits[-1::-2])) + sum(map(int, digits[-2::-2].translate(_DOUBLED)))) % 10 == 0
+    octets = digits.encode()
+    return (sum(octets[-1::-2].translate(_DIGIT)) + sum(octets[-2::-2].translate(_DOUBLED))) % 10 == 0
 
 
-_DOUBLED = str.maketrans("0123456789", "0246813579")  # the digit sum of twice the digit
+_DIGIT = bytes.maketrans(b"0123456789", bytes(range(10)))
+_DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))  # the digit sum of twice the digit
 
 
 def luhn_key(digits: str) -> str:
@@ -183,7 +185,14 @@ def luhn_key(digits: str) -> str:
 # Sex, year, month, département (2A, 2B), commune, rank: the months above 12 that the INSEE uses for unknown births are accepted.
 _INS = re.compile(r"[1-8][0-9]{4}(?:[0-9]{2}|2[AB])[0-9]{6}[0-9]{2}")
 
+_RPPS = re.compile(r"[0-9]{11}")
+_ADELI = re.compile(r"(?:[0-9]{2}|2[AB])[0-9]{7}")
+_FINESS = re.compile(r"[0-9][0-9A-Z][0-9A-Z]{7}")
+_SIRET = re.compile(r"[0-9]{14}")
+
 
 def _compact(text: str) -> str:
     # ASCII only: str.isdigit() takes digits of any script, upper() makes two letters of some others.
+    if text.isdigit() and text.isascii():
+        return text if len(text) <= 64 else ""
     return "".join(text.split()).upper() if len(text) <= 64 and text.isascii() else ""

@@ -166,6 +166,7 @@ directory_entries = Table(
     Column("source", String(8), nullable=False, server_default="own"),  # own | extract | fhir
     Column("import_id", BigInteger, nullable=False, server_default="0"),  # the last import that held it
     Column("resource", String(128), nullable=False, server_default=""),  # of a FHIR server: Organization/123
+    Column("line", BigInteger),  # digest of the extraction's line that it says; NULL: something else was said since
     Index("directory_entries_resource", "resource"),
     sqlite_autoincrement=True,
 )

@@ -51,6 +51,7 @@ _FAULTS = {
     "short": "champs manquants // fields missing",
     "address": "adresse invalide // invalid address",
     "kind": "type de boîte inconnu // unknown kind of mailbox",
+    "identifier": "identifiant invalide // invalid identifier",
     "long": "ligne trop longue // line too long",
     "coding": "pas en UTF-8 // not UTF-8",
 }
@@ -179,7 +180,7 @@ def publish(
 def _facts(report: Report) -> dict[str, Any]:
     return {
         "lines": report.lines,
-        "resumed_at": report.resumed_at,
+        "unchanged": report.unchanged,
         "kept_out": report.kept_out,
         "gone": report.gone,
         "faults": {fault.value: count for fault, count in report.faults.items()},
@@ -189,8 +190,8 @@ def _facts(report: Report) -> dict[str, Any]:
 
 def _sentences(at: Desk, report: Report, facts: dict[str, Any]) -> list[str]:
     lines = [at.said("{lines} lignes lues. // {lines} lines read.", facts)]
-    if report.resumed_at:
-        lines.append(at.said("Reprise après la ligne {resumed_at}. // Went on after line {resumed_at}.", facts))
+    if report.unchanged:
+        lines.append(at.said("{unchanged} déjà connues. // {unchanged} known already.", facts))
     if report.kept_out:
         lines.append(
             at.said(

@@ -9,24 +9,25 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import Enum
 from functools import lru_cache
 from hashlib import sha256
+from operator import itemgetter
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from mssante.address import address_key
 from mssante.directory import Entry
 from mssante.directory_words import folded
 from mssante.identity import Invalid, parse_person_id, parse_structure_id
 from mssante.kinds import BoxKind
+from mssante.registers.reading import Fault
 
 SEPARATOR = "|"
-LONGEST_LINE = 16_384  # octets; real ones have some 400
-PIECE = 1 << 20
+PIECE = 1 << 20  # octets read at once
+READ_AS = 1  # changes with what is made of a line: all lines are read anew then
 
 # folded name of a column -> what it says
 COLUMNS = {
@@ -73,31 +74,35 @@ FIELDS = {
 TITLES = {"DR": "Dr", "PR": "Pr", "M": "M.", "MME": "Mme", "MLLE": "Mme"}
 
 
-class Fault(Enum):
-    """Why a line is passed over."""
-
-    SHORT = "short"  # fewer fields than the first line names
-    ADDRESS = "address"
-    KIND = "kind"
-    LONG = "long"
-    CODING = "coding"  # not UTF-8
-
-
 class NotAnExtraction(Exception):
     """The first line names no column of addresses, or the file is no text."""
 
 
+# what a line says, in the order in which it is picked out
+SAID = (
+    "kind", "address", "person_id", "structure_id", "service", "title", "family_name", "given_name", "profession",
+    "speciality", "organisation", "sign", "routing", "town", "postcode", "sector", "phone",
+)  # fmt: skip
+ABSENT = -1  # the empty field put behind those of a line
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where each thing stands in a line."""
+    """Where each thing stands in a line; `pick`: all of `SAID` at once, of fields with an empty one behind them."""
 
     places: dict[str, int]
     width: int
+    pick: Callable[[list[str]], tuple[str, ...]]
 
     @property
     def changed(self) -> tuple[str, ...]:
         """Fields of the entry that this file speaks of."""
         return tuple(sorted({field for name in self.places if name in FIELDS for field in FIELDS[name]}))
+
+    @property
+    def salt(self) -> bytes:
+        """Another one when the same line would be read otherwise."""
+        return sha256(repr((READ_AS, self.width, sorted(self.places.items()))).encode()).digest()
 
 
 def layout(first_line: str) -> Layout:
@@ -106,7 +111,8 @@ def layout(first_line: str) -> Layout:
     places = {name: at for at, name in reversed(list(enumerate(names))) if name}
     if "address" not in places:
         raise NotAnExtraction
-    return Layout(places, max(places.values()) + 1)
+    pick: Any = itemgetter(*(places.get(name, ABSENT) for name in SAID))
+    return Layout(places, max(places.values()) + 1, pick)
 
 
 def read_line(line: str, form: Layout) -> Entry | Fault:
@@ -114,54 +120,48 @@ def read_line(line: str, form: Layout) -> Entry | Fault:
     fields = line.rstrip("\r\n").split(SEPARATOR)
     if len(fields) < form.width:
         return Fault.SHORT
-    said = {name: fields[at].strip() for name, at in form.places.items()}
-    address = address_key(said["address"])
+    fields.append("")
+    (
+        said_kind, said_address, person, structure, service, said_title, family, said_given, profession,
+        speciality, legal_name, sign, routing, town, postcode, sector, phone,
+    ) = map(str.strip, form.pick(fields))  # fmt: skip
+    address = address_key(said_address)
     if isinstance(address, Invalid):
         return Fault.ADDRESS
-    kind = _kind(said)
+    kind = _KINDS.get(said_kind.upper()) if "kind" in form.places else BoxKind.PER if family else BoxKind.ORG
     if kind is None:
         return Fault.KIND
-    organisation = said.get("sign") or said.get("organisation", "")
-    title = titled(said.get("title", ""))
-    given, family, service = _given(said.get("given_name", "")), said.get("family_name", ""), said.get("service", "")
-    person = kind in (BoxKind.PER, BoxKind.CAB)
-    label = (
-        " ".join(filter(None, (title, given, family.upper())))
-        if person
-        else ", ".join(filter(None, (service, organisation)))
-    )
+    organisation = sign or legal_name
+    title, given = titled(said_title), _given(said_given)
+    label = (title, given, family.upper()) if kind in _PEOPLE else (service, organisation)
+    name = (" " if kind in _PEOPLE else ", ").join(filter(None, label))
     return Entry(
         address=address,
         kind=kind,
-        display_name=label or organisation or address.partition("@")[0],
-        profession=said.get("profession", ""),
-        town=said.get("town") or _town(said.get("routing", "")),
-        postcode=said.get("postcode", "")[:10],
-        sector=said.get("sector") or None,
-        structure_id=_structure(said.get("structure_id", "")),
-        phone=said.get("phone", "")[:32],
+        display_name=name or organisation or address.partition("@")[0],
+        profession=profession,
+        town=town or _town(routing),
+        postcode=postcode[:10],
+        sector=sector or None,
+        structure_id=_structure(structure),
+        phone=phone[:32],
         title=title,
         given_name=given,
         family_name=family,
-        person_id=_person(said.get("person_id", "")),
-        speciality=said.get("speciality", ""),
+        person_id=_person(person),
+        speciality=speciality,
         organisation=organisation,
         service=service,
     )
 
 
+_KINDS = {kind.value: kind for kind in (BoxKind.PER, BoxKind.CAB, BoxKind.ORG, BoxKind.APP)}
+_PEOPLE = (BoxKind.PER, BoxKind.CAB)
+
+
 def titled(title: str) -> str:
     """« Dr » for the registers' `DR`."""
     return TITLES.get(title.upper().rstrip("."), title)
-
-
-def _kind(said: dict[str, str]) -> BoxKind | None:
-    if "kind" not in said:
-        return BoxKind.PER if said.get("family_name") else BoxKind.ORG
-    return _KINDS.get(said["kind"].upper())
-
-
-_KINDS = {kind.value: kind for kind in (BoxKind.PER, BoxKind.CAB, BoxKind.ORG, BoxKind.APP)}
 
 
 @lru_cache(maxsize=65_536)
@@ -201,16 +201,3 @@ def opened(path: Path) -> Iterator[tuple[IO[bytes], int]]:
             raise NotAnExtraction
         with archive.open(files[0]) as inside:
             yield io.BufferedReader(inside, PIECE), files[0].file_size  # type: ignore[type-var]
-
-
-def digest(file: IO[bytes], size: int) -> str:
-    """By which an interrupted import knows its file again: the beginning and the size. Leaves the file after the beginning."""
-    return sha256(file.read(PIECE) + str(size).encode()).hexdigest()
-
-
-def lines(file: IO[bytes]) -> Iterator[bytes]:
-    """Lines with their ends; of one longer than `LONGEST_LINE` the beginning, without an end."""
-    while line := file.readline(LONGEST_LINE):
-        yield line
-        while line and not line.endswith(b"\n"):
-            line = file.readline(LONGEST_LINE)

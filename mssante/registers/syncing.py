@@ -82,7 +82,7 @@ def _take(tx: Transaction, keys: KeyRing, number: int, page: Sequence[Held]) -> 
     out, gone, rows = hidden(tx.conn), 0, []
     for held in page:
         shown = [entry for entry in held.entries if address_lookup(keys, entry.address) not in out]
-        values = {"source": FHIR, "import_id": number, "resource": held.resource}
+        values = {"source": FHIR, "import_id": number, "resource": held.resource, "line": None}
         rows += [row_of(entry, entry.address) | values for entry in shown]
         no_longer = and_(
             directory_entries.c.resource == held.resource,

@@ -71,7 +71,7 @@ def test_import_then_search_and_show(config: Path, extraction: Path) -> None:
 def test_every_import_is_in_the_audit_trail_without_names(config: Path, extraction: Path) -> None:
     facts = json.loads(run(config, "import", str(extraction), "--json").stdout)
     assert facts == {
-        "lines": 3, "resumed_at": 0, "kept_out": 1, "gone": 0, "faults": {"address": 1},
+        "lines": 3, "unchanged": 0, "kept_out": 1, "gone": 0, "faults": {"address": 1},
         "first_faults": [{"line": 4, "fault": "address"}],
     }  # fmt: skip
     house = House(read(config))

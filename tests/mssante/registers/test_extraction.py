@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from mssante.directory import Entry
 from mssante.identity import luhn_key
 from mssante.kinds import BoxKind
-from mssante.registers import extraction
-from mssante.registers.extraction import Fault, NotAnExtraction, layout, read_line
+from mssante.registers import extraction, reading
+from mssante.registers.extraction import NotAnExtraction, layout, read_line
+from mssante.registers.reading import Fault
 
 HEADER = (
     "Type de BAL|Adresse BAL|Identification nationale PP|Identification Structure|Service de rattachement|"
@@ -95,7 +96,7 @@ def test_any_line_is_an_entry_or_a_fault(text: str) -> None:
 
 def test_a_line_without_end_is_cut_and_the_next_one_is_whole() -> None:
     file = io.BytesIO(b"a" * 100_000 + b"\nnext\nlast")
-    assert [len(one) for one in extraction.lines(file)] == [extraction.LONGEST_LINE, 5, 4]
+    assert [len(one) for one in reading.lines(file)] == [reading.LONGEST_LINE, 5, 4]
 
 
 def test_a_zip_is_read_through(tmp_path: Path) -> None:

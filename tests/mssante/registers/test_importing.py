@@ -12,9 +12,10 @@ from mssante import directory
 from mssante.address import parse_address
 from mssante.directory import Entry, Search
 from mssante.kinds import BoxKind, BoxState
-from mssante.registers import importing
-from mssante.registers.extraction import Fault, NotAnExtraction
-from mssante.tables import directory_imports
+from mssante.registers import importing, reading
+from mssante.registers.extraction import NotAnExtraction
+from mssante.registers.reading import Fault
+from mssante.tables import directory_entries, directory_imports
 
 HEADER = "Type de BAL|Adresse BAL|Nom d'exercice|Prénom d'exercice|L6LIGNEACHEMINEMENT structure BAL\n"
 
@@ -64,13 +65,15 @@ async def test_bad_lines_are_told_and_passed_over(space: Any, tmp_path: Path) ->
         b"PER|a",
         b"XXX|c@d.example|A|B|C",
         b"PER|\xff@d.example|A|B|C",
+        b"PER|g@d.example|A\0|B|C",
     ]
     path.write_bytes(HEADER.encode() + b"\n".join([*lines, b"x" * 20_000, b"PER|e@f.example|A|B|C"]))
     report = run(space, path)
-    assert report.lines == 8
-    assert report.faults == {Fault.ADDRESS: 1, Fault.SHORT: 1, Fault.KIND: 1, Fault.CODING: 1, Fault.LONG: 1}
+    assert report.lines == 9
+    assert report.faults == {Fault.ADDRESS: 1, Fault.SHORT: 1, Fault.KIND: 1, Fault.CODING: 2, Fault.LONG: 1}
     assert report.first_faults == (
-        (3, Fault.ADDRESS), (5, Fault.SHORT), (6, Fault.KIND), (7, Fault.CODING), (8, Fault.LONG),
+        (3, Fault.ADDRESS), (5, Fault.SHORT), (6, Fault.KIND), (7, Fault.CODING), (8, Fault.CODING),
+        (9, Fault.LONG),
     )  # fmt: skip
     assert space.db.read_now(directory.count) == 2
     assert importing.looked_over(path) == report
@@ -101,7 +104,7 @@ class Stopped(Exception):
 
 
 async def test_an_interrupted_import_goes_on(space: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "PIECE", 10)
+    monkeypatch.setattr(reading, "PIECE", 10)
     path = write(tmp_path, people(95))
 
     def stop(done: int, size: int) -> None:
@@ -112,32 +115,89 @@ async def test_an_interrupted_import_goes_on(space: Any, tmp_path: Path, monkeyp
         run(space, path, progress=stop)
     assert 40 <= space.db.read_now(directory.count) < 70  # what was handed in is finished
     report = run(space, path)
-    assert (report.resumed_at >= 40, report.lines, report.gone) == (True, 95, 0)
+    assert (report.unchanged >= 40, report.lines, report.gone) == (True, 95, 0)
     assert space.db.read_now(directory.count) == 95
     rows = space.db.read_now(lambda conn: conn.execute(select(directory_imports)).all())
-    assert [(row.lines, row.finished_at) for row in rows] == [(95, 1_000)]
+    assert [row.finished_at for row in rows] == [None, 1_000]
+    assert rows[1].lines == 95
 
 
 async def test_a_large_file_is_read_by_a_process_of_its_own(
     space: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "PIECE", 10)
-    monkeypatch.setattr(importing, "WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(reading, "PIECE", 10)
+    monkeypatch.setattr(reading, "WORTH_A_PROCESS", 0)
     path = write(tmp_path, people(35) + "PER|nonsense|A|B|C\n")
     report = run(space, path)
     assert (report.lines, report.faults, report.first_faults) == (36, {Fault.ADDRESS: 1}, ((37, Fault.ADDRESS),))
     assert found(space, "nom34") == ["p34@medecins.example"]
 
 
-async def test_another_file_begins_anew(space: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "PIECE", 10)
+def lines(*said: str) -> str:
+    return HEADER + "".join(f"PER|{line}\n" for line in said)
+
+
+async def test_only_lines_that_changed_are_read_again(space: Any, tmp_path: Path) -> None:
+    run(space, write(tmp_path, people(50)))
+    before = ids(space)
+    changed = people(50).replace("NOM7|", "AUTRE|").replace("PER|p9@medecins.example|NOM9|ANNE|99100 VILLEFLEUR\n", "")
+    report = run(space, write(tmp_path, changed + "PER|p50@medecins.example|NOM50|ANNE|99100 VILLEFLEUR\n"))
+    assert (report.lines, report.unchanged, report.gone) == (50, 48, 1)
+    assert found(space, "autre") == ["p7@medecins.example"]
+    assert found(space, "nom50") == ["p50@medecins.example"]
+    assert {address: at for address, at in ids(space).items() if address in before} == {
+        address: at for address, at in before.items() if address != "p9@medecins.example"
+    }
+    again = run(space, write(tmp_path, people(50)))
+    assert (again.unchanged, again.gone) == (48, 1)
+
+
+def ids(space: Any) -> dict[str, int]:
+    rows = space.db.read_now(
+        lambda conn: conn.execute(select(directory_entries.c.address, directory_entries.c.id)).all()
+    )
+    return {row.address: row.id for row in rows}
+
+
+async def test_what_was_said_otherwise_since_is_read_again(space: Any, tmp_path: Path) -> None:
+    """Not the line alone: also what its columns are called."""
+    path = write(tmp_path, people(3))
+    run(space, path)
+    await space.db.write(
+        directory.add, space.keys, Entry("p1@medecins.example", BoxKind.PER, "Dr Autre"), directory.EXTRACT
+    )
+    assert (run(space, path).unchanged, found(space, "nom1")) == (2, ["p1@medecins.example"])
+    turned = people(3).replace("Nom d'exercice|Prénom d'exercice", "Prénom d'exercice|Nom d'exercice")
+    assert run(space, write(tmp_path, turned)).unchanged == 0
+    assert [entry.family_name for entry in space.db.read_now(directory.search, Search("p1"), 9)] == ["ANNE"]
+
+
+async def test_of_two_lines_with_one_address_the_first_is_kept(
+    space: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one transaction or in two, and however often the file is imported."""
+    for piece in (100, 1):
+        monkeypatch.setattr(reading, "PIECE", piece)
+        path = write(
+            tmp_path, lines("a@b.example|UN|ANNE|1 X", "a@b.example|DEUX|ANNE|1 X", "c@b.example|TROIS|ANNE|1 X")
+        )
+        for _ in range(3):
+            assert run(space, path).gone == 0
+            assert (found(space, "un"), found(space, "deux")) == (["a@b.example"], [])
+        run(space, write(tmp_path, lines("c@b.example|TROIS|ANNE|1 X")))
+
+
+async def test_another_file_takes_what_the_first_one_wrote_as_known(
+    space: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "PIECE", 10)
 
     def stop(done: int, size: int) -> None:
         raise Stopped
 
     with pytest.raises(Stopped):
         run(space, write(tmp_path, people(95)), progress=stop)
-    assert run(space, write(tmp_path, people(96))) == importing.Report(lines=96)
+    assert run(space, write(tmp_path, people(96))) == importing.Report(lines=96, unchanged=10)
 
 
 @pytest.mark.parametrize("content", [b"", b"a,b\n", b"\xff\xfe\x00", b"PK\x03\x04nothing"])
