@@ -26,6 +26,7 @@ from mailserver.imap.context import Settings as ImapSettings
 from mailserver.imap.crowd import Crowd
 from mailserver.imap.factory import ImapFactory, over_tls
 from mailserver.imap.protocol import Judge
+from mailserver.imap.sending import prompt
 from mailserver.imap.session import ImapSession
 from mailserver.imap.shelf import Shelf
 from mailserver.ldap.factory import LdapFactory
@@ -185,7 +186,9 @@ def _listening(sock: socket.socket, factory: ImapFactory, tls: TwistedContextFac
     from twisted.internet import reactor as installed  # the loop put ours there (runtime.loop)
 
     reactor: Any = installed
-    port = reactor.adoptStreamPort(sock.fileno(), sock.family, factory if tls is None else over_tls(factory, tls))
+    port = prompt(
+        reactor.adoptStreamPort(sock.fileno(), sock.family, factory if tls is None else over_tls(factory, tls))
+    )
     sock.close()  # Twisted has its own duplicate
 
     async def close() -> None:

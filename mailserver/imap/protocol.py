@@ -1,8 +1,7 @@
 """The Twisted transport of a session: bytes, TLS, timeouts, back-pressure, limits. Nothing of IMAP but the words for a full house.
 
 Runs on Twisted's asyncio reactor; each connection is one task on that loop. Measured: Nagle's algorithm stalls a quarter of
-the FETCHes 40 ms under Twisted, so TCP_NODELAY is set here; writes of 64 KB are the cheapest (session.WRITE); what is written is
-sent at once.
+the FETCHes 40 ms under Twisted, so TCP_NODELAY is set here; writes of 64 KB are the cheapest (session.WRITE).
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from typing import Protocol as Interface
 from OpenSSL import SSL
 from twisted.internet import interfaces
 from twisted.internet.protocol import Protocol
-from twisted.internet.tcp import Connection
 from zope.interface import implementer
 
 from certs.channel_binding import channel_binding
 from foundation.dn import DistinguishedName
 from mailserver.imap.deadline import Deadline
 from mailserver.imap.responses import Bye
+from mailserver.imap.sending import write
 from mailserver.imap.session import StartTls
 
 _log = logging.getLogger(__name__)
@@ -124,7 +123,7 @@ class ImapProtocol(Protocol):
                         self.session.tls_started()
                         self.transport.startTLS(self.door.tls)
                         continue
-                    self._send(piece)
+                    write(self.transport, piece)
                     self._alive()
                     if self._resumed is not None:
                         await self._resumed
@@ -132,14 +131,6 @@ class ImapProtocol(Protocol):
             _log.error("%s ended by %s", type(self.session).__name__, type(error).__name__)
         finally:
             self._close()
-
-    def _send(self, octets: bytes) -> None:
-        """Left to the reactor, each answer would wait for a turn of the loop and cost two calls of epoll."""
-        self.transport.write(octets)
-        socket = getattr(self.transport, "transport", self.transport)  # below TLS; STARTTLS puts its layer inside
-        if isinstance(socket, Connection) and socket.connected and not socket.disconnecting:
-            # What is not taken, and what failed, is the reactor's still.
-            socket.doWrite()  # type: ignore[no-untyped-call]
 
     def _close(self) -> None:
         if self._lost:

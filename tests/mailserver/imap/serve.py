@@ -41,6 +41,7 @@ from foundation.dn import DistinguishedName  # noqa: E402
 from mailserver.imap.context import Settings  # noqa: E402
 from mailserver.imap.factory import ImapFactory, over_tls  # noqa: E402
 from mailserver.imap.protocol import Limits  # noqa: E402
+from mailserver.imap.sending import prompt  # noqa: E402
 from mailserver.imap.session import ImapSession  # noqa: E402
 from mailserver.sign_in import SignedIn  # noqa: E402
 from tests.mailserver.imap.player import BOX, PEOPLE, Store, new_store  # noqa: E402
@@ -105,7 +106,7 @@ async def main(folder: Path) -> None:
     ports = {}
     for name, door in (("imap", plain), ("imaps", over_tls(secure, tls)), ("programs", over_tls(asking, asking.tls))):
         endpoint = endpoints.TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
-        ports[name] = (await endpoint.listen(door).asFuture(loop)).getHost().port
+        ports[name] = prompt(await endpoint.listen(door).asFuture(loop)).getHost().port
     print(json.dumps(ports), flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     await plain.shut_down()

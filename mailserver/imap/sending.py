@@ -1,0 +1,53 @@
+"""Twisted's side of a connection, sending what is written when it is written.
+
+Left to the reactor, each answer waits for a turn of the loop, and its wish to write costs three calls of epoll. Only what the
+kernel does not take waits for the reactor; producers are paused and resumed by Twisted as ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from twisted.internet.tcp import Server
+
+
+class PromptServer(Server):
+    """`_tempDataLen` is a private name of Twisted (pinned): octets written since the last `doWrite`."""
+
+    _held = False
+
+    def startWriting(self) -> None:
+        if self._held:
+            return
+        fresh = self._tempDataLen and not self.dataBuffer
+        if fresh and self.doWrite() is None and not self.dataBuffer:  # type: ignore[no-untyped-call]
+            return
+        super().startWriting()  # type: ignore[no-untyped-call]  # a fault, too, is the reactor's to meet
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is written meanwhile leaves in one piece: TLS writes its records one by one."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            self.startWriting()
+
+
+def write(transport: Any, octets: bytes) -> None:
+    """To a protocol's transport, TLS or not."""
+    below = getattr(transport, "transport", transport)  # STARTTLS puts its layer inside
+    if isinstance(below, PromptServer):
+        with below.together():
+            transport.write(octets)
+    else:
+        transport.write(octets)
+
+
+def prompt(port: Any) -> Any:
+    """A listening `Port`; the connections it accepts from now on send so."""
+    port.transport = PromptServer
+    return port
