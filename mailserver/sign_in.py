@@ -15,7 +15,8 @@ from mssante.scram import Proof, Salt
 class SignedIn:
     """`box_id` is the mailbox opened, `address` what it may send from, `actor` who acts in it (member of an ORG box).
 
-    `member` is the number of the credential: never another person's. `token` is the sign-in's own, to know them again.
+    `member` is the number of the credential: never another person's. `team`: several people work in the mailbox. `token` is the
+    sign-in's own, to know them again.
     """
 
     box_id: int
@@ -23,6 +24,7 @@ class SignedIn:
     actor: str = ""
     member: int = 0
     role: Role = Role.HOLDER
+    team: bool = False
     token: object = field(default=None, compare=False)
 
     def __repr__(self) -> str:
@@ -54,6 +56,14 @@ class Member:
 
     def __repr__(self) -> str:
         return f"Member({self.number}, {self.role.value})"
+
+
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """The shared mailboxes of which a person is a member, each as if signed in to it; `unwatch` ends the watching."""
+
+    found: tuple[SignedIn, ...]
+    unwatch: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +109,13 @@ class SignIn(Protocol):
 
     async def standing(self, who: SignedIn) -> SignedIn | None:
         """The same person as things stand now, with another role maybe; None: they may be here no longer."""
+        ...
+
+    async def seats(self, who: SignedIn, doubt: Callable[[], None]) -> Seats:
+        """Where else the person may work who signed in to their own mailbox: nowhere, for who signed in to another kind.
+
+        `doubt` is called when one of these mailboxes or memberships changes, or another one comes, in any process: ask again.
+        """
         ...
 
     async def members(self, box_id: int) -> list[Member]:

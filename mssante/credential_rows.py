@@ -13,12 +13,14 @@ from foundation.keys import KeyRing
 from mssante import scram
 from mssante.identity import Invalid, parse_rpps
 from mssante.kinds import BoxKind, BoxState, SignInState
+from mssante.life import SHARED
 from mssante.mailboxes import Mailboxes
 from mssante.passwords import LONGEST, PasswordHash
 from mssante.rights import OF_ROLE, Role
 from mssante.tables import app_passwords, credentials, passkeys
 
 TOPIC = "credential"
+PERSON = "person"  # signalled with `person_number` when a sign-in that names the person changed
 MAIL, WEB = "mail", "web"  # scopes: IMAP and SMTP; the pages
 IMAP, SUBMISSION = "imap", "submission"  # the parts of MAIL, which an application password can have one of
 STAMP = 12  # octets at the beginning of what is sealed: its nonce, another one for another password
@@ -154,6 +156,7 @@ class CredentialRows:
         }
         made = tx.insert(credentials, row)
         tx.signal(TOPIC, made)
+        _tell_person(tx, self._subject_key(new.subject))
         return made
 
     def knows(self, conn: Connection, login: str) -> bool:
@@ -175,6 +178,8 @@ class CredentialRows:
 
     def set_subject(self, tx: Transaction, credential_id: int, subject: str) -> None:
         """How an OpenID provider names the person; empty: it does not."""
+        known = tx.execute(select(credentials.c.subject_key).where(credentials.c.id == credential_id)).scalar()
+        _tell_person(tx, known)
         _change(tx, credential_id, subject_key=self._subject_key(subject))
 
     def _subject_key(self, subject: str) -> bytes | None:
@@ -211,6 +216,30 @@ class CredentialRows:
         box = self._mailboxes.get(conn, who.box_id)
         number = box.holder.holder_id if box is not None and who.kind is BoxKind.PER else ""
         return bool(number) and subject_form(number) == subject_form(subject)
+
+    def person(self, conn: Connection, who: SignedIn) -> bytes | None:
+        """Who stands behind a sign-in to their own mailbox, as a keyed hash of their number; None: nobody knows, or the mailbox is
+        a team's. A personal mailbox is one person's (`mssante.life`), so its holder's number is theirs."""
+        if who.kind is not BoxKind.PER:
+            return None
+        row = conn.execute(select(credentials.c.subject_key).where(credentials.c.id == who.credential_id)).first()
+        box = self._mailboxes.get(conn, who.box_id)
+        if row is None or box is None:
+            return None
+        return row.subject_key or (self._subject_key(box.holder.holder_id) if box.holder.holder_id else None)
+
+    def seats(self, conn: Connection, person: bytes, scope: str) -> list[SignedIn]:
+        """The shared mailboxes in which a person works, by their number, each as if signed in to it; one for each, the larger
+        role where there are two."""
+        found: dict[int, SignedIn] = {}
+        for row in conn.execute(_BY_PERSON, {"subject": person}):
+            seat = self._who(conn, row)
+            if seat is None or seat.kind not in SHARED or not covers(seat, scope):
+                continue
+            known = found.get(seat.box_id)
+            if known is None or len(OF_ROLE[seat.role]) > len(OF_ROLE[known.role]):
+                found[seat.box_id] = seat
+        return sorted(found.values(), key=lambda seat: seat.address)
 
     def standing(self, conn: Connection, who: SignedIn, scope: str | None = None) -> SignedIn | None:
         """Who signed in, as things stand now; None: revoked, mailbox closed, or what they signed in with is no longer good."""
@@ -274,9 +303,22 @@ def apps_of(conn: Connection, row: Any) -> list[Any]:
 
 
 def _change(tx: Transaction, credential_id: int, **values: Any) -> None:
-    if tx.execute(update(credentials).where(credentials.c.id == credential_id).values(**values)).rowcount != 1:
+    change = update(credentials).where(credentials.c.id == credential_id).values(**values)
+    row = tx.execute(change.returning(credentials.c.subject_key)).first()
+    if row is None:
         raise KeyError(credential_id)
     tx.signal(TOPIC, credential_id)
+    _tell_person(tx, row.subject_key)
+
+
+def person_number(person: bytes) -> int:
+    """What a signal carries of a person: part of the keyed hash. Two people with one number are woken together, no more."""
+    return int.from_bytes(person[:7])
+
+
+def _tell_person(tx: Transaction, person: bytes | None) -> None:
+    if person is not None:
+        tx.signal(PERSON, person_number(person))
 
 
 _APPS = select(app_passwords).where(app_passwords.c.credential_id == bindparam("id")).order_by(app_passwords.c.id)
@@ -284,4 +326,7 @@ _ROWS = select(credentials, exists().where(passkeys.c.credential_id == credentia
 _BY_SUBJECT = _ROWS.where(
     or_(credentials.c.subject_key == bindparam("subject"), credentials.c.login_key == bindparam("login"))
 )
+_BY_PERSON = _ROWS.where(
+    credentials.c.subject_key == bindparam("subject"), credentials.c.state == SignInState.ACTIVE.value
+).order_by(credentials.c.id)
 BY_LOGIN = _ROWS.where(credentials.c.login_key == bindparam("key"))

@@ -36,6 +36,7 @@ from mssante.credential_rows import (
     BY_LOGIN,
     IMAP,
     MAIL,
+    PERSON,
     SUBMISSION,
     TOPIC,
     WEB,
@@ -49,6 +50,7 @@ from mssante.credential_rows import (
     by_own_password,
     covers,
     login_form,
+    person_number,
     subject_form,
 )
 from mssante.mailboxes import Mailboxes
@@ -56,9 +58,9 @@ from mssante.passwords import NOBODY, PasswordHash, is_right, password_form, scr
 from mssante.tables import app_passwords, credentials
 
 __all__ = [
-    "IMAP", "MAIL", "SUBMISSION", "TOPIC", "WEB",
+    "IMAP", "MAIL", "PERSON", "SUBMISSION", "TOPIC", "WEB",
     "Credentials", "LoginTaken", "Member", "NewCredential", "Proven", "SignedIn", "WrongPassword",
-    "covers", "login_form", "subject_form",
+    "covers", "login_form", "person_number", "subject_form",
 ]  # fmt: skip
 
 VERIFIED_FOR = 5 * MINUTE

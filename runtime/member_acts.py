@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def joining(at: Desk) -> Callable[[Row], Act]:
-    """Of a row with address, login, person, role; a new password is made and shown once."""
+    """Of a row with address, login, person, role, subject; a new password is made and shown once."""
 
     def plan(row: Row) -> Act:
-        newcomer = Newcomer.of(row["login"], row["person"], role(row["role"]))
+        newcomer = Newcomer.of(row["login"], row["person"], role(row["role"]), row["subject"].strip())
         french, _, english = ROLES[newcomer.role.value].partition(" // ")
         text = (
             f"{{login}} : {french} de {{address}}, mot de passe {{password}} // "
@@ -86,23 +86,24 @@ def among(members: list[Member], login: str) -> Member:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Newcomer:
-    """Somebody with a new password, which is shown once."""
+    """Somebody with a new password, which is shown once; `subject` as in `NewCredential`."""
 
     login: str
     person: str
     role: Role
     password: str
     password_hash: PasswordHash
+    subject: str = ""
 
     @classmethod
-    def of(cls, login: str, person: str, role: Role) -> Newcomer:
+    def of(cls, login: str, person: str, role: Role, subject: str = "") -> Newcomer:
         """About 40 ms: outside of transactions."""
         password = generate()
-        return cls(login, person or login, role, password, hash_password(password))
+        return cls(login, person or login, role, password, hash_password(password), subject)
 
     def joins(self, at: Desk, tx: Transaction, box: Mailbox) -> dict[str, Any]:
         allow(box, at.house.credentials.members(tx.conn, box.id), life.Seat(0, self.role, True))
-        new = NewCredential(box.id, self.login, self.person, self.password_hash, role=self.role)
+        new = NewCredential(box.id, self.login, self.person, self.password_hash, role=self.role, subject=self.subject)
         try:
             number = at.house.credentials.add(tx, new, at.now)
         except LoginTaken:

@@ -70,6 +70,12 @@ def add(
     role: Annotated[
         RoleName | None, typer.Option("--role", help="Son rôle (membre sinon). // Their role (else member).")
     ] = None,
+    subject: Annotated[
+        str,
+        typer.Option(
+            "--subject", help='Son numéro RPPS : voir « members subject ». // RPPS number, see "members subject".'
+        ),
+    ] = "",
     file: Lines = None,
 ) -> None:
     """Donner un accès à une personne ; son mot de passe est montré une fois.
@@ -78,8 +84,14 @@ def add(
     """
     from runtime.member_acts import joining
 
-    given = {"address": address, "login": login, "person": person, "role": role.value if role else ""}
-    at.one_or_each(file, given, ("address", "login"), joining(at), ("person", "role"))
+    given = {
+        "address": address,
+        "login": login,
+        "person": person,
+        "role": role.value if role else "",
+        "subject": subject,
+    }
+    at.one_or_each(file, given, ("address", "login"), joining(at), ("person", "role", "subject"))
 
 
 @members.command()
@@ -108,9 +120,9 @@ def subject(
         typer.Argument(help="Numéro RPPS, ou nom chez le fournisseur ; vide : aucun. // RPPS number, or name there."),
     ] = "",
 ) -> None:
-    """Dire comment Pro Santé Connect nomme un membre : ses jetons ouvrent alors cette boîte avec cet identifiant.
+    """Dire qui est un membre : il voit alors cette boîte depuis sa boîte personnelle, et ses jetons Pro Santé Connect l’ouvrent.
 
-    // Say how the OpenID provider names a member: their tokens then open this mailbox with this login.
+    // Say who a member is: they then see this mailbox from their own, and their OpenID tokens open it with this login.
     """
     from runtime.member_acts import naming
 

@@ -4,18 +4,37 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 
-from foundation.clock import Clock
+from sqlalchemy import Connection
+
+from foundation.clock import MINUTE, Clock
 from foundation.database import Database
 from foundation.dn import DistinguishedName
-from mailserver.sign_in import Member, Proven, Provider, Refused, SignedIn
+from mailserver.sign_in import Member, Proven, Provider, Refused, Seats, SignedIn
 from mailserver.store.watching import Watchers
 from mssante import credentials, mailboxes
+from mssante.cache import Cache
 from mssante.certificate_sign_in import opened_by
 from mssante.credentials import Credentials
+from mssante.life import SHARED
 from mssante.mailboxes import Mailboxes
 from mssante.scram import Proof, Salt
 from mssante.token_sign_in import TokenSignIn
+
+KNOWN, KNOWN_FOR = (
+    10_000,
+    MINUTE,
+)  # people whose shared mailboxes are remembered; a lost signal harms for a minute at most
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """`person`: `credentials.person_number`, 0 for nobody known."""
+
+    person: int
+    seats: tuple[SignedIn, ...]
 
 
 class MailSignIn:
@@ -38,9 +57,15 @@ class MailSignIn:
         self._db, self._credentials, self._mailboxes = db, credentials_, mailboxes_
         self._clock, self._scope = clock, scope
         self._tokens, self._provider, self._heard = tokens, provider, seen
-        self._people, self._boxes = Watchers(), Watchers()
-        db.subscribe(credentials.TOPIC, self._people.wake)
-        db.subscribe(mailboxes.TOPIC, self._boxes.wake)
+        self._people, self._boxes, self._persons = Watchers(), Watchers(), Watchers()
+        self._seats: Cache[int, _Known] = Cache(KNOWN, KNOWN_FOR)
+        for topic, watchers in (
+            (credentials.TOPIC, self._people),
+            (mailboxes.TOPIC, self._boxes),
+            (credentials.PERSON, self._persons),
+        ):
+            db.subscribe(topic, self._forget)  # ahead of who asks again at once
+            db.subscribe(topic, watchers.wake)
 
     @property
     def provider(self) -> Provider | None:
@@ -98,6 +123,33 @@ class MailSignIn:
         now = await self._db.read(self._credentials.standing, who.token, self._scope)
         return None if now is None else _seen(now)
 
+    async def seats(self, who: SignedIn, doubt: Callable[[], None]) -> Seats:
+        """From memory while nobody's sign-in and no mailbox changes: nearly nobody has any."""
+        now, generation, known = self._clock(), -1, self._seats.get(who.member, self._clock())
+        while known is None:
+            generation = self._seats.generation
+            known = await self._db.read(self._sat, who)
+            if generation != self._seats.generation:
+                known = None  # changed meanwhile, before anybody watches
+        if generation >= 0:
+            self._seats.keep(who.member, known, now, generation)
+        undo = ExitStack()
+        if known.person:
+            undo.callback(self._persons.add(known.person, doubt))
+        for seat in known.seats:
+            undo.callback(self.watch(seat, doubt))
+        return Seats(known.seats, undo.close)
+
+    def _sat(self, conn: Connection, who: SignedIn) -> _Known:
+        person = self._credentials.person(conn, who.token) if isinstance(who.token, credentials.SignedIn) else None
+        if person is None:
+            return _Known(0, ())
+        found = self._credentials.seats(conn, person, self._scope)
+        return _Known(credentials.person_number(person), tuple(map(_seen, found)))
+
+    def _forget(self, _: int) -> None:
+        self._seats.forget(lambda _, __: True)
+
     async def members(self, box_id: int) -> list[Member]:
         found = await self._db.read(self._credentials.members, box_id)
         return [Member(one.credential_id, one.login, one.role) for one in found if one.active]
@@ -108,4 +160,4 @@ class MailSignIn:
 
 
 def _seen(who: credentials.SignedIn) -> SignedIn:
-    return SignedIn(who.box_id, who.address, who.actor, who.credential_id, who.role, who)
+    return SignedIn(who.box_id, who.address, who.actor, who.credential_id, who.role, who.kind in SHARED, who)

@@ -25,6 +25,7 @@ from mailserver.imap.modes import Modes
 from mailserver.imap.notices import Notices
 from mailserver.imap.responses import Bad, No, Response
 from mailserver.imap.rights import HOLDERS, rights_in
+from mailserver.imap.seats import Place, Seat, check_new, is_shared, place_of, shared_seat
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.shelf import Shelf
 from mailserver.imap.updating import Update, Updating, brought_up
@@ -34,7 +35,7 @@ from mailserver.scram import Bind
 from mailserver.sign_in import SignedIn, SignIn
 from mailserver.store import names
 from mailserver.store.api import Folder, MailStore, Spool, StoreError, StoreResult
-from mssante.rights import OF_ROLE, Rights
+from mssante.rights import NONE, OF_ROLE, Rights
 
 
 class State(Enum):
@@ -109,6 +110,8 @@ class Context:
         self.login_failures = 0
         self._unwatch: Callable[[], None] = lambda: None
         self._unwatch_person: Callable[[], None] = lambda: None
+        self._unwatch_seats: Callable[[], None] = lambda: None
+        self._shared: tuple[Seat, ...] | None = None  # None: nobody asked yet
         self._counted: SignedIn | None = None  # in the crowd, as it was at sign-in
         self._spools: list[Spool] = []  # of the command under way
 
@@ -144,16 +147,6 @@ class Context:
     def box_id(self) -> int:
         assert self.identity is not None
         return self.identity.box_id
-
-    @property
-    def actor(self) -> str:
-        """Who acts in the box, for what the store must trace."""
-        return self.identity.actor if self.identity else ""
-
-    @property
-    def member(self) -> int:
-        """Whose the private annotations are (RFC 5464 3.1)."""
-        return self.identity.member if self.identity else 0
 
     @property
     def selected(self) -> FolderView:
@@ -192,22 +185,66 @@ class Context:
         self._spools.clear()
 
     # ---------------------------------------------------------------- rights (RFC 4314 4)
-    def rights(self, folder: Folder) -> Rights:
+    @property
+    def own(self) -> Seat:
         assert self.identity is not None
-        return rights_in(folder, self.identity.role, self.identity.member)
+        return Seat(self.identity)
+
+    async def shared(self) -> tuple[Seat, ...]:
+        """The shared mailboxes where the person has a seat too; asked for when one may be meant, then kept up to date."""
+        if self._shared is None:
+            await self._sit()
+        return self._shared or ()
+
+    async def seats(self) -> tuple[Seat, ...]:
+        return (self.own, *await self.shared())
+
+    async def _sit(self) -> None:
+        assert self.identity is not None
+        seats = await self.sign_in.seats(self.identity, self.inbox.alarm)
+        self._unwatch_seats()
+        self._unwatch_seats = seats.unwatch
+        self._shared = tuple(map(shared_seat, seats.found))
+
+    def seat_in(self, box_id: int) -> Seat | None:
+        """None when there is none, or no longer."""
+        if box_id == self.box_id:
+            return self.own
+        return next((seat for seat in self._shared or () if seat.box_id == box_id), None)
+
+    def seat_of(self, folder: Folder) -> Seat:
+        seat = self.seat_in(folder.box_id)
+        if seat is None:  # between the look for the folder and now
+            raise No("no such folder", "NONEXISTENT")
+        return seat
+
+    async def place(self, name: str) -> Place:
+        """Raises `StoreError` for what no folder may be called."""
+        return place_of(name, self.own, await self.shared() if is_shared(name) else ())
+
+    async def new_place(self, name: str) -> Place:
+        """Where a folder may be made; raises `StoreError`, and NO where the member may not."""
+        place = await self.place(name)
+        check_new(place)
+        await self._need_above(place)
+        return place
+
+    def rights(self, folder: Folder) -> Rights:
+        seat = self.seat_in(folder.box_id)
+        return NONE if seat is None else rights_in(folder, seat.who.role, seat.who.member)
 
     async def folder(self, name: str, missing: str = "NONEXISTENT", needs: str | None = None) -> Folder:
         """The folder of that name, where the command under way may do what it does; NO with the code `missing` when there is none
         (TRYCREATE for targets). `needs`: rights in place of those of the command's line in the table.
         """
         try:
-            wanted = names.normal(name)
+            place = await self.place(name)
         except StoreError:
             raise No("no such folder", missing) from None
-        for folder in await self.store.folders(self.box_id):
-            if folder.name == wanted:
+        for folder in await self.store.folders(place.seat.box_id):
+            if folder.name == place.name:
                 self.need(folder, self.needs.named if needs is None else needs, missing)
-                return folder
+                return place.seat.shown(folder)
         raise No("no such folder", missing)
 
     def need(self, folder: Folder, needed: str, missing: str = "NONEXISTENT") -> None:
@@ -218,19 +255,23 @@ class Context:
         if not rights.issuperset(needed):
             raise not_permitted()
 
-    async def need_above(self, name: str) -> None:
-        """Of the nearest folder above `name` that exists; of the mailbox itself for a name at the top."""
-        assert self.identity is not None
-        above = {parent: depth for depth, parent in enumerate(names.parents(names.normal(name)))}
-        there = [folder for folder in await self.store.folders(self.box_id) if folder.name in above]
+    async def _need_above(self, place: Place) -> None:
+        """Of the nearest folder above that exists; of the mailbox itself for a name at the top."""
+        above = {parent: depth for depth, parent in enumerate(names.parents(place.name))}
+        there = [folder for folder in await self.store.folders(place.seat.box_id) if folder.name in above]
         nearest = max(there, key=lambda folder: above[folder.name], default=None)
-        rights = OF_ROLE[self.identity.role] if nearest is None else self.rights(nearest)
+        rights = OF_ROLE[place.seat.who.role] if nearest is None else self.rights(nearest)
         if not rights.issuperset(self.needs.above):
             raise not_permitted()
 
     async def folders(self, needs: str = "l") -> list[Folder]:
-        """Those in which the member has these rights."""
-        return [folder for folder in await self.store.folders(self.box_id) if self.rights(folder).issuperset(needs)]
+        """Those in which the person has these rights, as the client knows them; their own first."""
+        return [
+            seat.shown(folder)
+            for seat in await self.seats()
+            for folder in await self.store.folders(seat.box_id)
+            if rights_in(folder, seat.who.role, seat.who.member).issuperset(needs)
+        ]
 
     async def select(self, folder: Folder, read_only: bool) -> FolderView:
         # Watching begins before the look: a change in between is seen twice rather than never.
@@ -259,6 +300,8 @@ class Context:
 
     def _leave(self) -> None:
         self._unwatch_person()
+        self._unwatch_seats()
+        self._shared, self._unwatch_seats = None, lambda: None
         if self._counted is not None:
             self.crowd.leave(self._counted)
             self._counted = None
@@ -271,6 +314,10 @@ class Context:
         self.identity = await self.sign_in.standing(self.identity)
         if self.identity is None:
             raise SignedOut
+        if self._shared is not None:
+            await self._sit()
+            if self.notices is not None:
+                self.notices.look_again()
         if self.view is not None:
             await self.look_at_rights(self.view)
 
@@ -301,7 +348,8 @@ class Context:
 
     async def look_at_rights(self, view: FolderView) -> None:
         """Who may read the folder no longer is told that it is gone (RFC 4314 5.1.1, 6)."""
-        folder = next((one for one in await self.store.folders(self.box_id) if one.id == view.folder.id), None)
+        here = await self.store.folders(view.folder.box_id) if self.seat_in(view.folder.box_id) is not None else ()
+        folder = next((one for one in here if one.id == view.folder.id), None)
         if folder is None or "r" not in self.rights(folder):
             raise FolderLost
         view.allow(self.rights(folder))

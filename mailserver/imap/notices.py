@@ -27,6 +27,7 @@ from mailserver.imap.known import Known, named_anew
 from mailserver.imap.modes import Modes
 from mailserver.imap.responses import Ok, Response, Untagged
 from mailserver.imap.responses_folders import ListLine, MetadataChanged, StatusLine
+from mailserver.imap.seats import Seat
 from mailserver.store.annotations import SERVER
 from mailserver.store.api import Folder, FolderStatus, MailStore
 
@@ -39,25 +40,25 @@ class TooMany(Exception):
 
 
 class Notices:
-    """One session's. `visible` gives the folders that its member may see and read, one that is shut is like one deleted
-    (RFC 5465 5.4, 5.9); `wake` is called when there may be something to tell.
+    """One session's. `seats`: the mailboxes in which its member works, their own first; `visible` gives the folders that they may
+    see and read, one that is shut is like one deleted (RFC 5465 5.4, 5.9); `wake` is called when there may be something to tell.
     """
 
     def __init__(
         self,
         store: MailStore,
-        box_id: int,
-        member: int,
+        seats: Callable[[], Awaitable[Sequence[Seat]]],
         visible: Callable[[], Awaitable[list[Folder]]],
         groups: Sequence[EventGroup],
         wake: Callable[[], None],
     ) -> None:
-        self._store, self._box_id, self._member, self._visible = store, box_id, member, visible
+        self._store, self._ask_seats, self._visible = store, seats, visible
+        self._seats: Sequence[Seat] = ()
         self._groups = [group for group in groups if not group.of_selected]
         self.selected = next((group for group in groups if group.of_selected), None)
         self._wake = wake
         self._undo: dict[int, Callable[[], None]] = {}  # of the folders' watches
-        self._unwatch_box: Callable[[], None] = lambda: None
+        self._unwatch_box: dict[int, Callable[[], None]] = {}
         self._changed: set[int] = set()  # folders whose messages may differ from what was told
         self._box_changed = False
         self._apart: int | None = None  # the folder that was selected the last time
@@ -92,18 +93,21 @@ class Notices:
         """Raises `TooMany`."""
         if not self._groups:
             return
-        self._unwatch_box = self._store.watch_box(self._box_id, self._on_box)
         await self._list()
         self.known.annotations = await self._hashes()
         self._changed.clear()  # ahead of the look: a change in between is seen twice rather than never
-        self.known.statuses = await self._store.statuses(self._box_id)
+        self.known.statuses = await self._statuses()
 
     def end(self) -> None:
-        self._unwatch_box()
-        for undo in self._undo.values():
+        for undo in (*self._unwatch_box.values(), *self._undo.values()):
             undo()
+        self._unwatch_box.clear()
         self._undo.clear()
         self._groups, self.selected = [], None
+
+    def look_again(self) -> None:
+        """The folders may be others."""
+        self._box_changed = bool(self._groups)
 
     def _on_box(self) -> None:
         self._box_changed = True
@@ -115,8 +119,14 @@ class Notices:
 
     async def _list(self) -> None:
         """Takes the folders as they are now, and watches those whose messages matter."""
+        self._seats = await self._ask_seats()
+        here = {seat.box_id for seat in self._seats}
+        for box_id in self._unwatch_box.keys() - here:
+            self._unwatch_box.pop(box_id)()
+        for box_id in here - self._unwatch_box.keys():
+            self._unwatch_box[box_id] = self._store.watch_box(box_id, self._on_box)
         self.known.folders = {folder.id: folder for folder in await self._visible()}
-        self.known.lost = frozenset(await self._store.lost(self._box_id))
+        self.known.lost = frozenset(await self._store.lost(self._seats[0].box_id))
         wanted = {folder.id for folder in self.known.folders.values() if self._wants(folder, *OF_MESSAGES)}
         if len(wanted) > MOST_WATCHED:
             self.end()
@@ -126,6 +136,12 @@ class Notices:
         for folder_id in wanted - self._undo.keys():
             self._undo[folder_id] = self._store.watch(folder_id, partial(self._on_folder, folder_id))
             self._changed.add(folder_id)
+
+    async def _statuses(self) -> dict[int, FolderStatus]:
+        found: dict[int, FolderStatus] = {}
+        for box_id in {folder.box_id for folder in self.known.folders.values() if folder.id in self._undo}:
+            found |= await self._store.statuses(box_id)
+        return found
 
     # ---------------------------------------------------------------- what is told
     def statuses(self, selected: int | None, modes: Modes) -> Iterator[StatusLine]:
@@ -151,7 +167,7 @@ class Notices:
             except TooMany:
                 yield Untagged(Ok("too many folders to watch", OVERFLOW))
         changed, self._changed = self._changed - {selected}, set()
-        statuses = await self._store.statuses(self._box_id) if changed else {}
+        statuses = await self._statuses() if changed else {}
         for folder_id in sorted(changed & statuses.keys() & self._undo.keys()):
             after = statuses[folder_id]
             before = self.known.statuses.get(folder_id) or replace(after, messages=0, uid_next=1)  # a new folder
@@ -193,7 +209,7 @@ class Notices:
             if (old := before.get(now.id)) is not None and old.subscribed != now.subscribed
         ]
         gone = lost - self.known.lost - {folder.name for folder in self.known.folders.values()}
-        changed += [(folder, folder) for folder in (Folder(0, self._box_id, name, 0) for name in gone)]
+        changed += [(folder, folder) for folder in (Folder(0, self._seats[0].box_id, name, 0) for name in gone)]
         for old, now in changed:
             if self._wants(old, SUBSCRIPTION) or self._wants(now, SUBSCRIPTION):
                 yield now.name
@@ -213,7 +229,11 @@ class Notices:
             wanted.append(SERVER)
         if not wanted:
             return {}
-        kept = await self._store.annotations(self._box_id, self._member, wanted)
+        kept: dict[int, dict[str, bytes]] = {}
+        for seat in self._seats:
+            own = seat is self._seats[0]
+            there = [one for one in wanted if (own if one == SERVER else self.known.folders[one].box_id == seat.box_id)]
+            kept |= await self._store.annotations(seat.box_id, seat.who.member, there) if there else {}
         return {
             folder_id: {entry: hash(value) for entry, value in values.items()} for folder_id, values in kept.items()
         }

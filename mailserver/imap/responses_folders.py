@@ -26,10 +26,14 @@ def correlator(folder: Folder, utf8: bool) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """One personal namespace with no prefix, nothing of others, nothing shared (RFC 2342 5)."""
+    """One personal namespace with no prefix, nothing of others, and what is shared below one name, if anything is (RFC 2342 5)."""
+
+    shared: str = ""
+    utf8: bool = False
 
     def __bytes__(self) -> bytes:
-        return b'* NAMESPACE (("" "/")) NIL NIL\r\n'
+        shared = b'((%b "/"))' % mailbox(self.shared, self.utf8) if self.shared else b"NIL"
+        return b'* NAMESPACE (("" "/")) NIL %b\r\n' % shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +99,27 @@ class MetadataChanged:
 
 @dataclass(frozen=True, slots=True)
 class QuotaRoot:
-    """The roots of a folder (RFC 9208 4.2.2): one, named ""."""
+    """The roots of a folder (RFC 9208 4.2.2): one, that of its mailbox."""
 
     name: str
+    root: str = ""
     utf8: bool = False
 
     def __bytes__(self) -> bytes:
-        return b'* QUOTAROOT %b ""\r\n' % mailbox(self.name, self.utf8)
+        return b"* QUOTAROOT %b %b\r\n" % (mailbox(self.name, self.utf8), quoted(self.root.encode()))
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
     """In octets; said in units of 1024, so that full is full (RFC 9208 4.2.1, 5.1)."""
 
+    root: str
     used: int
     limit: int
 
     def __bytes__(self) -> bytes:
-        return b'* QUOTA "" (STORAGE %d %d)\r\n' % (-(-self.used // 1024), self.limit // 1024)
+        root = quoted(self.root.encode())
+        return b"* QUOTA %b (STORAGE %d %d)\r\n" % (root, -(-self.used // 1024), self.limit // 1024)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from contextlib import aclosing
 from typing import Final
 
 from mailserver.imap.capabilities import capability_code
+from mailserver.imap.commands.append import target_of
 from mailserver.imap.context import Context, FolderLost, Settings, SignedOut, not_permitted
 from mailserver.imap.crowd import Crowd
 from mailserver.imap.deflate import Deflate, NotDeflate
@@ -217,10 +218,17 @@ class ImapSession:
         if offer.total > settings.command_limit:
             return No(f"the messages of one command have at most {settings.command_limit} octets", "TOOBIG")
         if offer.total // WORTH_ASKING > (offer.total - offer.size) // WORTH_ASKING:
-            used, quota = await self.context.store.quota(self.context.box_id)
+            used, quota = await self.context.store.quota(await self._target_box(offer.line))
             if used + offer.total > quota:
                 return No("the mailbox is full", "OVERQUOTA")
         return None
+
+    async def _target_box(self, line: bytes) -> int:
+        name = target_of(line, self.context.modes) or "INBOX"
+        try:
+            return (await self.context.place(name)).seat.box_id
+        except StoreError:
+            return self.context.box_id
 
     def _accept(self, offer: LiteralOffer) -> No | None:
         """To disk when it is large and may be, else into memory."""

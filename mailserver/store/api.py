@@ -48,6 +48,8 @@ class Folder:
     subscribed: bool = True
     # number of a member (credential) -> rights in this folder, where they differ from those of the role (`mssante.rights`)
     acl: Mapping[int, Rights] = field(default_factory=dict, hash=False)
+    # number of a member of a team -> whether they subscribe, where they said so
+    subscriptions: Mapping[int, bool] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +217,10 @@ class MailStore(Protocol):
     async def create(self, box_id: int, name: str, special_use: str | None = None) -> Folder: ...
     async def delete(self, box_id: int, name: str) -> None: ...
     async def rename(self, box_id: int, name: str, new_name: str) -> None: ...
-    async def subscribe(self, box_id: int, name: str, subscribed: bool) -> None: ...
+    async def subscribe(self, box_id: int, name: str, subscribed: bool, member: int = 0) -> None:
+        """`member`: for them alone, of a team; 0: for who has the mailbox."""
+        ...
+
     async def set_rights(self, box_id: int, folder_id: int, member: int, rights: Rights | None, by: int) -> None:
         """Of one member in one folder; None: those of the role. `by`: the member who decides, for the audit trail.
 
@@ -323,6 +328,15 @@ class MailStore(Protocol):
     async def move(
         self, folder_id: int, uids: Sequence[int], target_folder_id: int, actor: str = "", undeleted: bool = False
     ) -> CopyResult: ...
+
+    async def carry(
+        self, folder_id: int, uids: Sequence[int], target_folder_id: int, by: int, leave: bool, undeleted: bool = False
+    ) -> CopyResult:
+        """COPY, or MOVE (not `leave`), to a folder of another mailbox, all or nothing: sealed with its key, charged to its quota.
+
+        `by`: the member who carries, for the audit trail; their rights in both were looked at. No exchange goes along.
+        """
+        ...
 
     async def expunge(self, folder_id: int, uids: Sequence[int] | None = None) -> list[int]:
         """Removes messages with \\Deleted (only those of `uids` when given); returns the UIDs removed."""

@@ -18,7 +18,7 @@ from foundation.prepared import Prepared
 from mailserver.store import names
 from mailserver.store.api import Flag, Folder, FolderStatus, StoreError
 from mailserver.store.sealed import open_name, seal_name
-from mailserver.store.tables import expunged, folder_rights, folders, lost_folders, messages
+from mailserver.store.tables import expunged, folder_rights, folder_subscriptions, folders, lost_folders, messages
 from mssante.rights import Rights, written
 
 LISTED = "folders"
@@ -26,6 +26,7 @@ LISTED = "folders"
 _BY_NAME = select(folders).where(folders.c.box_id == bindparam("box"), folders.c.name_key == bindparam("name_key"))
 _BY_ID = select(folders).where(folders.c.id == bindparam("folder"))
 _BY_BOX = select(folders).where(folders.c.box_id == bindparam("box"))
+_SUBSCRIPTIONS = select(folder_subscriptions).where(folder_subscriptions.c.box_id == bindparam("box"))
 _RIGHTS = select(folder_rights).where(folder_rights.c.box_id == bindparam("box"))
 _LOCK = _BY_ID.with_for_update()
 _STATUS = ("messages", "unseen", "deleted", "uid_next", "uid_validity", "highest_modseq", "size")
@@ -48,8 +49,11 @@ def listed(conn: Connection, key: Key, box_id: int) -> list[Folder]:
     acls: defaultdict[int, dict[int, Rights]] = defaultdict(dict)
     for row in conn.execute(_RIGHTS, {"box": box_id}):
         acls[row.folder_id][row.member] = frozenset(row.rights)
+    own: defaultdict[int, dict[int, bool]] = defaultdict(dict)
+    for row in conn.execute(_SUBSCRIPTIONS, {"box": box_id}):
+        own[row.folder_id][row.member] = row.subscribed
     rows = conn.execute(_BY_BOX, {"box": box_id})
-    found = (_folder(row, open_name(key, row.sealed_name), acls.get(row.id, {})) for row in rows)
+    found = (_folder(row, open_name(key, row.sealed_name), acls.get(row.id, {}), own.get(row.id, {})) for row in rows)
     return sorted(found, key=lambda folder: folder.name)
 
 
@@ -129,6 +133,7 @@ def remove(tx: Transaction, folder: Row[Any]) -> None:
     tx.signal(LISTED, folder.box_id)
     tx.execute(delete(expunged).where(expunged.c.folder_id == folder.id))
     tx.execute(delete(folder_rights).where(*_rights_of(folder.box_id, folder.id)))
+    tx.execute(delete(folder_subscriptions).where(*_subscriptions_of(folder.box_id, folder.id)))
     tx.execute(delete(folders).where(folders.c.id == folder.id))
     if folder.subscribed and not hidden and _lost_number(tx, folder.box_id) < names.LOST:
         lost = {"box_id": folder.box_id, "name_key": folder.name_key, "sealed_name": folder.sealed_name}
@@ -154,6 +159,22 @@ def rename(tx: Transaction, keys: KeyRing, key: Key, box_id: int, old: str, new:
 def subscribe(tx: Transaction, folder_id: int, box_id: int, subscribed: bool) -> None:
     tx.execute(update(folders).where(folders.c.id == folder_id).values(subscribed=subscribed))
     tx.signal(LISTED, box_id)
+
+
+def subscribe_member(tx: Transaction, folder_id: int, box_id: int, member: int, subscribed: bool) -> None:
+    """Of a team: nobody else's subscription changes."""
+    tx.execute(
+        delete(folder_subscriptions).where(
+            *_subscriptions_of(box_id, folder_id), folder_subscriptions.c.member == member
+        )
+    )
+    row = {"box_id": box_id, "folder_id": folder_id, "member": member, "subscribed": subscribed}
+    tx.execute(insert(folder_subscriptions), row)
+    tx.signal(LISTED, box_id)
+
+
+def _subscriptions_of(box_id: int, folder_id: int) -> tuple[ColumnElement[bool], ...]:
+    return folder_subscriptions.c.box_id == box_id, folder_subscriptions.c.folder_id == folder_id
 
 
 def set_rights(tx: Transaction, box_id: int, folder_id: int, member: int, rights: Rights | None) -> None:
@@ -233,5 +254,5 @@ def _add(tx: Transaction, keys: KeyRing, key: Key, box_id: int, name: str, speci
     return Folder(folder_id, box_id, name, folder_id, special_use)
 
 
-def _folder(row: Row[Any], name: str, acl: Mapping[int, Rights]) -> Folder:
-    return Folder(row.id, row.box_id, name, row.uid_validity, row.special_use, row.subscribed, acl)
+def _folder(row: Row[Any], name: str, acl: Mapping[int, Rights], subscriptions: Mapping[int, bool]) -> Folder:
+    return Folder(row.id, row.box_id, name, row.uid_validity, row.special_use, row.subscribed, acl, subscriptions)

@@ -77,18 +77,27 @@ class Place:
 
 
 def keep(keys: KeyRing, digest: Digest, ref: BlobRef) -> Kept:
-    def hashed(message_id: str) -> bytes:
-        return keys.lookup("message-id", message_id)
+    front, back = pack_front(ref, digest.card), pack_back(digest.card)
+    heads, texts = pack_text(digest.headers_text), pack_text(digest.body_text)
+    return kept_again(keys, digest, front, back, heads, texts, ref.size)
 
+
+def kept_again(keys: KeyRing, digest: Digest, front: bytes, back: bytes, heads: bytes, texts: bytes, size: int) -> Kept:
+    """Of a message that was kept before; of `digest`, only the names are looked at."""
     return Kept(
-        pack_front(ref, digest.card),
-        pack_back(digest.card),
-        pack_text(digest.headers_text),
-        pack_text(digest.body_text),
-        ref.size,
-        hashed(digest.message_id) if digest.message_id else None,
-        tuple(hashed(name) for name in dict.fromkeys(reversed(digest.references[-REFERENCES:]))),
+        front,
+        back,
+        heads,
+        texts,
+        size,
+        message_key(keys, digest.message_id) if digest.message_id else None,
+        tuple(message_key(keys, name) for name in dict.fromkeys(reversed(digest.references[-REFERENCES:]))),
     )
+
+
+def message_key(keys: KeyRing, message_id: str) -> bytes:
+    """How a Message-ID is looked up."""
+    return keys.lookup("message-id", message_id)
 
 
 def _threads(count: int) -> Prepared:

@@ -143,8 +143,11 @@ class MemoryMailStore(MemoryReading):
         self._folder_watchers.wake(folder_id)
         self._box_watchers.wake(box_id)
 
-    async def subscribe(self, box_id: int, name: str, subscribed: bool) -> None:
-        if not subscribed and (lost := names.normal(name)) in self._lost[box_id]:
+    async def subscribe(self, box_id: int, name: str, subscribed: bool, member: int = 0) -> None:
+        if member:
+            found = self._named(box_id, name)
+            found.folder = replace(found.folder, subscriptions={**found.folder.subscriptions, member: subscribed})
+        elif not subscribed and (lost := names.normal(name)) in self._lost[box_id]:
             self._lost[box_id].remove(lost)
         else:
             found = self._named(box_id, name)
@@ -244,6 +247,21 @@ class MemoryMailStore(MemoryReading):
         chosen = self._some(source, uids)
         result = self._copy(chosen, target, undeleted)
         self._remove(source, result.source)
+        return result
+
+    async def carry(
+        self, folder_id: int, uids: Sequence[int], target_folder_id: int, by: int, leave: bool, undeleted: bool = False
+    ) -> CopyResult:
+        source, target = self._get(folder_id), self._get(target_folder_id)
+        chosen = self._some(source, uids)
+        names.check_carried(len(chosen))
+        self._check_room(target.folder.box_id, sum(message.row.size for _, message in chosen), len(chosen))
+        threads = [self._origin(target.folder.box_id, message.digest).thread for _, message in chosen]
+        result = self._copy(chosen, target, undeleted)
+        for uid, thread in zip(result.target, threads, strict=True):
+            target.messages[uid].origin = replace(target.messages[uid].origin, thread=thread)
+        if not leave:
+            self._remove(source, result.source)
         return result
 
     async def expunge(self, folder_id: int, uids: Sequence[int] | None = None) -> list[int]:

@@ -36,7 +36,7 @@ KNOWN_BOXES, LISTED_SECONDS = 5_000, 60.0  # lists of folders in memory; a lost 
 
 class SqlMailStore(SqlMessages):
     """Implements `store.api.MailStore`; `on_closed` closes exchanges from the mail client (docs/rules.md section 4); `audit` has a
-    row for each change of rights."""
+    row for each change of rights, and for what is carried to another mailbox."""
 
     def __init__(
         self,
@@ -50,8 +50,7 @@ class SqlMailStore(SqlMessages):
         clock: Clock = system_clock,
         digest: Callable[[bytes], Digest] = digest_of,
     ) -> None:
-        super().__init__(db, keys, blobs, boxes, on_closed, clock, digest)
-        self._audit = audit
+        super().__init__(db, keys, blobs, boxes, on_closed, clock, digest, audit)
         self._folder_watchers, self._box_watchers = Watchers(), Watchers()
         self._listed: Cache[int, list[Folder]] = Cache(KNOWN_BOXES, LISTED_SECONDS)
         db.subscribe(TOPIC, self._folder_watchers.wake)
@@ -109,8 +108,12 @@ class SqlMailStore(SqlMessages):
             return
         folder_rows.rename(tx, self._keys, self._boxes.key(tx.conn, box_id), box_id, old, new)
 
-    async def subscribe(self, box_id: int, name: str, subscribed: bool) -> None:
+    async def subscribe(self, box_id: int, name: str, subscribed: bool, member: int = 0) -> None:
         def work(tx: Transaction) -> None:
+            if member:
+                folder = folder_rows.named(tx.conn, self._keys, box_id, name)
+                folder_rows.subscribe_member(tx, folder.id, box_id, member, subscribed)
+                return
             if not subscribed and folder_rows.forget_lost(tx, self._keys, box_id, names.normal(name)):
                 return
             folder_rows.subscribe(tx, folder_rows.named(tx.conn, self._keys, box_id, name).id, box_id, subscribed)

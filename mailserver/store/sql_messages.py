@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
+from foundation.audit import Audit
 from foundation.blobs import Blobs
 from foundation.clock import Clock
 from foundation.database import Database, Transaction
 from foundation.keys import KeyRing
-from mailserver.store import changing, names
+from mailserver.store import carrying, changing, names
 from mailserver.store import flags as flag_rules
 from mailserver.store import folders as folder_rows
 from mailserver.store.api import (
@@ -46,8 +48,11 @@ class SqlMessages(SqlReading):
         on_closed: ClosingHook | None,
         clock: Clock,
         digest: Callable[[bytes], Digest],
+        audit: Audit | None,
     ) -> None:
         super().__init__(db, keys, blobs, boxes)
+        self._audit = audit
+        self._digest = digest
         self._on_closed = on_closed
         self._clock = clock
         self._arrivals = Arrivals(keys, blobs, digest)
@@ -195,6 +200,59 @@ class SqlMessages(SqlReading):
         if not leave:
             changing.move_out(tx, folder_rows.by_id(tx.conn, folder_id), chosen, tally, self._clock())
         return CopyResult(target.uid_validity, chosen, new)
+
+    async def carry(
+        self, folder_id: int, uids: Sequence[int], target_folder_id: int, by: int, leave: bool, undeleted: bool = False
+    ) -> CopyResult:
+        return await self._db.write(self._carry, folder_id, uids, target_folder_id, by, leave, undeleted)
+
+    def _carry(
+        self,
+        tx: Transaction,
+        folder_id: int,
+        uids: Sequence[int],
+        target_folder_id: int,
+        by: int,
+        leave: bool,
+        undeleted: bool,
+    ) -> CopyResult:
+        source, target = folder_rows.locked(tx, folder_id, target_folder_id)
+        chosen = changing.present(tx, folder_id, uids)
+        names.check_carried(len(chosen))
+        if not chosen:
+            return CopyResult(target.uid_validity, [], [])
+        tally = changing.tally_of(tx, folder_id, chosen)
+        names.check_messages(folder_rows.messages_in(tx, target.box_id) + len(chosen))
+        charged = {target.box_id: tally.size, source.box_id: 0 if leave else -tally.size}
+        for box_id in sorted(charged):  # two that carry both ways never wait for each other
+            if not self._boxes.charge(tx, box_id, charged[box_id]):
+                raise StoreError("OVERQUOTA", "the mailbox is full")
+        new = self._put_carried(tx, source, target, chosen, undeleted)
+        if not leave:
+            changing.remove(tx, folder_rows.by_id(tx.conn, folder_id), chosen, tally, self._clock())
+        if self._audit is not None:
+            details = {"from": source.box_id, "to": target.box_id, "messages": len(chosen), "moved": not leave}
+            self._audit.record(tx, "message:mailbox:carry", f"credential {by}", details)
+        return CopyResult(target.uid_validity, chosen, new)
+
+    def _put_carried(
+        self, tx: Transaction, source: Row[Any], target: Row[Any], chosen: Sequence[int], undeleted: bool
+    ) -> list[int]:
+        key, now = self._boxes.key(tx.conn, source.box_id), self._clock() // 1000
+        place = Place(target.box_id, target.id, self._boxes.key(tx.conn, target.box_id))
+        own = self._boxes.address(tx.conn, target.box_id)
+        left = Flag.DELETED if undeleted else Flag(0)
+        new: list[int] = []
+        for some in carrying.opened(tx, self._keys, key, source.box_id, source.id, chosen, self._digest):
+            others = [counterpart(self._keys, one.digest.counterpart(own)) for one in some]
+            named = [(other, one.kept, one.blob_id) for other, one in zip(others, some, strict=True)]
+            threads = own_threads(tx, target.box_id, named)
+            entries = [
+                Entry(one.kept, one.blob_id, thread, Flags(one.flags.system & ~left, one.flags.keywords), one.date)
+                for one, thread in zip(some, threads, strict=True)
+            ]
+            new += put_all(tx, place, entries, now)
+        return new
 
     def _tell_closed(
         self, tx: Transaction, box_id: int, target_key: bytes, folder_id: int, uids: Sequence[int], actor: str

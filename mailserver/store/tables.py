@@ -59,6 +59,15 @@ folder_rights = Table(
     ),  # mssante.rights.written; empty: the folder is not there for the member
 )
 
+folder_subscriptions = Table(
+    "folder_subscriptions",  # of the members of a team, where they said so
+    metadata,
+    Column("box_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("folder_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("member", BigInteger, primary_key=True, autoincrement=False),
+    Column("subscribed", Boolean, nullable=False),
+)
+
 folder_annotations = Table(
     "folder_annotations",  # RFC 5464
     metadata,

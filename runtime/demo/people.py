@@ -21,6 +21,7 @@ class Member:
     name: str
     login: str
     role: Role = Role.HOLDER
+    number: str = ""  # RPPS: with it they see this box from their own too
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,14 @@ def _luhn(stem: str) -> str:
     return stem + luhn_key(stem)
 
 
+def _rpps(serial: int) -> str:
+    return _luhn(f"1099{serial:06d}")
+
+
 def _per(role: str, name: str, address: str, serial: int, profession: str, town: str, phone: str) -> Professional:
-    rpps = _luhn(f"1099{serial:06d}")
-    return Professional(role, BoxKind.PER, name, address, rpps, profession, town, phone, (Member(name, address),))
+    return Professional(
+        role, BoxKind.PER, name, address, _rpps(serial), profession, town, phone, (Member(name, address),)
+    )
 
 
 ALPHA = Operator(
@@ -107,7 +113,7 @@ ALPHA = Operator(
             "Villefleur",
             "01 99 00 20 20",
             (
-                Member("Dr Nadia Benali", "nadia.benali@chu.alpha.example"),
+                Member("Dr Nadia Benali", "nadia.benali@chu.alpha.example", number=_rpps(3)),
                 Member("Thomas Girard, infirmier", "thomas.girard@chu.alpha.example", Role.MEMBER),
             ),
         ),
@@ -137,6 +143,15 @@ ALPHA = Operator(
                 Member("Malo Riou, préparateur", "malo.riou@pharmacie.alpha.example", Role.MEMBER),
             ),
             sector="SA33",
+        ),
+        _per(
+            "cardiologue",
+            "Dr Nadia Benali",
+            "nadia.benali@medecins.alpha.example",
+            3,
+            "Cardiologue",
+            "Villefleur",
+            "01 99 00 20 21",
         ),
     ),
     citizens=(

@@ -93,7 +93,13 @@ def _professional(tx: Transaction, house: House, one: Professional, hashes: dict
     for member in one.members:
         if member.login in hashes:
             new = NewCredential(
-                box_id, member.login, member.name, hashes[member.login], frozenset({MAIL, WEB}), member.role
+                box_id,
+                member.login,
+                member.name,
+                hashes[member.login],
+                frozenset({MAIL, WEB}),
+                member.role,
+                member.number,
             )
             house.credentials.add(tx, new, house.clock())
 

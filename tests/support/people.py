@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from foundation.dn import DistinguishedName
-from mailserver.sign_in import Member, Proven, Provider, Refused, SignedIn
+from mailserver.sign_in import Member, Proven, Provider, Refused, Seats, SignedIn
 from mailserver.store.watching import Watchers
 from mssante import scram
 from mssante.rights import Role
@@ -23,6 +23,7 @@ PROVIDER = Provider("https://psc.example/.well-known/openid-configuration", "ope
 class People:
     """`people`: login -> password and who it is; those of one mailbox are its members.
 
+    `seats`: login -> the logins under which the same person works in shared mailboxes.
     `wait_ms`: how long each wrong answer waits. `provider`: with one, the token of each is their password. `certificates`: by the
     name in each, whose mailboxes it opens.
     """
@@ -33,7 +34,9 @@ class People:
         wait_ms: int = 0,
         provider: Provider | None = None,
         certificates: dict[str, list[SignedIn]] | None = None,
+        seats: dict[str, list[str]] | None = None,
     ) -> None:
+        self._seats, self.asked_for_seats = dict(seats or {}), 0
         self._people, self._wait_ms, self.provider = dict(people), wait_ms, provider
         self._watchers = Watchers()
         self._certificates = certificates or {}
@@ -68,6 +71,23 @@ class People:
 
     async def standing(self, who: SignedIn) -> SignedIn | None:
         return next((one for _, one in self._people.values() if one.member == who.member), None)
+
+    async def seats(self, who: SignedIn, doubt: Callable[[], None]) -> Seats:
+        self.asked_for_seats += 1
+        login = next(login for login, (_, one) in self._people.items() if one.member == who.member)
+        there = [self._people[other][1] for other in self._seats.get(login, []) if other in self._people]
+        watched = [self._watchers.add(number, doubt) for number in (*(seat.member for seat in there), -who.member)]
+
+        def undo() -> None:
+            for one in watched:
+                one()
+
+        return Seats(tuple(replace(seat, team=True) for seat in there), undo)
+
+    def join(self, login: str, other: str) -> None:
+        """The person of `login` works in a shared mailbox too, as `other`."""
+        self._seats[login] = [*self._seats.get(login, []), other]
+        self._watchers.wake(-self._people[login][1].member)
 
     def change(self, member: int, role: Role | None) -> None:
         """Another role; None: they are revoked."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mailserver.imap.framer import Frame
 from mailserver.imap.grammar import Cursor
+from mailserver.imap.modes import Modes
+from mailserver.imap.responses import Bad
 from mailserver.imap.sequences import SequenceSet
 from mailserver.store.api import Flags, Spool
 
@@ -62,6 +65,25 @@ def parse_replace(at: Cursor, uid: bool = False) -> Replace:
     replaced = at.sequence_set(uid)
     at.space()
     return Replace(replaced, uid, at.mailbox(), _message(at))
+
+
+def target_of(line: bytes, modes: Modes) -> str | None:
+    """The folder that the beginning of an APPEND or REPLACE names; None where a literal does, that is not here yet."""
+    at = Cursor(Frame(line), modes)
+    try:
+        at.tag()
+        at.space()
+        word = at.word()
+        if word == b"UID":
+            at.space()
+            word = at.word()
+        at.space()
+        if word == b"REPLACE":
+            at.sequence_set()
+            at.space()
+        return at.mailbox()
+    except Bad:
+        return None
 
 
 def _message(at: Cursor) -> Appended:

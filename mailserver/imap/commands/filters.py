@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from mailserver.imap.grammar import Cursor
+from mailserver.imap.seats import is_shared
 from mailserver.store import names
 from mailserver.store.api import Folder, StoreError
 
@@ -36,7 +37,7 @@ class Filter:
                 return folder.name in self.names
             case b"SUBTREE" | b"SUBTREE-ONE":
                 return any(_below(folder.name, name, self.word == b"SUBTREE-ONE") for name in self.names)
-        return True  # PERSONAL: all are
+        return not is_shared(folder.name)  # PERSONAL
 
 
 def _below(name: str, root: str, one: bool) -> bool:

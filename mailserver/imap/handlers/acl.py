@@ -24,7 +24,7 @@ async def set_acl(ctx: Context, command: SetAcl) -> AsyncGenerator[Response]:
     wanted = with_modification(NONE, command.modification)
     if wanted is None:
         raise Bad("no such right")
-    member = await _member(ctx, command.identifier)
+    member = await _member(ctx, folder, command.identifier)
     if member is None:
         raise No("rules, section 2: a mailbox is open to its own members only", "NOPERM")
     if "a" in wanted and member.role is not Role.HOLDER and not command.modification.startswith("-"):
@@ -37,7 +37,7 @@ async def set_acl(ctx: Context, command: SetAcl) -> AsyncGenerator[Response]:
 async def delete_acl(ctx: Context, command: DeleteAcl) -> AsyncGenerator[Response]:
     """The member has no right left, until SETACL gives some: the list is what counts, not the role behind it."""
     folder = await ctx.folder(command.name)
-    member = await _member(ctx, command.identifier)
+    member = await _member(ctx, folder, command.identifier)
     if member is not None:
         await _set(ctx, folder, member, NONE)
     yield Ok("DELETEACL completed")
@@ -47,12 +47,12 @@ async def _set(ctx: Context, folder: Folder, member: Member, rights: Rights) -> 
     if member.role is Role.HOLDER:
         raise No("rules, section 2: who holds a mailbox has all rights in it", "NOPERM")
     given = None if rights == OF_ROLE[member.role] else rights
-    await ctx.store.set_rights(ctx.box_id, folder.id, member.number, given, ctx.member)
+    await ctx.store.set_rights(folder.box_id, folder.id, member.number, given, ctx.seat_of(folder).who.member)
 
 
 async def get_acl(ctx: Context, command: GetAcl) -> AsyncGenerator[Response]:
     folder = await ctx.folder(command.name)
-    found = [(one.login, rights_in(folder, one.role, one.number)) for one in await ctx.sign_in.members(ctx.box_id)]
+    found = [(one.login, rights_in(folder, one.role, one.number)) for one in await ctx.sign_in.members(folder.box_id)]
     yield Acl(folder.name, tuple((login, shown(rights)) for login, rights in found if rights), ctx.utf8)
     yield Ok("GETACL completed")
 
@@ -60,7 +60,7 @@ async def get_acl(ctx: Context, command: GetAcl) -> AsyncGenerator[Response]:
 async def list_rights(ctx: Context, command: ListRights) -> AsyncGenerator[Response]:
     """What must be, then what may be given. To who is no member, nothing: that tells of nobody's existence."""
     folder = await ctx.folder(command.name)
-    member = await _member(ctx, command.identifier)
+    member = await _member(ctx, folder, command.identifier)
     role = None if member is None else member.role
     always = OF_ROLE[role] if role is Role.HOLDER else NONE
     optional = () if role in (None, Role.HOLDER) else (*TIED, "c", "d")
@@ -74,5 +74,5 @@ async def my_rights(ctx: Context, command: MyRights) -> AsyncGenerator[Response]
     yield Ok("MYRIGHTS completed")
 
 
-async def _member(ctx: Context, identifier: str) -> Member | None:
-    return next((one for one in await ctx.sign_in.members(ctx.box_id) if one.login == identifier), None)
+async def _member(ctx: Context, folder: Folder, identifier: str) -> Member | None:
+    return next((one for one in await ctx.sign_in.members(folder.box_id) if one.login == identifier), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
-from mailserver.imap import listing, responses_folders
+from mailserver.imap import listing, responses_folders, seats
 from mailserver.imap.commands.auth import (
     Create,
     Delete,
@@ -19,16 +19,17 @@ from mailserver.imap.handlers.metadata import select
 from mailserver.imap.responses import No, Ok, Response
 from mailserver.imap.responses_folders import ListLine, Metadata, MyRights, StatusLine, mailbox_id
 from mailserver.imap.rights import shown
+from mailserver.imap.seats import Place
 from mailserver.store import names
 from mailserver.store.api import Folder, FolderStatus
 
 
 async def create(ctx: Context, command: Create) -> AsyncGenerator[Response]:
-    await ctx.need_above(command.name)
-    created = await ctx.store.create(ctx.box_id, command.name, _special_use(command))
-    ctx.known.created([created, *await _above(ctx, created.name)])
-    if ctx.rev2 and created.name != command.name:
-        yield ListLine((), created.name, oldname=command.name, utf8=ctx.utf8)
+    place = await ctx.new_place(command.name)
+    created = await ctx.store.create(place.seat.box_id, place.name, _special_use(command, place))
+    ctx.known.created([place.seat.shown(created), *await _above(ctx, place.shown)])
+    if ctx.rev2 and place.shown != command.name:
+        yield ListLine((), place.shown, oldname=command.name, utf8=ctx.utf8)
     yield Ok("CREATE completed", f"MAILBOXID {mailbox_id(created)}")
 
 
@@ -38,11 +39,11 @@ async def _above(ctx: Context, name: str) -> list[Folder]:
     return [folder for folder in await ctx.folders("lr") if folder.name in parents] if parents else []
 
 
-def _special_use(command: Create) -> str | None:
-    """A folder is for one thing, and not for what only a view over all folders could be (\\All, \\Flagged)."""
+def _special_use(command: Create, place: Place) -> str | None:
+    """A folder is for one thing, and not for what only a view over all folders could be (\\All, \\Flagged); none of another's."""
     if not command.uses:
         return None
-    found = [use for use in names.SPECIAL_USES if use.lower() in command.uses]
+    found = [use for use in names.SPECIAL_USES if use.lower() in command.uses and not place.seat.prefix]
     if len(set(command.uses)) != 1 or not found:
         raise No("no such special use", "USEATTR")  # RFC 6154 3
     return found[0]
@@ -52,28 +53,31 @@ async def delete(ctx: Context, command: Delete) -> AsyncGenerator[Response]:
     folder = await ctx.folder(command.name)
     if ctx.view is not None and ctx.view.folder.id == folder.id:
         ctx.deselect()
-    await ctx.store.delete(ctx.box_id, folder.name)
+    await ctx.store.delete(folder.box_id, (await ctx.place(command.name)).name)
     ctx.known.deleted(folder.id)
     yield Ok("DELETE completed")
 
 
 async def rename(ctx: Context, command: Rename) -> AsyncGenerator[Response]:
     await ctx.folder(command.name)
-    await ctx.need_above(command.new_name)
-    await ctx.store.rename(ctx.box_id, command.name, command.new_name)
-    old, new = names.normal(command.name), names.normal(command.new_name)
-    ctx.known.renamed(old, new)
-    ctx.known.created(await _above(ctx, new))
+    old, new = await ctx.place(command.name), await ctx.new_place(command.new_name)
+    if old.seat.box_id != new.seat.box_id:
+        raise No("a folder stays in its mailbox; its messages may be moved", "CANNOT")
+    await ctx.store.rename(old.seat.box_id, old.name, new.name)
+    if old.name != names.INBOX:
+        ctx.known.renamed(old.shown, new.shown)
+    ctx.known.created(await _above(ctx, new.shown))
     if ctx.rev2:
-        yield ListLine((), new, oldname=old, utf8=ctx.utf8)
+        yield ListLine((), new.shown, oldname=old.shown, utf8=ctx.utf8)
     yield Ok("RENAME completed")
 
 
 async def subscribe(ctx: Context, command: Subscribe) -> AsyncGenerator[Response]:
-    if command.wanted or names.normal(command.name) not in await ctx.store.lost(ctx.box_id):
+    place = await ctx.place(command.name)
+    if command.wanted or place.seat.prefix or place.name not in await ctx.store.lost(ctx.box_id):
         await ctx.folder(command.name)
-    await ctx.store.subscribe(ctx.box_id, command.name, command.wanted)
-    ctx.known.subscribed(names.normal(command.name), command.wanted)
+    await ctx.store.subscribe(place.seat.box_id, place.name, command.wanted, place.seat.subscriber)
+    ctx.known.subscribed(place.shown, command.wanted)
     yield Ok("done")
 
 
@@ -81,11 +85,16 @@ async def list_folders(ctx: Context, command: List) -> AsyncGenerator[Response]:
     folders = await ctx.folders()
     lost = await ctx.store.lost(ctx.box_id) if command.subscribed_only or command.tells_subscribed else ()
     readable = {folder.id for folder in folders if "r" in ctx.rights(folder)}
-    found = await ctx.store.statuses(ctx.box_id) if command.status else {}
-    found = {folder_id: status for folder_id, status in found.items() if folder_id in readable}
+    found: dict[int, FolderStatus] = {}
+    kept: dict[int, dict[str, bytes]] = {}
+    for seat in await ctx.seats() if command.status or command.entries else ():
+        ids = [folder.id for folder in folders if folder.box_id == seat.box_id and folder.id in readable]
+        if command.status:
+            statuses = await ctx.store.statuses(seat.box_id)
+            found |= {folder_id: statuses[folder_id] for folder_id in ids if folder_id in statuses}
+        if command.entries:
+            kept |= await ctx.store.annotations(seat.box_id, seat.who.member, ids)
     deleted = await _deleted_sizes(ctx, command.status, found)
-    ids = sorted(readable) if command.entries else []
-    kept = await ctx.store.annotations(ctx.box_id, ctx.member, ids) if ids else {}
     _condstore(ctx, command.status)
     for line, folder in listing.lines(command, folders, lost, ctx.utf8):
         yield line
@@ -99,7 +108,7 @@ async def list_folders(ctx: Context, command: List) -> AsyncGenerator[Response]:
 
 
 async def namespace(ctx: Context, command: Namespace) -> AsyncGenerator[Response]:
-    yield responses_folders.Namespace()
+    yield responses_folders.Namespace(seats.BELOW if await ctx.shared() else "", ctx.utf8)
     yield Ok("NAMESPACE completed")
 
 

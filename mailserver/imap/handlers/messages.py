@@ -121,8 +121,7 @@ async def copy(ctx: Context, command: Copy) -> AsyncGenerator[Response]:
     indices = chosen(view, command.messages, command.uid)
     target = await ctx.folder(command.name, missing="TRYCREATE")
     uids = [view.uids[i] for i in indices]
-    undeleted = "t" not in ctx.rights(target)
-    result = await ctx.store.copy(view.folder.id, uids, target.id, ctx.actor, undeleted) if indices else None
+    result = await _carried(ctx, view.folder, target, uids, leave=True) if indices else None
     if result is not None:
         ctx.known.counted(target.id, added=len(result.target))
     if target.id == view.folder.id:
@@ -140,7 +139,7 @@ async def move(ctx: Context, command: Move) -> AsyncGenerator[Response]:
         raise No("the messages are in this folder already", "CANNOT")
     if indices:
         uids = [view.uids[i] for i in indices]
-        result = await ctx.store.move(view.folder.id, uids, target.id, ctx.actor, "t" not in ctx.rights(target))
+        result = await _carried(ctx, view.folder, target, uids, leave=False)
         ctx.known.counted(view.folder.id, gone=len(result.source))
         ctx.known.counted(target.id, added=len(result.target))
         code = _copy_code(target, result)
@@ -150,6 +149,15 @@ async def move(ctx: Context, command: Move) -> AsyncGenerator[Response]:
         async for response in ctx.news():
             yield response
     yield Ok("MOVE completed", _highest(ctx))
+
+
+async def _carried(ctx: Context, source: Folder, target: Folder, uids: Sequence[int], leave: bool) -> CopyResult:
+    """COPY, or MOVE: inside the mailbox, or to another one in which the person works."""
+    who, undeleted = ctx.seat_of(target).who, "t" not in ctx.rights(target)
+    if source.box_id != target.box_id:
+        return await ctx.store.carry(source.id, uids, target.id, who.member, leave, undeleted)
+    copy = ctx.store.copy if leave else ctx.store.move
+    return await copy(source.id, uids, target.id, who.actor, undeleted)
 
 
 def _highest(ctx: Context) -> str | None:

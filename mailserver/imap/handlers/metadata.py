@@ -17,8 +17,8 @@ from mailserver.store.annotations import SERVER, VALUE_OCTETS
 
 async def get_metadata(ctx: Context, command: GetMetadata) -> AsyncGenerator[Response]:
     folder = await ctx.folder(command.name) if command.name else None
-    folder_id, name = (SERVER, "") if folder is None else (folder.id, folder.name)
-    kept = (await ctx.store.annotations(ctx.box_id, ctx.member, (folder_id,)))[folder_id]
+    folder_id, name, seat = (SERVER, "", ctx.own) if folder is None else (folder.id, folder.name, ctx.seat_of(folder))
+    kept = (await ctx.store.annotations(seat.box_id, seat.who.member, (folder_id,)))[folder_id]
     found = select(kept, command.entries, command.depth)
     limit = command.max_size
     sizes = [len(value or b"") for value in found.values()]
@@ -37,8 +37,8 @@ async def set_metadata(ctx: Context, command: SetMetadata) -> AsyncGenerator[Res
         ctx.need(folder, "w")  # for all to read: it is work like any other
     if any(len(value or b"") > VALUE_OCTETS for value in command.values.values()):
         raise No("the value is too long", f"METADATA MAXSIZE {VALUE_OCTETS}")
-    folder_id = SERVER if folder is None else folder.id
-    await ctx.store.annotate(ctx.box_id, ctx.member, folder_id, command.values)
+    seat, folder_id = (ctx.own, SERVER) if folder is None else (ctx.seat_of(folder), folder.id)
+    await ctx.store.annotate(seat.box_id, seat.who.member, folder_id, command.values)
     ctx.known.annotated(folder_id, command.values)
     yield Ok("SETMETADATA completed")
 

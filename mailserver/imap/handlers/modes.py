@@ -32,7 +32,7 @@ async def enable(ctx: Context, command: Enable) -> AsyncGenerator[Response]:
 async def notify(ctx: Context, command: Notify) -> AsyncGenerator[Response]:
     """RFC 5465 3.1: what was not told yet is told first, as for NOOP; from then on only what is asked for."""
     visible = partial(ctx.folders, "lr")
-    notices = Notices(ctx.store, ctx.box_id, ctx.member, visible, command.groups, ctx.inbox.wake)
+    notices = Notices(ctx.store, ctx.seats, visible, command.groups, ctx.inbox.wake)
     news: list[Response] = []
     try:
         await notices.begin()

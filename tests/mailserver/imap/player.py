@@ -40,7 +40,7 @@ PATIENT = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.H
 Store = MemoryMailStore | SqlMailStore
 MakeStore = Callable[[], Awaitable[Store]]
 
-BOX, NEIGHBOUR = 1, 2
+BOX, NEIGHBOUR, AWA, LEA = 1, 2, 4, 5
 DAY = 1_750_000_000  # 15-Jun-2025 15:06:40 +0000
 
 
@@ -92,12 +92,20 @@ async def _encoded(store: Store) -> None:
 async def _nothing(store: Store) -> None: ...
 
 
+async def _shared(store: Store) -> None:
+    """bob's is a shared mailbox with three messages; awa works in it as anne, lea as luc, and each has her own."""
+    await _three(store)
+    for box in (AWA, LEA):
+        await store.open_box(box)
+
+
 STARTS: dict[str, Callable[[Store], Awaitable[None]]] = {
     "nothing": _nothing,
     "three messages": _three,
     "a multipart message": _mixed,
     "an encoded message": _encoded,
     "french messages": _french,
+    "a shared mailbox": _shared,
 }
 
 
@@ -113,8 +121,12 @@ PEOPLE = People(
         "luc": ("x", SignedIn(BOX, "bob@hopital.example", "luc", 3, Role.READER)),
         "eve": ("x", SignedIn(NEIGHBOUR, "eve@hopital.example", "eve", 4)),
         "user": ("pencil", SignedIn(3, "user@hopital.example", "user", 5)),  # of RFC 7677 3
+        # who works in bob's mailbox too
+        "awa": ("x", SignedIn(AWA, "awa.diallo@hopital.example", "Awa Diallo", 6)),
+        "lea": ("x", SignedIn(LEA, "lea.morel@hopital.example", "Léa Morel", 7)),
     },
     wait_ms=2000,
+    seats={"awa": ["anne"], "lea": ["luc"]},
 )
 
 
