@@ -10,25 +10,20 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from citizen_inbox import contacts, conversations, sending, wording
+from citizen_inbox import contacts, conversations, opening, sending, wording
 from citizen_inbox.contacts import Closed, Professional
 from citizen_inbox.conversations import Place
 from citizen_inbox.deps import Deps
 from citizen_inbox.filed import NOTHING, Filed, filed
 from citizen_inbox.inbox import PATH
 from citizen_inbox.wording import Piece
-from foundation.database import Transaction
 from foundation.web import errors, french
 from foundation.web.forms import Fault
 from foundation.web.kit import Link, Visit
-from health_space.notices import operations as notices
-from health_space.notices.rules import Kind
 from mailserver.delivery.api import Fate, Verdict
 from mailserver.mime.addresses import Address
 from mailserver.mime.message import Attachment, Message, scan
-from mailserver.store import changing
-from mailserver.store import folders as folder_rows
-from mailserver.store.api import Flag, FlagOp, Flags
+from mailserver.outbound.receipt import asked_by
 from mssante import reasons
 from mssante.exchanges import Contact, Exchange
 
@@ -67,6 +62,7 @@ class View:
     professional: Professional
     exchange: Exchange | None
     unseen: dict[int, list[int]]  # folder -> UIDs to mark as read
+    asking: frozenset[tuple[int, int]]  # of those, (folder, UID) that ask for a receipt
 
     @property
     def closed(self) -> bool:
@@ -130,6 +126,7 @@ def load(conn: Connection, deps: Deps, box: int, thread: int, everything: bool =
         _professional(conn, shown, exchange),
         exchange,
         unseen,
+        frozenset((one.place.folder, one.place.uid) for one in shown if not one.place.seen and asked_by(one.message)),
     )
 
 
@@ -204,18 +201,8 @@ async def _closed(visit: Visit, deps: Deps, view: View) -> Closed | None:
 
 async def _mark_read(visit: Visit, deps: Deps, view: View) -> None:
     if view.unseen:
-        await deps.db.write(_read_now, visit.box, view.unseen, visit.now)
+        await deps.db.write(opening.opened, deps, visit.box, view.unseen, view.asking, visit.now)
         await visit.look_around_again()
-
-
-def _read_now(tx: Transaction, box: int, unseen: dict[int, list[int]], now: int) -> None:
-    """Flags and bell in one write, by the folder's own count: a page opened twice at once takes no other message's entry."""
-    seen = 0
-    for folder, uids in sorted(unseen.items()):
-        before = folder_rows.locked(tx, folder)[0].unseen
-        changing.store_flags(tx, folder, uids, FlagOp.ADD, Flags(Flag.SEEN), None)
-        seen += before - folder_rows.by_id(tx.conn, folder).unseen
-    notices.mark_oldest_read(tx, box, Kind.MESSAGE, seen, now)
 
 
 def _reply(visit: Visit, view: View) -> sending.Draft:

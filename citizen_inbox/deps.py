@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from foundation.blobs import Blobs
 from foundation.clock import Clock, system_clock
 from foundation.database import Database
+from foundation.jobs import Jobs
 from foundation.keys import KeyRing
 from foundation.web.kit import Web
 from health_space.dossier.readers import Readers
@@ -33,5 +34,6 @@ class Deps:
     mailboxes: Mailboxes
     exchanges: Exchanges
     readers: Readers
+    jobs: Jobs
     settings: InboxSettings = field(default_factory=InboxSettings)
     clock: Clock = system_clock

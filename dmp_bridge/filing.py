@@ -1,4 +1,4 @@
-"""Job `file` {box_id, folder_id, uid}: each attachment of an accepted message is filed in the citizen's dossier, or refused.
+"""Job `file` {box_id, folder_id, uid, content}: each attachment of an accepted message is filed in the dossier, or refused.
 
 Idempotent: the ledger (`health_space.dossier.tables.filings`) has one row per attachment, so a job that runs twice files once,
 and the sender is told once (twice only if the process dies between our notice's acceptance and its mark). Documents, ledger, bell
@@ -33,6 +33,7 @@ from health_space.dossier.readers import Patience, Readers
 from health_space.dossier.refusals import NewRefusal
 from health_space.notices.addressees import receives
 from mailserver.delivery.api import Acceptor, Door, Envelope, Fate, Recipient, Sender
+from mailserver.delivery.traces import FILED, Traces
 from mailserver.mime import scan
 from mailserver.store.api import MailStore
 from mssante import directory
@@ -89,6 +90,7 @@ class Filer:
         self._db, self._keys, self._blobs, self._jobs, self._audit = db, keys, blobs, jobs, audit
         self._store, self._acceptor, self._readers = store, acceptor, readers
         self._citizen_address, self._identity, self._clock = citizen_address, identity, clock
+        self._traces = Traces(keys)
 
     async def __call__(self, payload: dict[str, Any], job: Job) -> Answer:
         box_id = int(payload["box_id"])
@@ -107,14 +109,18 @@ class Filer:
         files = (file for attachment in attachments for file in opened(message, attachment, letter.subject))
         waiting = (file for file in files if file.part not in settled)
         patience = Patience(READING)
+        filed = False
         while batch := list(islice(waiting, BATCH)):
-            await self._file(dossier, key, letter, batch, patience)
+            filed |= await self._file(dossier, key, letter, batch, patience)
+        if filed and (name := payload.get("content")):
+            await self._db.write(self._traces.marked, name, patient, FILED, self._clock())
         return await self._tell(dossier, key, letter, patient, job)
 
     # ---------------------------------------------------------------- one batch
     async def _file(
         self, dossier: Dossier, key: bytes, letter: Letter, batch: Sequence[File | Unopened], patience: Patience
-    ) -> None:
+    ) -> bool:
+        """Whether any of them is in the dossier now."""
         ready: list[Ready] = []
         refused: list[NewRefusal] = []
         try:
@@ -131,6 +137,7 @@ class Filer:
             raise
         for item in folded:
             item.prepared.discard()
+        return bool(ready)
 
     async def _examine(self, file: File | Unopened, letter: Letter, patience: Patience) -> Ready | NewRefusal:
         if isinstance(file, Unopened):

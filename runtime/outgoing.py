@@ -10,11 +10,15 @@ from certs.contexts import relay_context
 from certs.rotating import Rotating
 from dmp_bridge.answers import Identity
 from foundation.clock import Clock
+from foundation.database import Transaction
+from foundation.keys import KeyRing
+from health_space.notices.handler import Notified
 from mailserver.delivery import hold
 from mailserver.delivery.accept import Delivery
+from mailserver.delivery.learning import Learning
 from mailserver.delivery.notices import Notices
 from mailserver.delivery.release import Release
-from mailserver.delivery.traces import Traces
+from mailserver.delivery.traces import NOTIFIED, Traces
 from mailserver.outbound.compose import Office
 from mailserver.outbound.courier import Courier
 from mailserver.outbound.dkim import Signer
@@ -23,6 +27,7 @@ from mailserver.outbound.mail_out import Relay as PrivateRelay
 from mailserver.outbound.peer import peer_judge
 from mailserver.outbound.relay import Relay
 from mailserver.outbound.routes import TableOrDns
+from mssante.mailboxes import Mailboxes
 from runtime.house import House, Trust, operator_of
 from runtime.settings import Settings
 from runtime.signing import signing_keys
@@ -62,6 +67,17 @@ def outbox_of(settings: Settings, clock: Clock) -> Outbox:
     return CodesToFiles(outbox, settings.outbox.codes) if settings.outbox.codes else outbox
 
 
+def notified(keys: KeyRing, mailboxes: Mailboxes) -> Notified:
+    """The trace of a message says when its citizen was told of it."""
+    book = Traces(keys)
+
+    def mark(tx: Transaction, box_id: int, content: str, now: int) -> None:
+        if (box := mailboxes.get(tx.conn, box_id)) is not None:
+            book.marked(tx, content, box.address.text, NOTIFIED, now)
+
+    return mark
+
+
 # -------------------------------------------------------------------- to other operators, and to senders
 def office_of(settings: Settings) -> Office:
     who = identity_of(settings)
@@ -69,7 +85,7 @@ def office_of(settings: Settings) -> Office:
 
 
 def register_outgoing(house: House, trust: Trust, acceptor: Delivery) -> Courier:
-    """The handlers of `relay`, `held`, `bounce` and `confirm`; the courier returned is closed at the end."""
+    """The handlers of `relay`, `held`, `learn` and of what is told by mail; the courier returned is closed at the end."""
     settings, office = house.settings, office_of(house.settings)
     identity = TlsIdentity(settings.tls.certificate, settings.tls.key)
     files = (*identity.files, settings.tls.anchors)
@@ -92,6 +108,7 @@ def register_outgoing(house: House, trust: Trust, acceptor: Delivery) -> Courier
     house.jobs.handle("relay", relay)
     house.jobs.handle(hold.KIND, Release(space, acceptor))
     Notices(space, office, acceptor).register()
+    house.jobs.handle("learn", Learning(space).learn)
     return courier
 
 

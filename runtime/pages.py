@@ -81,6 +81,7 @@ def site(house: House, acceptor: Acceptor, readers: Readers, send: Send) -> Star
                     mailboxes=house.mailboxes,
                     exchanges=house.exchanges,
                     readers=readers,
+                    jobs=house.jobs,
                     clock=house.clock,
                 )
             ),

@@ -18,7 +18,7 @@ from runtime.doors import Certificates, Close, open_imap, open_ldap, open_smtp, 
 from runtime.house import House, Trust
 from runtime.metrics import application
 from runtime.notify import notify
-from runtime.outgoing import identity_of, outbox_of, register_outgoing
+from runtime.outgoing import identity_of, notified, outbox_of, register_outgoing
 from runtime.pages import site
 from runtime.settings import Settings
 from runtime.sweep import filing_traces, sweeping
@@ -45,7 +45,10 @@ async def serve(
     for_pages, for_jobs = Readers(), Readers()  # slow hostile mail must not hold up a page
     await house.start()
     courier = register_outgoing(house, trust, acceptor)
-    house.jobs.handle("notify", Notifier(house.db, house.keys, addressees(house.mailboxes), outbox.send))
+    notifier = Notifier(
+        house.db, house.keys, addressees(house.mailboxes), outbox.send, notified(house.keys, house.mailboxes)
+    )
+    house.jobs.handle("notify", notifier)
     house.jobs.handle(
         "file",
         Filer(

@@ -1,4 +1,4 @@
-"""Job `notify` {box_id, kind, targets?}: rings the bell, then writes to the private addresses.
+"""Job `notify` {box_id, kind, targets?, content?}: rings the bell, then writes to the private addresses.
 
 The job is in the transaction of its cause (principle 3). Running twice rings once; an e-mail leaves twice only when the process
 dies between the relay's answer and ours. Addresses never appear in a log or a reason.
@@ -13,13 +13,14 @@ from typing import Any
 from sqlalchemy import Connection
 
 from foundation.clock import HOUR, MINUTE
-from foundation.database import Database
+from foundation.database import Database, Transaction
 from foundation.jobs import Answer, Done, GiveUp, Job, Retry
 from foundation.keys import KeyRing
 from health_space.notices import operations
 from health_space.notices.rules import Addressee, Kind, mail
 
 Send = Callable[[str, str, str], Awaitable[None]]  # (to, subject, text); raises when the relay did not take it
+Notified = Callable[[Transaction, int, str, int], None]  # (tx, box, `content`, now): somebody was written to about it
 Addressees = Callable[[Connection, int], list[Addressee] | None]  # None: this profile wants no notice (opposed, closed)
 
 BACKOFF = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR)  # then hourly
@@ -29,11 +30,14 @@ TRIES = 75  # about three days
 class Notifier:
     """The handler of `notify` jobs."""
 
-    def __init__(self, db: Database, keys: KeyRing, addressees: Addressees, send: Send) -> None:
+    def __init__(
+        self, db: Database, keys: KeyRing, addressees: Addressees, send: Send, notified: Notified | None = None
+    ) -> None:
         self._db = db
         self._keys = keys
         self._addressees = addressees
         self._send = send
+        self._notified = notified
 
     async def __call__(self, payload: dict[str, Any], job: Job) -> Answer:
         box_id, kind = int(payload["box_id"]), Kind(payload["kind"])
@@ -62,8 +66,13 @@ class Notifier:
             except Exception as error:
                 return await self._later(type(error).__name__, {**payload, "done": done}, job, cause)
             done = [*done, person.email]
-        await self._db.write(operations.note_mail, cause, "sent")
+        await self._db.write(self._written, payload, job, cause)
         return Done()
+
+    def _written(self, tx: Transaction, payload: dict[str, Any], job: Job, cause: bytes) -> None:
+        operations.note_mail(tx, cause, "sent")
+        if self._notified is not None and (content := payload.get("content")):
+            self._notified(tx, int(payload["box_id"]), content, job.now)
 
     async def _later(self, reason: str, payload: dict[str, Any], job: Job, cause: bytes) -> Answer:
         if job.attempts >= TRIES:

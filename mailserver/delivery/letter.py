@@ -15,6 +15,7 @@ from foundation.keys import KeyRing
 from mailserver.delivery import headers
 from mailserver.mime.fields import MAX_HEADER
 from mailserver.mime.message import Message, scan
+from mailserver.mime.reports import kind
 from mailserver.store.digest import Digest, digest_message
 from mailserver.store.insert import Kept, keep
 from mssante.address import Address, parse_address
@@ -58,6 +59,7 @@ class Letter:
     copies: dict[Version, Copy]
     made: tuple[PreparedBlob, ...]  # to be discarded when nothing points to them
     fault: Refused | None = None  # what the antivirus said
+    report: bool = False  # it tells a program what became of another message (RFC 6522)
 
 
 def read(
@@ -121,6 +123,7 @@ def _letter(
         x_mss=_indicators(message),
         copies=copies,
         made=tuple(made),
+        report=bool(kind(message)),
     )
 
 

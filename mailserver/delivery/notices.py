@@ -1,5 +1,5 @@
-"""What was promised to be told by mail: handlers of the jobs `bounce` and `confirm` (payloads: `promises`), and of `filling`, by
-which the holder and the operator learn that a mailbox fills.
+"""What was promised to be told by mail: handlers of the jobs `bounce`, `confirm` and `receipt` (payloads: `promises`), and of
+`filling`, by which the holder and the operator learn that a mailbox fills.
 
 A notice is one more message through the one door, behind the null reverse path: to a mailbox of ours it is stored, to another
 operator's it is relayed. A handler may run twice; its Message-ID is made from the job, so both are the same message.
@@ -7,6 +7,7 @@ operator's it is relayed. A handler may run twice; its Message-ID is made from t
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import structlog
@@ -18,7 +19,9 @@ from foundation.database import Transaction
 from foundation.jobs import Answer, Done, GiveUp, Job, Jobs, Retry
 from mailserver.delivery.api import Acceptor, Door, Envelope, Fate, Recipient, Sender, Terms
 from mailserver.delivery.space import Space
+from mailserver.mime import scan
 from mailserver.outbound.compose import Office, confirmation, filling, filling_for_operator
+from mailserver.outbound.receipt import asked_by, receipt
 from mailserver.outbound.report import MAX_HEADER_RETURNED, Action, Told, report
 from mssante.kinds import BoxKind, BoxState
 from mssante.mailboxes import OnMark, mark_told
@@ -31,7 +34,7 @@ TRIES = 72  # the sender's own mailbox is full: as long as we would try a messag
 
 
 class Notices:
-    """Register `bounce`, `confirm` and `filling` with `foundation.jobs`."""
+    """Register `bounce`, `confirm`, `receipt` and `filling` with `foundation.jobs`."""
 
     def __init__(self, space: Space, office: Office, acceptor: Acceptor) -> None:
         self._space = space
@@ -41,6 +44,7 @@ class Notices:
     def register(self) -> None:
         self._space.jobs.handle("bounce", self.bounce)
         self._space.jobs.handle("confirm", self.confirm)
+        self._space.jobs.handle("receipt", self.receipt)
         self._space.jobs.handle("filling", self.filling)
 
     async def bounce(self, payload: dict[str, Any], job: Job) -> Answer:
@@ -70,6 +74,21 @@ class Notices:
             now=job.now,
         )
         return await self._send(payload, payload["to"], content, job)
+
+    async def receipt(self, payload: dict[str, Any], job: Job) -> Answer:
+        box = await self._space.db.read(self._space.mailboxes.get, payload["box_id"])
+        octets = await self._space.store.content(payload["folder_id"], payload["uid"])
+        if box is None or octets is None:  # deleted since
+            return Done()
+        opened = await asyncio.to_thread(scan, octets)
+        to = asked_by(opened)
+        if to is None:
+            return Done()
+        sent_at = int(opened.date.timestamp() * 1000) if opened.date else job.created_at
+        content = receipt(
+            self._office, box.address.text, to, opened, token=f"receipt-{job.id}", now=job.created_at, sent_at=sent_at
+        )
+        return await self._send(payload, to, content, job)
 
     async def filling(self, payload: dict[str, Any], job: Job) -> Answer:
         """`box`, `percent`; `operator`: the notice is for who runs this server."""

@@ -3,13 +3,16 @@
 `relay`   {blob, reverse_path, recipients: [{address, notify, orcpt}], domain, envid, ret, terms, created_at}: one per domain
 `held`    {blob, reverse_path, sender: {box_id, actor, member}, recipients, envid, ret, terms, created_at, domain: ""}: comes
           through the one door again at `terms.hold_until` (`release`)
-`file`    {box_id, folder_id, uid}: attachments of a citizen's message go to the dossier
-`notify`  {box_id, kind: "message"}: the citizen learns that something came
+`file`    {box_id, folder_id, uid, content}: attachments of a citizen's message go to the dossier
+`notify`  {box_id, kind: "message", content}: the citizen learns that something came
+`learn`   {blob, to, by, domains}: a report that came in says what became of a message of `to`; `by`: who wrote it, or "";
+          `domains`: those that its operator serves
 `bounce`  {blob, reverse_path, recipients: [{address, orcpt, action, reason, detail}], envid, ret, terms, created_at}: `action` is
           "failed" (with the reason's name) or "delivered" (a success notice was asked for, RFC 3461)
 `confirm` {to, what: "command" | "subject" | "near_miss", citizens: [address], subject, terms, created_at}: what became of a
           `[FIN]`
-`blob` is [name, key in hex, size]; `terms` are the envelope's.
+`receipt` {box_id, folder_id, uid}: a citizen opened what asks for a receipt; owed by `citizen_inbox`
+`blob` is [name, key in hex, size]; `content` a blob's name, for its trace; `terms` are the envelope's.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from mailserver.delivery import hold
 from mailserver.delivery.api import Door, Envelope, Fate, Recipient, Verdict
 from mailserver.delivery.space import Space
 from mailserver.store.sweep import loosen
+from mssante.address import Address
 
 NOTICES_BY_MAIL = frozenset({Door.MX, Door.SUBMISSION, Door.BENCH})  # the web page shows its verdicts itself
 
@@ -37,7 +41,7 @@ class Promises:
     now: int
     relays: defaultdict[str, list[Recipient]] = field(default_factory=lambda: defaultdict(list))
     held: list[Recipient] = field(default_factory=list)
-    citizens: list[tuple[int, int, int]] = field(default_factory=list)  # box, folder, UID
+    citizens: list[tuple[int, int, int, str]] = field(default_factory=list)  # box, folder, UID, name of the blob
     closed: defaultdict[str, list[str]] = field(
         default_factory=lambda: defaultdict(list)
     )  # what -> citizens' addresses
@@ -57,16 +61,27 @@ class Promises:
         for domain, recipients in self.relays.items():
             assert relay_blob is not None  # inserted with the first relayed recipient
             self._relay(tx, domain, recipients, relay_blob)
-        for box_id, folder_id, uid in self.citizens:
+        for box_id, folder_id, uid, name in self.citizens:
             if has_attachments:
-                self._owe(tx, "file", {"box_id": box_id, "folder_id": folder_id, "uid": uid})
-            self._owe(tx, "notify", {"box_id": box_id, "kind": "message"})
+                self._owe(tx, "file", {"box_id": box_id, "folder_id": folder_id, "uid": uid, "content": name})
+            self._owe(tx, "notify", {"box_id": box_id, "kind": "message", "content": name})
         if self.envelope.sender.door not in NOTICES_BY_MAIL or not self.envelope.reverse_path:
             return  # a notice never answers a notice (RFC 5321 6.1)
         self._bounce(tx, verdicts, blob)
         for what, citizens in self.closed.items():
             payload = {"to": self.envelope.reverse_path, "what": what, "citizens": citizens, "subject": subject}
             self._owe(tx, "confirm", payload | {"terms": asdict(self.envelope.terms), "created_at": self.now})
+
+    def learn(
+        self, tx: Transaction, verdicts: tuple[Verdict, ...], blob: tuple[int, BlobRef], by: Address | None
+    ) -> None:
+        """Whoever gets the report here wrote what it is about."""
+        to = [verdict.recipient for verdict in verdicts if verdict.fate is Fate.DELIVERED]
+        if to and self.envelope.sender.door is not Door.SYSTEM:  # our own say what the traces know
+            ref, domains = blob[1], sorted(self.envelope.sender.peer_domains or ())
+            payload = {"blob": [ref.name, ref.key.hex(), ref.size], "to": to, "by": by.text if by else ""}
+            self._owe(tx, "learn", payload | {"domains": domains})
+            loosen(tx, blob[0], self.now)
 
     def _relay(self, tx: Transaction, domain: str, recipients: list[Recipient], blob: tuple[int, BlobRef]) -> None:
         payload = self._envelope(blob[1]) | {"domain": domain, "recipients": _recipients(recipients)}

@@ -99,6 +99,8 @@ class _Run:
             self.letter.has_attachments,
             self.letter.closing.subject,
         )
+        if self.letter.report and blob is not None:
+            self.promises.learn(self.tx, verdicts, blob, author.address)
         self._trace(author, decided, verdicts)
         return Outcome(verdicts, reference), frozenset(ref.name for _, ref in self.inserted.values())
 
@@ -150,7 +152,7 @@ class _Run:
         elif citizen and self.letter.closing.near_miss:
             self.promises.closed["near_miss"].append(to.address.text)
         if citizen:
-            self.promises.citizens.append((box_id, folder_id, uid))
+            self.promises.citizens.append((box_id, folder_id, uid, self.inserted[version][1].name))
         return Verdict(decision.recipient.address, Fate.DELIVERED)
 
     # ---------------------------------------------------------------- exchanges

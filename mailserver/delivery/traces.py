@@ -74,13 +74,15 @@ class Trace:
         """Where it stands for this one: a fate, or how the last try ended; the first that is final stays."""
         found = next((fate for address, fate, _ in self.recipients if address == recipient), "")
         for step in self.steps:
-            if _same(step.recipient, recipient) and step.state not in MARKS and found not in FINAL:
+            if same_address(step.recipient, recipient) and step.state not in MARKS and found not in FINAL:
                 found = step.state
         return found
 
     def marks(self, recipient: str) -> dict[str, int]:
         """Mark -> when (ms)."""
-        return {one.state: one.at for one in self.steps if one.state in MARKS and _same(one.recipient, recipient)}
+        return {
+            one.state: one.at for one in self.steps if one.state in MARKS and same_address(one.recipient, recipient)
+        }
 
 
 class Traces:
@@ -140,7 +142,7 @@ class Traces:
 
     def marked(self, tx: Transaction, blob: str, recipient: str, mark: str, now: int) -> bool:
         """`mark` of `MARKS`, once for a recipient of the content of this name; False when it was there."""
-        if any(one.state == mark and _same(one.recipient, recipient) for one in self._steps(tx.conn, blob)):
+        if any(one.state == mark and same_address(one.recipient, recipient) for one in self._steps(tx.conn, blob)):
             return False
         self.stepped(tx, blob, [Step(now, recipient, mark)], now)
         return True
@@ -214,7 +216,8 @@ def _key(address: str) -> str:
     return address.lower() if isinstance(key, Invalid) else key
 
 
-def _same(address: str, other: str) -> bool:
+def same_address(address: str, other: str) -> bool:
+    """As the whole space compares them."""
     return address == other or _key(address) == _key(other)
 
 

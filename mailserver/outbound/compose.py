@@ -44,7 +44,7 @@ def notice(
     message = EmailMessage(policy=SMTP)
     local, _, domain = office.address.rpartition("@")
     message["From"] = Address(office.name, local, domain)
-    message["To"] = _mailbox(to)
+    message["To"] = mailbox(to)
     message["Subject"] = _BREAKS.sub(" ", subject)
     message["Date"] = format_datetime(datetime.fromtimestamp(now / 1000, UTC))
     message["Message-ID"] = f"<{token}@{office.host}>"
@@ -59,7 +59,7 @@ def notice(
     return message
 
 
-def _mailbox(address: str) -> Address | str:
+def mailbox(address: str) -> Address | str:
     local, _, domain = address.rpartition("@")
     try:
         return Address("", local, domain)

@@ -11,6 +11,7 @@ import pytest
 
 from dmp_bridge.answers import Identity
 from dmp_bridge.filing import Filer, citizen_address
+from foundation.clock import MINUTE
 from health_space.dossier import operations as dossiers
 from health_space.dossier.readers import Readers
 from health_space.dossier.refusals import refusals_of
@@ -19,8 +20,10 @@ from health_space.notices.addressees import addressees
 from health_space.notices.handler import Notifier
 from health_space.notices.rules import Kind
 from mailserver.delivery.api import Fate
+from mailserver.delivery.traces import FILED, NOTIFIED, Traces
 from mssante.mailboxes import Holder
-from tests.mailserver.delivery.conftest import CHILD, CITIZEN, DOCTOR, World, make_world
+from runtime.outgoing import notified
+from tests.mailserver.delivery.conftest import CHILD, CITIZEN, DOCTOR, World, mail, make_world
 from tests.support import files
 
 SECRETS = ("Ordonnance", "Martin", "279035121518989", "dr.martin", "Jacqueline", "archive-secrete")
@@ -48,7 +51,10 @@ class Town:
             space.clock,
         )
         space.jobs.handle("file", filer)
-        space.jobs.handle("notify", Notifier(space.db, space.keys, addressees(space.mailboxes), self._send))
+        notifier = Notifier(
+            space.db, space.keys, addressees(space.mailboxes), self._send, notified(space.keys, space.mailboxes)
+        )
+        space.jobs.handle("notify", notifier)
 
     async def _send(self, to: str, subject: str, text: str) -> None:
         self.sent.append((to, subject, text))
@@ -106,6 +112,23 @@ async def test_one_message_to_two_citizens(town: Town) -> None:
     assert notice["In-Reply-To"] == "<consultation@cabinet.example>"
     assert "archive-secrete.zip" in notice.get_content()
     assert await world.jobs() == []  # nothing is owed any more, and no notice answered a notice
+
+
+async def test_the_trace_says_when_they_were_told_and_what_was_filed(town: Town) -> None:
+    world = town.world
+    await world.send(DOCTOR, [CITIZEN, CHILD], letter())
+    world.now += MINUTE
+    await world.space.jobs.drain()
+    find = Traces(world.space.keys).find
+    [one] = await world.space.db.read(find, "consultation@cabinet.example", None, 0, world.now, 9)
+    for address in (CITIZEN, CHILD):
+        assert one.verdict(address) == "delivered"
+        assert one.marks(address) == {NOTIFIED: world.now, FILED: world.now}
+
+    await world.send(DOCTOR, CITIZEN, mail(DOCTOR, CITIZEN, ident="m2"))  # nothing to file
+    await world.space.jobs.drain()
+    [one] = await world.space.db.read(find, "m2@x.example", None, 0, world.now + 1, 9)
+    assert one.marks(CITIZEN) == {NOTIFIED: world.now}
 
 
 async def test_emails_outside_and_the_disk_say_nothing(town: Town, tmp_path: Path) -> None:

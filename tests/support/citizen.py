@@ -202,7 +202,9 @@ async def town(folder: Path, url: str = "") -> AsyncIterator[Town]:
                 health_space.accounts.deps.Deps(web, PageSignIn(db, keys, boxes, credentials, citizens, clock), send)
             ),
             *citizen_inbox.app.routes(
-                citizen_inbox.deps.Deps(web, db, keys, blobs, store, delivery, boxes, exchanges, readers, clock=clock)
+                citizen_inbox.deps.Deps(
+                    web, db, keys, blobs, store, delivery, boxes, exchanges, readers, space.jobs, clock=clock
+                )
             ),
             *health_space.app.routes(
                 health_space.deps.Deps(web, db, keys, blobs, readers, audit, "/ordonnance/{document}/pharmacie")
