@@ -52,10 +52,11 @@ class BlobRef:
 class PreparedBlob:
     """Encrypted and, when large, already synced to a file; it exists for others once `Blobs.insert` is committed."""
 
-    __slots__ = ("_blobs", "data", "ref")
+    __slots__ = ("_blobs", "_plain", "data", "ref")
 
-    def __init__(self, blobs_: Blobs, ref: BlobRef, data: bytes | None) -> None:
+    def __init__(self, blobs_: Blobs, ref: BlobRef, data: bytes | None, plain: bytes | None = None) -> None:
         self._blobs = blobs_
+        self._plain = plain  # as it came, when small: it is read at once, as a rule
         self.ref = ref
         self.data = data  # sealed, when small
 
@@ -63,6 +64,8 @@ class PreparedBlob:
         return self.read(0, None)
 
     def read(self, offset: int, length: int | None) -> bytes:
+        if self._plain is not None:
+            return self._plain[offset : None if length is None else offset + length]
         return self._blobs.open(self.ref, self.data, offset, length)
 
     def discard(self) -> None:
@@ -81,7 +84,8 @@ class BlobWriter:
         self._buffer: bytearray | None = bytearray()  # None behind the end
         self._sealed = 0  # chunks already written
         self._file: SealedFile | None = None
-        self._small: bytes | None = None  # sealed
+        self._plain: bytes | None = None  # when small
+        self._small: bytes | None = None  # the same, sealed
         self._keeps_first = False
         self._first = bytearray()  # the first chunk, when it is kept
         self.size = 0
@@ -130,7 +134,7 @@ class BlobWriter:
         ref = BlobRef(_name(self._key), self._key, self.size)
         if self._file is not None:
             self._file.commit(ref.name)
-        return PreparedBlob(self._blobs, ref, self._small)
+        return PreparedBlob(self._blobs, ref, self._small, self._plain)
 
     def abort(self) -> None:
         if self._file is not None:
@@ -140,7 +144,8 @@ class BlobWriter:
         if self._buffer is None:
             return
         if self._file is None:
-            self._small = _seal(self._aead, 0, bytes(self._buffer), last=True)
+            self._plain = bytes(self._buffer)
+            self._small = _seal(self._aead, 0, self._plain, last=True)
         else:
             self._flush(bytes(self._buffer), last=True)
             if self._keeps_first:

@@ -27,6 +27,20 @@ class Tampered(Exception):
     """A sealed value does not open: wrong key, wrong context, or altered bytes."""
 
 
+_nonces: list[bytes] = []
+os.register_at_fork(after_in_child=_nonces.clear)
+
+
+def new_nonce() -> bytes:
+    """Random, drawn by the hundred: each call to the system gives the interpreter lock away, and waits to have it back."""
+    try:
+        return _nonces.pop()
+    except IndexError:
+        drawn = os.urandom(256 * NONCE_BYTES)
+        _nonces.extend(drawn[at : at + NONCE_BYTES] for at in range(NONCE_BYTES, len(drawn), NONCE_BYTES))
+        return drawn[:NONCE_BYTES]
+
+
 class Key:
     """One AES-256-GCM key."""
 
@@ -43,7 +57,7 @@ class Key:
 
     def seal(self, data: bytes, context: bytes) -> bytes:
         """nonce || ciphertext || tag."""
-        nonce = os.urandom(NONCE_BYTES)
+        nonce = new_nonce()
         return nonce + self._aead.encrypt(nonce, data, context)
 
     def open(self, sealed: bytes, context: bytes) -> bytes:

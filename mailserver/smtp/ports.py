@@ -8,7 +8,6 @@ passwords to the TLS channel (RFC 9266): Python's `ssl` can neither.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -18,6 +17,7 @@ from certs import chain
 from foundation.blobs import BlobWriter
 from foundation.clock import Clock, system_clock
 from foundation.dn import DistinguishedName
+from foundation.keys import new_nonce
 from foundation.tally import Tally
 from mailserver.delivery.api import Acceptor, Door
 from mailserver.sign_in import SignIn
@@ -73,7 +73,7 @@ JudgePeer = Callable[[asyncio.Transport], Awaitable[ChainVerdict]]
 
 
 def new_id() -> str:
-    return secrets.token_hex(8)
+    return new_nonce().hex()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from foundation.blobs import CHUNK, TAG, Blobs, FolderFiles
 from foundation.clock import DAY, system_clock
 from foundation.database import Database, metadata
-from foundation.keys import Key, KeyRing, Tampered
+from foundation.keys import NONCE_BYTES, Key, KeyRing, Tampered, new_nonce
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def blobs(tmp_path: Path) -> Blobs:
 def test_round_trip_at_every_edge(blobs: Blobs, size: int) -> None:
     content = bytes(i % 251 for i in range(size))
     prepared = blobs.prepare(content)
-    assert prepared.plaintext() == content
+    assert prepared.plaintext() == blobs.open(prepared.ref, prepared.data, 0, None) == content
     assert (prepared.data is None) == (size > CHUNK)  # large: in a file
 
 
@@ -42,7 +43,7 @@ def test_a_slice_is_the_slice(tmp_path_factory, size: int, offset: int, length: 
         writer.write(content[start : start + piece])
     blob = writer.finish()
     end = size if length is None else offset + length
-    assert blobs.open(blob.ref, blob.data, offset, length) == content[offset:end]
+    assert blobs.open(blob.ref, blob.data, offset, length) == blob.read(offset, length) == content[offset:end]
 
 
 @settings(max_examples=60, deadline=None)
@@ -64,7 +65,7 @@ def test_the_beginning_can_be_written_last(tmp_path_factory, size: int, at: int,
     assert max(map(len, writer.pieces(0))) <= CHUNK
     writer.put(at, b"known last")
     blob = writer.finish()
-    assert blob.plaintext() == content[:at] + b"known last" + content[at + 10 :]
+    assert blobs.open(blob.ref, blob.data, 0, None) == content[:at] + b"known last" + content[at + 10 :]
 
 
 def test_a_large_blob_on_disk_holds_no_plain_octets_and_is_private(blobs: Blobs) -> None:
@@ -130,6 +131,20 @@ def test_a_sealed_value_opens_only_in_its_context() -> None:
             wrong()
     with pytest.raises(Tampered):
         key.open(b"short", b"row 1")
+
+
+def test_no_nonce_is_used_twice_not_even_by_a_process_and_its_child() -> None:
+    read, write = os.pipe()
+    new_nonce()  # some are drawn, and left
+    if (child := os.fork()) == 0:
+        os.write(write, b"".join(new_nonce() for _ in range(300)))
+        os._exit(0)
+    os.waitpid(child, 0)
+    theirs = os.read(read, 300 * NONCE_BYTES)
+    nonces = [theirs[at : at + NONCE_BYTES] for at in range(0, len(theirs), NONCE_BYTES)]
+    nonces += [new_nonce() for _ in range(1000)]
+    assert len(nonces) == len(set(nonces)) == 1300
+    assert {len(nonce) for nonce in nonces} == {NONCE_BYTES}
 
 
 def test_a_key_ring_is_private_never_overwritten_and_gives_its_keys_back(tmp_path: Path) -> None:
