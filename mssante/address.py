@@ -30,7 +30,8 @@ class Address:
     @property
     def key(self) -> str:
         """The form that look-ups compare."""
-        return f"{unicodedata.normalize('NFC', self.local.casefold())}@{self.domain}"
+        local = self.local.casefold()
+        return f"{local if local.isascii() else unicodedata.normalize('NFC', local)}@{self.domain}"
 
     def __repr__(self) -> str:
         return f"Address(***@{self.domain})"

@@ -75,7 +75,9 @@ class Delivery:
     async def accept(self, envelope: Envelope, content: PreparedBlob) -> Outcome:
         """Goes on to its end when the client is lost on the way: what is committed and what is discarded stay consistent."""
         if content.ref.size <= HEAVY and self._space.antivirus is None:
-            return await self._accept(envelope, content, None)  # waits for the writer only, whom nobody stops: no task needed
+            return await self._accept(
+                envelope, content, None
+            )  # waits for the writer only, whom nobody stops: no task needed
         return await asyncio.shield(asyncio.ensure_future(self._accept(envelope, content, None)))
 
     async def release(self, envelope: Envelope, content: PreparedBlob, promise: Job) -> Outcome:

@@ -11,7 +11,8 @@ _DOMAIN = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 def ascii_domain(value: bytes) -> str:
     """In A-labels and lower case; "" for what is no domain."""
     try:
-        text = value.decode().encode("idna").decode().lower()
+        text = value.decode()
+        text = (text if text.isascii() else text.encode("idna").decode()).lower()
     except UnicodeError:
         return ""
     return text if _DOMAIN.fullmatch(text) else ""

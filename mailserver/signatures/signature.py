@@ -9,7 +9,7 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import dkim
 from cryptography.exceptions import InvalidSignature
@@ -40,9 +40,9 @@ _NUMBER = re.compile(rb"[0-9]{1,12}")
 Tags = dict[bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Signature:
-    """What a field claims, as far as it can be read. `fault`: why it is not worth a look at its key."""
+    """What a field claims, as far as it can be read; not changed once it was. `fault`: why it is not worth a look at its key."""
 
     source: Field
     tags: Tags = field(default_factory=dict)
@@ -76,8 +76,9 @@ def read_dkim(field: Field, now: int) -> Signature:
     found = read_signature(field, _DKIM_TAGS, now)
     if found.fault is not None:
         return found
-    found = replace(found, identity=ascii_domain(found.tags.get(b"i", b"").rpartition(b"@")[2]))
-    return replace(found, fault=_dkim_fault(found))
+    found.identity = ascii_domain(found.tags.get(b"i", b"").rpartition(b"@")[2])
+    found.fault = _dkim_fault(found)
+    return found
 
 
 def read_signature(field: Field, required: frozenset[bytes], now: int) -> Signature:
@@ -101,7 +102,8 @@ def read_signature(field: Field, required: frozenset[bytes], now: int) -> Signat
         names=tuple(name.strip().lower() for name in tags.get(b"h", b"").split(b":")),
         body_hash=_octets(tags.get(b"bh", b"")),
     )
-    return replace(found, fault=_fault(found, required, now))
+    found.fault = _fault(found, required, now)
+    return found
 
 
 def _fault(found: Signature, required: frozenset[bytes], now: int) -> Verdict | None:

@@ -97,9 +97,7 @@ class Conversation:
         self.doubted = True
 
     async def stands(self) -> bool:
-        """False when who signed in may send no more: revoked, another role, mailbox closed."""
-        if not self.doubted:
-            return True
+        """Asked when `doubted`; false when who signed in may send no more: revoked, another role, mailbox closed."""
         self.doubted = False
         assert self.house.sign_in is not None
         assert self.signed_in is not None

@@ -75,13 +75,11 @@ class SmtpSession(Link):
 
     async def _next_line(self) -> bytes | LineFault | None:
         """None at the end of the connection. A line has one deadline, however small its pieces."""
-        line = self._input.take_line()
-        if line is not None:
-            return line
-        deadline = self.loop.time() + self.house.limits.command_s
+        deadline = 0.0
         while (line := self._input.take_line()) is None:
             if self._input.ended:
                 return None
+            deadline = deadline or self.loop.time() + self.house.limits.command_s
             await self._more(deadline)
         return line
 
@@ -104,7 +102,7 @@ class SmtpSession(Link):
         command = COMMANDS.get(verb)
         if command is None:
             return replies.NOT_SMTP if verb in FOREIGN else replies.UNKNOWN_COMMAND
-        if not await self.talk.stands():
+        if self.talk.doubted and not await self.talk.stands():
             return replies.SIGNED_OUT
         if len(line) + 2 > command.octets:
             return replies.COMMAND_TOO_LONG

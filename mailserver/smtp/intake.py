@@ -195,11 +195,11 @@ def _void(taken: Taken) -> Reply:
 
 async def _hand_over(talk: Conversation, transaction: Transaction, content: PreparedBlob) -> Reply:
     """From here on the content is the acceptor's: only it knows whether a row points to it."""
-    if not await talk.stands():  # since RCPT: a large message takes its time
+    if talk.doubted and not await talk.stands():  # since RCPT: a large message takes its time
         content.discard()
         return replies.SIGNED_OUT
     outcome = await talk.house.acceptor.accept(transaction.envelope(), content)
     answer = replies.reply_after_data(outcome)
     if not answer.is_error:
         talk.count_delivery(transaction)
-    return replace(answer, reason="")  # counted where it was decided, for each recipient
+    return replace(answer, reason="") if answer.reason else answer  # counted where it was decided, for each recipient

@@ -149,7 +149,7 @@ class Link(SMTP):
 
     # ------------------------------------------------------------ what the session calls
     def _say(self, answer: Reply) -> None:
-        self._out.append(bytes(answer))
+        self._out.append(answer.wire)
 
     async def _flush(self) -> None:
         if self._out and not self._wire.is_closing():

@@ -61,7 +61,8 @@ class ByteReader:
         """Returns when something was fed, or the end reached; at once when it is."""
         if self.ended:
             return
-        self._resume()
+        if self._paused:
+            self._resume()
         self.waiting = self._loop.create_future()
         try:
             await self.waiting
@@ -70,6 +71,8 @@ class ByteReader:
 
     def take_line(self, longest: int = AUTH_OCTETS) -> bytes | LineFault | None:
         """The next line without its CR LF; None when it is not all there. A line over `longest` octets is thrown away whole."""
+        if not self._buffer:
+            return None
         end = self._buffer.find(b"\n", self._scanned)
         if end < 0:
             return self._no_line_yet(longest)
@@ -118,10 +121,9 @@ class ByteReader:
     def _drop(self, size: int) -> None:
         del self._buffer[:size]
         self._scanned = 0
-        if len(self._buffer) <= HIGH // 2:
+        if self._paused and len(self._buffer) <= HIGH // 2:
             self._resume()
 
     def _resume(self) -> None:
-        if self._paused:
-            self._paused = False
-            self._throttle.resume_reading()
+        self._paused = False
+        self._throttle.resume_reading()

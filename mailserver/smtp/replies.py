@@ -8,8 +8,7 @@ here, and only here: the web page and the bounce print the same reason with them
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from textwrap import wrap
 
 from foundation.clock import MINUTE
@@ -28,13 +27,17 @@ class Reply:
     enhanced: str
     lines: tuple[str, ...]
     reason: str = ""  # its name, for the figures
+    wire: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "wire", _wire(self))  # most replies are made once and said a million times
 
     @property
     def is_error(self) -> bool:
         return self.code >= 400
 
     def __bytes__(self) -> bytes:
-        return _wire(self)
+        return self.wire
 
 
 def reply(code: int, enhanced: str, *lines: str) -> Reply:
@@ -91,7 +94,6 @@ _SPELLING = str.maketrans(
 )
 
 
-@lru_cache(maxsize=256)
 def _wire(answer: Reply) -> bytes:
     code, enhanced = str(answer.code), f"{answer.enhanced} " if answer.enhanced else ""
     room = REPLY_LINE_OCTETS - len(f"{code}-{enhanced}\r\n")

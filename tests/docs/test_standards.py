@@ -11,7 +11,8 @@ import pytest
 from mailserver.imap.capabilities import capabilities
 from mailserver.imap.context import Context, Settings
 from mailserver.sign_in import SignedIn
-from mailserver.smtp.extensions import EXTENSIONS
+from mailserver.smtp.extensions import EXTENSIONS, to_all
+from mailserver.smtp.limits import Limits
 from mailserver.store.memory import MemoryMailStore
 from tests.support.people import People
 
@@ -172,7 +173,7 @@ EHLO = {
 
 
 def test_smtp_announces_what_is_done() -> None:
-    announced = {one.keyword for one in EXTENSIONS}
+    announced = {one.keyword for one in EXTENSIONS} | {line.split()[0] for line in to_all(Limits())}
     assert announced == EHLO.keys()
     done = {row["specification"] for row in ROWS if row["status"] == "Yes"}
     assert {EHLO[name] for name in announced} <= done
