@@ -44,7 +44,7 @@ async def publishing(at: Desk, addresses: Sequence[str] | None) -> list[dict[str
         try:
             verb = await publish(server, box, at.dry_run)
         except (NoIdentifier, Unanswered) as fault:
-            why = str(fault) or at.said("titulaire sans RPPS, ADELI, FINESS ni SIRET // holder without an identifier")
+            why = at.said(str(fault) or "titulaire sans RPPS, ADELI, FINESS ni SIRET // holder without an identifier")
             report.append({"address": text, "done": "refused", "why": why})
             continue
         if verb is not Verb.NOTHING:

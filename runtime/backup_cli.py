@@ -12,6 +12,7 @@ from foundation.wording import said
 from runtime.command import (
     DEFAULT,
     FAILED,
+    REHEARSED,
     WRONG,
     AsJson,
     Config,
@@ -112,7 +113,7 @@ def restore(
         raise typer.Exit(FAILED)
     facts, whole = _facts(folder, manifest), manifest
     if dry_run:
-        typer.echo(_json(facts) if as_json else said(_SOUND, lang).format_map(facts))
+        typer.echo(_json(facts) if as_json else f"{said(_SOUND, lang).format_map(facts)}\n{said(REHEARSED, lang)}")
         return
     with desk(config, lang, as_json) as at:
 

@@ -46,6 +46,7 @@ T = TypeVar("T")
 
 OK, FAILED, WRONG = 0, 1, 2
 DEFAULT = Path("mssante.toml")
+REHEARSED = "Essai : rien n’a été changé. // Rehearsal: nothing was changed."
 
 Config = Annotated[
     Path,
@@ -122,7 +123,6 @@ class Desk:
         """Does it and says so."""
         done = self.change(act)
         self.shown(done.facts, self.said(done.text, done.facts))
-        self._say_rehearsed()
 
     def each(self, path: Path, columns: Sequence[str], plan: Callable[[Row], Act], others: Sequence[str] = ()) -> None:
         """One act for every line of a CSV file, and a line of report for each; ends with FAILED when one was refused.
@@ -150,7 +150,6 @@ class Desk:
                 typer.echo(word.format(line=entry["line"], mark=mark, text=entry["text"]))
             total = {"done": len(report) - refused, "refused": refused}
             self.say("Faites : {done} ; refusées : {refused}. // Done: {done}; refused: {refused}.", **total)
-        self._say_rehearsed()
         if refused:
             raise typer.Exit(FAILED)
 
@@ -172,9 +171,10 @@ class Desk:
         else:
             self.each(file, columns, lambda row: plan(dict.fromkeys(others, "") | dict(row)), others)
 
-    def _say_rehearsed(self) -> None:
+    def say_rehearsed(self) -> None:
+        """Last, whatever the command did."""
         if self.dry_run:
-            self.say("Essai : rien n’a été changé. // Rehearsal: nothing was changed.")
+            self.say(REHEARSED)
 
     # ---------------------------------------------------------------- answering
     def said(self, text: str, facts: Mapping[str, Any] | None = None) -> str:
@@ -235,7 +235,14 @@ def desk(
         raise typer.Exit(WRONG) from None
     try:
         house.db.speak()  # what is changed holds at once in the server's processes
-        yield Desk(house, lang, as_json, dry_run, as_csv)
+        at = Desk(house, lang, as_json, dry_run, as_csv)
+        try:
+            yield at
+        except typer.Exit as ended:
+            if ended.exit_code == FAILED:  # some lines were refused: the others were rehearsed
+                at.say_rehearsed()
+            raise
+        at.say_rehearsed()
     except Refused as refused:
         typer.echo(worded(refused.text, lang, refused.facts), err=True)
         raise typer.Exit(FAILED) from None

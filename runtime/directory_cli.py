@@ -15,6 +15,7 @@ from runtime.command import (
     acts,
     lists,
     looks,
+    plain,
     table,
 )
 
@@ -46,6 +47,13 @@ _MORE = {
     "structure_id": "FINESS ou SIRET // FINESS or SIRET",
     "phone": "téléphone // telephone",
     "hours": "horaires // hours",
+}
+_DONE = {
+    "insert": "ajoutée // added",
+    "replace": "remplacée // replaced",
+    "delete": "retirée // taken away",
+    "nothing": "rien à faire // nothing to do",
+    "refused": "REFUSÉE // REFUSED",
 }
 _FAULTS = {
     "short": "champs manquants // fields missing",
@@ -136,7 +144,7 @@ def sync(
     try:
         found = asyncio.run(run(house.db, house.keys, server_of(house.settings), house.clock, everything))
     except (OSError, ValueError, Unanswered) as fault:
-        raise Refused("Annuaire Santé : {why} // Annuaire Santé: {why}", why=str(fault)) from None
+        raise Refused("Annuaire Santé : {why} // Annuaire Santé: {why}", why=at.said(str(fault))) from None
     facts = asdict(found)
     at.change(lambda tx: at.record(tx, "directory:sync", facts))
     text = (
@@ -170,9 +178,14 @@ def publish(
     try:
         report = asyncio.run(publishing(at, addresses))
     except (OSError, ValueError) as fault:
-        raise Refused("Annuaire Santé : {why} // Annuaire Santé: {why}", why=str(fault)) from None
+        raise Refused("Annuaire Santé : {why} // Annuaire Santé: {why}", why=at.said(str(fault))) from None
     columns = {"address": "adresse // address", "done": "acte // act", "why": "motif // reason"}
-    at.listed(report, columns, "Aucune boîte. // No mailbox.")
+    at.listed(
+        report,
+        columns,
+        "Aucune boîte. // No mailbox.",
+        lambda key, value: at.said(_DONE[value]) if key == "done" else plain(value, at.lang),
+    )
     if any(one["done"] == "refused" for one in report):
         raise typer.Exit(FAILED)
 
@@ -221,8 +234,6 @@ def _sentences(at: Desk, report: Report, facts: dict[str, Any]) -> list[str]:
         )
         for one in facts["first_faults"]
     ]
-    if at.dry_run:
-        lines.append(at.said("Essai : rien n’a été changé. // Rehearsal: nothing was changed."))
     return lines
 
 

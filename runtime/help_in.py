@@ -90,7 +90,7 @@ def _speak(command: Any, lang: Lang) -> None:
             command.subcommand_metavar = usage(command.subcommand_metavar)
         for one in command.params:
             if isinstance(one, TyperArgument):
-                one.metavar = ARGUMENTS[one.name]
+                one.metavar = ARGUMENTS.get(one.name, one.name)
     children: Iterable[TyperCommand] = getattr(command, "commands", {}).values()
     for child in children:
         _speak(child, lang)

@@ -14,7 +14,7 @@ from mssante.rights import Role
 from runtime.command import Act, Desk, Done, Refused, Row
 from runtime.mailbox_acts import publish
 from runtime.mailbox_words import octets, refusal, subject, yes
-from runtime.member_acts import Newcomer
+from runtime.member_acts import Newcomer, password_words
 
 if TYPE_CHECKING:
     from foundation.database import Transaction
@@ -42,11 +42,12 @@ def creating(at: Desk) -> Callable[[Row], Act]:
             if newcomer is None:
                 return Done("Créée : {address} ({kind}) // Created: {address} ({kind})", facts)
             facts |= newcomer.joins(at, tx, box)
-            return Done(
-                "Créée : {address} ({kind}), identifiant {login}, mot de passe {password} // "
-                "Created: {address} ({kind}), login {login}, password {password}",
-                facts,
+            fr, en = password_words(at)
+            text = (
+                f"Créée : {{address}} ({{kind}}), identifiant {{login}}, {fr} // "
+                f"Created: {{address}} ({{kind}}), login {{login}}, {en}"
             )
+            return Done(text, facts)
 
         return act
 

@@ -27,10 +27,8 @@ def joining(at: Desk) -> Callable[[Row], Act]:
     def plan(row: Row) -> Act:
         newcomer = Newcomer.of(row["login"], row["person"], role(row["role"]), row["subject"].strip())
         french, _, english = ROLES[newcomer.role.value].partition(" // ")
-        text = (
-            f"{{login}} : {french} de {{address}}, mot de passe {{password}} // "
-            f"{{login}}: {english} of {{address}}, password {{password}}"
-        )
+        fr, en = password_words(at)
+        text = f"{{login}} : {french} de {{address}}, {fr} // {{login}}: {english} of {{address}}, {en}"
         return acting(
             at, life.Act.MEMBERS, row["address"], lambda tx, box: newcomer.joins(at, tx, box), text, ("member", "role")
         )
@@ -108,7 +106,15 @@ class Newcomer:
             number = at.house.credentials.add(tx, new, at.now)
         except LoginTaken:
             raise Refused("{login} : identifiant déjà pris // {login}: login already taken", login=self.login) from None
-        return {"member": number, "login": self.login, "role": self.role.value, "password": self.password}
+        shown = None if at.dry_run else self.password  # the one of a rehearsal opens nothing
+        return {"member": number, "login": self.login, "role": self.role.value, "password": shown}
+
+
+def password_words(at: Desk) -> tuple[str, str]:
+    """What is said of a newcomer's password, in both languages."""
+    if at.dry_run:
+        return "mot de passe à venir", "password to come"
+    return "mot de passe {password}", "password {password}"
 
 
 def allow(box: Mailbox, members: list[Member], new: life.Seat) -> None:

@@ -180,7 +180,10 @@ class Web(Section):
     @model_validator(mode="after")
     def _domain_of_the_origin(self) -> Web:
         if self.passkey_domain and not f".{self.host}".endswith(f".{self.passkey_domain}"):
-            raise ValueError("passkey_domain: the host of origin, or a domain above it")
+            raise ValueError(
+                "passkey_domain : l’hôte d’origin, ou un domaine au-dessus // "
+                "passkey_domain: the host of origin, or a domain above it"
+            )
         return self
 
 

@@ -67,7 +67,7 @@ class Server:
             while address:
                 found = fhir.page(await self._json(client, "GET", address))
                 if found is None:
-                    raise Unanswered("the answer is not a Bundle")
+                    raise Unanswered("la réponse n’est pas un Bundle // the answer is not a Bundle")
                 yield found
                 address = found.next and self._own(found.next)
 
@@ -77,7 +77,7 @@ class Server:
         async with self._client() as client:
             found = fhir.page(await self._json(client, "GET", f"{self.url}/{kind}?{asked}"))
         if found is None:
-            raise Unanswered("the answer is not a Bundle")
+            raise Unanswered("la réponse n’est pas un Bundle // the answer is not a Bundle")
         return bool(found.held)
 
     async def patch(self, kind: str, identifier: str, body: dict[str, Any]) -> None:
@@ -93,7 +93,7 @@ class Server:
     def _own(self, address: str) -> str:
         mine, other = urlsplit(self.url), urlsplit(address)
         if (mine.scheme, mine.netloc) != (other.scheme, other.netloc):
-            raise Unanswered("the next page is on another server")
+            raise Unanswered("la page suivante est sur un autre serveur // the next page is on another server")
         return address
 
     async def _json(self, client: httpx2.AsyncClient, method: str, address: str, content: bytes | None = None) -> Any:
@@ -105,12 +105,12 @@ class Server:
                 await self.pace.sleep(wait)
                 continue
             if status != 200:
-                raise Unanswered(_STATUS.get(status, f"status {status}"))
+                raise Unanswered(_STATUS.get(status, f"statut {status} // status {status}"))
             try:
                 return json.loads(body)
             except (ValueError, RecursionError):
-                raise Unanswered("the answer is not JSON") from None
-        raise Unanswered("the server is too busy")
+                raise Unanswered("la réponse n’est pas du JSON // the answer is not JSON") from None
+        raise Unanswered("le serveur est trop chargé // the server is too busy")
 
     async def _asked(
         self, client: httpx2.AsyncClient, method: str, address: str, content: bytes | None
@@ -122,13 +122,16 @@ class Server:
                 async for piece in answer.aiter_bytes(65_536):
                     body += piece
                     if len(body) > LARGEST:
-                        raise Unanswered("the answer is too long")
+                        raise Unanswered("la réponse est trop longue // the answer is too long")
                 return answer.status_code, _wait(answer.headers.get("retry-after", "")), bytes(body)
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
             raise Unanswered(str(error) or type(error).__name__) from None
 
 
-_STATUS = {404: "nobody has this identifier (status 404)", 412: "several have this identifier (status 412)"}
+_STATUS = {
+    404: "personne n’a cet identifiant (statut 404) // nobody has this identifier (status 404)",
+    412: "plusieurs ont cet identifiant (statut 412) // several have this identifier (status 412)",
+}
 
 
 def _wait(retry_after: str) -> float:

@@ -135,7 +135,7 @@ async def test_publish(config: Path, tmp_path: Path) -> None:
         "o'brien": "insert",
     }
     report = {one["address"].partition("@")[0]: (one["done"], one["why"]) for one in json.loads(done.stdout)}
-    assert report["o'brien"] == ("refused", "nobody has this identifier (status 404)")
+    assert report["o'brien"] == ("refused", "personne n’a cet identifiant (statut 404)")
     assert report["rouge"][0] == "refused"  # on the red list, its holder without an identifier
     assert done.exit_code == 1
     assert [(one["type"], one["path"]) for one in held.patched] == [
