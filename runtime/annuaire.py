@@ -14,8 +14,11 @@ from mssante.mailboxes import Mailbox
 from mssante.registers.annuaire import Server, Unanswered
 from mssante.registers.publishing import NoIdentifier, Verb, publish
 from runtime.command import Desk
+from runtime.house import House
 from runtime.mailbox_facts import all_boxes
 from runtime.settings import Settings
+
+SYSTEM = "system"  # the author of what nobody ordered
 
 
 def server_of(settings: Settings) -> Server:
@@ -29,8 +32,18 @@ def server_of(settings: Settings) -> Server:
     return Server(own.url.rstrip("/"), own.key.read_text(encoding="ascii").strip(), tls)
 
 
+async def put(house: House, server: Server, box: Mailbox, author: str, rehearse: bool = False) -> Verb:
+    """Published; what was done is in the audit trail. Raises `NoIdentifier`, `Unanswered`."""
+    verb = await publish(server, box, rehearse)
+    if verb is not Verb.NOTHING and not rehearse:
+        details = {"box": box.id, "verb": verb.value}
+        who = author if author == SYSTEM else "operator"
+        await house.db.write(house.audit.record, f"{who}:directory:publish", author, details)
+    return verb
+
+
 async def publishing(at: Desk, addresses: Sequence[str] | None) -> list[dict[str, Any]]:
-    """One row for each mailbox: what was done, or why not. None: all of ours. Each act is in the audit trail."""
+    """One row for each mailbox: what was done, or why not. None: all of ours."""
     server, report = server_of(at.house.settings), []
     ours = [] if addresses is not None else [box for box in all_boxes(at) if box.kind is not BoxKind.CIT]
     boxes: list[tuple[str, Mailbox | None]] = [(box.address.text, box) for box in ours]
@@ -42,13 +55,10 @@ async def publishing(at: Desk, addresses: Sequence[str] | None) -> list[dict[str
             )
             continue
         try:
-            verb = await publish(server, box, at.dry_run)
+            verb = await put(at.house, server, box, at.author, at.dry_run)
         except (NoIdentifier, Unanswered) as fault:
             why = at.said(str(fault) or "titulaire sans RPPS, ADELI, FINESS ni SIRET // holder without an identifier")
             report.append({"address": text, "done": "refused", "why": why})
             continue
-        if verb is not Verb.NOTHING:
-            details = {"box": box.id, "verb": verb.value}
-            at.change(lambda tx, details=details: at.record(tx, "directory:publish", details))  # type: ignore[misc]
         report.append({"address": text, "done": verb.value, "why": ""})
     return report

@@ -155,6 +155,22 @@ def sync(
 
 
 @directory.command()
+@looks
+def status(at: Desk) -> None:
+    """D’où vient l’annuaire et de quand : dernier fichier, dernier suivi du serveur, dernière publication, prochaines fois.
+
+    // Where the directory comes from, and from when: last file, last look at the server, last publication, next times.
+    """
+    from runtime import annuaire_jobs as jobs
+    from runtime.directory_status import facts_of, sentences
+
+    facts = facts_of(at)
+    at.shown(facts, "\n".join(sentences(at, facts)))
+    if any(facts[kind] and (facts[kind]["stale"] or facts[kind]["why"]) for kind in (jobs.FOLLOW, jobs.PUBLISH)):
+        raise typer.Exit(FAILED)
+
+
+@directory.command()
 @acts
 def publish(
     at: Desk,

@@ -21,6 +21,7 @@ from foundation.tables import jobs
 from foundation.tally import sums
 from mailserver.delivery.activity import active
 from mssante.tables import mailboxes
+from runtime.annuaire_jobs import brought_up_at
 from runtime.house import House
 
 log = structlog.get_logger()
@@ -94,6 +95,11 @@ def exposition(conn: Connection, now: int) -> str:
     ]
     lines.append("# TYPE mssante_mailboxes gauge")
     lines += [f"mssante_mailboxes{_labels(('kind',), (kind,))} {count}" for kind, count in _boxes(conn, now)]
+    if (brought_up := brought_up_at(conn)) is not None:
+        lines += [
+            "# TYPE mssante_directory_age_seconds gauge",
+            f"mssante_directory_age_seconds {(now - brought_up) // 1000}",
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -13,7 +13,7 @@ from health_space.dossier.readers import Readers
 from health_space.notices.addressees import addressees
 from health_space.notices.handler import Notifier
 from mailserver.delivery.accept import Delivery
-from runtime import figures, revocation, trust_fetch
+from runtime import annuaire_jobs, figures, revocation, trust_fetch
 from runtime.doors import Certificates, Close, open_imap, open_ldap, open_smtp, open_web
 from runtime.house import House, Trust
 from runtime.metrics import application
@@ -74,6 +74,7 @@ async def serve(
     if settings.trust_list.url:
         house.jobs.handle(trust_fetch.KIND, trust_fetch.fetching(house, trust))
         await house.db.write(house.jobs.ensure, trust_fetch.KIND)
+    await _with_the_annuaire(house)
     closers: list[Close] = await open_smtp(house, trust, certificates, acceptor, sockets)
     closers += open_imap(house, trust, certificates, sockets)
     closers += open_ldap(house, certificates, sockets)
@@ -100,3 +101,13 @@ async def serve(
     await figures.pour(house)
     await house.close()
     log.info("stopped")
+
+
+async def _with_the_annuaire(house: House) -> None:
+    wanted = house.settings.annuaire
+    if wanted.url and wanted.sync_minutes:
+        house.jobs.handle(annuaire_jobs.FOLLOW, annuaire_jobs.following(house))
+        await house.db.write(house.jobs.ensure, annuaire_jobs.FOLLOW)
+    if wanted.url and wanted.publish_hours:
+        house.jobs.handle(annuaire_jobs.PUBLISH, annuaire_jobs.publishing(house))
+        await house.db.write(house.jobs.ensure, annuaire_jobs.PUBLISH)

@@ -226,11 +226,16 @@ class OpenId(Section):
 
 
 class Annuaire(Section):
-    """The FHIR server of the Annuaire Santé, for `mssante directory sync`."""
+    """The FHIR server of the Annuaire Santé, which the directory follows; `mssante directory sync` does so at once."""
 
     url: str = Field("", description="its base, for example `https://gateway.api.esante.gouv.fr/fhir/v2`; empty: none")
     key: InFolder | None = Field(None, description="file, mode 0600: the key sent in `ESANTE-API-KEY`")
     anchors: InFolder | None = Field(None, description="roots of its certificate; none: this machine's")
+    sync_minutes: int = Field(60, ge=0, description="how often what changed there is taken up; 0: by command only")
+    publish_hours: int = Field(
+        0, ge=0, description="how often our own mailboxes are published there; 0: by command only"
+    )
+    stale_hours: int = Field(72, ge=1, description="without success for longer: the alarm `annuaire_stale` in the log")
 
     @model_validator(mode="after")
     def _whole(self) -> Annuaire:

@@ -1,0 +1,148 @@
+"""The Annuaire Santé followed by the server itself: once by several processes, told when it fails, an alarm when it is too old."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from structlog.testing import capture_logs
+from typer.testing import CliRunner, Result
+
+from foundation.clock import HOUR, MINUTE, system_clock
+from foundation.tables import audit, jobs
+from mssante import directory
+from mssante.address import Address
+from mssante.kinds import BoxKind
+from mssante.mailboxes import Holder, NewMailbox
+from runtime import annuaire_jobs, start
+from runtime.annuaire_jobs import FOLLOW, PUBLISH
+from runtime.cli import app
+from runtime.figures import exposition
+from runtime.house import House
+from runtime.settings import read
+from tests.mssante.registers.annuaire_server import KEY, RPPS, Annuaire, mailbox, practitioner
+from tests.support.web import serving
+
+ROCHE = Address("camille.roche", "medecins.autre.example")
+
+
+@dataclass
+class World:
+    config: Path
+    held: Annuaire
+    key: Path
+    now: int = field(default_factory=system_clock)
+    houses: list[House] = field(default_factory=list)
+
+    async def process(self) -> House:
+        """One more that serves the settings."""
+        house = House(read(self.config), lambda: self.now)
+        await house.start()
+        self.houses.append(house)
+        for kind, handler in ((FOLLOW, annuaire_jobs.following), (PUBLISH, annuaire_jobs.publishing)):
+            house.jobs.handle(kind, handler(house))
+            await house.db.write(house.jobs.ensure, kind)
+        return house
+
+    def status(self, *words: str) -> Result:
+        return CliRunner().invoke(app, ["directory", "status", "--config", str(self.config), *words])
+
+    async def facts(self) -> dict[str, Any]:
+        said: dict[str, Any] = json.loads((await asyncio.to_thread(self.status, "--json")).stdout)
+        return said
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    config, key = tmp_path / "mssante.toml", tmp_path / "annuaire.key"
+    assert start.init(config) == start.OK
+    key.write_text(KEY)
+    held = Annuaire([practitioner("1", "Roche", "Camille", [mailbox(ROCHE.text, "PER")])])
+    async with serving(held.app()) as origin:
+        with config.open("a") as file:
+            file.write(
+                f'\n[annuaire]\nurl = "{origin}/fhir/v2"\nkey = "annuaire.key"\nsync_minutes = 60\npublish_hours = 24\n'
+            )
+        made = World(config, held, key)
+        yield made
+        for house in made.houses:
+            await house.close()
+
+
+async def rows(house: House, kind: str) -> list[Any]:
+    return await house.db.read(lambda conn: conn.execute(select(jobs).where(jobs.c.kind == kind)).all())
+
+
+async def test_two_processes_follow_it_once(world: World) -> None:
+    first, second = await world.process(), await world.process()
+    await asyncio.gather(first.jobs.drain(), second.jobs.drain())
+    assert [kind for _, kind, _ in world.held.asked] == ["Organization", "Practitioner", "PractitionerRole"]
+    assert await first.db.read(directory.get, ROCHE) is not None
+    [row] = await rows(first, FOLLOW)
+    assert (row.last_reason, row.due_at) == ("done", world.now + 60 * MINUTE)
+    assert "_lastUpdated" not in world.held.asked[0][2]
+    world.now += 61 * MINUTE
+    await asyncio.gather(first.jobs.drain(), second.jobs.drain())
+    assert len(world.held.asked) == 6
+    assert "_lastUpdated" in world.held.asked[3][2]
+
+
+async def test_what_fails_is_told_tried_again_and_after_days_an_alarm(world: World) -> None:
+    house = await world.process()
+    await house.jobs.drain()
+    done_at = world.now
+    assert (await asyncio.to_thread(world.status)).exit_code == 0
+    world.key.write_text("wrong")
+    world.now += 61 * MINUTE
+    with capture_logs() as said:
+        await house.jobs.drain()
+    assert [one["event"] for one in said if one["log_level"] != "info"] == ["annuaire_failed"]
+    [row] = await rows(house, FOLLOW)
+    assert (row.last_reason, row.due_at) == ("failed", world.now + 15 * MINUTE)
+    told = await asyncio.to_thread(world.status, "--lang", "en")
+    assert (told.exit_code, "status 401" in told.stdout, "TOO OLD" in told.stdout) == (1, True, False)
+    world.now = done_at + 73 * HOUR
+    with capture_logs() as said:
+        await house.jobs.drain()
+    alarms = [one for one in said if one["event"] == "annuaire_stale" and one["job"] == FOLLOW]
+    assert [(one["log_level"], one["hours"]) for one in alarms] == [("error", 73)]
+    text = await house.db.read(exposition, world.now)
+    assert f"mssante_directory_age_seconds {73 * 3600}" in text.splitlines()
+    world.key.write_text(KEY)
+    world.now += 16 * MINUTE
+    await house.jobs.drain()
+    found = (await world.facts())[FOLLOW]
+    assert (found["failed_at"], found["why"], found["stale"]) == (None, "", False)
+
+
+async def test_our_mailboxes_are_published_and_it_is_in_the_audit_trail(world: World) -> None:
+    house = await world.process()
+    new = NewMailbox("zoe@medecins.exemple.example", BoxKind.PER, Holder("Dr Zoé Roche", RPPS[1:]))
+    unknown = NewMailbox("nobody@medecins.exemple.example", BoxKind.PER, Holder("Personne", ""))
+    for one in (new, unknown):
+        await house.db.write(house.mailboxes.create, one, world.now)
+    with capture_logs() as said:
+        await house.jobs.drain()
+    [published] = [one for one in said if one["event"] == "directory_published"]
+    assert (published["insert"], published["no_identifier"]) == (1, 1)
+    assert [one["type"] for one in world.held.patched] == ["insert"]
+    [row] = await rows(house, PUBLISH)
+    assert row.due_at == world.now + 24 * HOUR
+    trail = await house.db.read(lambda conn: conn.execute(select(audit.c.event, audit.c.actor)).all())
+    assert ("system:directory:publish", "system") in [tuple(one) for one in trail]
+
+
+async def test_status_of_an_empty_directory_that_nobody_follows(tmp_path: Path) -> None:
+    config = tmp_path / "mssante.toml"
+    assert start.init(config) == start.OK
+    said = await asyncio.to_thread(
+        CliRunner().invoke, app, ["directory", "status", "--config", str(config), "--lang", "en"]
+    )
+    assert (said.exit_code, said.stdout.splitlines()[0]) == (0, "The directory is empty.")
+    assert "by command only" in said.stdout
