@@ -17,6 +17,8 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 from foundation.clock import system_clock
@@ -163,6 +165,12 @@ def cpu(server: int) -> tuple[float, float, float]:
     return own.ru_utime + own.ru_stime, children.ru_utime + children.ru_stime, used
 
 
+def peak() -> int:
+    """MB."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) // 1024 for line in status if line.startswith("VmHWM"))
+
+
 def postmaster(db: Database) -> int:
     """0: not PostgreSQL, or elsewhere."""
     if db.dialect != "postgresql":
@@ -178,7 +186,8 @@ def postmaster(db: Database) -> int:
 def main(count: int, url: str | None) -> None:
     with tempfile.TemporaryDirectory(prefix="mssante-directory-") as folder:
         path = Path(folder) / "Extraction_Correspondance_MSSante_bench.txt"
-        write_file(path, count)
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:  # its memory is not the import's
+            pool.submit(write_file, path, count).result()
         print(f"# {count:,} lines, {path.stat().st_size / 1e6:.0f} MB", flush=True)
         url = url or f"sqlite:///{folder}/bench.db"
         upgrade(url)
@@ -194,8 +203,7 @@ def main(count: int, url: str | None) -> None:
                 f"({report.lines:,} lines, {report.unchanged:,} known, {report.gone} gone; load {os.getloadavg()[0]:.1f})",
                 flush=True,
             )
-        peaks = [resource.getrusage(who).ru_maxrss // 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-        print(f"peak memory: writing {peaks[0]} MB, reading lines {peaks[1]} MB", flush=True)
+            print(f"    memory of the process that writes, at its most: {peak()} MB", flush=True)
         if db.dialect == "postgresql":
             with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
                 conn.exec_driver_sql("VACUUM ANALYZE directory_entries")

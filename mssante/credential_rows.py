@@ -6,7 +6,7 @@ import unicodedata
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, or_, select, update
 
 from foundation.database import Transaction
 from foundation.keys import KeyRing
@@ -17,12 +17,13 @@ from mssante.life import SHARED
 from mssante.mailboxes import Mailboxes
 from mssante.passwords import LONGEST, PasswordHash
 from mssante.rights import OF_ROLE, Role
-from mssante.tables import app_passwords, credentials, passkeys
+from mssante.tables import app_passwords, credentials, mailboxes, passkeys
 
 TOPIC = "credential"
 PERSON = "person"  # signalled with `person_number` when a sign-in that names the person changed
 MAIL, WEB = "mail", "web"  # scopes: IMAP and SMTP; the pages
 IMAP, SUBMISSION = "imap", "submission"  # the parts of MAIL, which an application password can have one of
+MOST = 200  # forgotten at once
 STAMP = 12  # octets at the beginning of what is sealed: its nonce, another one for another password
 
 
@@ -330,3 +331,13 @@ _BY_PERSON = _ROWS.where(
     credentials.c.subject_key == bindparam("subject"), credentials.c.state == SignInState.ACTIVE.value
 ).order_by(credentials.c.id)
 BY_LOGIN = _ROWS.where(credentials.c.login_key == bindparam("key"))
+
+
+def forget_erased(tx: Transaction) -> int:
+    """Takes away who could sign in to mailboxes whose key is destroyed; returns how many. Their logins are free again."""
+    erased = select(mailboxes.c.id).where(mailboxes.c.wrapped_key.is_(None))
+    gone = list(tx.execute(select(credentials.c.id).where(credentials.c.mailbox_id.in_(erased)).limit(MOST)).scalars())
+    for table in (app_passwords, passkeys):
+        tx.execute(delete(table).where(table.c.credential_id.in_(gone)))
+    tx.execute(delete(credentials).where(credentials.c.id.in_(gone)))
+    return len(gone)

@@ -1,6 +1,6 @@
 """The daily job `sweep`: removes stored content that nothing points to any more, web sessions that ended, old traces of messages,
-and the keys of mailboxes closed long enough ago; says a week before which of these will go. And, each minute, the job
-`trace_index`: traces are filed so that one is found among millions.
+and the keys of mailboxes closed long enough ago, with all rows that they sealed; says a week before which of these will go. And,
+each minute, the job `trace_index`: traces are filed so that one is found among millions.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from foundation.jobs import Answer, Handler, Job, Retry
 from foundation.web import sessions
 from mailserver.delivery.trace_index import file_away
 from mailserver.delivery.traces import forget, older
+from mssante.credential_rows import forget_erased
 from runtime.house import House
 
 ANNOUNCED = 7 * DAY  # before a key is destroyed, or traces
@@ -25,10 +26,12 @@ log = structlog.get_logger()
 
 def sweeping(house: House) -> Handler:
     async def sweep(_payload: dict[str, Any], _job: Job) -> Answer:
+        erased = await house.db.write(_erase, house)
+        while await house.db.write(forget_erased):
+            continue
         unused = await house.store.sweep()
         strays = await house.db.read(house.blobs.sweep_strays)
         await house.db.write(sessions.sweep, house.clock())
-        erased = await house.db.write(_erase, house)
         soon = await house.db.read(house.mailboxes.due, house.clock() + ANNOUNCED)
         if soon:
             log.warning("mailboxes_erased_soon", count=len(soon), boxes=soon)

@@ -16,7 +16,7 @@ from foundation.clock import Clock, system_clock
 from foundation.database import Database, Transaction
 from foundation.keys import KeyRing
 from mailserver.store import annotations as annotation_rows
-from mailserver.store import changing, forgetting, names
+from mailserver.store import changing, emptying, forgetting, names
 from mailserver.store import folders as folder_rows
 from mailserver.store.api import (
     Folder,
@@ -164,8 +164,11 @@ class SqlMailStore(SqlMessages):
         return self._box_watchers.add(box_id, wake)
 
     async def sweep(self) -> int:
-        """Removes the blobs that no message points to any more, after their grace, and returns how many; forgets old expunges. For
-        a daily job."""
+        """Removes the blobs that no message points to any more, after their grace, and returns how many; forgets old expunges, and
+        all of mailboxes whose key is destroyed. For a daily job."""
+        for box_id in await self._db.read(emptying.erased):
+            while await self._db.write(emptying.empty, box_id, self._clock()):
+                continue
         old = await self._db.read(forgetting.due, self._clock())
         for start in range(0, len(old), forgetting.AT_ONCE):
             await self._db.write(forgetting.forget_all, old[start : start + forgetting.AT_ONCE])

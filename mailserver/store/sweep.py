@@ -7,6 +7,8 @@ The grace is longer than the longest promise on a message: a relay may still rea
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import delete, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -22,9 +24,14 @@ AT_ONCE = 500  # a short transaction: deliveries wait behind it
 
 def loosen(tx: Transaction, blob_id: int, now: int) -> None:
     """A promise (a relay) was made on this blob: look at it after the grace, whether or not a message holds it."""
-    row = {"blob_id": blob_id, "since": now}
+    loosen_all(tx, (blob_id,), now)
+
+
+def loosen_all(tx: Transaction, blob_ids: Iterable[int], now: int) -> None:
+    """The same of many; at least one."""
     into = sqlite.insert if tx.conn.dialect.name == "sqlite" else postgresql.insert
-    tx.execute(into(loose_blobs).on_conflict_do_nothing(), row)
+    rows = [{"blob_id": blob_id, "since": now} for blob_id in sorted(blob_ids)]
+    tx.execute(into(loose_blobs).on_conflict_do_nothing(), rows)
 
 
 def sweep(tx: Transaction, blobs: Blobs, now: int) -> tuple[int, bool]:

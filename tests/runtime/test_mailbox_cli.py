@@ -16,11 +16,13 @@ from foundation.audit import verify
 from foundation.clock import DAY
 from foundation.tables import audit
 from mailserver.store.api import NewMessage
+from mailserver.store.tables import folders
 from mssante import directory
 from mssante.address import Address
 from mssante.identity import luhn_key
 from mssante.kinds import BoxKind, ProfileState
 from mssante.mailboxes import NewMailbox
+from mssante.tables import credentials
 from runtime.cli import app
 from runtime.house import House
 from runtime.settings import read
@@ -228,6 +230,8 @@ async def test_a_closed_mailbox_is_kept_then_its_key_is_destroyed(mssante: Opera
         then = house.db.read_now(house.mailboxes.get, box.id)
         assert then is not None
         assert then.erased is erased
+        assert bool(house.db.read_now(lambda c: c.execute(select(credentials.c.id)).all())) is not erased
+        assert bool(house.db.read_now(lambda c: c.execute(select(folders.c.id)).all())) is not erased
     await house.close()
     assert mssante.facts("mailbox list --state erased")[0]["name"] == ""
     assert "clé est détruite" in mssante.refused(f"mailbox resume {TEAM}")
