@@ -165,10 +165,10 @@ def cpu(server: int) -> tuple[float, float, float]:
     return own.ru_utime + own.ru_stime, children.ru_utime + children.ru_stime, used
 
 
-def peak() -> int:
-    """MB."""
+def memory() -> int:
+    """MB of this process now, without mapped files."""
     status = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) // 1024 for line in status if line.startswith("VmHWM"))
+    return next(int(line.split()[1]) // 1024 for line in status if line.startswith("RssAnon"))
 
 
 def postmaster(db: Database) -> int:
@@ -194,8 +194,13 @@ def main(count: int, url: str | None) -> None:
         db, keys = Database(url), KeyRing(b"k" * 32)
         server = postmaster(db)
         for name, file in (("first import", path), ("same file again", path), ("next day's file", next_day(path))):
-            began, before = time.perf_counter(), cpu(server)
-            report = importing.run(db, keys, file, system_clock)
+            began, before, most = time.perf_counter(), cpu(server), 0
+
+            def sampled(_done: int, _size: int) -> None:
+                nonlocal most
+                most = max(most, memory())
+
+            report = importing.run(db, keys, file, system_clock, sampled)
             took = time.perf_counter() - began
             own, reading, database = (now - then for now, then in zip(cpu(server), before, strict=True))
             print(
@@ -203,7 +208,7 @@ def main(count: int, url: str | None) -> None:
                 f"({report.lines:,} lines, {report.unchanged:,} known, {report.gone} gone; load {os.getloadavg()[0]:.1f})",
                 flush=True,
             )
-            print(f"    memory of the process that writes, at its most: {peak()} MB", flush=True)
+            print(f"    memory of the process that writes, without what it maps of the database: {most} MB at its most")
         if db.dialect == "postgresql":
             with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
                 conn.exec_driver_sql("VACUUM ANALYZE directory_entries")
