@@ -362,6 +362,13 @@ VIRUS_FOUND = _reason(
     en="This message contains malware ({virus}): nobody received it. "
     "Have the computer it came from checked, then send the message without that part.",
 )
+ATTACHMENT_REFUSED = _reason(
+    "attachment_refused", "rules 7", 550, "5.7.1",
+    fr="Ce message contient une pièce jointe d'un type refusé ici ({type}) : il n'a été remis à personne. "
+    "Retirez-la ; un document se lit partout en PDF.",
+    en="This message has an attachment of a type refused here ({type}): nobody received it. "
+    "Remove it; a document can be read anywhere as PDF.",
+)
 ANTIVIRUS_ABSENT = _reason(
     "antivirus_absent", "rules 7", 451, "4.7.0",
     fr="Notre antivirus ne répond pas : ce message n'est pas accepté pour l'instant. Rien n'est perdu : l'envoi sera retenté.",

@@ -37,6 +37,7 @@ LABELS = {
     "connections": ("door",),
     "relayed": ("within",),
     "antivirus": ("verdict",),
+    "attachments": ("kind", "action"),
     "relay_problems": ("problem",),
 }
 

@@ -331,6 +331,30 @@ class Antivirus(Section):
         return value if value.startswith("/") else _is_door(value)
 
 
+_SCRIPTS = [
+    *("bat", "cmd", "com", "hta", "inf", "jar", "js", "jse", "pif", "ps1", "psm1", "reg", "scf", "scr", "sct", "sh"),
+    *("url", "vb", "vbe", "vbs", "ws", "wsc", "wsf", "wsh"),
+]
+FileAction = Literal["accept", "warn", "refuse"]
+
+
+class Attachments(Section):
+    """What is done with attachments that other operators send, judged by their content, also inside ZIP archives."""
+
+    executable: FileAction = Field("refuse", description="programs: EXE, MSI, ELF, Mach-O, JAR, LNK, CHM…")
+    script: FileAction = Field("refuse", description="texts that run: `#!`, or a name that ends as in `script_endings`")
+    disk_image: FileAction = Field("refuse", description="ISO, VHD, VHDX: they hide what they hold from everybody")
+    macros: FileAction = Field("warn", description="Office documents with VBA")
+    encrypted: FileAction = Field("warn", description="ZIP archives with a password: no antivirus can look in")
+    unreadable: FileAction = Field("warn", description="ZIP archives that are broken, or have more than 1,000 entries")
+    other_archive: FileAction = Field("accept", description="RAR, 7z, CAB, GZIP…: only the antivirus looks in")
+    script_endings: list[str] = Field(_SCRIPTS, description="where the name alone makes a system run a text")
+
+
+class AttachmentsSent(Attachments):
+    """The same for what our own users send."""
+
+
 class Settings(Section):
     """All of `mssante.toml`."""
 
@@ -349,6 +373,8 @@ class Settings(Section):
     limits: Limits = Field(default_factory=_EMPTY)
     dkim: Dkim = Field(default_factory=_EMPTY)
     antivirus: Antivirus = Field(default_factory=_EMPTY)
+    attachments: Attachments = Field(default_factory=_EMPTY)
+    attachments_sent: AttachmentsSent = Field(default_factory=_EMPTY)
     roles: list[Role] = Field(
         default_factory=lambda: list(ROLES), description="what this server plays: its doors, and the jobs"
     )

@@ -19,6 +19,7 @@ from foundation.jobs import Job
 from foundation.remembered import MEMORY, NotRemembered
 from mailserver.delivery import headers, hold, letter
 from mailserver.delivery.api import INWARD_DOORS, Door, Envelope, Fate, Outcome, Recipient, Sender, Verdict
+from mailserver.delivery.attachments import NO_POLICY
 from mailserver.delivery.decide import exchange_of
 from mailserver.delivery.letter import Letter, Version
 from mailserver.delivery.settle import Settlement
@@ -90,14 +91,18 @@ class Delivery:
     async def _accept(self, envelope: Envelope, content: PreparedBlob, promise: Job | None) -> Outcome:
         heavy, held = content.ref.size > HEAVY, envelope.terms.hold_until > self._space.clock()
         versions = {Version.RELAY} if held else self._versions(envelope)
-        reading = (envelope, content, versions)
+        judged = promise is None  # what was held was judged when it came
+        reading = (envelope, content, versions, judged)
         if heavy:
             async with self._large if content.ref.size > LARGE else nullcontext():
                 message = await asyncio.to_thread(self._read, *reading)
         else:
             message = self._read(*reading)
-        if self._space.antivirus is not None and envelope.sender.door is not Door.SYSTEM and promise is None:
-            message = replace(message, fault=await self._scanned(self._space.antivirus, content))
+        if message.attached is not None:
+            action = "refused" if message.fault else "warned"
+            self._space.tally.count("attachments", message.attached.value, action)
+        if self._space.antivirus is not None and envelope.sender.door is not Door.SYSTEM and judged:
+            message = replace(message, fault=await self._scanned(self._space.antivirus, content) or message.fault)
         settlement = Settlement(self._space, self._traces, envelope, message, content.ref, held, promise)
         try:
             outcome, used = await self._space.db.write(settlement.run)
@@ -115,7 +120,7 @@ class Delivery:
             return Refused(reasons.VIRUS_FOUND, {"virus": verdict.name})
         return Refused(reasons.ANTIVIRUS_ABSENT) if isinstance(verdict, Absent) and not self._space.unscanned else None
 
-    def _read(self, envelope: Envelope, content: PreparedBlob, versions: set[Version]) -> Letter:
+    def _read(self, envelope: Envelope, content: PreparedBlob, versions: set[Version], judged: bool) -> Letter:
         space, door = self._space, envelope.sender.door
         # The inward doors write it as the message streams in: a large one is not stored twice for it.
         private = b"" if door is Door.WEB or door in INWARD_DOORS else headers.return_path(envelope.reverse_path)
@@ -127,7 +132,8 @@ class Delivery:
             message_id = f"{content.ref.name}@{space.operator.host}"
             return headers.completed(octets, space.product_number, message_id, space.clock())
 
-        return letter.read(space.keys, space.blobs, content, private, lacking, versions)
+        policy = space.attachments.of(door) if judged else NO_POLICY
+        return letter.read(space.keys, space.blobs, content, private, lacking, versions, policy)
 
     def _versions(self, envelope: Envelope) -> set[Version]:
         """Which copies the recipients may need; known from the domains alone."""

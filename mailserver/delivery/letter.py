@@ -13,6 +13,8 @@ from enum import Enum
 from foundation.blobs import Blobs, PreparedBlob
 from foundation.keys import KeyRing
 from mailserver.delivery import headers
+from mailserver.delivery.attachments import NO_POLICY, Judgement, Policy
+from mailserver.mime.contents import Kind
 from mailserver.mime.fields import MAX_HEADER
 from mailserver.mime.message import Message, scan
 from mailserver.mime.reports import kind
@@ -58,7 +60,8 @@ class Letter:
     x_mss: dict[str, str]  # for the indicators: values without personal data
     copies: dict[Version, Copy]
     made: tuple[PreparedBlob, ...]  # to be discarded when nothing points to them
-    fault: Refused | None = None  # what the antivirus said
+    fault: Refused | None = None  # what the antivirus said, or the policy of attachments
+    attached: Kind | None = None  # what the policy had a word about, for the figures
     report: bool = False  # it tells a program what became of another message (RFC 6522)
 
 
@@ -69,8 +72,10 @@ def read(
     private: bytes,
     lacking: Callable[[bytes], bytes],
     wanted: Collection[Version],
+    policy: Policy = NO_POLICY,
 ) -> Letter:
-    """`private`: header lines put in front for our mailboxes only; `lacking(octets)`: those put in front for everybody.
+    """`private`: header lines put in front for our mailboxes only; `lacking(octets)`: those put in front for everybody, as is the
+    warning of `policy`.
 
     Never refuses: any octets are a letter. Blocks when large: call it in a thread then.
     """
@@ -78,6 +83,10 @@ def read(
     relayed = lacking(plain) + plain
     ours = private + relayed
     message = scan(ours)
+    judged = policy.judge(message)
+    if judged.warning:
+        relayed, ours = judged.warning + relayed, judged.warning + ours
+        message = scan(ours)
     closing = _closing(message)
     digest = digest_message(message)
     made: list[PreparedBlob] = []
@@ -99,11 +108,16 @@ def read(
             copies[Version.CITIZEN] = copy(shown, digest_message(scan(shown)))
         else:
             copies[Version.CITIZEN] = copies.get(Version.OURS) or copy(ours, digest)
-    return _letter(message, digest, closing, copies, made)
+    return _letter(message, digest, closing, copies, made, judged)
 
 
 def _letter(
-    message: Message, digest: Digest, closing: Closing, copies: dict[Version, Copy], made: list[PreparedBlob]
+    message: Message,
+    digest: Digest,
+    closing: Closing,
+    copies: dict[Version, Copy],
+    made: list[PreparedBlob],
+    judged: Judgement,
 ) -> Letter:
     writers = message.addresses("From")
     senders = [*writers, *message.addresses("Sender")] if writers else []
@@ -123,6 +137,8 @@ def _letter(
         x_mss=_indicators(message),
         copies=copies,
         made=tuple(made),
+        fault=judged.refused,
+        attached=judged.kind,
         report=bool(kind(message)),
     )
 

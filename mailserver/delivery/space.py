@@ -17,6 +17,7 @@ from foundation.keys import KeyRing
 from foundation.tally import Tally
 from mailserver.delivery.activity import Activity
 from mailserver.delivery.api import INWARD_DOORS, Door, Recipient, Sender
+from mailserver.delivery.attachments import Policies
 from mailserver.store.sql import SqlMailStore
 from mssante import directory, facts, reasons
 from mssante.address import Address, parse_address
@@ -51,6 +52,7 @@ class Space:
     may_send: Callable[[Connection, int, int], bool] = lambda conn, box_id, member: True
     antivirus: Antivirus | None = None
     unscanned: bool = False  # accepted when the antivirus does not answer; else put off
+    attachments: Policies = field(default_factory=Policies)
     tally: Tally = field(default_factory=Tally)
     activity: Activity = field(default_factory=Activity)
 

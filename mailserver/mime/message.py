@@ -96,14 +96,19 @@ class Message:
             return None
 
     # ---------------------------------------------------------------- parts
-    def decoded(self, section: str) -> bytes:
-        """Content of a part with its transfer encoding undone; b"" when there is no such part."""
+    def decoded(self, section: str, limit: int | None = None) -> bytes:
+        """Content of a part with its transfer encoding undone; b"" when there is no such part. `limit`: octets before that."""
         part = self._leaf_by_section.get(section)
-        return b"" if part is None else self._decode(part)
+        return b"" if part is None else self._decode(part, limit)
 
     def attachments(self) -> list[Attachment]:
         """Every leaf that is not the text itself, in order; an attached message is one attachment."""
         return [self._attachment(part) for part in _leaves(self.root) if not _is_body_text(part)]
+
+    def files(self) -> list[Attachment]:
+        """The same, and those of attached messages: an attached message is what it holds."""
+        leaves = (part for part in _all_parts(self.root) if not part.children and part.nested is None)
+        return [self._attachment(part) for part in leaves if not _is_body_text(part)]
 
     @property
     def has_attachments(self) -> bool:

@@ -26,6 +26,7 @@ FIELDS = {
     "deadline_at",
     "minutes",
     "virus",
+    "type",
 }
 
 

@@ -1,0 +1,131 @@
+"""The policy of attachments at each door: what is refused, with words; what is delivered with a warning; what passes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+import pytest
+
+from foundation.blobs import BlobRef
+from mailserver.delivery.accept import Delivery
+from mailserver.delivery.api import Door, Outcome, Sender, Terms
+from mailserver.delivery.attachments import WARNING, Action, Policies, Policy
+from mailserver.mime.contents import Kind
+from runtime.house import policy_of
+from runtime.settings import Attachments, AttachmentsSent
+from tests.mailserver.delivery.conftest import CITIZEN, DOCTOR, PEER, SERVICE, World, mail
+from tests.mailserver.test_contents import EXE, archive, encrypted
+
+PDF, PASSWORD = b"%PDF-1.7", encrypted({"cr.pdf": b"%PDF"})
+
+
+def letter(
+    sender: str, to: str, attached: Sequence[tuple[bytes, str]], inside: bool = False, ident: str = "a"
+) -> bytes:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"], message["Message-ID"] = sender, to, "CR", f"<{ident}@x.example>"
+    message.set_content("Bonjour.")
+    for content, name in attached:
+        message.add_attachment(content, maintype="application", subtype="pdf", filename=name)
+    if inside:
+        outer = EmailMessage()
+        outer["From"], outer["To"], outer["Subject"] = sender, to, "TR: CR"
+        outer.set_content("Voici.")
+        outer.add_attachment(message)
+        message = outer
+    return message.as_bytes(policy=policy.SMTP)
+
+
+@pytest.fixture
+def guarded(world: World) -> World:
+    """The default policy."""
+    return ruled(world, policy_of(Attachments()), policy_of(AttachmentsSent()))
+
+
+def ruled(world: World, incoming: Policy, outgoing: Policy) -> World:
+    space = replace(world.space, attachments=Policies(incoming, outgoing))
+    return replace(world, space=space, delivery=Delivery(space))
+
+
+def answers(outcome: Outcome) -> list[str]:
+    return [verdict.reason.name if verdict.reason else verdict.fate.value for verdict in outcome.verdicts]
+
+
+@pytest.mark.parametrize(
+    ("attached", "answer", "warning"),
+    [
+        ([(PDF, "cr.pdf")], "delivered", None),
+        ([(EXE, "cr.pdf")], "attachment_refused", None),
+        ([(PDF, "cr.pdf"), (archive({"cr.pdf": EXE}), "cr.zip")], "attachment_refused", None),
+        ([(b"x()", "cr.js")], "attachment_refused", None),
+        ([(PASSWORD, "cr.zip")], "delivered", "encrypted"),
+        ([(archive({"word/vbaProject.bin": b""}), "cr.docm"), (PASSWORD, "cr.zip")], "delivered", "macros, encrypted"),
+        ([(PASSWORD, "cr.zip"), (EXE, "a")], "attachment_refused", None),
+        ([(b"Rar!\x1a\x07", "cr.rar")], "delivered", None),
+    ],
+)
+async def test_by_default(
+    guarded: World, attached: Sequence[tuple[bytes, str]], answer: str, warning: str | None
+) -> None:
+    for sender, to in ((PEER, DOCTOR), (DOCTOR, CITIZEN)):
+        outcome = await guarded.send(sender, to, letter(sender, to, attached))
+        assert answers(outcome) == [answer], sender
+        if answer == "delivered":
+            message = message_from_bytes(await guarded.last(to), policy=policy.default)
+            assert message[WARNING] == warning
+            assert message["Subject"] == "CR"
+
+
+async def test_the_refusal_names_the_type_and_not_the_file(guarded: World) -> None:
+    outcome = await guarded.send(PEER, [DOCTOR, SERVICE], letter(PEER, DOCTOR, [(EXE, "Jacqueline-MOREL.pdf")]))
+    assert answers(outcome) == ["attachment_refused"] * 2
+    verdict = outcome.verdicts[0]
+    assert verdict.reason is not None
+    assert (verdict.reason.code, verdict.reason.enhanced) == (550, "5.7.1")
+    said = verdict.reason.in_french(verdict.detail) + verdict.reason.in_english(verdict.detail)
+    assert said.count("(Windows EXE)") == 2
+    assert "MOREL" not in said
+    assert await guarded.rows(DOCTOR) == []
+
+
+async def test_a_forwarded_message_hides_nothing(guarded: World) -> None:
+    outcome = await guarded.send(PEER, DOCTOR, letter(PEER, DOCTOR, [(EXE, "cr.pdf")], inside=True))
+    assert answers(outcome) == ["attachment_refused"]
+
+
+async def test_each_direction_has_its_own_table(world: World) -> None:
+    strict = Policy({Kind.EXECUTABLE: Action.REFUSE})
+    mixed = ruled(world, strict, Policy())
+    assert answers(await mixed.send(PEER, DOCTOR, letter(PEER, DOCTOR, [(EXE, "a")]))) == ["attachment_refused"]
+    assert answers(await mixed.send(DOCTOR, CITIZEN, letter(DOCTOR, CITIZEN, [(EXE, "a")]))) == ["delivered"]
+
+
+async def test_what_goes_to_another_operator_bears_the_warning_once(guarded: World) -> None:
+    later = Terms(hold_until=guarded.now + 60_000)
+    for number, terms in enumerate((Terms(), later)):
+        content = letter(DOCTOR, PEER, [(PASSWORD, "cr.zip")], ident=f"w{number}")
+        outcome = await guarded.send(DOCTOR, PEER, content, terms=terms)
+        assert answers(outcome) == ["held" if terms.hold_until else "relayed"]
+    kept = [payload["blob"] for _, payload in await guarded.jobs("relay", "held")]
+    for name, key, size in kept:
+        ref = BlobRef(name, bytes.fromhex(key), size)
+        octets = await guarded.space.db.read(guarded.space.blobs.read, ref, 0, size)
+        assert octets.startswith(b"X-MSSante-Attachment-Warning: encrypted\r\n")
+        assert octets.count(b"Attachment-Warning") == 1
+
+
+async def test_our_own_notices_and_plain_messages_are_not_looked_at(guarded: World) -> None:
+    notice = letter("postmaster@cabinet.example", DOCTOR, [(EXE, "a")])
+    outcome = await guarded.send("", DOCTOR, notice, who=Sender(Door.SYSTEM))
+    assert answers(outcome) == ["delivered"]
+    assert answers(await guarded.send(PEER, DOCTOR, mail(PEER, DOCTOR, text="MZ"))) == ["delivered"]
+
+
+async def test_it_is_counted_by_kind(guarded: World) -> None:
+    for attached in ([(EXE, "a")], [(PASSWORD, "b")], [(PDF, "c")]):
+        await guarded.send(PEER, DOCTOR, letter(PEER, DOCTOR, attached))
+    counted = {key: count for key, count in guarded.space.tally._counts.items() if key[0] == "attachments"}
+    assert counted == {("attachments", "executable refused"): 1, ("attachments", "encrypted warned"): 1}

@@ -1,0 +1,116 @@
+"""What an attachment is: a table of contents and names, and what must never be believed."""
+
+from __future__ import annotations
+
+import io
+import tracemalloc
+import zipfile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailserver.mime.contents import ENTRIES, Found, Kind, look
+
+SCRIPTS = frozenset({"js", "vbs", "bat", "ps1"})
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+EXE = b"MZ\x90\x00" + bytes(200)
+
+
+def archive(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    into = io.BytesIO()
+    with zipfile.ZipFile(into, "w", method) as made:
+        for name, content in files.items():
+            made.writestr(name, content)
+    return into.getvalue()
+
+
+def encrypted(files: dict[str, bytes]) -> bytes:
+    """The bit that says so, in both headers of each entry (APPNOTE 4.4.4)."""
+    made = bytearray(archive(files))
+    for signature, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        start = made.find(signature)
+        while start >= 0:
+            made[start + at] |= 1
+            start = made.find(signature, start + 4)
+    return bytes(made)
+
+
+# what it is, its name, what is found
+TABLE: list[tuple[str, bytes, str, list[str]]] = [
+    ("a letter", b"%PDF-1.7 ...", "cr.pdf", []),
+    ("a photo", b"\xff\xd8\xff\xe0JFIF", "photo.jpg", []),
+    ("a text", "Compte rendu, été".encode(), "cr.txt", []),
+    ("a text that calls itself a program", b"Bonjour", "cr.exe", []),
+    ("a program", EXE, "setup.exe", ["executable: Windows EXE"]),
+    ("a program that calls itself a letter", EXE, "cr.pdf", ["executable: Windows EXE"]),
+    ("of Linux", b"\x7fELF\x02", "a", ["executable: Linux ELF"]),
+    ("of macOS", b"\xcf\xfa\xed\xfe", "a", ["executable: macOS Mach-O"]),
+    ("a class", b"\xca\xfe\xba\xbe", "a", ["executable: Java CLASS"]),
+    ("a shortcut", b"L\x00\x00\x00\x01\x14\x02\x00", "cr.pdf.lnk", ["executable: Windows LNK"]),
+    ("an installer", OLE + bytes(400) + bytes.fromhex("84100c0000000000c000000000000046"), "a", ["executable: Windows MSI"]),
+    ("a script", b"#!/bin/sh\nrm -rf /", "notes.txt", ["script: script #!"]),
+    ("a script by its name", b"WScript.Echo(1)", "cr.pdf.JS", ["script: script .js"]),
+    ("with what Windows drops", b"WScript.Echo(1)", "cr.js. .", ["script: script .js"]),
+    ("in UTF-16", "MsgBox 1".encode("utf-16"), "a.vbs", ["script: script .vbs"]),
+    ("a picture with a script's name", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x01\x02\x03", "a.js", []),
+    ("a disc image", bytes(32_769) + b"CD001" + bytes(100), "cr.pdf", ["disk_image: ISO"]),
+    ("another", b"vhdxfile" + bytes(100), "a", ["disk_image: VHDX"]),
+    ("an old document", OLE + bytes(400), "cr.doc", []),
+    ("with macros", OLE + "_VBA_PROJECT".encode("utf-16-le"), "cr.doc", ["macros: Microsoft Office + macros VBA"]),
+    ("a document", archive({"[Content_Types].xml": b"<x/>", "word/document.xml": b"<w/>"}), "cr.docx", []),
+    ("with macros, now", archive({"word/vbaProject.bin": OLE}), "cr.docx", ["macros: Microsoft Office + macros VBA"]),
+    ("an XDM", archive({"INDEX.HTM": b"<html>", "IHE_XDM/SUBSET01/DOC0001.XML": b"<?xml"}), "IHE_XDM.ZIP", []),
+    ("a program in an archive", archive({"cr.pdf": b"%PDF", "b.exe": EXE}), "a.zip", ["executable: ZIP > Windows EXE"]),
+    ("stored", archive({"cr.pdf": EXE}, zipfile.ZIP_STORED), "a.zip", ["executable: ZIP > Windows EXE"]),
+    ("a script in an archive", archive({"d/a.JS": b"x()"}), "a.zip", ["script: ZIP > script .js"]),
+    ("a disc image in an archive", archive({"a.iso": bytes(32_769) + b"CD001"}), "a.zip", ["disk_image: ZIP > ISO"]),
+    ("an archive in an archive is not opened", archive({"a.zip": archive({"b.exe": EXE})}), "a.zip", []),
+    ("a Java archive", archive({"META-INF/MANIFEST.MF": b"", "A.class": b"\xca\xfe\xba\xbe"}), "a",
+     ["executable: Java JAR", "executable: ZIP > Java CLASS"]),
+    ("with a password", encrypted({"cr.pdf": b"%PDF"}), "cr.zip", ["encrypted: ZIP chiffré / encrypted ZIP"]),
+    ("cut", archive({"cr.pdf": b"%PDF"})[:-10], "cr.zip", ["unreadable: ZIP illisible / unreadable ZIP"]),
+    ("another compression", archive({"a": b"x" * 99}, zipfile.ZIP_LZMA), "a", ["unreadable: ZIP illisible / unreadable ZIP"]),
+    ("of too many", archive({f"{n}.txt": b"" for n in range(ENTRIES + 1)}), "a",
+     ["unreadable: ZIP illisible / unreadable ZIP"]),
+    ("RAR", b"Rar!\x1a\x07\x01\x00", "a.pdf", ["other_archive: RAR"]),
+    ("7z", b"7z\xbc\xaf\x27\x1c", "a", ["other_archive: 7z"]),
+    ("nothing", b"", "", []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "data", "name", "expected"), TABLE, ids=[row[0] for row in TABLE])
+def test_what_it_is(what: str, data: bytes, name: str, expected: list[str]) -> None:
+    assert [f"{found.kind.value}: {found.label}" for found in look(data, name, SCRIPTS)] == expected
+
+
+def test_nothing_of_a_name_but_its_ending() -> None:
+    [found] = look(b"x()", "Compte rendu de Jacqueline MOREL.js", SCRIPTS)
+    assert found == Found(Kind.SCRIPT, "script .js")
+
+
+def test_a_bomb_costs_little() -> None:
+    data = archive({f"{number}.txt": bytes(50_000_000) for number in range(3)})
+    tracemalloc.start()
+    assert look(data, "a.zip", SCRIPTS) == []
+    assert tracemalloc.get_traced_memory()[1] < 3_000_000
+    tracemalloc.stop()
+
+
+def test_an_endless_list_is_not_read() -> None:
+    data = bytearray(archive({"a": b""}))
+    data[-10:-6] = (300_000).to_bytes(4, "little")
+    assert [found.kind for found in look(bytes(data), "a.zip", SCRIPTS)] == [Kind.UNREADABLE]
+
+
+@given(st.binary(max_size=400), st.sampled_from([b"", b"PK\x03\x04", OLE, b"MZ"]), st.text(max_size=20))
+def test_any_octets_have_an_answer(octets: bytes, first: bytes, name: str) -> None:
+    look(first + octets, name, SCRIPTS)
+
+
+@given(st.data())
+def test_a_broken_archive_has_an_answer(data: st.DataObject) -> None:
+    made = bytearray(archive({"a.js": b"x()", "cr.pdf": b"%PDF" * 50}))
+    for _ in range(3):
+        made[data.draw(st.integers(0, len(made) - 1))] = data.draw(st.integers(0, 255))
+    look(bytes(made), "a.zip", SCRIPTS)
