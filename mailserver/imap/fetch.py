@@ -83,7 +83,9 @@ class Renderer:
         self.undecodable = False
 
     async def run(self, indices: Sequence[int]) -> AsyncIterator[bytes]:
-        for large, unseen, wanted in self._portions(indices):
+        for place, (large, unseen, wanted) in enumerate(self._portions(indices)):
+            if place:
+                await asyncio.sleep(0)  # other sessions' turn
             if unseen:
                 await self._mark_seen(wanted)
             batch = await self._batch(wanted, with_contents=bool(self._bodies) and not large)
@@ -94,7 +96,6 @@ class Renderer:
             else:
                 for piece in _joined(self._lines([*head, *self._contents], batch, END)):
                     yield piece
-            await asyncio.sleep(0)  # other sessions' turn
 
     def _portions(self, indices: Sequence[int]) -> Iterator[tuple[bool, bool, Sequence[int]]]:
         """(large?, to be marked \\Seen?, what is read at once): large messages, whose bodies are streamed, stand apart."""

@@ -40,6 +40,11 @@ class SequenceSet:
         return all(STAR in pair or max(pair) <= exists for pair in self.ranges)
 
     @property
+    def single(self) -> bool:
+        """One message."""
+        return len(self.ranges) == 1 and self.ranges[0][0] == self.ranges[0][1]
+
+    @property
     def starred(self) -> bool:
         return any(STAR in pair for pair in self.ranges)
 

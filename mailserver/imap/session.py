@@ -18,6 +18,8 @@ from typing import Final
 
 from mailserver.imap.capabilities import capability_code
 from mailserver.imap.commands.append import target_of
+from mailserver.imap.commands.fetch import Fetch
+from mailserver.imap.commands.store import Store
 from mailserver.imap.context import Context, FolderLost, Settings, SignedOut, not_permitted
 from mailserver.imap.crowd import Crowd
 from mailserver.imap.deflate import Deflate, NotDeflate
@@ -40,6 +42,7 @@ WORTH_ASKING = 262144
 # Literals above this size are written to disk as they come (`foundation.blobs.CHUNK`: below it they would stay in memory anyway).
 SPOOLED = 65536
 GATHERED = 16 << 20  # octets of the others, of one command: 256 messages of 64 KB
+TURN = 16  # commands of one client answered, then the other sessions' turn
 # A literal that nobody asked us to accept is read and thrown away up to this many times the limit (RFC 7888 4).
 PATIENCE = 4
 
@@ -93,6 +96,7 @@ class ImapSession:
         """Everything to be sent, in pieces of about WRITE octets and at most twice that, until the session ends."""
         ctx = self.context
         self._add(Untagged(Ok("ready", capability_code(ctx))))
+        answered = 0
         try:
             while not ctx.leaving:
                 if ctx.inbox.alarmed:
@@ -101,6 +105,7 @@ class ImapSession:
                 if event is None:
                     for piece in self._drain():
                         yield piece
+                    answered = 0
                     event = await (ctx.inbox.event_or_wake() if ctx.listens else ctx.inbox.event())
                 if event is None:
                     await ctx.catch_up()
@@ -112,6 +117,9 @@ class ImapSession:
                     if event.sync:
                         self._add(Continue())
                     continue
+                answered += 1
+                if answered % TURN == 0:
+                    await asyncio.sleep(0)
                 async with aclosing(self._answer(event, refusal)) as responses:
                     async for response in responses:
                         self._add(response)
@@ -261,7 +269,7 @@ class ImapSession:
         completion: Completion = No("internal error", "SERVERBUG")
         try:
             answer = entry.handle(self.context, command)
-            if entry.long:
+            if entry.long and not _is_brief(command):
                 answer = reporting(answer, tag, self.context.settings.progress_every)
             async with aclosing(answer) as responses:
                 async for response in responses:
@@ -312,6 +320,11 @@ class ImapSession:
     def _status(self, tag: bytes | None, completion: Completion) -> Tagged | Untagged:
         self._bad = self._bad + 1 if isinstance(completion, Bad) else 0
         return Untagged(completion) if tag is None else Tagged(tag, completion)
+
+
+def _is_brief(command: object) -> bool:
+    """What concerns one message: INPROGRESS would cost as much as its answer."""
+    return isinstance(command, Fetch | Store) and command.messages.single
 
 
 def _takes_messages(line: bytes) -> bool:

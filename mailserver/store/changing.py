@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row as SqlRow
 from sqlalchemy import Select, Update, and_, bindparam, case, delete, func, insert, literal, not_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -174,7 +173,7 @@ def exchanges_of(tx: Transaction, folder_id: int, uids: Sequence[int]) -> list[i
 def copy(
     tx: Transaction,
     source_id: int,
-    target: SqlRow[Any],
+    target: folder_rows.FolderRow,
     uids: Sequence[int],
     tally: Tally,
     now: int,
@@ -200,14 +199,14 @@ def copy(
     return list(range(target.uid_next, at))
 
 
-def move_out(tx: Transaction, folder: SqlRow[Any], uids: Sequence[int], tally: Tally, now: int) -> None:
+def move_out(tx: Transaction, folder: folder_rows.FolderRow, uids: Sequence[int], tally: Tally, now: int) -> None:
     """Takes `uids` away and remembers them (RFC 7162 VANISHED); they are in another folder of the box already. `now` in ms."""
     for chunk in chunks(uids):
         _take(tx, folder, chunk, now)
     _shrink(tx, folder, tally)
 
 
-def remove(tx: Transaction, folder: SqlRow[Any], uids: Sequence[int], tally: Tally, now: int) -> None:
+def remove(tx: Transaction, folder: folder_rows.FolderRow, uids: Sequence[int], tally: Tally, now: int) -> None:
     """Like `move_out`, of messages that may have been their blobs' last; `now` in ms, when the blobs' grace begins."""
     folder_id, box_id = folder.id, folder.box_id
     for chunk in chunks(uids):
@@ -222,14 +221,14 @@ def remove(tx: Transaction, folder: SqlRow[Any], uids: Sequence[int], tally: Tal
     _shrink(tx, folder, tally)
 
 
-def _take(tx: Transaction, folder: SqlRow[Any], chunk: Chunk, now: int) -> None:
+def _take(tx: Transaction, folder: folder_rows.FolderRow, chunk: Chunk, now: int) -> None:
     here = and_(messages.c.folder_id == folder.id, chunk.holds(messages.c.uid))
     values = literal(folder.id), literal(folder.highest_modseq + 1), messages.c.uid, literal(forgetting.day(now))
     tx.execute(insert(expunged).from_select(["folder_id", "modseq", "uid", "day"], select(*values).where(here)))
     tx.execute(delete(messages).where(here))
 
 
-def _shrink(tx: Transaction, folder: SqlRow[Any], tally: Tally) -> None:
+def _shrink(tx: Transaction, folder: folder_rows.FolderRow, tally: Tally) -> None:
     """The counters after `_take`, and what they say of older expunges."""
     values = _counted(folder.id, folder.highest_modseq + 1, -tally)
     _SHRINK.run(tx.conn, {**values, "gone": tally.messages})

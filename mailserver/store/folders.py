@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, insert, literal, select, update
 
@@ -23,12 +23,35 @@ from mssante.rights import Rights, written
 
 LISTED = "folders"
 
-_BY_NAME = select(folders).where(folders.c.box_id == bindparam("box"), folders.c.name_key == bindparam("name_key"))
-_BY_ID = select(folders).where(folders.c.id == bindparam("folder"))
+
+class FolderRow(NamedTuple):
+    """The table's columns."""
+
+    id: int
+    box_id: int
+    name_key: bytes
+    sealed_name: bytes
+    uid_validity: int
+    uid_next: int
+    highest_modseq: int
+    flags_modseq: int
+    forgotten: int
+    remembered: int
+    special_use: str | None
+    subscribed: bool
+    messages: int
+    unseen: int
+    deleted: int
+    size: int
+
+
+_ROW = select(*(folders.c[name] for name in FolderRow._fields))
+_BY_NAME = Prepared(_ROW.where(folders.c.box_id == bindparam("box"), folders.c.name_key == bindparam("name_key")))
+_BY_ID = Prepared(_ROW.where(folders.c.id == bindparam("folder")))
+_LOCK = Prepared(_ROW.where(folders.c.id == bindparam("folder")).with_for_update())
 _BY_BOX = select(folders).where(folders.c.box_id == bindparam("box"))
 _SUBSCRIPTIONS = select(folder_subscriptions).where(folder_subscriptions.c.box_id == bindparam("box"))
 _RIGHTS = select(folder_rights).where(folder_rights.c.box_id == bindparam("box"))
-_LOCK = _BY_ID.with_for_update()
 _STATUS = ("messages", "unseen", "deleted", "uid_next", "uid_validity", "highest_modseq", "size")
 _MESSAGES = Prepared(select(func.sum(folders.c.messages)).where(folders.c.box_id == bindparam("box")))
 _STATUSES = select(folders.c.id, *(folders.c[name] for name in _STATUS)).where(folders.c.box_id == bindparam("box"))
@@ -57,12 +80,17 @@ def listed(conn: Connection, key: Key, box_id: int) -> list[Folder]:
     return sorted(found, key=lambda folder: folder.name)
 
 
-def find(conn: Connection, keys: KeyRing, box_id: int, name: str) -> Row[Any] | None:
-    """The folder's row; `name` is in its normal spelling."""
-    return conn.execute(_BY_NAME, {"box": box_id, "name_key": name_key(keys, box_id, name)}).first()
+def _found(query: Prepared, conn: Connection, values: Mapping[str, object]) -> FolderRow | None:
+    row = query.run(conn, values).fetchone()
+    return None if row is None else FolderRow._make(row)
 
 
-def named(conn: Connection, keys: KeyRing, box_id: int, name: str) -> Row[Any]:
+def find(conn: Connection, keys: KeyRing, box_id: int, name: str) -> FolderRow | None:
+    """`name` is in its normal spelling."""
+    return _found(_BY_NAME, conn, {"box": box_id, "name_key": name_key(keys, box_id, name)})
+
+
+def named(conn: Connection, keys: KeyRing, box_id: int, name: str) -> FolderRow:
     row = find(conn, keys, box_id, names.normal(name))
     if row is None:
         raise StoreError("NONEXISTENT", "no such folder")
@@ -79,24 +107,26 @@ def special(conn: Connection, box_id: int, special_use: str) -> int | None:
     return None if found is None else int(found)
 
 
-def by_id(conn: Connection, folder_id: int) -> Row[Any]:
-    row = conn.execute(_BY_ID, {"folder": folder_id}).first()
+def by_id(conn: Connection, folder_id: int) -> FolderRow:
+    row = _found(_BY_ID, conn, {"folder": folder_id})
     if row is None:
         raise StoreError("NONEXISTENT", "no such folder")
     return row
 
 
-def locked(tx: Transaction, *folder_ids: int) -> list[Row[Any]]:
+def locked(tx: Transaction, *folder_ids: int) -> list[FolderRow]:
     """The rows, in the order given, held until the commit; locked in ascending order so that two moves never deadlock."""
-    held = {folder_id: tx.execute(_LOCK, {"folder": folder_id}).first() for folder_id in sorted(set(folder_ids))}
+    held = {folder_id: _found(_LOCK, tx.conn, {"folder": folder_id}) for folder_id in sorted(set(folder_ids))}
     rows = [held[folder_id] for folder_id in folder_ids]
     if None in rows:
         raise StoreError("NONEXISTENT", "no such folder")
     return [row for row in rows if row is not None]
 
 
-def status_of(row: Row[Any]) -> FolderStatus:
-    return FolderStatus(*(getattr(row, name) for name in _STATUS))
+def status_of(row: FolderRow | Row[Any]) -> FolderStatus:
+    return FolderStatus(
+        row.messages, row.unseen, row.deleted, row.uid_next, row.uid_validity, row.highest_modseq, row.size
+    )
 
 
 def statuses(conn: Connection, box_id: int) -> dict[int, FolderStatus]:
@@ -126,7 +156,7 @@ def messages_in(tx: Transaction, box_id: int) -> int:
     return int(_MESSAGES.run(tx.conn, {"box": box_id}).fetchone()[0] or 0)
 
 
-def remove(tx: Transaction, folder: Row[Any]) -> None:
+def remove(tx: Transaction, folder: FolderRow) -> None:
     """Its row and its history; the caller has removed the messages. A name hidden from somebody is told to nobody afterwards."""
     given = select(folder_rights.c.rights).where(*_rights_of(folder.box_id, folder.id))
     hidden = any("l" not in rights for rights in tx.execute(given).scalars())

@@ -7,12 +7,12 @@ Without a bound, COPY and EXPUNGE in a loop would fill the disk, in no quota.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from foundation.clock import DAY
 from foundation.database import Transaction
+from mailserver.store.folders import FolderRow
 from mailserver.store.tables import expunged, folders
 
 FEWEST = 1_000  # that every folder remembers
@@ -30,7 +30,7 @@ def day(now: int) -> int:
     return now // DAY
 
 
-def trim(tx: Transaction, folder: Row[Any], messages: int, more: int) -> None:
+def trim(tx: Transaction, folder: FolderRow, messages: int, more: int) -> None:
     """After `more` expunges, of `folder` as it was, with `messages` left: forgets the oldest, at twice what is worth it."""
     worth = most(messages)
     if folder.remembered + more <= 2 * worth:

@@ -77,9 +77,11 @@ _BODIES = _HEADS.with_only_columns(messages.c.uid, messages.c.blob_id, search_te
 
 
 def snapshot(conn: Connection) -> None:
-    """Two queries, one state: SQLite's read transactions are so by nature."""
+    """Two queries, one state: SQLite's read transactions are so by nature, once begun."""
     if conn.dialect.name == "postgresql":
         conn.execution_options(isolation_level="REPEATABLE READ")
+    if not conn.in_transaction():
+        conn.begin()
 
 
 def all_rows(conn: Connection, folder_id: int) -> tuple[FolderStatus, list[Row]]:

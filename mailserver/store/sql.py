@@ -89,7 +89,8 @@ class SqlMailStore(SqlMessages):
     def _delete(self, tx: Transaction, box_id: int, name: str) -> None:
         folder = folder_rows.named(tx.conn, self._keys, box_id, name)
         use = folder.special_use
-        names.check_removable(names.normal(name), bool(use) and folder_rows.special(tx.conn, box_id, use) == folder.id)
+        first = folder_rows.special(tx.conn, box_id, use) == folder.id if use else False
+        names.check_removable(names.normal(name), first)
         folder_rows.locked(tx, folder.id)
         self._remove(tx, folder.id, box_id, changing.present(tx, folder.id, None))
         folder_rows.remove(tx, folder)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from foundation.audit import Audit
 from foundation.blobs import Blobs
@@ -236,7 +235,12 @@ class SqlMessages(SqlReading):
         return CopyResult(target.uid_validity, chosen, new)
 
     def _put_carried(
-        self, tx: Transaction, source: Row[Any], target: Row[Any], chosen: Sequence[int], undeleted: bool
+        self,
+        tx: Transaction,
+        source: folder_rows.FolderRow,
+        target: folder_rows.FolderRow,
+        chosen: Sequence[int],
+        undeleted: bool,
     ) -> list[int]:
         key, now = self._boxes.key(tx.conn, source.box_id), self._clock() // 1000
         place = Place(target.box_id, target.id, self._boxes.key(tx.conn, target.box_id))

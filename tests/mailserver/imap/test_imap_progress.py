@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from mailserver.imap.context import Settings
 from mailserver.store.api import CopyResult
 from mailserver.store.memory import MemoryMailStore
-from tests.mailserver.imap.player import DAY, Connection, new_store
+from tests.mailserver.imap.player import BOX, DAY, Connection, new_store
 
 WORD = b'* OK [INPROGRESS ("a1" NIL NIL)] still at it\r\n'
 
@@ -58,3 +58,39 @@ async def test_a_client_that_leaves_takes_the_command_with_it() -> None:
     before = asyncio.all_tasks()
     await connection.close()
     assert len(asyncio.all_tasks()) == len(before) - 2  # the session's and the command's
+
+
+async def test_what_concerns_one_message_is_brief() -> None:
+    """Each command with a Task and a timer around it cost as much again."""
+    store = await new_store("three messages", slow)
+    connection = Connection(store, settings=Settings(progress_every=0.000001))
+    await connection.settle()
+    await connection.ask('x LOGIN bob "sésame"'.encode())
+    await connection.ask(b"x SELECT INBOX")
+    before = len(asyncio.all_tasks())
+    seen: set[int] = set()
+    folder = next(folder.id for folder in await store.folders(BOX) if folder.name == "INBOX")
+    store.watch(folder, lambda: seen.add(len(asyncio.all_tasks()) - before))
+    await connection.ask(b"a1 STORE 2 +FLAGS (\\Flagged)")
+    assert seen == {0}, "no task of its own"
+    await connection.ask(b"a2 STORE 2:3 -FLAGS (\\Flagged)")
+    assert seen == {0, 1}
+
+
+async def test_a_client_that_sends_many_commands_at_once_leaves_the_others_their_turn() -> None:
+    connection = Connection(await new_store("three messages"))
+    await connection.settle()
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    task = asyncio.create_task(other())
+    await connection.say(b"".join(b"n%d NOOP\r\n" % number for number in range(1000)))
+    while b"n999 OK" not in connection.output:
+        await asyncio.sleep(0)
+    task.cancel()
+    assert turns > 50
