@@ -9,7 +9,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial
+from functools import lru_cache, partial
 from types import MappingProxyType
 
 from certs.chain import Trusted
@@ -103,7 +103,12 @@ async def ehlo(talk: Conversation, name: str) -> Reply:
     if not _HELLO_NAME.fullmatch(name):
         return replies.BAD_ARGUMENT
     talk.greet(name, extended=True)
-    return Reply(250, "", hello_lines(talk))
+    return _hello(hello_lines(talk))
+
+
+@lru_cache(maxsize=64)
+def _hello(lines: tuple[str, ...]) -> Reply:
+    return Reply(250, "", lines)
 
 
 async def helo(talk: Conversation, name: str) -> Reply:
