@@ -57,7 +57,8 @@ class TrustListHolder:
 
     def __init__(self, path: Path, signer: Signer, stale_after: int = DAY) -> None:
         self._path, self._signer, self._stale_after = path, signer, stale_after
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: tuple[int, int] | None = None  # of the file that is in use
+        self._refused: tuple[int, int] | None = None  # of one that somebody put there, and that is not
         self._one_thread = RLock()  # the fetching job and the watch look from threads of their own
         self.current: TrustList | None = None
         self.confirmed_at: int | None = None  # ms
@@ -81,19 +82,29 @@ class TrustListHolder:
             self._stamp = stat.st_ino, stat.st_size
         return found
 
-    def follow(self) -> bool:
-        """Rereads the file if another process replaced it (or confirmed it); True when the list in use changed."""
+    def follow(self) -> Accepted | ListRefused | None:
+        """Rereads the file if somebody replaced it (or confirmed it): what it changed, or why it is not used. Each is said once;
+        None when there is no news.
+        """
         with self._one_thread:
             try:
                 stat = self._path.stat()
             except FileNotFoundError:
-                return False
-            if (stat.st_ino, stat.st_size) == self._stamp:
+                return None
+            stamp = stat.st_ino, stat.st_size
+            if stamp == self._stamp:
                 self.confirmed_at = stat.st_mtime_ns // 1_000_000
-                return False
+            if stamp in (self._stamp, self._refused):
+                return None
             before = self.current
-            self._load()
-            return self.current is not before
+            found = self._load()
+            if found is None or found is self.current:
+                self._refused = None
+                return Accepted(found, difference(before, found)) if isinstance(found, TrustList) else None
+            self._refused = stamp
+            if isinstance(found, ListRefused) or before is None:
+                return found if isinstance(found, ListRefused) else None
+            return ListRefused(ListFault.NOT_NEWER, f"{when(found.generated_at)}, {when(before.generated_at)}")
 
     def judge(self, data: bytes, now: int) -> TrustList | ListRefused:
         """What `offer` would say of it; changes nothing. The list in use is good, and nothing new."""

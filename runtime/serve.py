@@ -22,7 +22,8 @@ from runtime.outgoing import identity_of, notified, outbox_of, register_outgoing
 from runtime.pages import site
 from runtime.settings import Settings
 from runtime.sweep import filing_traces, sweeping
-from runtime.watch import Watch
+from runtime.trust_record import TrustRecord
+from runtime.watch import Watch, nothing
 
 log = structlog.get_logger()
 
@@ -83,9 +84,10 @@ async def serve(
         closers.append(await open_web(pages, sockets["web"], settings.web.certificate, settings.web.key))
     if "metrics" in sockets:
         closers.append(await open_web(application(house, trust), sockets["metrics"]))
+    watch = Watch(settings, trust, clock, record=TrustRecord(house, trust).look if first else nothing)
     tasks = [
         asyncio.create_task(figures.keep(house, stop)),
-        asyncio.create_task(Watch(settings, trust, clock).run(stop)),
+        asyncio.create_task(watch.run(stop)),
     ]
     if "jobs" in settings.roles:
         tasks.append(asyncio.create_task(house.jobs.work(stop)))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from certs import trust_store
+from certs.authority import write_file
 from certs.chain import Checks, UsageRule
 from certs.rotating import Rotating
 from certs.trust_store import TrustStore
@@ -23,6 +26,17 @@ def store_of(settings: Settings) -> TrustStore:
 def rotating_store(settings: Settings, clock: Clock) -> Rotating[TrustStore]:
     """Rereads anchors and revocation lists when their files change."""
     return Rotating((settings.tls.anchors, settings.tls.crl), lambda: store_of(settings), clock)
+
+
+def known(settings: Settings) -> Path:
+    """The list that was written in the audit trail last."""
+    file = settings.trust_list.file
+    return file.with_name(f"{file.stem}.known.xml")
+
+
+def know(settings: Settings, data: bytes) -> None:
+    """`data`, the list in place, stands in the audit trail now."""
+    write_file(known(settings), data, 0o644)
 
 
 def signer_of(settings: Settings) -> Signer:
@@ -77,8 +91,11 @@ def read_trust_list(settings: Settings) -> TrustList | str:
         return f"{path} manque : mssante trust-list fetch // {path} is missing: run mssante trust-list fetch"
     if isinstance(found, TrustList):
         return found
-    why, expected = why_refused(found), ("", "")
+    why, fr, en = why_refused(found), "", ""
     if found.fault is ListFault.SIGNER_NAME:
         signer = settings.trust_list.signer
-        expected = (f" ; trust_list.signer demande {signer}", f"; trust_list.signer asks for {signer}")
-    return f"{path} : {said(why, 'fr')}{expected[0]} // {path}: {said(why, 'en')}{expected[1]}"
+        fr, en = f" ; trust_list.signer demande {signer}", f"; trust_list.signer asks for {signer}"
+    elif (copy := known(settings)).exists():
+        fr = f" ; la dernière bonne : mssante trust-list fetch {copy}"
+        en = f"; the last good one: mssante trust-list fetch {copy}"
+    return f"{path} : {said(why, 'fr')}{fr} // {path}: {said(why, 'en')}{en}"

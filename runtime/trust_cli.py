@@ -70,6 +70,7 @@ def fetch(at: Desk, file: Instead = None) -> None:
     """
     from mssante.trust_holder import difference
     from mssante.trust_list import ListRefused
+    from runtime.trust import know
     from runtime.trust_fetch import recorder
 
     data = file.read_bytes() if file else _fetched(at)
@@ -88,6 +89,8 @@ def fetch(at: Desk, file: Instead = None) -> None:
         return _done(accepted.trust_list, accepted.diff)
 
     at.one(act)
+    if accepted.diff:
+        know(at.house.settings, data)
 
 
 @trust_list.command()

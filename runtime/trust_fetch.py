@@ -27,6 +27,7 @@ from mssante.trust_list import ListRefused
 from runtime.command import moment
 from runtime.house import House, Trust
 from runtime.settings import Settings
+from runtime.trust import know
 
 log = structlog.get_logger()
 
@@ -60,6 +61,7 @@ def fetching(house: House, trust: Trust) -> Handler:
         if found.diff:
             log.info("trust_list_changed", **counts(found))
             await house.db.write(recorder(house, found, "system"))
+            await asyncio.to_thread(know, house.settings, data)
         return Retry(every, "fetched")
 
     return run

@@ -8,16 +8,18 @@ The clock too: `clock_jumped` when it was set while we looked away, `clock_not_s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
 from certs import crl
 from certs.alarms import alarms, current
 from foundation.clock import HOUR, SECOND, Clock, is_synchronised, steady_clock
+from mssante.trust_list import ListRefused
 from runtime.certificates import known
 from runtime.house import Trust
 from runtime.settings import Settings
+from runtime.trust_fetch import counts
 
 log = structlog.get_logger()
 
@@ -25,8 +27,14 @@ JUMP = 5 * SECOND
 EVERY = 30.0  # seconds between looks at the trust list's file
 
 
+async def nothing() -> None:
+    return None
+
+
 class Watch:
-    """`steady`: a clock that nobody sets; `synchronised`: whether something keeps the one on the wall right."""
+    """`steady`: a clock that nobody sets; `synchronised`: whether something keeps the one on the wall right; `record`: writes down
+    what somebody changed by hand.
+    """
 
     def __init__(
         self,
@@ -35,9 +43,10 @@ class Watch:
         clock: Clock,
         steady: Clock = steady_clock,
         synchronised: Callable[[], bool] = is_synchronised,
+        record: Callable[[], Awaitable[None]] = nothing,
     ) -> None:
         self._settings, self._trust, self._clock = settings, trust, clock
-        self._steady, self._synchronised = steady, synchronised
+        self._steady, self._synchronised, self._record = steady, synchronised, record
         self._ahead = clock() - steady()
         self._kept_right = True
         self._told: dict[str, int] = {}
@@ -53,8 +62,12 @@ class Watch:
                 continue
 
     async def look(self) -> None:
-        if await asyncio.to_thread(self._trust.holder.follow):
-            log.info("trust_list_changed")
+        found = await asyncio.to_thread(self._trust.holder.follow)
+        if isinstance(found, ListRefused):
+            log.error("trust_list_refused", reason=str(found))
+        elif found is not None:
+            log.info("trust_list_changed", **counts(found))
+        await self._record()
         now = self._clock()
         self._mind_the_clock(now)
         if now - self._spoken_at >= HOUR:

@@ -134,9 +134,11 @@ def test_other_processes_follow(fixed: Fixed, holder: TrustListHolder, tmp_path:
     accepted(holder.offer(fixed.list(NOW - HOUR, un=A), NOW - HOUR))
     other = TrustListHolder(tmp_path / "list.xml", fixed.rule)
     other.load()
-    assert not other.follow()
+    assert other.follow() is None
     accepted(holder.offer(fixed.list(NOW, un=B), NOW))
-    assert other.follow()
+    change = other.follow()
+    assert isinstance(change, Accepted)
+    assert change.diff.names_added == {"un.example": {parse(B)}}
     assert other.current == holder.current
     assert other.confirmed_at == NOW
     accepted(other.offer(fixed.list(NOW + MINUTE, un=A), NOW))
@@ -150,4 +152,7 @@ def test_other_processes_follow(fixed: Fixed, holder: TrustListHolder, tmp_path:
     old = TrustListHolder(tmp_path / "old.xml", fixed.rule)
     accepted(old.offer(fixed.list(NOW - DAY, un=A), NOW))
     (tmp_path / "old.xml").replace(tmp_path / "list.xml")
-    assert not other.follow(), "an older file is not followed"
+    older = other.follow()
+    assert isinstance(older, ListRefused), "an older file is not followed"
+    assert older.fault is ListFault.NOT_NEWER
+    assert other.follow() is None, "and that is said once"

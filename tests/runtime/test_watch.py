@@ -72,9 +72,19 @@ async def test_a_new_list_is_taken_up(world: World) -> None:
     before = world.trust.trust_list().generated_at
     newer = Pki(world.pki.root.parent, world.now + 60_000)
     newer.sign_trust_list({BETA: world.issued}, bench=True)
-    assert [one["event"] for one in await world.look()] == ["trust_list_changed"]
+    [said] = await world.look()
+    assert (said["event"], said["added"], said["removed"]) == ("trust_list_changed", 1, 0)
     assert world.trust.trust_list().generated_at > before
     assert world.trust.trust_list().has("operator.example")
+
+
+async def test_a_bad_list_put_there_by_hand_is_told_once_and_not_used(world: World) -> None:
+    before = world.trust.trust_list()
+    world.pki.trust_list.write_bytes(world.pki.trust_list.read_bytes()[:-40])
+    [said] = await world.look()
+    assert (said["event"], "cut short" in said["reason"]) == ("trust_list_refused", True)
+    assert await world.look() == []
+    assert world.trust.trust_list() is before
 
 
 @pytest.mark.parametrize(("step", "said"), [(90_000, [90]), (-3_600_000, [-3600]), (4_000, [])])
