@@ -200,6 +200,10 @@ class Blobs:
         return BlobWriter(self)
 
     def prepare(self, content: bytes) -> PreparedBlob:
+        if len(content) <= CHUNK:
+            key = secrets.token_bytes(KEY_BYTES)
+            ref = BlobRef(_name(key), key, len(content))
+            return PreparedBlob(self, ref, _seal(AESGCM(key), 0, content, last=True))
         writer = self.writer()
         writer.write(content)
         return writer.finish()

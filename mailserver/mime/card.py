@@ -56,6 +56,14 @@ def _address_list(fields: Fields, name: bytes, default: bytes = NIL) -> bytes:
 
 def _address(address: RawAddress) -> bytes:
     name, route, local, domain = address
+    if route is None and local and domain:
+        text = (name or b"") + local + domain
+        if len(text) <= _MAX_QUOTED and not text.translate(None, _PLAIN):
+            return (
+                b'(NIL NIL "%b" "%b")' % (local, domain)
+                if name is None
+                else b'("%b" NIL "%b" "%b")' % (name, local, domain)
+            )
     return b"(%b %b %b %b)" % (nstring(name), nstring(route), nstring(local), nstring(domain))
 
 

@@ -24,24 +24,21 @@ _MESSAGE_ID = re.compile(rb"<[^<>\x00-\x20\x7f]{1,990}+>")
 class Fields:
     """The fields of one header block, in order: lower-case names, unfolded values. A look-up is one access to a dictionary."""
 
-    __slots__ = ("_addresses", "_by_name", "all")
+    __slots__ = ("_addresses", "_first", "all")
 
     def __init__(self, content: bytes, start: int, end: int) -> None:
         found = FIELD.findall(content, start, min(end, start + MAX_HEADER))
         self.all: list[tuple[bytes, bytes]] = [(name.lower(), _unfolded(value)) for name, value in found]
-        self._by_name: dict[bytes, list[bytes]] = {}
-        for name, value in self.all:
-            self._by_name.setdefault(name, []).append(value)
+        self._first = dict(reversed(self.all))
         self._addresses: dict[bytes, list[RawAddress]] = {}
 
     def values(self, name: bytes) -> list[bytes]:
         """Of the lower-case `name`, in order."""
-        return self._by_name.get(name, [])
+        return [value for other, value in self.all if other == name] if name in self._first else []
 
     def value(self, name: bytes) -> bytes | None:
         """The first; None when there is no such field."""
-        found = self._by_name.get(name)
-        return found[0] if found else None
+        return self._first.get(name)
 
     def addresses(self, name: bytes) -> list[RawAddress]:
         """Of all fields `name`; ENVELOPE, the rules and threads ask for the same ones."""

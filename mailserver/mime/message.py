@@ -300,6 +300,8 @@ def _is_body_text(part: Part) -> bool:
     if part.type != b"text" or part.subtype not in (b"plain", b"html"):
         return False
     kind, params = _disposition(part)
+    if not params and not any(name.startswith(b"name") for name, _ in part.params):
+        return kind != b"attachment"
     return kind != b"attachment" and not file_name(params, part.params)
 
 

@@ -23,7 +23,7 @@ _LISTS = _LENGTH.size + _REF.size  # then ENVELOPE and BODYSTRUCTURE
 _BACK = struct.Struct(">B4I")  # version, lengths of the four fields
 TEXT_LIMIT = 1 << 20  # octets after inflation: what `mime` may extract is less
 PLAIN = 8192  # octets of a text kept as it is: to inflate one costs SEARCH ten times what the cipher does
-_written = json.JSONEncoder(separators=(",", ":")).encode
+_text = json.encoder.encode_basestring_ascii
 _DEFLATED = b"x\x01"  # how zlib's streams of level 1 begin
 
 
@@ -48,12 +48,15 @@ def unpack_ref(packed: bytes) -> BlobRef:
 
 
 def pack_back(card: Card) -> bytes:
-    parts = {number: (p.header, p.body, p.end, p.encoding, p.media_type) for number, p in card.parts.items()}
+    parts = [
+        f"{_text(number)}:[{p.header},{p.body},{p.end},{_text(p.encoding)},{_text(p.media_type)}]"
+        for number, p in card.parts.items()
+    ]
     fields = (
         card.body,
         card.header,
         card.preview.encode(errors="replace"),
-        _written(parts).encode(),
+        b"{%b}" % ",".join(parts).encode(),
     )
     return _BACK.pack(VERSION, *map(len, fields)) + b"".join(fields)
 

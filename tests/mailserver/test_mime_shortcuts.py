@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailserver.mime import card as wire
 from mailserver.mime.addresses import _Reader, raw_addresses
 from mailserver.mime.html import html_to_text
 from mailserver.mime.message import _header_line, scan
+from mailserver.store.api import Card, Front, PartOffsets
+from mailserver.store.sealed import pack_back, unpack_card
 
 LISTS = [
     b"a@b.test",
@@ -53,6 +56,19 @@ def test_no_list_is_read_otherwise(pieces: list[bytes]) -> None:
 def test_lines_for_search(fields: list[tuple[str, str]]) -> None:
     message = scan("".join(f"{name}: {value}\r\n" for name, value in fields).encode() + b"\r\ntext")
     assert message.search_headers() == "\n".join(_header_line(*field) for field in message.root.fields.all)
+
+
+@given(st.from_type(bytes), st.from_type(bytes), st.sampled_from([b"b.test", b"", None]))
+def test_an_address_in_an_envelope(name: bytes, local: bytes, domain: bytes | None) -> None:
+    for address in ((name, None, local, domain), (None, None, local, domain), (name, b"@r", local, domain)):
+        assert wire._address(address) == b"(%b %b %b %b)" % tuple(map(wire.nstring, address))
+
+
+@given(st.text(), st.text(), st.text())
+def test_offsets_of_parts_are_read_as_written(number: str, encoding: str, media_type: str) -> None:
+    parts = {number: PartOffsets(0, 10, 20, encoding, media_type), "9": PartOffsets(1, 2, 3)}
+    card = Card(b"()", b"(body)", b"(more)", b"header", "aperçu", parts)
+    assert unpack_card(Front(b"()", b"(more)"), pack_back(card)) == card
 
 
 def test_a_folded_value_is_one_line_and_has_no_controls() -> None:
