@@ -12,12 +12,16 @@ from mailserver.imap.heads import batches, cut, grouped, kept_heads
 from mailserver.imap.origin_keys import resolved
 from mailserver.imap.search import search
 from mailserver.imap.shelf import Shelf
-from mailserver.imap.sorting import FROM_COLUMNS, KEYS, NO_HEAD, Criterion
-from mailserver.imap.threads import Letter, letter_of
+from mailserver.imap.sorting import FROM_COLUMNS, KEYS, LONGEST, NO_HEAD, Criterion
+from mailserver.imap.threads import REFERENCES, Letter, letter_of
 from mailserver.imap.view import FolderView, picked
 from mailserver.store.api import MailStore
 
-GROUP = 1000  # messages whose headers are taken to pieces in one go, 10 ms
+GROUP = 512  # messages whose headers are taken to pieces in one go, 5 ms, and forgotten: 16 MB at the worst
+KEYS_IN_ALL = 32 << 20  # characters of the texts that one SORT compares: of a large folder their beginnings,
+SHORTEST = 100
+NAMES_IN_ALL = 10_000_000  # References that one THREAD looks at: in a large folder the nearest,
+FEWEST = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,13 @@ class Finder:
         wanted = dict[bytes, Criterion]()
         for criterion in criteria:
             wanted.setdefault(criterion.name, criterion)  # named again, it would find nothing undecided
-        heads = await self.heads(indices) if wanted.keys() - FROM_COLUMNS else {}
         keys: dict[bytes, dict[int, Any]] = {name: {} for name in wanted}
+        longest = max(SHORTEST, min(LONGEST, KEYS_IN_ALL // max(1, len(indices))))
         for some in grouped(indices, GROUP):
+            heads = await self.heads(some) if wanted.keys() - FROM_COLUMNS else {}
             for name, found in keys.items():
                 key = KEYS[name](self.view.columns, heads)
-                found.update((index, key(index)) for index in some)
+                found.update((index, _beginning(key(index), longest)) for index in some)
             await asyncio.sleep(0)  # other sessions' turn
         result = list(indices)
         for criterion in reversed(wanted.values()):  # each pass keeps the order of the later criteria among equals
@@ -57,11 +62,12 @@ class Finder:
 
     async def letters(self, numbers: Sequence[int], indices: Sequence[int]) -> list[Letter]:
         """What THREAD looks at, of the messages `indices` (ascending), which are to be called `numbers`."""
-        heads, dates = await self.heads(indices), self.view.dates
-        found: list[Letter] = []
+        dates, found = self.view.dates, list[Letter]()
+        nearest = max(FEWEST, min(REFERENCES, NAMES_IN_ALL // max(1, len(indices))))
         for some in grouped(indices, GROUP):
-            names = numbers[len(found) : len(found) + len(some)]
-            found += [letter_of(name, heads.get(i, NO_HEAD), dates[i]) for name, i in zip(names, some, strict=True)]
+            heads = await self.heads(some)
+            called = zip(numbers[len(found) : len(found) + len(some)], some, strict=True)
+            found += [letter_of(number, heads.get(i, NO_HEAD), dates[i], nearest) for number, i in called]
             await asyncio.sleep(0)  # other sessions' turn
         return found
 
@@ -74,3 +80,7 @@ class Finder:
             long = dict(await self.store.heads(self.view.folder.id, uids))
             found |= {index: cut(long[uid]) for index, uid in zip(batch, uids, strict=True) if uid in long}
         return found
+
+
+def _beginning(key: Any, longest: int) -> Any:
+    return key[:longest] if isinstance(key, str) else key

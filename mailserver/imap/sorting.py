@@ -18,7 +18,7 @@ from mailserver.mime.addresses import raw_addresses
 from mailserver.store.columns import Columns
 
 NO_HEAD = b""
-LONGEST = 1000  # characters of a subject that are looked at
+LONGEST = 1000  # characters of a subject, or a name, that are looked at
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,26 +7,33 @@ from __future__ import annotations
 
 import itertools
 import re
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from mailserver.imap.heads import field as field_of
-from mailserver.imap.sorting import Subject, collated, sent_at, subject_of
+from mailserver.imap.sorting import collated, sent_at, subject_of
 
 REFERENCES = 100  # the nearest ones that are looked at: a bound on a hostile header
+ABSENT = 1_000_000  # Message-IDs that are only named: more of them join nothing
 
 _MESSAGE_ID = re.compile(rb"<[^<>\s]{1,998}>")
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What threading looks at. `number` as it is to be answered; `date` in seconds; `references`: the parent last."""
+    """What threading looks at, and no text: a folder has a million of these. `number` as it is to be answered; `date` in seconds.
+
+    `topic`: hash of the base subject, 0 of none; `answer` as in `Subject`. Message-IDs are hashes too, of 64 bits with a key of
+    this process: nobody can make two that agree. `message_id`: 0 without one; `references`: the parent last.
+    """
 
     number: int
     date: int
-    subject: Subject
-    message_id: bytes = b""
-    references: tuple[bytes, ...] = ()
+    topic: int
+    answer: bool
+    message_id: int
+    references: Sequence[int]
 
 
 @dataclass(slots=True, eq=False)
@@ -45,26 +52,29 @@ class Node:
         return self.first.date, self.first.number
 
 
-def letter_of(number: int, head: bytes, arrived: int) -> Letter:
-    """From the decoded, case-folded headers; `arrived` (seconds) stands for a Date that cannot be read (RFC 5256 2.2).
+def letter_of(number: int, head: bytes, arrived: int, nearest: int = REFERENCES) -> Letter:
+    """From the decoded, case-folded headers; `arrived` (seconds) stands for a Date that cannot be read (RFC 5256 2.2). Of
+    References the `nearest`.
 
     The parent is the last of References, or without any the first of In-Reply-To (RFC 5256 3, REFERENCES, step 1).
     """
     own = message_ids(field_of(head, b"message-id"))[:1]
     references = message_ids(field_of(head, b"references")) or message_ids(field_of(head, b"in-reply-to"))[:1]
-    references = tuple(name for name in dict.fromkeys(references) if name not in own)
-    return Letter(number, sent_at(head, arrived), subject_of(head), own[0] if own else b"", references)
+    named = array("q", [name for name in dict.fromkeys(references) if name not in own])
+    subject = subject_of(head)
+    topic = hash(collated(subject.base)) or 1 if subject.base else 0
+    return Letter(number, sent_at(head, arrived), topic, subject.answer, own[0] if own else 0, named[-nearest:])
 
 
-def message_ids(value: bytes) -> tuple[bytes, ...]:
-    return tuple(_MESSAGE_ID.findall(value)[-REFERENCES:])
+def message_ids(value: bytes) -> list[int]:
+    return [hash(name) or 1 for name in _MESSAGE_ID.findall(value)[-REFERENCES:]]
 
 
 def by_subject(letters: Sequence[Letter]) -> list[Node]:
     """ORDEREDSUBJECT: the first of a subject is the root, the others its children."""
-    groups: dict[str, list[Letter]] = {}
+    groups: dict[int, list[Letter]] = {}
     for letter in sorted(letters, key=lambda letter: (letter.date, letter.number)):
-        groups.setdefault(collated(letter.subject.base), []).append(letter)
+        groups.setdefault(letter.topic, []).append(letter)
     return [Node(first, [Node(letter) for letter in rest]) for first, *rest in groups.values()]
 
 
@@ -112,20 +122,16 @@ def _trees(letters: Sequence[Letter]) -> list[Node]:
 
 def _linked(letters: Sequence[Letter]) -> list[int | None]:
     """Parent of each letter and, behind them, of each Message-ID that is only named. A letter's own word goes before others'."""
-    number_of: dict[bytes, int] = {}
+    number_of: dict[int, int] = {}
     for index, letter in enumerate(letters):
         if letter.message_id:
             number_of.setdefault(letter.message_id, index)  # of two with one Message-ID the second stands alone
-    chains = []
     size = len(letters)
     for letter in letters:
-        chain = []
         for name in letter.references:
-            if name not in number_of:
+            if name not in number_of and size < len(letters) + ABSENT:
                 number_of[name] = size
                 size += 1
-            chain.append(number_of[name])
-        chains.append(chain)
     parents: list[int | None] = [None] * size
     joined = list(range(size))  # disjoint sets: two of one tree are never linked, for that would be a loop
 
@@ -139,11 +145,14 @@ def _linked(letters: Sequence[Letter]) -> list[int | None]:
             parents[child] = parent
             joined[below] = above
 
-    for index, chain in enumerate(chains):
-        if chain:
-            link(index, chain[-1])
-    for chain in chains:
-        for parent, child in itertools.pairwise(chain):
+    def chain(letter: Letter) -> list[int]:
+        return [number_of[name] for name in letter.references if name in number_of]
+
+    for index, letter in enumerate(letters):
+        if above := chain(letter)[-1:]:
+            link(index, above[0])
+    for letter in letters:
+        for parent, child in itertools.pairwise(chain(letter)):
             link(child, parent)
     return parents
 
@@ -162,28 +171,28 @@ def _kept_parent(parents: list[int | None], node: int, real: int) -> int | None:
 
 # ---------------------------------------------------------------- step 5
 def _joined(roots: list[Node]) -> list[Node]:
-    table: dict[str, Node] = {}
+    table: dict[int, Node] = {}
     for root in roots:
-        subject = root.first.subject
-        if not subject.base:
+        first = root.first
+        if not first.topic:
             continue
-        held = table.get(collated(subject.base))
+        held = table.get(first.topic)
         if held is None or (
-            held.letter is not None and (root.letter is None or (held.first.subject.answer and not subject.answer))
+            held.letter is not None and (root.letter is None or (held.first.answer and not first.answer))
         ):
-            table[collated(subject.base)] = root
+            table[first.topic] = root
     merged: dict[Node, Node] = {}  # a root that gave its place to a new one above it
     gone: set[Node] = set()
     for root in roots:
-        subject = root.first.subject
-        held = table.get(collated(subject.base)) if subject.base else None
+        first = root.first
+        held = table.get(first.topic) if first.topic else None
         if held is None or held is root:
             continue
         gone.add(root)
         top = merged.get(held, held)
         if top.letter is None:
             top.children += root.children if root.letter is None else [root]
-        elif subject.answer and not top.first.subject.answer:
+        elif first.answer and not top.first.answer:
             top.children.append(root)
         else:
             merged[held] = Node(None, [held, root])
