@@ -35,6 +35,7 @@ from mailserver.scram import Bind
 from mailserver.sign_in import SignedIn, SignIn
 from mailserver.store import names
 from mailserver.store.api import Folder, MailStore, Spool, StoreError, StoreResult
+from mailserver.store.flags import check_folder
 from mssante.rights import NONE, OF_ROLE, Rights
 
 
@@ -159,6 +160,13 @@ class Context:
             raise Bad("no search result is kept")
         here = {kept: index for kept in self.view.saved if (index := self.view.index_of(kept)) is not None}
         return SequenceSet.of(here if uid else [index + 1 for index in here.values()])
+
+    async def room_for_keywords(self, folder: Folder, words: Collection[str]) -> None:
+        """Raises StoreError LIMIT. Two sessions at one moment can each be the last: a bound, not a count."""
+        if words:
+            own = self.view is not None and self.view.folder.id == folder.id
+            columns = self.selected.columns if own else await self.store.look(folder.id)
+            check_folder(columns.keywords.values(), columns.known, words)
 
     def writable(self) -> FolderView:
         if self.selected.read_only:

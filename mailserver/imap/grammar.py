@@ -20,9 +20,6 @@ from mailserver.store.api import Flag, Flags, Spool
 
 T = TypeVar("T")
 
-# Far above any client, far below what hurts: a keyword is repeated in every FETCH of the folder.
-MAX_KEYWORD = 128
-MAX_KEYWORDS = 64
 NOTHING_ON = Modes()
 Saved = Callable[[bool], SequenceSet]  # what `$` stands for, in UIDs or in message numbers
 MAX_NAME = 500  # octets of a mailbox name in modified UTF-7
@@ -273,10 +270,6 @@ def flags_of(names: list[bytes]) -> Flags:
             if name.upper() not in SYSTEM_FLAGS:
                 raise Bad("unknown system flag")
             system |= SYSTEM_FLAGS[name.upper()]
-        elif len(name) > MAX_KEYWORD:
-            raise Bad("keyword too long")
         else:
             keywords.setdefault(name.decode("ascii").lower(), name.decode("ascii"))
-    if len(keywords) > MAX_KEYWORDS:
-        raise Bad("too many keywords")
     return Flags(system, frozenset(keywords.values()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mailserver.store import flags as flag_rules
 from mailserver.store.api import Flag, FlagOp, Flags, Folder
 from mssante.rights import ALL, OF_ROLE, Rights, Role, written
 
@@ -51,8 +52,9 @@ def writes(rights: Rights) -> bool:
 
 
 def permanent_flags(rights: Rights, keywords: tuple[str, ...]) -> str:
-    """What STORE may change (RFC 4314 5.1.1)."""
-    work = ("\\Answered", "\\Flagged", "\\Seen", "\\Draft", *keywords, "\\*") if "w" in rights else ()
+    """What STORE may change (RFC 4314 5.1.1); new keywords too (`\\*`) while the folder has room for one."""
+    new = ("\\*",) if len(keywords) < flag_rules.KEYWORDS_PER_FOLDER else ()
+    work = ("\\Answered", "\\Flagged", "\\Seen", "\\Draft", *keywords, *new) if "w" in rights else ()
     return " ".join((*work[:2], *(("\\Deleted",) if "t" in rights else ()), *work[2:]))
 
 

@@ -10,20 +10,18 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 
 from mailserver.imap.modes import Modes
 from mailserver.imap.responses import Ok, Response, Untagged
 from mailserver.imap.responses_messages import Exists, Expunge, FolderFlags, Vanished, flag_text
 from mailserver.imap.rights import permanent_flags
 from mailserver.imap.wire import runs
+from mailserver.store import flags as flag_rules
 from mailserver.store.api import Flag, Folder, StoreResult
 from mailserver.store.columns import Columns
 from mssante.rights import ALL, Rights
 
 NO_KEYWORDS: frozenset[str] = frozenset()
-UNTOLD = -1
-KEYWORDS = 500  # of a folder that are told: one member's invention must not keep the others from opening it
 LINES = 1000  # answered in one piece: about 64 KB
 
 
@@ -40,7 +38,7 @@ class FolderView:
         self._gone: Sequence[int] = ()  # UIDs expunged, not told yet
         self._changed: set[int] = set()  # UIDs whose flags changed elsewhere, not told yet
         self._told = len(columns)  # the last EXISTS
-        self._keywords_told = self._to_tell
+        self._keywords_told: Sequence[str] | None = self._words
 
     def __len__(self) -> int:
         return len(self.columns)
@@ -100,13 +98,17 @@ class FolderView:
         texts = {flags: flag_text(flags, NO_KEYWORDS) for flags in set(system)}
         return [texts[flags] for flags in system]
 
+    def keywords_of(self, uids: Sequence[int]) -> frozenset[str]:
+        """All that these messages have."""
+        return NO_KEYWORDS.union(*[self.keywords[uid] for uid in uids if uid in self.keywords] if self.keywords else [])
+
     def first_unseen(self) -> int | None:
         """The message number for SELECT's UNSEEN."""
         return next((i + 1 for i, system in enumerate(self.system) if not system & Flag.SEEN), None)
 
     def folder_flags(self) -> tuple[Response, Response]:
         """FLAGS and PERMANENTFLAGS. Others can also exist (RFC 3501 7.2.6)."""
-        flags = FolderFlags(tuple(islice(self.columns.known.values(), KEYWORDS)))
+        flags = FolderFlags(self._words)
         kept = "" if self.read_only else permanent_flags(self.rights, tuple(flags.keywords))
         return flags, Untagged(Ok("flags kept", f"PERMANENTFLAGS ({kept})"))
 
@@ -118,7 +120,7 @@ class FolderView:
     def allow(self, rights: Rights) -> None:
         """The member's rights now; the client is told what that changes (RFC 4314 5.1.1)."""
         if rights != self.rights:
-            self.rights, self._keywords_told = rights, UNTOLD
+            self.rights, self._keywords_told = rights, None
 
     # ---------------------------------------------------------------- what happened
     def learn(self, columns: Columns, own: StoreResult | None = None) -> None:
@@ -164,13 +166,18 @@ class FolderView:
 
     def keyword_news(self) -> Iterator[Response]:
         """A FLAGS and a PERMANENTFLAGS line when a keyword appeared, ahead of the FETCH that has it (RFC 3501 7.2.6)."""
-        if self._to_tell != self._keywords_told:
-            self._keywords_told = self._to_tell
+        if self._words != self._keywords_told:
+            self._keywords_told = self._words
             yield from self.folder_flags()
 
     @property
-    def _to_tell(self) -> int:
-        return min(len(self.columns.known), KEYWORDS)
+    def _words(self) -> Sequence[str]:
+        """Keywords as they are told: those of the folder since it was looked at; if these are too many, those in use, not all."""
+        known, most = self.columns.known, flag_rules.KEYWORDS_PER_FOLDER
+        if len(known) <= most:
+            return tuple(known.values())
+        used = {word.lower() for some in set(self.keywords.values()) for word in some}
+        return tuple(word for lower, word in known.items() if lower in used)[:most]
 
     def flags_responses(
         self, indices: Sequence[int], modes: Modes, uid: bool = False, flags: bool = True

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 from mailserver.store.api import Flag, FlagOp, Flags, StoreError
 
 KEYWORDS_PER_MESSAGE = 50  # bounds the row; Dovecot's users rarely pass 10
 KEYWORD_CHARACTERS = 64
+KEYWORDS_PER_FOLDER = 500  # one member's invention must not keep the others from opening it
 _SEEN, _DELETED = int(Flag.SEEN), int(Flag.DELETED)  # numbers: a Flag that is computed costs a microsecond
 
 
@@ -39,9 +41,22 @@ def after(op: FlagOp, wish: Flag, current: Flag) -> Flag:
 
 
 def check(flags: Flags) -> None:
-    """Raises StoreError CANNOT on keywords that no row should hold."""
-    if len(flags.keywords) > KEYWORDS_PER_MESSAGE or any(len(word) > KEYWORD_CHARACTERS for word in flags.keywords):
-        raise StoreError("CANNOT", "too many or too long keywords")
+    """Raises StoreError LIMIT (RFC 5530) on keywords that no row should hold."""
+    if len(flags.keywords) > KEYWORDS_PER_MESSAGE:
+        raise StoreError("LIMIT", f"a message has at most {KEYWORDS_PER_MESSAGE} keywords")
+    if any(len(word) > KEYWORD_CHARACTERS for word in flags.keywords):
+        raise StoreError("LIMIT", f"a keyword has at most {KEYWORD_CHARACTERS} characters")
+
+
+def check_folder(used: Iterable[Collection[str]], known: Collection[str], more: Iterable[str]) -> None:
+    """Raises StoreError LIMIT when a folder would have too many keywords with these. `known`: those it had since it was looked at,
+    in lower case; `used`: those of each message that has some, which are counted only when it matters."""
+    words = {word.lower() for word in more}
+    if len(words.union(known)) <= KEYWORDS_PER_FOLDER:
+        return
+    words.update(word.lower() for some in set(used) for word in some)
+    if len(words) > KEYWORDS_PER_FOLDER:
+        raise StoreError("LIMIT", f"a folder has at most {KEYWORDS_PER_FOLDER} keywords")
 
 
 def keywords_text(flags: Flags) -> str:

@@ -16,7 +16,7 @@ from mailserver.imap.rights import permitted_store
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.view import FolderView, picked
 from mailserver.imap.wire import number_set
-from mailserver.store.api import CopyResult, Folder
+from mailserver.store.api import CopyResult, FlagOp, Folder
 
 # RFC 5530: some of the messages meant are gone, and this session was not told yet.
 GONE = "EXPUNGEISSUED"
@@ -89,6 +89,8 @@ async def store(ctx: Context, command: Store) -> AsyncGenerator[Response]:
     if wish is None:
         raise not_permitted()
     if uids:
+        if wish[0] is not FlagOp.REMOVE:
+            await ctx.room_for_keywords(view.folder, wish[1].keywords)
         result = await ctx.store.store_flags(view.folder.id, uids, *wish, command.unchanged_since)
         await ctx.refresh(result)
         modified = set(result.modified)
@@ -121,6 +123,7 @@ async def copy(ctx: Context, command: Copy) -> AsyncGenerator[Response]:
     indices = chosen(view, command.messages, command.uid)
     target = await ctx.folder(command.name, missing="TRYCREATE")
     uids = [view.uids[i] for i in indices]
+    await ctx.room_for_keywords(target, view.keywords_of(uids))
     result = await _carried(ctx, view.folder, target, uids, leave=True) if indices else None
     if result is not None:
         ctx.known.counted(target.id, added=len(result.target))
@@ -139,6 +142,7 @@ async def move(ctx: Context, command: Move) -> AsyncGenerator[Response]:
         raise No("the messages are in this folder already", "CANNOT")
     if indices:
         uids = [view.uids[i] for i in indices]
+        await ctx.room_for_keywords(target, view.keywords_of(uids))
         result = await _carried(ctx, view.folder, target, uids, leave=False)
         ctx.known.counted(view.folder.id, gone=len(result.source))
         ctx.known.counted(target.id, added=len(result.target))

@@ -6,6 +6,7 @@
     tls: no                     connections begin in the clear
     pipelined: yes              the client speaks on without waiting for answers
     remembers: 1                expunges that every folder remembers
+    keywords: 3                 that a folder has at most
     only: whole                 not byte by byte
     C: a1 NOOP                  the client's line, CRLF added; C2: for connection 2
     S: * OK ... $v              exact line; `...` = anything, `$v` = the same text everywhere it stands
@@ -27,7 +28,7 @@ import hypothesis
 from mailserver.imap.context import Settings
 from mailserver.imap.session import ImapSession, StartTls
 from mailserver.sign_in import SignedIn, SignIn
-from mailserver.store import forgetting
+from mailserver.store import flags, forgetting
 from mailserver.store.api import Flag, Flags, NewMessage
 from mailserver.store.memory import MemoryMailStore
 from mailserver.store.sql import SqlMailStore
@@ -223,7 +224,10 @@ class Player:
         self._head = {"with": "nothing", "begin": "fresh", "tls": "yes", "pipelined": "no", "tokens": "no", "only": ""}
 
     async def play(self) -> None:
-        with patch.object(forgetting, "FEWEST", forgetting.FEWEST):
+        with (
+            patch.object(forgetting, "FEWEST", forgetting.FEWEST),
+            patch.object(flags, "KEYWORDS_PER_FOLDER", flags.KEYWORDS_PER_FOLDER),
+        ):
             await self._play()
 
     async def _play(self) -> None:
@@ -236,6 +240,9 @@ class Player:
             text = text.removeprefix(" ").replace("<NUL>", "\0")
             if word == "remembers":
                 forgetting.FEWEST = int(text)
+                continue
+            if word == "keywords":
+                flags.KEYWORDS_PER_FOLDER = int(text)
                 continue
             if word in self._head:
                 self._head[word] = text

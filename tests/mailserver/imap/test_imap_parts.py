@@ -20,9 +20,10 @@ from mailserver.imap.responses import Bad, No
 from mailserver.imap.responses_messages import Exists, Expunge
 from mailserver.imap.sequences import Places, SequenceSet
 from mailserver.imap.table import COMMANDS
-from mailserver.imap.view import KEYWORDS, FolderView
+from mailserver.imap.view import FolderView
 from mailserver.store.api import Flag, Flags, Folder, FolderStatus, Row, StoreResult
 from mailserver.store.columns import columns_of, narrow
+from mailserver.store.flags import KEYWORDS_PER_FOLDER
 from tests.mailserver.imap.player import PATIENT
 
 
@@ -304,7 +305,7 @@ def test_what_another_did_before_the_own_change_is_told_with_it() -> None:
 def test_keywords_without_end_are_not_all_told() -> None:
     view = view_of(*(row(n, 1, Flag(0), *(f"k{n}-{i}" for i in range(50))) for n in range(1, 21)))
     flags, permanent = view.folder_flags()
-    assert len(bytes(flags).split()) < len(bytes(permanent).split()) < KEYWORDS + 20
+    assert len(bytes(flags).split()) < len(bytes(permanent).split()) < KEYWORDS_PER_FOLDER + 20
     learn(view, 2, row(21, 2, Flag(0), "new"))
     assert bytes(next(view.news(True, Modes()))) == b"* 21 EXISTS\r\n"
     assert list(view.keyword_news()) == []

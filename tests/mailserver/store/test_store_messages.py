@@ -121,11 +121,18 @@ async def test_unchanged_since(store: Any) -> None:
     assert [bool(row.flags.system & Flag.DELETED) for row in rows] == [True, False, True]
 
 
-async def test_too_many_keywords(store: Any) -> None:
+@pytest.mark.parametrize("words", [[f"k{n}" for n in range(51)], ["k" * 65]])
+async def test_too_many_or_too_long_keywords(store: Any, words: list[str]) -> None:
     inbox = await filled(store, 1)
-    with pytest.raises(StoreError) as refused:
-        await store.store_flags(inbox, [1], FlagOp.ADD, Flags(Flag(0), frozenset(f"k{n}" for n in range(99))))
-    assert refused.value.code == "CANNOT"
+    wish = Flags(Flag(0), frozenset(words))
+    for refused in (
+        store.store_flags(inbox, [1], FlagOp.ADD, wish),
+        store.append(inbox, [NewMessage(letter(2), wish)]),
+    ):
+        with pytest.raises(StoreError) as error:
+            await refused
+        assert error.value.code == "LIMIT"
+    assert (await store.status(inbox)).uid_next == 2
 
 
 async def test_copy_shares_and_move_leaves(store: Any) -> None:
