@@ -7,6 +7,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,7 @@ async def open_smtp(
     by_client = smtp.tls_by_openssl(certificates.clients.get)
     table: dict[str, tuple[DoorRules, StartTls | None]] = {
         "mx": (MX, smtp.tls_by_openssl(certificates.mx.get)),
-        "submission": (SUBMISSION, by_client),
+        "submission": (replace(SUBMISSION, channel_binding=settings.tls.bind_submission), by_client),
         "submissions": (SUBMISSIONS, by_client),
         "bench": (BENCH, by_client),
     }

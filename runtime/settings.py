@@ -134,6 +134,10 @@ class Tls(Section):
         False,
         description="ask mail clients for a certificate, which opens APP mailboxes; some clients show their user a question",
     )
+    bind_submission: bool = Field(
+        False,
+        description="offer SCRAM-SHA-256-PLUS on port 587 too, as on 465; Debian's mutt and neomutt then send nothing there",
+    )
     crl_grace_hours: int = Field(24, description="after a list's own end date; then peers are refused")
 
 

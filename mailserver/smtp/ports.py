@@ -47,7 +47,7 @@ class DoorRules:
 MX = DoorRules(Door.MX, Tls.STARTTLS, peer_certificate=True)
 SUBMISSION = DoorRules(Door.SUBMISSION, Tls.STARTTLS, sign_in=True)
 # Mutt and neomutt as Debian builds them take SCRAM-SHA-256-PLUS wherever they see it, cannot do it, and give up: mox, issue 374.
-# So port 587 does not show it to them.
+# So port 587 does not show it to them, unless the operator wants it (`tls.bind_submission`).
 SUBMISSIONS = DoorRules(Door.SUBMISSION, Tls.IMPLICIT, sign_in=True, channel_binding=True)
 BENCH = DoorRules(Door.BENCH, Tls.OFFERED)
 

@@ -76,9 +76,11 @@ async def test_refusals_of_the_whole_message(
 
 
 # ---------------------------------------------------------------- who is at the other end
-async def test_a_peer_without_tls_gets_nothing(space: Space, start: Start) -> None:
+@pytest.mark.parametrize("wish", [b"", b"TLS-Required: No\r\n"])
+async def test_a_peer_without_tls_gets_nothing(space: Space, start: Start, wish: bytes) -> None:
+    """Whatever the message says (RFC 8689 3): a peer of the trust space would not take it in the clear."""
     peer, courier = await start(tls=False), space.courier()
-    results = await courier.deliver([peer.route], PARCEL)
+    results = await courier.deliver([peer.route], replace(PARCEL, content=whole(wish + CONTENT)))
     assert problem(results[A]).name == "tls_not_offered"
     assert peer.got == []
 

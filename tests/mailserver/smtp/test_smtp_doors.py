@@ -241,13 +241,16 @@ def test_a_large_message_through_tls(pki: Pki, tmp_path: Path, play: Play) -> No
 
 
 # ---------------------------------------------------------------- submission
+BOUND = replace(ports.SUBMISSION, channel_binding=True)  # by the setting `tls.bind_submission`
+
+
 def user_of(
     rules: DoorRules, port: int, pki: Pki, version: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED
 ) -> smtplib.SMTP:
     """Under TLS, greeted."""
     context = client_context(pki)
     context.maximum_version = version
-    if rules is ports.SUBMISSION:
+    if rules.tls is ports.Tls.STARTTLS:
         user = smtplib.SMTP("localhost", port, timeout=10)
         user.starttls(context=context)
     else:
@@ -301,11 +304,12 @@ def test_msmtp_proves_its_password(password: str, right: bool, pki: Pki, tmp_pat
     assert len(acceptor.accepted) == right
 
 
-def test_a_proof_bound_to_our_certificate(pki: Pki, tmp_path: Path, play: Play) -> None:
+@pytest.mark.parametrize("rules", [BOUND, ports.SUBMISSIONS], ids=["587", "465"])
+def test_a_proof_bound_to_our_certificate(rules: DoorRules, pki: Pki, tmp_path: Path, play: Play) -> None:
     """SCRAM-SHA-256-PLUS; behind another certificate, as of somebody in between, the same client is refused."""
 
     def client(port: int) -> None:
-        with user_of(ports.SUBMISSIONS, port, pki) as user:
+        with user_of(rules, port, pki) as user:
             certificate = user.sock.getpeercert(True)  # type: ignore[union-attr]
             for seen, code in ((b"another", 535), (certificate, 235)):
                 scram = Client("user", "pencil", "p=tls-server-end-point,,", sha256(seen).digest())
@@ -318,7 +322,7 @@ def test_a_proof_bound_to_our_certificate(pki: Pki, tmp_path: Path, play: Play) 
                 assert said == code
 
     async def scenario() -> None:
-        async with opened(ports.SUBMISSIONS, submission_house(tmp_path, pki, Memory())) as door:
+        async with opened(rules, submission_house(tmp_path, pki, Memory())) as door:
             await asyncio.to_thread(client, door.port)
 
     play(scenario())
@@ -381,6 +385,8 @@ def test_a_program_signs_in_by_its_certificate(
         (ports.SUBMISSIONS, ssl.TLSVersion.TLSv1_3, "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN"),
         (ports.SUBMISSIONS, ssl.TLSVersion.TLSv1_2, "SCRAM-SHA-256 PLAIN LOGIN"),
         (ports.SUBMISSION, ssl.TLSVersion.TLSv1_3, "SCRAM-SHA-256 PLAIN LOGIN"),  # mutt, see `ports`
+        (BOUND, ssl.TLSVersion.TLSv1_3, "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN"),
+        (BOUND, ssl.TLSVersion.TLSv1_2, "SCRAM-SHA-256 PLAIN LOGIN"),
     ],
 )
 def test_channel_binding_is_offered_where_it_is_safe(
