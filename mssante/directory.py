@@ -57,6 +57,7 @@ class Entry:
 
 
 FIELDS = tuple(one.name for one in fields(Entry))
+AT_ONCE = 500  # addresses of one look-up
 ROW = (*FIELDS, "words")  # columns
 _values = attrgetter(*FIELDS[2:])  # behind address and kind
 
@@ -114,6 +115,15 @@ def remove(tx: Transaction, address: Address) -> None:
 def get(conn: Connection, address: Address) -> Entry | None:
     row = conn.execute(select(directory_entries).where(directory_entries.c.address == address.key)).first()
     return None if row is None else entry_of(row)
+
+
+def some(conn: Connection, addresses: Sequence[str]) -> list[Entry]:
+    """Those of these address keys that are here, in the same order."""
+    found: dict[str, Entry] = {}
+    for start in range(0, len(addresses), AT_ONCE):
+        keys = directory_entries.c.address.in_(addresses[start : start + AT_ONCE])
+        found |= {row.address: entry_of(row) for row in conn.execute(select(directory_entries).where(keys))}
+    return [found[address] for address in addresses if address in found]
 
 
 def count(conn: Connection) -> int:

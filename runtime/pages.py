@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
@@ -29,6 +30,7 @@ from health_space.accounts.by_password import PageSignIn, citizens
 from health_space.accounts.port import Send
 from health_space.dossier.readers import Readers
 from health_space.notices import operations as notices
+from mailserver.correspondents import correspondents
 from mailserver.delivery.api import Acceptor
 from mssante import credentials
 from mssante.ceremonies import RelyingParty
@@ -123,7 +125,11 @@ def _professionals(house: House, send: Send) -> list[Route]:
     return [
         *care_desk.app.routes(care_desk.deps.Deps(web, mail_doors(own), profile_signer(own.web))),
         *care_desk.account.app.routes(account),
-        *care_desk.carddav.app.routes(care_desk.carddav.app.Deps(house.db, mail.by_password, _https(own.web))),
+        *care_desk.carddav.app.routes(
+            care_desk.carddav.app.Deps(
+                house.db, mail.by_password, partial(correspondents, house.store), _https(own.web)
+            )
+        ),
     ]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from hashlib import sha256
 from urllib.parse import quote
 
 from lxml import etree
@@ -12,8 +14,11 @@ from care_desk.carddav.query import CARDDAV, COLLATIONS, DAV, Wanted
 from care_desk.carddav.vcard import VERSIONS, etag, vcard
 from mssante.directory import Entry
 
-HOME, PRINCIPAL, BOOK = "/carddav/", "/carddav/moi/", "/carddav/annuaire/"
-NAME = "Annuaire MSSanté"
+HOME, PRINCIPAL = "/carddav/", "/carddav/moi/"
+WHOLE, MINE = "/carddav/annuaire/", "/carddav/correspondants/"
+BOOKS = (WHOLE, MINE)
+NAME, MINE_NAME = "Annuaire MSSanté", "Correspondants MSSanté"
+CALENDARSERVER = "http://calendarserver.org/ns/"
 D = ElementMaker(namespace=DAV, nsmap={"D": DAV, "C": CARDDAV})
 C = ElementMaker(namespace=CARDDAV)
 LARGEST_CARD = 16_384
@@ -25,8 +30,18 @@ def multistatus(responses: Iterable[etree._Element]) -> bytes:
     return etree.tostring(D.multistatus(*responses), xml_declaration=True, encoding="utf-8")
 
 
-def resource(path: str) -> Properties | None:
-    """Properties of what stands at `path`; None: nothing, or a card."""
+def token(members: Sequence[Entry]) -> str:
+    """Another one when a member comes, goes or changes: a URI (RFC 6578 3.8)."""
+    said = "".join(sorted(f"{entry.address} {etag(entry)}\n" for entry in members))
+    return f"data:,{sha256(said.encode()).hexdigest()[:32]}"
+
+
+def sync_token(members: Sequence[Entry]) -> etree._Element:
+    return D("sync-token", token(members))
+
+
+def resource(path: str, members: Sequence[Entry] = ()) -> Properties | None:
+    """Properties of what stands at `path`; None: nothing, or a card. `members`: of MINE."""
     mine = (
         D("current-user-principal", D.href(PRINCIPAL)),
         D("current-user-privilege-set", *(D.privilege(D(name)) for name in READ)),
@@ -39,25 +54,33 @@ def resource(path: str) -> Properties | None:
             D.displayname(NAME),
             D("principal-URL", D.href(PRINCIPAL)),
             C("addressbook-home-set", D.href(HOME)),
-            C("directory-gateway", D.href(BOOK)),  # found by questions only: draft-daboo-carddav-directory-gateway
+            C("directory-gateway", D.href(WHOLE)),  # found by questions only: draft-daboo-carddav-directory-gateway
             *mine,
         )
-    if path == BOOK:
-        reports = ("addressbook-query", "addressbook-multiget")
-        return _named(
-            D.resourcetype(D.collection(), C.addressbook(), C.directory()),
-            D.displayname(NAME),
-            C("addressbook-description", "Professionnels de l’espace de confiance, par recherche"),
-            C(
-                "supported-address-data",
-                *(C("address-data-type", {"content-type": "text/vcard", "version": one}) for one in VERSIONS),
-            ),
-            C("supported-collation-set", *(C("supported-collation", one) for one in COLLATIONS)),
-            C("max-resource-size", str(LARGEST_CARD)),
-            D("supported-report-set", *(D("supported-report", D.report(C(one))) for one in reports)),
-            *mine,
-        )
+    if path == WHOLE:
+        kind = D.resourcetype(D.collection(), C.addressbook(), C.directory())
+        return _named(kind, *_book(NAME, "Professionnels de l’espace de confiance, par recherche", QUESTIONS), *mine)
+    if path == MINE:
+        kind = D.resourcetype(D.collection(), C.addressbook())
+        description = "Ceux avec qui vous correspondez, et tout l’annuaire par recherche"
+        changed = etree.Element(f"{{{CALENDARSERVER}}}getctag")
+        changed.text = token(members)
+        reports = (*QUESTIONS, D("sync-collection"))
+        return _named(kind, *_book(MINE_NAME, description, reports), sync_token(members), changed, *mine)
     return None
+
+
+QUESTIONS = (C("addressbook-query"), C("addressbook-multiget"))
+
+
+def _book(name: str, description: str, reports: Iterable[etree._Element]) -> Iterable[etree._Element]:
+    yield D.displayname(name)
+    yield C("addressbook-description", description)
+    types = (C("address-data-type", {"content-type": "text/vcard", "version": one}) for one in VERSIONS)
+    yield C("supported-address-data", *types)
+    yield C("supported-collation-set", *(C("supported-collation", one) for one in COLLATIONS))
+    yield C("max-resource-size", str(LARGEST_CARD))
+    yield D("supported-report-set", *(D("supported-report", D.report(deepcopy(one))) for one in reports))
 
 
 def card(entry: Entry, wanted: Wanted) -> Properties:
@@ -69,8 +92,8 @@ def card(entry: Entry, wanted: Wanted) -> Properties:
     )
 
 
-def href_of(entry: Entry) -> str:
-    return f"{BOOK}{quote(entry.address, safe='@')}.vcf"
+def href_of(entry: Entry, book: str) -> str:
+    return f"{book}{quote(entry.address, safe='@')}.vcf"
 
 
 def found(path: str, properties: Properties, wanted: Wanted) -> etree._Element:
@@ -89,18 +112,27 @@ def gone(path: str) -> etree._Element:
     return D.response(D.href(path), D.status("HTTP/1.1 404 Not Found"))
 
 
-def truncated() -> etree._Element:
+def truncated(book: str) -> etree._Element:
     """RFC 6352 8.6.2."""
     return D.response(
-        D.href(BOOK),
+        D.href(book),
         D.status("HTTP/1.1 507 Insufficient Storage"),
         D.error(D("number-of-matches-within-limits")),
     )
 
 
 def error(condition: str) -> bytes:
-    maker = D if condition in ("supported-report", "need-privileges") else C
+    maker = D if condition in _OF_DAV else C
     return etree.tostring(D.error(maker(condition)), xml_declaration=True, encoding="utf-8")
+
+
+_OF_DAV = (
+    "supported-report",
+    "need-privileges",
+    "propfind-finite-depth",
+    "valid-sync-token",
+    "number-of-matches-within-limits",
+)
 
 
 def _propstat(properties: Iterable[etree._Element], status: str) -> etree._Element:

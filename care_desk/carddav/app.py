@@ -1,7 +1,8 @@
 """The address book's methods over HTTP: signed in to as to the mailbox (Basic, inside TLS), read-only, answers bounded.
 
-The collection is not listed: it holds the whole country. Clients that search on the server find people; those that copy whole
-address books see an empty one, never a part that they would take for all.
+Two books. The whole directory is not listed: it holds the country; clients that search on the server find people there, and it is
+named to them as a gateway. The other one lists those with whom the mailbox corresponds, as far as they are in the directory, for
+clients that copy whole address books; a question to it reaches the whole directory too.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from lxml import etree
 from sqlalchemy import Connection
@@ -21,8 +22,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from care_desk.carddav import answers
-from care_desk.carddav.answers import BOOK, HOME, PRINCIPAL
-from care_desk.carddav.query import Named, NotUnderstood, Question, Wanted, report, wanted
+from care_desk.carddav.answers import BOOKS, HOME, MINE, PRINCIPAL
+from care_desk.carddav.query import Named, NotUnderstood, Question, Sync, Wanted, report, wanted
 from care_desk.carddav.vcard import etag, vcard
 from foundation.database import Database
 from mailserver.sign_in import Refused, SignedIn
@@ -32,7 +33,8 @@ from mssante.directory import Entry
 from mssante.directory_filters import matching
 from mssante.signed_xml import XmlRefused, parse
 
-MOST = 100  # cards of one answer
+MOST = 100  # cards of one answer to a question
+MEMBERS = 200  # of the book that is listed
 LONGEST = 65_536  # octets of a question
 METHODS = ("OPTIONS", "GET", "HEAD", "PROPFIND", "REPORT")
 CHANGES = ("PUT", "DELETE", "POST", "PATCH", "PROPPATCH", "MKCOL", "MOVE", "COPY", "LOCK", "UNLOCK", "ACL")
@@ -42,10 +44,12 @@ SignIn = Callable[[str, str, str], Awaitable[SignedIn | Refused]]
 
 @dataclass(frozen=True, slots=True)
 class Deps:
-    """`sign_in(login, password, client's address)`; `https`: the client's side is encrypted."""
+    """`sign_in(login, password, client's address)`; `correspondents`: addresses, the latest first; `https`: the client's side is
+    encrypted."""
 
     db: Database
     sign_in: SignIn
+    correspondents: Callable[[SignedIn], Awaitable[Sequence[str]]]
     https: bool
 
 
@@ -69,7 +73,8 @@ async def _answer(request: Request, deps: Deps) -> Response:
         return Response("TLS only\n", 403)
     if request.method == "OPTIONS":
         return Response(headers={"dav": "1, 3, addressbook", "allow": ", ".join(METHODS)})
-    if not await _signed_in(request, deps):
+    who = await _signed_in(request, deps)
+    if who is None:
         return Response(status_code=401, headers={"www-authenticate": 'Basic realm="MSSante", charset="UTF-8"'})
     if request.method in CHANGES:
         return Response(answers.error("need-privileges"), 403, media_type=XML)
@@ -77,7 +82,7 @@ async def _answer(request: Request, deps: Deps) -> Response:
         return await _card(request, deps)
     try:
         body = await _body(request)
-        return await (_propfind if request.method == "PROPFIND" else _report)(request, deps, body)
+        return await (_propfind if request.method == "PROPFIND" else _report)(request, deps, who, body)
     except NotUnderstood as fault:
         content = answers.error(fault.condition) if fault.condition else b""
         return Response(content, 403 if fault.condition else 400, media_type=XML)
@@ -95,35 +100,52 @@ async def _card(request: Request, deps: Deps) -> Response:
     return Response(vcard(entry, version), headers=headers, media_type="text/vcard; charset=utf-8")
 
 
-async def _propfind(request: Request, deps: Deps, root: etree._Element | None) -> Response:
+async def _propfind(request: Request, deps: Deps, who: SignedIn, root: etree._Element | None) -> Response:
     path, asked = request.url.path, Wanted() if root is None else wanted(root)
     depth = request.headers.get("depth", "infinity")
     if depth not in ("0", "1"):
         return Response(answers.error("propfind-finite-depth"), 403, media_type=XML)
-    own = answers.resource(path)
+    listed = depth == "1"
+    members = await _members(deps, who) if path == MINE or (path == HOME and listed) else []
+    own = answers.resource(path, members)
     if own is None:
         entry = await deps.db.read(_at, path)
         if entry is None:
             return Response(status_code=404)
         own = answers.card(entry, asked)
     responses = [answers.found(path, own, asked)]
-    if depth == "1" and path == HOME:
-        responses += [answers.found(one, answers.resource(one) or {}, asked) for one in (PRINCIPAL, BOOK)]
+    if listed and path == HOME:
+        responses += [answers.found(one, answers.resource(one, members) or {}, asked) for one in (PRINCIPAL, MINE)]
+    if listed and path == MINE:
+        responses += [_found(entry, asked, MINE) for entry in members]
     return _multistatus(responses)
 
 
-async def _report(request: Request, deps: Deps, root: etree._Element | None) -> Response:
+async def _report(request: Request, deps: Deps, who: SignedIn, root: etree._Element | None) -> Response:
     if root is None:
         raise NotUnderstood
-    asked = report(root)
-    if request.url.path != BOOK:
+    asked, book = report(root), request.url.path
+    if book not in BOOKS or (isinstance(asked, Sync) and book != MINE):
         raise NotUnderstood("supported-report")
     if isinstance(asked, Named):
         return _multistatus(await deps.db.read(_named, asked))
+    if isinstance(asked, Sync):
+        return _multistatus(_changes(await _members(deps, who), asked))
     limit = min(asked.limit or MOST, MOST)
     entries = await deps.db.read(_matching, asked, limit + 1)
-    responses = [_found(entry, asked.wanted) for entry in entries[:limit]]
-    return _multistatus([*responses, answers.truncated()] if len(entries) > limit else responses)
+    responses = [_found(entry, asked.wanted, book) for entry in entries[:limit]]
+    return _multistatus([*responses, answers.truncated(book)] if len(entries) > limit else responses)
+
+
+def _changes(members: Sequence[Entry], asked: Sync) -> list[etree._Element]:
+    """Nothing, or all: who comes with an older token is told that it is none, and asks anew (RFC 6578 3.2)."""
+    now = answers.token(members)
+    if asked.token not in ("", now):
+        raise NotUnderstood("valid-sync-token")
+    shown = [] if asked.token else members
+    if asked.limit and len(shown) > asked.limit:
+        raise NotUnderstood("number-of-matches-within-limits")
+    return [*(_found(entry, asked.wanted, MINE) for entry in shown), answers.sync_token(members)]
 
 
 def _multistatus(responses: list[etree._Element]) -> Response:
@@ -135,37 +157,47 @@ def _matching(conn: Connection, asked: Question, limit: int) -> list[Entry]:
     return matching(conn, asked.filter, limit)
 
 
+async def _members(deps: Deps, who: SignedIn) -> list[Entry]:
+    """Those with whom the mailbox corresponds and who are in the directory."""
+    addresses = await deps.correspondents(who)
+    return (await deps.db.read(directory.some, addresses))[:MEMBERS] if addresses else []
+
+
 def _named(conn: Connection, asked: Named) -> list[etree._Element]:
-    entries = ((href, _at(conn, unquote(href))) for href in asked.hrefs)
-    return [answers.gone(href) if entry is None else _found(entry, asked.wanted) for href, entry in entries]
+    entries = ((href, _at(conn, unquote(urlsplit(href).path))) for href in asked.hrefs)
+    return [
+        answers.gone(href) if entry is None else answers.found(href, answers.card(entry, asked.wanted), asked.wanted)
+        for href, entry in entries
+    ]
 
 
-def _found(entry: Entry, asked: Wanted) -> etree._Element:
-    return answers.found(answers.href_of(entry), answers.card(entry, asked), asked)
+def _found(entry: Entry, asked: Wanted, book: str) -> etree._Element:
+    return answers.found(answers.href_of(entry, book), answers.card(entry, asked), asked)
 
 
 def _at(conn: Connection, path: str) -> Entry | None:
-    """The entry whose card stands at `path` (decoded)."""
-    if not (path.startswith(BOOK) and path.endswith(".vcf")):
+    """The entry whose card stands at `path` (decoded), in either book."""
+    book = next((one for one in BOOKS if path.startswith(one)), None)
+    if book is None or not path.endswith(".vcf"):
         return None
-    address = parse_address(path.removeprefix(BOOK).removesuffix(".vcf"))
+    address = parse_address(path.removeprefix(book).removesuffix(".vcf"))
     return directory.get(conn, address) if isinstance(address, Address) else None
 
 
-async def _signed_in(request: Request, deps: Deps) -> bool:
+async def _signed_in(request: Request, deps: Deps) -> SignedIn | None:
     """RFC 7617; a wrong password waits."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
-        return False
+        return None
     try:
         login, _, password = base64.b64decode(token.strip(), validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
-        return False
+        return None
     answer = await deps.sign_in(login, password, request.client.host if request.client else "")
     if isinstance(answer, Refused):
         await asyncio.sleep(answer.wait_ms / 1000)
-        return False
-    return True
+        return None
+    return answer
 
 
 async def _body(request: Request) -> etree._Element | None:

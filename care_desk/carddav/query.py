@@ -13,7 +13,7 @@ from mssante.directory_filters import And, Equal, Filter, Not, Or, Parts, Presen
 DAV, CARDDAV = "DAV:", "urn:ietf:params:xml:ns:carddav"
 COLLATIONS = ("i;ascii-casemap", "i;unicode-casemap")
 MOST_CONDITIONS = 50
-MOST_ADDRESSES = 100
+MOST_ADDRESSES = 250
 
 # property of a card -> attributes of the entry (mssante.directory_filters)
 PROPERTIES = {
@@ -63,15 +63,27 @@ class Named:
     wanted: Wanted
 
 
-def report(root: etree._Element) -> Question | Named:
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """sync-collection (RFC 6578 3.2): what changed since `token`, empty: all. `limit` 0: none."""
+
+    token: str
+    limit: int
+    wanted: Wanted
+
+
+def report(root: etree._Element) -> Question | Named | Sync:
     """Raises `NotUnderstood`."""
     if root.tag == _c("addressbook-query"):
-        return Question(_filter(root), _limit(root), wanted(root))
+        return Question(_filter(root), _limit(root, _c("limit"), _c("nresults")), wanted(root))
     if root.tag == _c("addressbook-multiget"):
         hrefs = tuple((href.text or "").strip() for href in root.findall(_d("href")))
         if len(hrefs) > MOST_ADDRESSES:
             raise NotUnderstood("max-resource-size")
         return Named(hrefs, wanted(root))
+    if root.tag == _d("sync-collection"):
+        token = root.findtext(_d("sync-token"), "").strip()
+        return Sync(token, _limit(root, _d("limit"), _d("nresults")), wanted(root))
     raise NotUnderstood("supported-report")
 
 
@@ -90,8 +102,8 @@ def wanted(root: etree._Element) -> Wanted:
     return Wanted(names, version, frozenset(one.get("name", "").upper() for one in data.findall(_c("prop"))))
 
 
-def _limit(root: etree._Element) -> int:
-    text = root.findtext(f"{_c('limit')}/{_c('nresults')}", "0").strip()
+def _limit(root: etree._Element, *path: str) -> int:
+    text = root.findtext("/".join(path), "0").strip()
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise NotUnderstood
     return int(text)

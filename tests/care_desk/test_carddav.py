@@ -30,7 +30,7 @@ from tests.support.people import People
 from tests.support.web import serving
 
 NS = {"D": "DAV:", "C": "urn:ietf:params:xml:ns:carddav"}
-BOOK = "/carddav/annuaire/"
+BOOK, MINE = "/carddav/annuaire/", "/carddav/correspondants/"
 ROCHE = Entry(
     "camille.roche@medecins.example", BoxKind.PER, "Dr Camille ROCHE", "Médecin", "Villefleur", "99100", given_name="Camille",
     family_name="ROCHE", title="Dr", speciality="Cardiologie; rythmologie", organisation="Cabinet, des Tilleuls",
@@ -38,7 +38,12 @@ ROCHE = Entry(
 )  # fmt: skip
 MARCHE = Entry("officine@pharmacie.example", BoxKind.ORG, "Pharmacie du Marché", "", "Villefleur", "99100", "SA33")
 MANY = [Entry(f"anne{n}@a.example", BoxKind.PER, f"Anne Petit{n}") for n in range(105)]
-PEOPLE = People({"dr": ("pw", SignedIn(1, "dr@a.example"))})
+PEOPLE = People({"dr": ("pw", SignedIn(1, "dr@a.example")), "other": ("pw2", SignedIn(2, "other@a.example"))})
+LETTERS: dict[int, list[str]] = {}  # box -> whom it corresponds with
+
+
+async def correspondents(who: SignedIn) -> list[str]:
+    return LETTERS[who.box_id]
 
 
 @pytest.fixture
@@ -47,7 +52,8 @@ async def origin(tmp_path: Path) -> AsyncIterator[str]:
     metadata.create_all(db.engine)
     for entry in (ROCHE, MARCHE, *MANY):
         await db.write(directory.add, KeyRing(b"k" * 32), entry)
-    async with serving(Starlette(routes=routes(Deps(db, PEOPLE.by_password, https=True)))) as found:
+    LETTERS.update({1: ["nobody@a.example", ROCHE.address, "officine@pharmacie.example"], 2: [MANY[0].address]})
+    async with serving(Starlette(routes=routes(Deps(db, PEOPLE.by_password, correspondents, https=True)))) as found:
         yield found
     await db.close()
 
@@ -106,7 +112,7 @@ async def test_from_a_domain_to_the_book(origin: str) -> None:
         "//D:propstat[D:status='HTTP/1.1 404 Not Found']/D:prop/*/text()|//D:nothing/../../D:status/text()"
     ) == ["HTTP/1.1 404 Not Found"]
     books = await ask(origin, "PROPFIND", "/carddav/", depth="1")
-    assert books.all("//D:response[D:propstat/D:prop/D:resourcetype/C:addressbook]/D:href/text()") == [BOOK]
+    assert books.all("//D:response[D:propstat/D:prop/D:resourcetype/C:addressbook]/D:href/text()") == [MINE]
     listed = await ask(origin, "PROPFIND", BOOK, depth="1")
     assert listed.all("//D:response/D:href/text()") == [BOOK]  # the whole country is not listed
     options = await ask(origin, "OPTIONS", BOOK, user="")
@@ -132,6 +138,58 @@ async def test_query(origin: str, conditions: str, test: str, found: list[Entry]
     answer = await ask(origin, "REPORT", BOOK, query(conditions, test), depth="1")
     assert answer.status == 207
     assert sorted(answer.all("//D:href/text()")) == sorted(f"{BOOK}{entry.address}.vcf" for entry in found)
+
+
+# -------------------------------------------------------------------- the book of one's own correspondents
+PROPERTIES = (
+    '<D:propfind xmlns:D="DAV:" xmlns:S="http://calendarserver.org/ns/"><D:prop><D:getetag/><S:getctag/><D:sync-token/>'
+    "<D:resourcetype/></D:prop></D:propfind>"
+)
+
+
+def sync(token: str, more: str = "") -> str:
+    return (
+        f'<D:sync-collection xmlns:D="DAV:"><D:sync-token>{token}</D:sync-token><D:sync-level>1</D:sync-level>{more}'
+        "<D:prop><D:getetag/></D:prop></D:sync-collection>"
+    )
+
+
+async def test_correspondents_are_members_as_far_as_the_directory_knows_them(origin: str) -> None:
+    listed = await ask(origin, "PROPFIND", MINE, PROPERTIES, depth="1")
+    cards = [f"{MINE}{ROCHE.address}.vcf", f"{MINE}{MARCHE.address}.vcf"]
+    assert listed.all("//D:response/D:href/text()") == [MINE, *cards]
+    etags = listed.all("//D:getetag/text()")
+    assert etags == [(await ask(origin, "GET", card)).headers["etag"] for card in cards]
+    assert (await ask(origin, "PROPFIND", MINE, depth="0")).all("//D:response/D:href/text()") == [MINE]
+    other = await ask(origin, "PROPFIND", MINE, PROPERTIES, user="other:pw2", depth="1")
+    assert other.all("//D:response/D:href/text()") == [MINE, f"{MINE}{MANY[0].address}.vcf"]
+
+
+async def test_a_question_to_it_reaches_the_whole_directory(origin: str) -> None:
+    answer = await ask(origin, "REPORT", MINE, query(match("FN", "petit104")), depth="1")
+    assert answer.all("//D:href/text()") == [f"{MINE}anne104@a.example.vcf"]
+
+
+async def test_its_tokens_change_with_its_members(origin: str) -> None:
+    """RFC 6578 3: nothing new, something new, a token that is no longer known."""
+
+    async def tokens() -> tuple[list[str], list[str]]:
+        found = await ask(origin, "PROPFIND", MINE, PROPERTIES, depth="0")
+        return found.all("//*[local-name()='getctag']/text()"), found.all("//D:sync-token/text()")
+
+    first = await ask(origin, "REPORT", MINE, sync(""))
+    assert len(first.all("//D:response/D:href/text()")) == 2
+    [token] = first.all("/D:multistatus/D:sync-token/text()")
+    assert await tokens() == ([token], [token])
+    same = await ask(origin, "REPORT", MINE, sync(token))
+    assert (same.all("//D:href/text()"), same.all("//D:sync-token/text()")) == ([], [token])
+    LETTERS[1] = [MANY[3].address, *LETTERS[1]]
+    assert await tokens() != ([token], [token])
+    late = await ask(origin, "REPORT", MINE, sync(token))
+    assert (late.status, b"valid-sync-token" in late.body) == (403, True)
+    assert len((await ask(origin, "REPORT", MINE, sync(""))).all("//D:response/D:href/text()")) == 3
+    few = await ask(origin, "REPORT", MINE, sync("", "<D:limit><D:nresults>1</D:nresults></D:limit>"))
+    assert (few.status, b"number-of-matches-within-limits" in few.body) == (403, True)
 
 
 async def test_a_card_is_the_same_by_query_multiget_and_get(origin: str) -> None:
@@ -186,7 +244,7 @@ async def test_answers_are_bounded(origin: str) -> None:
     assert len((await ask(origin, "REPORT", BOOK, few)).all("//C:address-data/text()")) == 7
 
 
-@pytest.mark.parametrize("user", ["", "dr:no", "other:pw", "dr", ":"])
+@pytest.mark.parametrize("user", ["", "dr:no", "other:pw", "nobody:pw", "dr", ":"])
 async def test_strangers_see_nothing(origin: str, user: str) -> None:
     for method, path in (("PROPFIND", "/carddav/"), ("GET", f"{BOOK}{ROCHE.address}.vcf"), ("REPORT", BOOK)):
         answer = await ask(origin, method, path, query(match("FN", "roche")), user=user)
