@@ -125,15 +125,18 @@ class Delivery:
         # The inward doors write it as the message streams in: a large one is not stored twice for it.
         private = b"" if door is Door.WEB or door in INWARD_DOORS else headers.return_path(envelope.reverse_path)
 
-        def lacking(octets: bytes) -> bytes:
-            """A peer's message stays as it is; our own users' is completed."""
+        def complete(octets: bytes) -> bytes:
+            """A peer's message stays as it is; our own users' has what theirs lacked; a team's, once, who of it wrote it."""
             if door in INWARD_DOORS:
-                return b""
+                return octets
+            sender, path = envelope.sender, envelope.reverse_path
+            if sender.team and sender.actor and path and not envelope.arrived_at:
+                octets = headers.signed_by(octets, sender.actor, path)
             message_id = f"{content.ref.name}@{space.operator.host}"
-            return headers.completed(octets, space.product_number, message_id, space.clock())
+            return headers.completed(octets, space.product_number, message_id, space.clock()) + octets
 
         policy = space.attachments.of(door) if judged else NO_POLICY
-        return letter.read(space.keys, space.blobs, content, private, lacking, versions, policy)
+        return letter.read(space.keys, space.blobs, content, private, complete, versions, policy)
 
     def _versions(self, envelope: Envelope) -> set[Version]:
         """Which copies the recipients may need; known from the domains alone."""

@@ -34,6 +34,7 @@ class Sender:
     box_id: int | None = None  # the sender's own mailbox when it is ours (submission, web)
     actor: str = ""  # who acts: member of an ORG box, parent or carer; shown, traced, never logged
     member: int = 0  # the number of their credential (`sign_in.SignedIn`); 0: no person's
+    team: bool = False  # the mailbox is several people's: the message says which of them wrote it
     peer_domains: frozenset[str] | None = None  # MX: domains the peer's certificate may send for; None = not a peer
     client_ip: str = ""
 

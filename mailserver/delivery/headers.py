@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from email.header import Header
-from email.utils import format_datetime
+from email.utils import format_datetime, formataddr
 
 NIL = "X-MSS-NIL"
 ORIGINAL_SUBJECT = "X-MSS-Original-Subject"
+ORIGINAL_SENDER = "X-MSS-Original-Sender"
 
 _SUBJECT = re.compile(rb"^subject[ \t]*:((?:[^\r\n]|\r?\n[ \t])*)(\r?\n)", re.IGNORECASE | re.MULTILINE)
+_SENDER = re.compile(rb"^sender(?=[ \t]*:)", re.IGNORECASE | re.MULTILINE)
 _END = re.compile(rb"\r?\n\r?\n")
 
 
@@ -36,6 +38,17 @@ def completed(content: bytes, number: str, message_id: str, now: int) -> bytes:
     }
     lines = [f"{name}: {value}\r\n" for name, value in ours.items() if value and not _has(header, name)]
     return "".join(lines).encode("ascii")
+
+
+def signed_by(content: bytes, name: str, address: str) -> bytes:
+    """With a Sender field (RFC 5322 3.6.2) that says who of a team wrote it, by name; the address stays the team's. A Sender of
+    the program's own would say what it likes: it is kept under another name."""
+    header = _header(content)
+    name = "".join(sign for sign in name if sign.isprintable())
+    encoded = Header(name, "utf-8", header_name="Sender").encode(linesep="\r\n")
+    shown = formataddr((name, address)) if name.isascii() else f"{encoded} <{address}>"
+    own = _SENDER.sub(ORIGINAL_SENDER.encode(), header)
+    return f"Sender: {shown}\r\n".encode() + own + content[len(header) :]
 
 
 def _has(header: bytes, name: str) -> bool:

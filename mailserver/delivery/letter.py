@@ -70,17 +70,17 @@ def read(
     blobs: Blobs,
     content: PreparedBlob,
     private: bytes,
-    lacking: Callable[[bytes], bytes],
+    complete: Callable[[bytes], bytes],
     wanted: Collection[Version],
     policy: Policy = NO_POLICY,
 ) -> Letter:
-    """`private`: header lines put in front for our mailboxes only; `lacking(octets)`: those put in front for everybody, as is the
-    warning of `policy`.
+    """`private`: header lines put in front for our mailboxes only; `complete(octets)`: with what everybody must read in it; the
+    warning of `policy` comes above that.
 
     Never refuses: any octets are a letter. Blocks when large: call it in a thread then.
     """
     plain = content.plaintext()
-    relayed = lacking(plain) + plain
+    relayed = complete(plain)
     ours = private + relayed
     message = scan(ours)
     judged = policy.judge(message)

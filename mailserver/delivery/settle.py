@@ -268,6 +268,7 @@ class _Run:
             "fates": Counter(verdict.fate.value for verdict in verdicts),
             "reasons": sorted({verdict.reason.name for verdict in verdicts if verdict.reason}),
             "boxes": sorted(self.served),
+            **({"member": sender.member} if sender.team else {}),
         }
         self.space.audit.record(self.tx, "message:mailbox:deliver", actor, details)
 

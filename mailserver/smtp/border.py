@@ -61,14 +61,16 @@ def judge_peer(verdict: ChainVerdict, trust: TrustedDomains, reverse_path: str, 
 
 
 def judge_author(signed_in: SignedIn, reverse_path: str, client_ip: str) -> Sender | Reply:
-    """Our own user: only for the mailbox signed in to. The null reverse path too: MDNs carry it (RFC 8098 3)."""
+    """Our own user, in the mailbox signed in to or in a shared one of theirs: only from its address. The null reverse path too:
+    MDNs carry it (RFC 8098 3)."""
     if "p" not in OF_ROLE[signed_in.role]:
         return of_reason(reasons.READER_DOES_NOT_SEND)
     if reverse_path:
         key = address_key(reverse_path)
         if isinstance(key, Invalid) or key != address_key(signed_in.address):
             return of_reason(reasons.FROM_NOT_SENDER)
-    return Sender(Door.SUBMISSION, signed_in.box_id, signed_in.actor, signed_in.member, client_ip=client_ip)
+    who = signed_in
+    return Sender(Door.SUBMISSION, who.box_id, who.actor, who.member, team=who.team, client_ip=client_ip)
 
 
 def bench_sender(reverse_path: str, client_ip: str) -> Sender:

@@ -131,7 +131,7 @@ async def mail(talk: Conversation, argument: str) -> Reply:
         return command
     if command.size > talk.house.limits.message_octets:
         return replies.TOO_LARGE
-    sender = _sender(talk, command.reverse_path)
+    sender = await _sender(talk, command.reverse_path)
     if isinstance(sender, Reply):
         return sender
     if command.terms.hold:
@@ -152,13 +152,13 @@ def _may_wait(command: MailCommand, now: int, longest_s: int) -> bool:
     return in_time and bool(command.reverse_path) and not 0 < terms.deadline < terms.hold_until
 
 
-def _sender(talk: Conversation, reverse_path: str) -> Sender | Reply:
+async def _sender(talk: Conversation, reverse_path: str) -> Sender | Reply:
     """Judged at each MAIL: the trust list may have changed since the handshake."""
     match talk.rules.door:
         case Door.MX if talk.peer is not None and talk.house.trust is not None:
             return border.judge_peer(talk.peer, talk.house.trust(), reverse_path, talk.client_ip)
         case Door.SUBMISSION if talk.signed_in is not None:
-            return border.judge_author(talk.signed_in, reverse_path, talk.client_ip)
+            return border.judge_author(await talk.writer(reverse_path), reverse_path, talk.client_ip)
         case Door.BENCH:
             return border.bench_sender(reverse_path, talk.client_ip)
     return replies.FAULT

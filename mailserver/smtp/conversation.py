@@ -9,11 +9,13 @@ from certs.chain import Trusted
 from mailserver.delivery.api import Door, Envelope, Recipient, Sender
 from mailserver.sasl import Desk
 from mailserver.scram import Bind
-from mailserver.sign_in import SignedIn
+from mailserver.sign_in import Seats, SignedIn
 from mailserver.smtp.arrival import Arrival
 from mailserver.smtp.data import ChunkScanner
 from mailserver.smtp.grammar import MailCommand, OddPath
 from mailserver.smtp.ports import ChainVerdict, DoorRules, House, Tls
+from mssante.address import address_key
+from mssante.identity import Invalid
 from mssante.rights import OF_ROLE
 
 
@@ -68,6 +70,7 @@ class Conversation:
     signed_in: SignedIn | None = None
     doubted: bool = False  # something of who is signed in changed: `stands` looks again
     unwatch: Callable[[], None] = lambda: None
+    seats: Seats | None = None  # in shared mailboxes, once somebody writes in the name of one
     transaction: Transaction | None = None
     mails: int = 0  # MAIL commands, refused ones too: what MAILMAX counts (RFC 9422 4.1)
     errors: int = 0
@@ -96,13 +99,47 @@ class Conversation:
     def _doubt(self) -> None:
         self.doubted = True
 
-    async def stands(self) -> bool:
-        """Asked when `doubted`; false when who signed in may send no more: revoked, another role, mailbox closed."""
+    def leave(self) -> None:
+        """The connection is over."""
+        self.give_up()
+        self.unwatch()
+        self._forget_seats()
+
+    def _forget_seats(self) -> None:
+        if self.seats is not None:
+            self.seats.unwatch()
+        self.seats = None
+
+    async def writer(self, reverse_path: str) -> SignedIn:
+        """Who signed in; or the same person in the shared mailbox from which they write."""
+        assert self.signed_in is not None
+        key = address_key(reverse_path)
+        if not reverse_path or isinstance(key, Invalid) or key == address_key(self.signed_in.address):
+            return self.signed_in
+        return next((seat for seat in await self._seats() if seat.address == key), self.signed_in)
+
+    async def _seats(self) -> tuple[SignedIn, ...]:
+        if self.seats is None:
+            assert self.house.sign_in is not None
+            assert self.signed_in is not None
+            self.seats = await self.house.sign_in.seats(self.signed_in, self._doubt)
+        return self.seats.found
+
+    async def stands(self, begun: Transaction | None = None) -> bool:
+        """Asked when `doubted`; false when who signed in may send no more: revoked, another role, mailbox closed; or not in the
+        name that the message `begun` bears."""
         self.doubted = False
+        self._forget_seats()
         assert self.house.sign_in is not None
         assert self.signed_in is not None
         self.signed_in = await self.house.sign_in.standing(self.signed_in)
-        return self.signed_in is not None and "p" in OF_ROLE[self.signed_in.role]
+        if self.signed_in is None or "p" not in OF_ROLE[self.signed_in.role]:
+            return False
+        begun = begun or self.transaction
+        if begun is None or begun.sender.box_id == self.signed_in.box_id:
+            return True
+        seats = {seat.box_id: seat for seat in await self._seats()}
+        return begun.sender.box_id in seats and "p" in OF_ROLE[seats[begun.sender.box_id].role]
 
     def begin_tls(self, peer: ChainVerdict | None, bind: Bind | None) -> None:
         """RFC 3207 4.2: all that was learnt in the clear is forgotten."""

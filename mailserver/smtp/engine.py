@@ -53,8 +53,7 @@ class SmtpSession(Link):
         finally:
             self._over = True
             self._handler_coroutine = None
-            self.talk.give_up()
-            self.talk.unwatch()
+            self.talk.leave()
             self._wire.close()
 
     async def _converse(self) -> None:

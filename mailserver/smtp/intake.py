@@ -195,7 +195,7 @@ def _void(taken: Taken) -> Reply:
 
 async def _hand_over(talk: Conversation, transaction: Transaction, content: PreparedBlob) -> Reply:
     """From here on the content is the acceptor's: only it knows whether a row points to it."""
-    if talk.doubted and not await talk.stands():  # since RCPT: a large message takes its time
+    if talk.doubted and not await talk.stands(transaction):  # since RCPT: a large message takes its time
         content.discard()
         return replies.SIGNED_OUT
     outcome = await talk.house.acceptor.accept(transaction.envelope(), content)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import smtplib
+import time
 from collections.abc import Iterator
+from email import message_from_bytes, policy
 from typing import Any
 
 import pytest
@@ -10,7 +13,7 @@ from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError
 
 from tests.clients.sides import imap
-from tests.support.demo import Demo
+from tests.support.demo import Demo, compose
 
 TEAM = "Boîtes partagées/cardiologie@chu.alpha.example"
 LETTER = b"From: a@chu.alpha.example\r\nSubject: %b\r\nMessage-ID: <%b@x>\r\n\r\nbonjour\r\n"
@@ -76,3 +79,32 @@ def test_a_colleague_s_mail_wakes_her(server: Demo, hers: IMAPClient) -> None:
         colleague.append("Archives", LETTER % (b"garde", b"garde"))
         assert any(response[1:] == (b"EXISTS",) for response in hers.idle_check(timeout=20))
         hers.idle_done()
+
+
+def test_she_writes_in_her_team_s_name_and_the_message_says_who_wrote(server: Demo, nadia: dict[str, Any]) -> None:
+    doctor, stamp = server.person("medecin"), str(time.time_ns())
+    team = server.person("cardiologie")["address"]
+    message = compose(team, doctor["address"], stamp, "Bonjour")
+    with server.submission(nadia) as smtp:
+        smtp.send_message(message, from_addr=team)
+        with pytest.raises(smtplib.SMTPSenderRefused, match="not that of your mailbox"):
+            smtp.send_message(message, from_addr="officine@pharmacie.alpha.example")
+        with pytest.raises(smtplib.SMTPDataError, match="not that of your mailbox"):
+            smtp.send_message(message, from_addr=nadia["address"])
+    received = message_from_bytes(server.wait_for(doctor, stamp), policy=policy.default)
+    assert received["From"].addresses[0].addr_spec == team
+    assert (received["Sender"].address.display_name, received["Sender"].address.addr_spec) == ("Dr Nadia Benali", team)
+
+
+def test_a_colleague_who_signs_in_to_the_team_s_mailbox_is_named_too(server: Demo) -> None:
+    doctor, thomas, stamp = server.person("medecin"), server.member("cardiologie", 1), str(time.time_ns())
+    with server.submission(thomas) as smtp:
+        smtp.send_message(compose(thomas["address"], doctor["address"], stamp, "Bonjour"))
+    sender = message_from_bytes(server.wait_for(doctor, stamp), policy=policy.default)["Sender"].address
+    assert (sender.display_name, sender.addr_spec) == ("Thomas Girard, infirmier", thomas["address"])
+
+
+def test_one_s_own_message_bears_no_sender(server: Demo) -> None:
+    doctor, stamp = server.person("medecin"), str(time.time_ns())
+    server.send("medecin", doctor["address"], stamp)
+    assert message_from_bytes(server.wait_for(doctor, stamp))["Sender"] is None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.delivery.headers import ORIGINAL_SUBJECT, completed, return_path, with_subject
+from mailserver.delivery.headers import ORIGINAL_SUBJECT, completed, return_path, signed_by, with_subject
 
 
 @pytest.mark.parametrize("address", ["", "a@b.example", "é@b.example"])
@@ -61,3 +61,33 @@ def test_any_subject_survives_and_adds_no_field(subject: str) -> None:
     from mailserver.mime.message import scan
 
     assert scan(rewritten).subject.split() == subject.split()
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("Thomas Girard", b"Thomas Girard <t@c.example>"),
+        ("Thomas Girard, infirmier", b'"Thomas Girard, infirmier" <t@c.example>'),
+        ("Dr Inès Caron", b"=?utf-8?q?Dr_In=C3=A8s_Caron?= <t@c.example>"),
+        ("a\r\nBcc: x@y", b'"aBcc: x@y" <t@c.example>'),
+    ],
+)
+def test_who_of_a_team_wrote_it(name: str, written: bytes) -> None:
+    assert signed_by(b"From: a\r\n\r\nb", name, "t@c.example") == b"Sender: " + written + b"\r\nFrom: a\r\n\r\nb"
+
+
+@given(st.text(min_size=1, max_size=200))
+def test_any_name_is_one_field_that_reads_back(name: str) -> None:
+    signed = signed_by(b"Subject: x\r\n\r\nb", name, "t@c.example")
+    read = message_from_bytes(signed, policy=policy.default)
+    assert read.keys() == ["Sender", "Subject"]
+    assert read["Sender"].address.addr_spec == "t@c.example"
+    assert all(len(line) <= 998 for line in signed.split(b"\r\n"))
+
+
+def test_what_a_program_says_of_the_sender_is_kept_under_another_name() -> None:
+    content = b"From: a\r\nsender : Dr Autre <t@c.example>\r\nSender: b\r\n\r\nSender: c\r\n"
+    assert signed_by(content, "Awa", "t@c.example") == (
+        b"Sender: Awa <t@c.example>\r\nFrom: a\r\nX-MSS-Original-Sender : Dr Autre <t@c.example>\r\n"
+        b"X-MSS-Original-Sender: b\r\n\r\nSender: c\r\n"
+    )
