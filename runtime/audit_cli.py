@@ -38,8 +38,8 @@ Last = Annotated[
 _WRONG = {
     "MISSING": "chaîne {chain} : la ligne {row} manque // chain {chain}: row {row} is missing",
     "ALTERED": "chaîne {chain} : la ligne {row} a été modifiée // chain {chain}: row {row} was altered",
-    "CLOCK": "chaîne {chain} : la ligne {row} est de {seconds} s avant la précédente : l’horloge a reculé "
-    "// chain {chain}: row {row} is {seconds} s earlier than the one before: the clock was set back",
+    "CLOCK": "chaîne {chain} : la ligne {row} est de {seconds} s avant ce qui était déjà écrit : l’horloge a reculé "
+    "// chain {chain}: row {row} is {seconds} s earlier than what was written before: the clock was set back",
 }
 _WHOLE = (
     "{rows} lignes en {chains} chaînes, du {first_at} au {last_at} : rien n’a été retiré ni modifié. "

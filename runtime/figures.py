@@ -39,6 +39,7 @@ LABELS = {
     "antivirus": ("verdict",),
     "attachments": ("kind", "action"),
     "relay_problems": ("problem",),
+    "clock_set": ("direction",),
 }
 
 

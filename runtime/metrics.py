@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from sqlalchemy import text
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from foundation.clock import is_synchronised
+from runtime import time_check
 from runtime.figures import exposition
 from runtime.house import House, Trust
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def application(house: House, trust: Trust) -> Starlette:
+def application(house: House, trust: Trust, synchronised: Callable[[], bool] = is_synchronised) -> Starlette:
+    def _all(conn: Connection, now: int) -> str:
+        return exposition(conn, now) + "\n".join([*time_check.exposition(conn, now, synchronised), ""])
+
     async def metrics(_request: Request) -> Response:
-        body = await house.db.read(exposition, house.clock())
+        body = await house.db.read(_all, house.clock())
         return PlainTextResponse(body, media_type=CONTENT_TYPE)
 
     async def alive(_request: Request) -> Response:
@@ -30,7 +35,8 @@ def application(house: House, trust: Trust) -> Starlette:
         """Mail can be taken: what stands against it is said, a word a line."""
         against = [*_lists(house, trust)]
         try:
-            await house.db.read(lambda conn: conn.execute(text("SELECT 1")))
+            if await house.db.read(time_check.wrong, house.clock(), synchronised):
+                against.append("clock")
         except SQLAlchemyError:
             against.append("database")
         return PlainTextResponse("\n".join(against or ["ok"]) + "\n", 503 if against else 200)

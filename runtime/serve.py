@@ -22,6 +22,7 @@ from runtime.outgoing import identity_of, notified, outbox_of, register_outgoing
 from runtime.pages import site
 from runtime.settings import Settings
 from runtime.sweep import filing_traces, sweeping
+from runtime.time_check import writing_down
 from runtime.trust_record import TrustRecord
 from runtime.watch import Watch, nothing
 
@@ -84,7 +85,8 @@ async def serve(
         closers.append(await open_web(pages, sockets["web"], settings.web.certificate, settings.web.key))
     if "metrics" in sockets:
         closers.append(await open_web(application(house, trust), sockets["metrics"]))
-    watch = Watch(settings, trust, clock, record=TrustRecord(house, trust).look if first else nothing)
+    record = TrustRecord(house, trust).look if first else nothing
+    watch = Watch(settings, trust, clock, jumped=writing_down(house), record=record)
     tasks = [
         asyncio.create_task(figures.keep(house, stop)),
         asyncio.create_task(watch.run(stop)),

@@ -2,7 +2,8 @@
 
 `certificate_ending` is said once per threshold (60, 30, 7, 1 days, over), `trust_list_stale` when no good list was seen for too
 long, `revocation_list_ended` when peers will soon be refused for it, `files_unusable` when a renewed file cannot be used.
-The clock too: `clock_jumped` when it was set while we looked away, `clock_not_synchronised` when nothing keeps it right.
+The clock too: `clock_jumped` when it was set while we looked away, also counted and written in the audit trail;
+`clock_not_synchronised` when nothing keeps it right.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ async def nothing() -> None:
 
 class Watch:
     """`steady`: a clock that nobody sets; `synchronised`: whether something keeps the one on the wall right; `record`: writes down
-    what somebody changed by hand.
+    what somebody changed by hand; `jumped(ms)` is called for each jump of the clock, negative: back.
     """
 
     def __init__(
@@ -44,9 +45,10 @@ class Watch:
         steady: Clock = steady_clock,
         synchronised: Callable[[], bool] = is_synchronised,
         record: Callable[[], Awaitable[None]] = nothing,
+        jumped: Callable[[int], None] = lambda _jump: None,
     ) -> None:
         self._settings, self._trust, self._clock = settings, trust, clock
-        self._steady, self._synchronised, self._record = steady, synchronised, record
+        self._steady, self._synchronised, self._record, self._jumped = steady, synchronised, record, jumped
         self._ahead = clock() - steady()
         self._kept_right = True
         self._told: dict[str, int] = {}
@@ -78,6 +80,7 @@ class Watch:
         ahead = now - self._steady()
         if abs(jump := ahead - self._ahead) > JUMP:
             log.warning("clock_jumped", seconds=jump // SECOND)
+            self._jumped(jump)
         self._ahead = ahead
 
     def _speak(self, now: int) -> None:

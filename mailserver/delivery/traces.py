@@ -232,6 +232,11 @@ def _places(conn: Connection, wanted: set[bytes], since: int, until: int, limit:
     return [(row.at, row.name) for row in conn.execute(newest)]
 
 
+def newest(conn: Connection) -> int:
+    """When the last message was judged (ms); 0: none yet. No clock that is right says an earlier time now."""
+    return conn.execute(select(func.max(traces.c.at))).scalar() or 0
+
+
 def older(conn: Connection, before: int) -> int:
     """How many are older than `before` (ms)."""
     return conn.execute(select(func.count()).select_from(traces).where(traces.c.at < before)).scalar_one()

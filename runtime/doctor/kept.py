@@ -11,13 +11,15 @@ from pathlib import Path
 from sqlalchemy import Connection, func, inspect, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from foundation.clock import DAY, HOUR
+from foundation.clock import DAY, HOUR, SECOND
 from foundation.database import Database
 from foundation.keys import KEY_BYTES
 from foundation.tables import audit, jobs
 from runtime.doctor.finding import Finding, missing, private
+from runtime.doctor.machine import CLOCK
 from runtime.schema import knows, newest
 from runtime.settings import Settings
+from runtime.time_check import behind
 
 KEY = "clé maîtresse // master key"
 DATABASE = "base de données // database"
@@ -110,6 +112,14 @@ def _looked_at(conn: Connection, settings: Settings, now: int, running: bool) ->
             fatal=False,
         )
         return
+    if late := behind(conn, now):
+        seconds = late // SECOND
+        yield Finding(
+            CLOCK,
+            f"elle est de {seconds} s avant les messages déjà jugés : elle retarde, ou elle a trop avancé : vérifiez-la // "
+            f"it is {seconds} s before messages that were judged already: it is slow now, or it was fast then: check it",
+            fatal=False,
+        )
     yield from _backup(conn, settings, now)
     yield from _directory(conn, settings, now)
     if running:

@@ -296,3 +296,44 @@ async def test_the_trail_verifies_and_every_alteration_shows(house) -> None:
     assert "row 2 was altered" in (await db.read(verify))[0]
     await db.write(lambda tx: tx.execute(delete(audit).where(audit.c.seq == 1)))
     assert any("row 1 is missing" in fault for fault in await db.read(verify))
+
+
+async def test_time_never_goes_back_within_a_chain(house) -> None:
+    """A small step back is how clocks are kept right; a large one begins a new chain, and shows."""
+    db = house[0]
+    now = [1_000_000]
+    trail = Audit(lambda: now[0])
+    for at in (1_000_000, 1_005_000, 1_004_000, 1_006_000, 406_000, 407_000):
+        now[0] = at
+        await db.write(trail.record, "message:mailbox:deliver", "box 1", {})
+    rows = await db.read(lambda conn: conn.execute(select(audit)).mappings().all())
+    chains: dict[str, list[tuple[int, str]]] = {}
+    for row in sorted(rows, key=lambda row: (row["chain"], row["seq"])):
+        chains.setdefault(row["chain"], []).append((row["at"], row["event"]))
+    deliver, mark = "message:mailbox:deliver", "system:clock:set_back"
+    assert sorted(chains.values()) == [
+        [(406_000, mark), (406_000, deliver), (407_000, deliver)],
+        [(at, deliver) for at in (1_000_000, 1_005_000, 1_005_000, 1_006_000)],
+    ]
+    [fault] = await db.read(verify)
+    assert "row 0 is 600 s earlier than what was written before: the clock was set back" in fault
+
+
+async def test_a_clock_set_back_within_one_transaction_and_one_that_fails(house) -> None:
+    db = house[0]
+    now = [1_000_000]
+    trail = Audit(lambda: now[0])
+
+    def both(tx: Transaction, fails: bool) -> None:
+        for at in (1_000_000, 400_000):
+            now[0] = at
+            trail.record(tx, "message:mailbox:deliver", "box 1", {})
+        if fails:
+            raise ValueError
+
+    with pytest.raises(ValueError):
+        await db.write(both, True)
+    await db.write(both, False)
+    faults = await db.read(verify)
+    assert len(faults) == 1
+    assert "600 s" in faults[0]
