@@ -170,6 +170,13 @@ class CredentialRows:
         scram = self._sealed_scram(password_hash.scram, login_key)
         _change(tx, credential_id, sealed_password=sealed, sealed_scram=scram)
 
+    def login_of(self, conn: Connection, credential_id: int) -> str:
+        """KeyError."""
+        row = conn.execute(select(credentials).where(credentials.c.id == credential_id)).first()
+        if row is None:
+            raise KeyError(credential_id)
+        return self._member(row).login
+
     def set_role(self, tx: Transaction, credential_id: int, role: Role) -> None:
         """At once, also for who is signed in to a mail client."""
         _change(tx, credential_id, role=role.value)

@@ -23,7 +23,9 @@ import health_space.accounts.deps
 import health_space.app
 import health_space.deps
 from care_desk.account import people
+from care_desk.account.deps import Tell
 from citizen_inbox.conversations import unread_conversations
+from foundation.database import Transaction
 from foundation.web.kit import Web, WebSettings
 from health_space.accounts import chrome
 from health_space.accounts.by_password import PageSignIn, citizens
@@ -32,6 +34,7 @@ from health_space.dossier.readers import Readers
 from health_space.notices import operations as notices
 from mailserver.correspondents import correspondents
 from mailserver.delivery.api import Acceptor
+from mailserver.delivery.notices import promise_account_notice
 from mssante import credentials
 from mssante.ceremonies import RelyingParty
 from runtime import settings
@@ -117,9 +120,11 @@ def _professionals(house: House, send: Send) -> list[Route]:
         house.clock,
     )
     party = _relying_party(own)
-    sign_in = PageSignIn(*parts, people.professionals, house.clock, party, house.audit)
+    tell = _telling(house)
+    blocked = people.blocked_passkey(house.audit, tell)
+    sign_in = PageSignIn(*parts, people.professionals, house.clock, party, blocked)
     account = care_desk.account.deps.Deps(
-        web, house.db, house.keys, house.audit, house.credentials, sign_in, send, own.operator.name, party
+        web, house.db, house.keys, house.audit, house.credentials, sign_in, send, own.operator.name, tell, party
     )
     mail = MailSignIn(house.db, house.credentials, house.mailboxes, house.clock, credentials.IMAP, house.tokens)
     return [
@@ -131,6 +136,16 @@ def _professionals(house: House, send: Send) -> list[Route]:
             )
         ),
     ]
+
+
+def _telling(house: House) -> Tell:
+    promise = promise_account_notice(house.jobs)
+
+    def tell(tx: Transaction, credential: int, what: str) -> None:
+        if (who := house.credentials.of(tx.conn, credential)) is not None:
+            promise(tx, who.box_id, what)
+
+    return tell
 
 
 def _relying_party(own: settings.Settings) -> RelyingParty | None:

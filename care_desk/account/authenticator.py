@@ -50,6 +50,7 @@ def _confirm(
     answer = one_time.confirm_totp(tx, deps.keys, credential, secret, code, now, first)
     if isinstance(answer, RightCode):
         deps.audit.record(tx, "account:totp:enrol", f"credential {credential}", {"first": first})
+        deps.tell(tx, credential, "application")
     return answer
 
 

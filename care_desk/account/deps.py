@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from foundation.audit import Audit
-from foundation.database import Database
+from foundation.database import Database, Transaction
 from foundation.keys import KeyRing
 from foundation.web.kit import Web
 from health_space.accounts.port import Send, SignIn
 from mssante.ceremonies import RelyingParty
 from mssante.credentials import Credentials
+
+Tell = Callable[[Transaction, int, str], None]
+"""`tell(tx, credential, what)`: a mail to their mailbox says what changed (`mailserver.outbound.account_notices`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,4 +32,5 @@ class Deps:
     sign_in: SignIn
     send: Send
     operator: str
+    tell: Tell
     party: RelyingParty | None = None

@@ -19,6 +19,7 @@ from mssante.passkeys import Passkey
 
 USES = {IMAP: "lire les messages", SUBMISSION: "envoyer des messages"}
 BANNERS = {
+    "mot-de-passe": "Votre mot de passe est changé. Les autres navigateurs sont déconnectés.",
     "supprime": "Le mot de passe est supprimé. Il n'ouvre plus rien.",
     "application": "Votre application de codes est enregistrée.",
 }

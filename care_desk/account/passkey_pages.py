@@ -86,6 +86,7 @@ def _enrol(
     if isinstance(found, RightPasskey):
         details = {"passkey": found.passkey, "first": first}
         deps.audit.record(tx, "account:passkey:enrol", f"credential {session.person}", details)
+        deps.tell(tx, session.person, "passkey")
     return found
 
 
@@ -113,10 +114,11 @@ def _remove(tx: Transaction, deps: Deps, credential: int, passkey: int) -> bool:
     """False: it is the last of all, or was just taken away; looked at again, where two pages cannot both be first."""
     who = deps.credentials.of(tx.conn, credential)
     several = len(passkeys.of(tx.conn, deps.keys, credential)) > 1
-    removed = who is not None and (who.totp or several) and passkeys.remove(tx, credential, passkey)
-    if removed:
-        deps.audit.record(tx, "account:passkey:remove", f"credential {credential}", {"passkey": passkey})
-    return removed
+    if who is None or not (who.totp or several) or not passkeys.remove(tx, credential, passkey):
+        return False
+    deps.audit.record(tx, "account:passkey:remove", f"credential {credential}", {"passkey": passkey})
+    deps.tell(tx, credential, "passkey_removed")
+    return True
 
 
 def _form(visit: Visit, name: str = "", fault: Fault | None = None) -> Response:

@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
+from care_desk.account.deps import Tell
+from foundation.audit import Audit
+from foundation.database import Transaction
 from foundation.web.kit import Around, Link, Profile, WebSettings
 from foundation.web.sessions import Session, Stage
 from health_space.accounts.port import Known
@@ -37,6 +40,16 @@ def professionals(found: SignedIn, box: Mailbox) -> Known | None:
         return None
     private_email = box.holder.private_email if found.kind is BoxKind.PER else ""
     return Known(found.credential_id, found.credential_id, private_email or None, found.totp, found.passkey)
+
+
+def blocked_passkey(audit: Audit, tell: Tell) -> Callable[[Transaction, int], None]:
+    """For `PageSignIn`."""
+
+    def blocked(tx: Transaction, credential: int) -> None:
+        audit.record(tx, "account:passkey:block", f"credential {credential}")
+        tell(tx, credential, "passkey_blocked")
+
+    return blocked
 
 
 def may_enrol(session: Session) -> bool:

@@ -97,6 +97,7 @@ def open_session(
     row = {
         "id_hash": _hash(session.id),
         "stage": int(stage),
+        "realm": realm,
         "person": person,
         "profile": person,
         "shared_computer": int(shared_computer),
@@ -152,8 +153,11 @@ def end(tx: Transaction, session: Session) -> None:
     tx.execute(delete(web_sessions).where(web_sessions.c.id_hash == _hash(session.id)))
 
 
-def end_all(tx: Transaction, person: int) -> None:
-    tx.execute(delete(web_sessions).where(web_sessions.c.person == person))
+def end_all(tx: Transaction, person: int, realm: str = "", but: Session | None = None) -> None:
+    """Of one person on the pages of one realm, whatever their stage; `but` stays."""
+    theirs = (web_sessions.c.person == person, web_sessions.c.realm == realm)
+    kept = b"" if but is None else _hash(but.id)
+    tx.execute(delete(web_sessions).where(*theirs, web_sessions.c.id_hash != kept))
 
 
 def sweep(tx: Transaction, now: int) -> None:

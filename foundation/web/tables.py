@@ -11,6 +11,7 @@ web_sessions = Table(
     metadata,
     Column("id_hash", LargeBinary(32), primary_key=True),
     Column("stage", SmallInteger, nullable=False),  # sessions.Stage
+    Column("realm", String(8), nullable=False, server_default=""),  # whose pages: who `person` is depends on it
     Column("person", BigInteger, nullable=False, index=True),  # who signed in
     Column("profile", BigInteger, nullable=False),  # for whom: the person or someone they act for
     Column("shared_computer", SmallInteger, nullable=False),

@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Callable
 
 import structlog
+from sqlalchemy import Connection
 
-from foundation.audit import Audit
 from foundation.clock import SECOND, Clock
 from foundation.database import Database, Transaction
 from foundation.keys import KeyRing
@@ -37,7 +37,8 @@ def citizens(found: SignedIn, box: Mailbox) -> Known | None:
 
 class PageSignIn:
     """Implements `port.SignIn`. `admit`: None is answered like a wrong password, these pages are not for them. `party`: who asks
-    for passkeys; None: nobody."""
+    for passkeys; None: nobody. `blocked(tx, credential)` hears of a passkey that may have been copied.
+    """
 
     def __init__(
         self,
@@ -48,18 +49,25 @@ class PageSignIn:
         admit: Admit,
         clock: Clock,
         party: RelyingParty | None = None,
-        audit: Audit | None = None,
+        blocked: Callable[[Transaction, int], None] = lambda tx, credential: None,
     ) -> None:
         self._db, self._keys, self._clock = db, keys, clock
-        self._party, self._audit = party, audit
+        self._party, self._blocked = party, blocked
         self._mailboxes, self._credentials, self._admit = mailboxes, credentials, admit
 
     async def password(self, login: str, password: str, client_ip: str) -> Known | Wrong:
         found = await self._credentials.check(login, password, self._clock(), client_ip, WEB)
         if isinstance(found, WrongPassword):
             return await _wrong(found.wait_ms)
-        box = await self._db.read(self._mailboxes.get, found.box_id)
-        return (self._admit(found, box) if box is not None else None) or Wrong()
+        return await self._db.read(self._admitted, found) or Wrong()
+
+    async def known(self, credential: int) -> Known | None:
+        found = await self._db.read(self._credentials.of, credential)
+        return None if found is None else await self._db.read(self._admitted, found)
+
+    def _admitted(self, conn: Connection, found: SignedIn) -> Known | None:
+        box = self._mailboxes.get(conn, found.box_id)
+        return None if box is None else self._admit(found, box)
 
     async def expect_code(self, credential: int, code: str) -> None:
         await self._db.write(one_time.expect_code, self._keys, credential, code, self._clock())
@@ -80,8 +88,8 @@ class PageSignIn:
         found = passkeys.check(tx, self._keys, party, credential, session, answer, self._clock())
         if isinstance(found, BadPasskey):
             log.info("account.passkey_refused", reason=found.name)
-        if found is BadPasskey.COPIED and self._audit is not None:
-            self._audit.record(tx, "account:passkey:block", f"credential {credential}")
+        if found is BadPasskey.COPIED:
+            self._blocked(tx, credential)
         return isinstance(found, passkeys.RightPasskey)
 
 

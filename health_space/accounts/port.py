@@ -37,6 +37,10 @@ class Wrong:
 class SignIn(Protocol):
     async def password(self, login: str, password: str, client_ip: str) -> Known | Wrong: ...
 
+    async def known(self, credential: int) -> Known | None:
+        """Who signed in, as things stand now."""
+        ...
+
     async def expect_code(self, credential: int, code: str) -> None:
         """`code` is about to be sent to the person; it replaces the one before."""
         ...

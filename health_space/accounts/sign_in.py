@@ -17,7 +17,7 @@ from foundation.web.forms import Fault
 from foundation.web.kit import Visit
 from foundation.web.sessions import Session, Stage
 from health_space.accounts.deps import Deps
-from health_space.accounts.port import Known, Wrong
+from health_space.accounts.port import Known, Send, SignIn, Wrong
 from mssante.one_time import CODE_LIVES, new_code
 
 SEND_AGAIN = MINUTE
@@ -51,7 +51,7 @@ async def password_page(visit: Visit, deps: Deps) -> Response:
         return _password_form(visit, login, suite, shared, faults)
     answer = await deps.sign_in.password(login, password, visit.client_ip)
     if isinstance(answer, Wrong):
-        sentence = "L'identifiant ou le mot de passe est inexact." + _please_wait(answer.wait)
+        sentence = "L'identifiant ou le mot de passe est inexact." + please_wait(answer.wait)
         return _password_form(visit, login, suite, shared, [Fault("identifiant", french.typeset(sentence))])
     await _begin_code_step(visit, deps, answer, suite, shared)
     has_factor = answer.enrolled or answer.private_email
@@ -84,7 +84,7 @@ async def _begin_code_step(visit: Visit, deps: Deps, known: Known, suite: str, s
         "profile": str(visit.ended.profile) if visit.ended and visit.ended.person == known.person else "",
     }
     if not known.enrolled and known.private_email:
-        data |= await _send_code(visit, deps, known.credential, known.private_email)
+        data |= await _send_code(visit, deps.sign_in, deps.send, known.credential, known.private_email)
     web = visit.web
     old, realm = visit.session or visit.ended, web.settings.realm
     opened = await web.db.write(
@@ -93,11 +93,20 @@ async def _begin_code_step(visit: Visit, deps: Deps, known: Known, suite: str, s
     visit.adopt(opened)
 
 
-async def _send_code(visit: Visit, deps: Deps, credential: int, address: str) -> dict[str, str]:
+async def _send_code(visit: Visit, sign_in: SignIn, send: Send, credential: int, address: str) -> dict[str, str]:
     code = new_code()
-    await deps.sign_in.expect_code(credential, code)
-    await deps.send(address, SUBJECT, french.typeset(TEXT.format(code=code)))
+    await sign_in.expect_code(credential, code)
+    await send(address, SUBJECT, french.typeset(TEXT.format(code=code)))
     return {"code_at": str(visit.now)}
+
+
+async def send_again(visit: Visit, sign_in: SignIn, send: Send, credential: int, address: str) -> int:
+    """A new code by e-mail, at most one a minute in a session; 0, or the ms to wait."""
+    since = visit.now - int(visit.signed_in.data.get("code_at", "0"))
+    if since < SEND_AGAIN:
+        return SEND_AGAIN - since
+    await visit.remember(**await _send_code(visit, sign_in, send, credential, address))
+    return 0
 
 
 async def code_page(visit: Visit, deps: Deps) -> Response:
@@ -111,7 +120,7 @@ async def code_page(visit: Visit, deps: Deps) -> Response:
         return await _again(visit, deps, session)
     if "reponse" in visit.form.values:
         return await _by_passkey(visit, deps, session)
-    typed = _digits(visit.form.get("code"))
+    typed = digits(visit.form.get("code"))
     if len(typed) != 6:
         return _code_form(visit, session, "Le code a 6 chiffres.")
     wrong = await deps.sign_in.code(int(session.data["credential"]), typed)
@@ -119,19 +128,15 @@ async def code_page(visit: Visit, deps: Deps) -> Response:
         return await enter(visit, session)
     if not session.data.get("totp") and visit.now - int(session.data.get("code_at", "0")) >= CODE_LIVES:
         return _code_form(visit, session, "Ce code n'est plus valable. Demandez-en un nouveau ci-dessous.")
-    return _code_form(visit, session, "Ce code est inexact. Vérifiez-le." + _please_wait(wrong.wait))
+    return _code_form(visit, session, "Ce code est inexact. Vérifiez-le." + please_wait(wrong.wait))
 
 
 async def _again(visit: Visit, deps: Deps, session: Session) -> Response:
-    """A new code by e-mail, at most one a minute."""
     address = session.data.get("email", "")
-    since = visit.now - int(session.data.get("code_at", "0"))
     if not address or session.data.get("totp") or session.data.get("passkey"):
         return visit.redirect(_code_page(visit))
-    if since < SEND_AGAIN:
-        return _code_form(visit, session, "Un code vient de partir." + _please_wait(SEND_AGAIN - since))
-    sent = await _send_code(visit, deps, int(session.data["credential"]), address)
-    visit.session = await visit.web.db.write(sessions.remember, visit.web.keys, session, sent)
+    if wait := await send_again(visit, deps.sign_in, deps.send, int(session.data["credential"]), address):
+        return _code_form(visit, session, "Un code vient de partir." + please_wait(wait))
     return visit.redirect(_code_page(visit), "nouveau")
 
 
@@ -212,7 +217,7 @@ def _destination(suite: str, visit: Visit) -> str:
     return suite if safe else visit.web.settings.home
 
 
-def _please_wait(ms: int) -> str:
+def please_wait(ms: int) -> str:
     if ms <= 0:
         return ""
     seconds = -(-ms // SECOND)
@@ -224,7 +229,7 @@ def _please_wait(ms: int) -> str:
     return f" Attendez {delay} avant de réessayer."
 
 
-def _digits(typed: str) -> str:
+def digits(typed: str) -> str:
     """What people type: « 123 456 », « 123-456 »."""
     return "".join(c for c in typed if c.isascii() and c.isdigit())
 

@@ -1,5 +1,5 @@
-"""What was promised to be told by mail: handlers of the jobs `bounce`, `confirm` and `receipt` (payloads: `promises`), and of
-`filling`, by which the holder and the operator learn that a mailbox fills.
+"""What was promised to be told by mail: handlers of the jobs `bounce`, `confirm` and `receipt` (payloads: `promises`), of `filling`,
+by which the holder and the operator learn that a mailbox fills, and of `account`: how one signs in to the mailbox has changed.
 
 A notice is one more message through the one door, behind the null reverse path: to a mailbox of ours it is stored, to another
 operator's it is relayed. A handler may run twice; its Message-ID is made from the job, so both are the same message.
@@ -8,6 +8,7 @@ operator's it is relayed. A handler may run twice; its Message-ID is made from t
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -20,6 +21,7 @@ from foundation.jobs import Answer, Done, GiveUp, Job, Jobs, Retry
 from mailserver.delivery.api import Acceptor, Door, Envelope, Fate, Recipient, Sender, Terms
 from mailserver.delivery.space import Space
 from mailserver.mime import scan
+from mailserver.outbound.account_notices import account_changed
 from mailserver.outbound.compose import Office, confirmation, filling, filling_for_operator
 from mailserver.outbound.receipt import asked_by, receipt
 from mailserver.outbound.report import MAX_HEADER_RETURNED, Action, Told, report
@@ -34,7 +36,7 @@ TRIES = 72  # the sender's own mailbox is full: as long as we would try a messag
 
 
 class Notices:
-    """Register `bounce`, `confirm`, `receipt` and `filling` with `foundation.jobs`."""
+    """Register `bounce`, `confirm`, `receipt`, `filling` and `account` with `foundation.jobs`."""
 
     def __init__(self, space: Space, office: Office, acceptor: Acceptor) -> None:
         self._space = space
@@ -46,6 +48,7 @@ class Notices:
         self._space.jobs.handle("confirm", self.confirm)
         self._space.jobs.handle("receipt", self.receipt)
         self._space.jobs.handle("filling", self.filling)
+        self._space.jobs.handle("account", self.account)
 
     async def bounce(self, payload: dict[str, Any], job: Job) -> Answer:
         name, key, size = payload["blob"]
@@ -110,6 +113,16 @@ class Notices:
         content = filling_for_operator(self._office, name, percent, token=token, now=job.now)
         return await self._send(payload, self._office.address, content, job)
 
+    async def account(self, payload: dict[str, Any], job: Job) -> Answer:
+        """`box`, `what`: of `account_notices.CHANGES`."""
+        box = await self._space.db.read(self._space.mailboxes.get, payload["box"])
+        if box is None or box.state is BoxState.CLOSED:
+            return Done()
+        token, to = f"account-{job.id}", box.address.text
+        return await self._send(
+            payload, to, account_changed(self._office, to, payload["what"], token=token, now=job.now), job
+        )
+
     def _header(self, conn: Connection, ref: BlobRef) -> bytes:
         try:
             return self._space.blobs.read(conn, ref, 0, MAX_HEADER_RETURNED)
@@ -135,6 +148,15 @@ def promise_filling(jobs: Jobs) -> OnMark:
     def promise(tx: Transaction, box_id: int, percent: int) -> None:
         for operator in (False, True):
             jobs.enqueue(tx, "filling", {"box": box_id, "percent": percent, "operator": operator})
+
+    return promise
+
+
+def promise_account_notice(jobs: Jobs) -> Callable[[Transaction, int, str], None]:
+    """`tell(tx, box, what)`: a mail to the mailbox, of `account_notices.CHANGES`, when this commits."""
+
+    def promise(tx: Transaction, box_id: int, what: str) -> None:
+        jobs.enqueue(tx, "account", {"box": box_id, "what": what})
 
     return promise
 

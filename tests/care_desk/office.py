@@ -39,6 +39,7 @@ class Office:
     def __init__(self, folder: Path, party: RelyingParty | None = None) -> None:
         self.now = 1_794_472_800_000
         self.sent: list[tuple[str, str, str]] = []
+        self.told: list[tuple[int, str]] = []  # whose mailbox, what a notice to it says
         self.db = Database(f"sqlite:///{folder}/office.db")
         metadata.create_all(self.db.engine)
         self.keys = KeyRing(bytes(range(32)))
@@ -59,8 +60,12 @@ class Office:
             clock,
         )
         audit = Audit(clock)
-        sign_in = PageSignIn(*parts, people.professionals, clock, party, audit)
-        account = Deps(web, self.db, self.keys, audit, self.credentials, sign_in, self.send, "Opérateur Alpha", party)
+        tell = lambda tx, credential, what: self.told.append((credential, what))  # noqa: E731
+        blocked = people.blocked_passkey(audit, tell)
+        sign_in = PageSignIn(*parts, people.professionals, clock, party, blocked)
+        account = Deps(
+            web, self.db, self.keys, audit, self.credentials, sign_in, self.send, "Opérateur Alpha", tell, party
+        )
         self.app = web.app([*app.routes(account), *desk.routes(desk_deps.Deps(web, TABLE))])
 
     def _people(self, tx: Transaction) -> None:

@@ -19,6 +19,7 @@ from mssante.credentials import IMAP
 from tests.care_desk.office import ACCOUNT, APPLICATION, SIGN_IN, Office
 from tests.support.web import CHROMIUM_FLAGS, Visitor, axe, serving
 
+PASSWORD_PAGE = f"{ACCOUNT}/mot-de-passe"
 SHOTS = os.environ.get("SHOTS", "")
 
 
@@ -54,7 +55,12 @@ async def test_every_page(office: Office, browser: Browser, scheme: str) -> None
             await tab.goto(origin + SIGN_IN)
             await look(tab, "connexion", scheme, width)
             await context.add_cookies(cookies)  # type: ignore[arg-type]
-            for path, shot in ((ACCOUNT, "compte"), (APPLICATION, "application"), (remove, "supprimer")):
+            for path, shot in (
+                (ACCOUNT, "compte"),
+                (APPLICATION, "application"),
+                (remove, "supprimer"),
+                (PASSWORD_PAGE, "mot-de-passe"),
+            ):
                 await tab.goto(origin + path)
                 await look(tab, shot, scheme, width)
             await tab.goto(origin + ACCOUNT)

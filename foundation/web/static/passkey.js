@@ -6,6 +6,7 @@ for (const button of document.querySelectorAll("button[data-passkey]")) {
   form.querySelector("[data-absent]").hidden = true;
   button.hidden = false;
   form.addEventListener("submit", async (event) => {
+    if (event.submitter !== button) return;
     event.preventDefault();
     failed.hidden = true;
     button.disabled = true;

@@ -14,7 +14,8 @@ from foundation.clock import HOUR
 from foundation.jobs import counts
 from foundation.tables import jobs as job_rows
 from mailserver.delivery.api import Recipient, Terms
-from mailserver.delivery.notices import Notices
+from mailserver.delivery.notices import Notices, promise_account_notice
+from mailserver.outbound.account_notices import CHANGES
 from mailserver.outbound.compose import Office
 from tests.mailserver.delivery.conftest import CITIZEN, DOCTOR, PEER, SERVICE, World, mail
 
@@ -116,6 +117,19 @@ async def test_the_confirmation_shows_the_header_for_next_time(world: World) -> 
     assert "sans la mention [FIN]" in words(notice)
     assert notice["Auto-Submitted"] == "auto-replied"
     assert len(await world.rows(DOCTOR)) == 1
+
+
+@pytest.mark.parametrize("what", sorted(CHANGES))
+async def test_the_mailbox_is_told_that_its_sign_in_changed(world: World, what: str) -> None:
+    """That, and no more: not who, not from where, no link."""
+    await world.space.db.write(promise_account_notice(world.space.jobs), world.ids[DOCTOR], what)
+    await world.space.jobs.drain()
+    notice = read(await world.last(DOCTOR))
+    assert notice["Subject"] == "La connexion à votre messagerie a changé"
+    assert "prévenez votre opérateur : postmaster@cabinet.example" in " ".join(words(notice).split(" "))
+    assert "http" not in words(notice)
+    assert words(notice).count("@") == 2
+    assert await states(world) == {}
 
 
 async def test_a_notice_that_cannot_be_delivered(world: World) -> None:

@@ -1,0 +1,19 @@
+"""Web sessions say whose pages they are for: all of one person's are ended together. Those from before end here, once.
+
+Revision: 0018, after 0017.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0018"
+down_revision = "0017"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("DELETE FROM web_sessions")
+    op.add_column("web_sessions", sa.Column("realm", sa.String(8), nullable=False, server_default=""))
