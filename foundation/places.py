@@ -6,6 +6,18 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 
+def network_of(client_ip: str) -> str:
+    """About where, to be shown: « 192.0.2.x », or the /48 of an IPv6 address; "" for what is not an address."""
+    place = place_of(client_ip)
+    if not place:
+        return ""
+    return (
+        place.rpartition(".")[0] + ".x"
+        if "." in place
+        else f"{IPv6Address(bytes.fromhex(place[:12]).ljust(16, bytes(1)))}/48"
+    )
+
+
 @lru_cache(maxsize=1024)
 def place_of(client_ip: str) -> str:
     """ "" for what is not an address."""

@@ -100,6 +100,10 @@ class SignIn(Protocol):
         """`certificate` has been judged; `address` chooses among the mailboxes that it opens; empty: it opens one."""
         ...
 
+    def came(self, who: SignedIn, client_ip: str, name: str) -> None:
+        """Once for each sign-in, when it is known what the program calls itself; empty: it does not say."""
+        ...
+
     def watch(self, who: SignedIn, doubt: Callable[[], None]) -> Callable[[], None]:
         """`doubt` is called when something of that person or of their mailbox changed, in any process: ask for `standing`.
 

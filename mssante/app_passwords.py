@@ -98,6 +98,12 @@ def of(conn: Connection, keys: KeyRing, credential_id: int) -> list[AppPassword]
     ]
 
 
+def remove_all(tx: Transaction, credential_id: int) -> int:
+    """Returns how many."""
+    tx.signal(TOPIC, credential_id)
+    return tx.execute(delete(app_passwords).where(app_passwords.c.credential_id == credential_id)).rowcount
+
+
 def remove(tx: Transaction, credential_id: int, app_id: int) -> bool:
     """False: this credential has no such one."""
     mine = (app_passwords.c.id == app_id, app_passwords.c.credential_id == credential_id)

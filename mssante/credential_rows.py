@@ -32,7 +32,7 @@ class SignedIn:
     """`actor` is the member's or citizen's name, shown and traced, never logged. `role` as it was at sign-in.
 
     `totp`: an authenticator is enrolled; `passkey`: a passkey is. `app_password`: the id of the one that was used, 0 for the
-    person's own password, which `stamp` tells from a later one.
+    person's own password, which `stamp` tells from a later one. `at`: when they signed in, ms; 0 for who only stands for a number.
     """
 
     credential_id: int
@@ -46,6 +46,7 @@ class SignedIn:
     app_password: int = 0
     stamp: bytes = b""
     passkey: bool = False
+    at: int = 0
 
     @property
     def enrolled(self) -> bool:
@@ -252,7 +253,7 @@ class CredentialRows:
     def standing(self, conn: Connection, who: SignedIn, scope: str | None = None) -> SignedIn | None:
         """Who signed in, as things stand now; None: revoked, mailbox closed, or what they signed in with is no longer good."""
         row = conn.execute(_ROWS.where(credentials.c.id == who.credential_id)).first()
-        if row is None:
+        if row is None or 0 < who.at <= row.signed_out_at:
             return None
         apps, now = apps_of(conn, row), self._who(conn, row)
         if now is not None and who.app_password:
@@ -260,7 +261,7 @@ class CredentialRows:
         elif now is not None and who.stamp:
             now = by_own_password(now, row, apps)
         same = now is not None and now.stamp == who.stamp
-        return now if now is not None and same and covers(now, scope) else None
+        return replace(now, at=who.at) if now is not None and same and covers(now, scope) else None
 
     def members(self, conn: Connection, box_id: int) -> list[Member]:
         """Who can sign in to the mailbox, oldest first."""
@@ -344,7 +345,9 @@ def forget_erased(tx: Transaction) -> int:
     """Takes away who could sign in to mailboxes whose key is destroyed; returns how many. Their logins are free again."""
     erased = select(mailboxes.c.id).where(mailboxes.c.wrapped_key.is_(None))
     gone = list(tx.execute(select(credentials.c.id).where(credentials.c.mailbox_id.in_(erased)).limit(MOST)).scalars())
-    for table in (app_passwords, passkeys):
-        tx.execute(delete(table).where(table.c.credential_id.in_(gone)))
+    for table in credentials.metadata.tables.values():
+        for key in table.foreign_keys:
+            if key.references(credentials):
+                tx.execute(delete(table).where(key.parent.in_(gone)))
     tx.execute(delete(credentials).where(credentials.c.id.in_(gone)))
     return len(gone)

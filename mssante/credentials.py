@@ -21,7 +21,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, update
@@ -143,6 +143,7 @@ class Credentials(CredentialRows):
             if who is None or not covers(who, scope):
                 self._wrong.keep(_at(memory, scope), _numbers(account.row), now, before)
                 return WrongPassword(await self._db.write(throttle.failed, asked, now))
+            who = replace(who, at=now)
             self._verified.keep(memory, who, now, generation)
             if account.password_hash.scram is None and not who.app_password:
                 await self._learn(account, await self._hash(scram_keys, password))
@@ -168,7 +169,7 @@ class Credentials(CredentialRows):
             if proven is None or not covers(proven.who, scope):
                 return WrongPassword(await self._db.write(throttle.failed, asked, now))
         await self._succeeded(asked, account, proven.who, now)
-        who = await self.settled(proven.who, scope, generation)
+        who = await self.settled(replace(proven.who, at=now), scope, generation)
         return WrongPassword(0) if who is None else Proven(who, proven.signature)
 
     @property

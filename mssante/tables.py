@@ -72,6 +72,7 @@ credentials = Table(
     Column("code_key", LargeBinary),  # keyed hash of the code sent last
     Column("code_until", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("signed_out_at", BigInteger, nullable=False, server_default="0"),  # mail clients that came in before are out
     sqlite_autoincrement=True,
 )
 
@@ -86,6 +87,21 @@ app_passwords = Table(
     Column("protocols", String(32), nullable=False),  # separated by one space: imap, submission
     Column("created_at", BigInteger, nullable=False),
     Column("used_at", BigInteger, nullable=False),  # to the hour; 0 = never
+    sqlite_autoincrement=True,
+)
+
+mail_clients = Table(
+    "mail_clients",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("credential_id", ForeignKey(credentials.c.id), nullable=False, index=True),
+    Column("key", LargeBinary, nullable=False, unique=True),  # keyed hash of devices.Came.device
+    Column("way", String(8), nullable=False),  # devices.Way
+    Column("app_password", BigInteger, nullable=False),  # the id of the one it used, maybe gone; 0: none
+    Column("door", String(12), nullable=False),  # devices.Door
+    Column("sealed", LargeBinary, nullable=False),  # the name it gives itself, its network
+    Column("first_at", BigInteger, nullable=False),  # to the hour, as the next
+    Column("last_at", BigInteger, nullable=False, index=True),
     sqlite_autoincrement=True,
 )
 

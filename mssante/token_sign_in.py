@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import structlog
 
 from foundation.database import Database
@@ -40,4 +42,4 @@ class TokenSignIn:
             return WrongPassword(await self._db.write(throttle.failed, asked, now))
         if await self._db.read(throttle.worth_recording, asked, now):
             await self._db.write(throttle.succeeded, asked, now)
-        return await self._credentials.settled(who, scope, generation) or WrongPassword(0)
+        return await self._credentials.settled(replace(who, at=now), scope, generation) or WrongPassword(0)

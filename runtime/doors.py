@@ -40,6 +40,7 @@ from mailserver.smtp.ports import BENCH, MX, SUBMISSION, SUBMISSIONS, DoorRules,
 from mailserver.smtp.ports import House as SmtpHouse
 from mailserver.smtp.rates import Gauge, Rates
 from mssante import credentials, mailboxes
+from mssante.devices import Door
 from runtime.house import House, Trust
 from runtime.revocation import staple_of
 from runtime.settings import Role, Settings
@@ -80,12 +81,12 @@ class Certificates:
         self.clients: Rotating[SSL.Context] = Rotating(identity.files, lambda: for_clients(identity, kept), clock)
 
 
-def _sign_in(house: House, scope: str) -> MailSignIn:
+def _sign_in(house: House, scope: str, door: Door) -> MailSignIn:
     provider = None
     if house.tokens is not None:
         provider = Provider(house.tokens.provider.configuration, house.settings.openid.scope)
     seen, parts = house.activity.seen, (house.db, house.credentials, house.mailboxes, house.clock)
-    return MailSignIn(*parts, scope, house.tokens, provider, seen)
+    return MailSignIn(*parts, scope, house.tokens, provider, seen, (house.devices, door))
 
 
 def _client_judge(trust: Trust, clock: Clock) -> Judge:
@@ -121,7 +122,7 @@ async def open_smtp(
             acceptor=acceptor,
             new_writer=house.blobs.writer,
             start_tls=start_tls,
-            sign_in=_sign_in(house, credentials.SUBMISSION),
+            sign_in=_sign_in(house, credentials.SUBMISSION, Door.SUBMISSION),
             judge_peer=by_certificate,
             judge_client=by_certificate if settings.tls.ask_clients else None,
             trust=trust.trust_list,
@@ -153,7 +154,7 @@ async def open_smtp(
 
 
 def open_imap(house: House, trust: Trust, certificates: Certificates, sockets: dict[str, socket.socket]) -> list[Close]:
-    sign_in = _sign_in(house, credentials.IMAP)
+    sign_in = _sign_in(house, credentials.IMAP, Door.IMAP)
     settings = ImapSettings(append_limit=house.settings.limits.message_bytes, server_name=house.settings.operator.name)
     tls, judge = TwistedContextFactory(certificates.clients.get), _client_judge(trust, house.clock)
     shelf, crowd = Shelf(), Crowd(house.settings.limits.imap_sessions)
@@ -176,7 +177,7 @@ def open_imap(house: House, trust: Trust, certificates: Certificates, sockets: d
 def open_ldap(house: House, certificates: Certificates, sockets: dict[str, socket.socket]) -> list[Close]:
     if "ldaps" not in sockets:
         return []
-    sign_in = _sign_in(house, credentials.IMAP)
+    sign_in = _sign_in(house, credentials.IMAP, Door.LDAP)
     tls = TwistedContextFactory(certificates.clients.get)
     factory = LdapFactory(lambda client_ip: LdapSession(house.db, sign_in, client_ip))
     return [_listening(sockets["ldaps"], factory, tls)]

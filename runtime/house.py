@@ -23,6 +23,7 @@ from mailserver.delivery.space import Space
 from mailserver.mime.contents import Kind
 from mailserver.store.sql import SqlMailStore
 from mssante.credentials import Credentials
+from mssante.devices import Devices
 from mssante.exchanges import Exchanges
 from mssante.mailboxes import Mailboxes
 from mssante.operators import Operator, parse_route
@@ -57,6 +58,7 @@ class House:
         self.signature_pool = ThreadPoolExecutor(SIGNATURE_THREADS, thread_name_prefix="signature")
         self.mailboxes = Mailboxes(self.keys, on_mark=promise_filling(self.jobs))
         self.credentials = Credentials(self.db, self.keys, self.mailboxes, self.pool)
+        self.devices = Devices(self.db, self.keys)
         provider = provider_of(settings.openid, clock)
         self.tokens = TokenSignIn(self.db, self.keys, self.credentials, provider) if provider is not None else None
         self.exchanges = Exchanges(self.keys, self.mailboxes)

@@ -37,6 +37,7 @@ from mailserver.delivery.api import Acceptor
 from mailserver.delivery.notices import promise_account_notice
 from mssante import credentials
 from mssante.ceremonies import RelyingParty
+from mssante.devices import Door
 from runtime import settings
 from runtime.house import House
 from runtime.mail_doors import mail_doors, profile_signer
@@ -126,14 +127,20 @@ def _professionals(house: House, send: Send) -> list[Route]:
     account = care_desk.account.deps.Deps(
         web, house.db, house.keys, house.audit, house.credentials, sign_in, send, own.operator.name, tell, party
     )
-    mail = MailSignIn(house.db, house.credentials, house.mailboxes, house.clock, credentials.IMAP, house.tokens)
+    mail = MailSignIn(
+        house.db,
+        house.credentials,
+        house.mailboxes,
+        house.clock,
+        credentials.IMAP,
+        house.tokens,
+        devices=(house.devices, Door.CARDDAV),
+    )
     return [
         *care_desk.app.routes(care_desk.deps.Deps(web, mail_doors(own), profile_signer(own.web))),
         *care_desk.account.app.routes(account),
         *care_desk.carddav.app.routes(
-            care_desk.carddav.app.Deps(
-                house.db, mail.by_password, partial(correspondents, house.store), _https(own.web)
-            )
+            care_desk.carddav.app.Deps(house.db, mail, partial(correspondents, house.store), _https(own.web))
         ),
     ]
 

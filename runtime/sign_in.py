@@ -12,12 +12,14 @@ from sqlalchemy import Connection
 from foundation.clock import MINUTE, Clock
 from foundation.database import Database
 from foundation.dn import DistinguishedName
+from foundation.places import network_of
 from mailserver.sign_in import Member, Proven, Provider, Refused, Seats, SignedIn
 from mailserver.store.watching import Watchers
 from mssante import credentials, mailboxes
 from mssante.cache import Cache
 from mssante.certificate_sign_in import opened_by
 from mssante.credentials import Credentials
+from mssante.devices import Came, Devices, Door
 from mssante.life import SHARED
 from mssante.mailboxes import Mailboxes
 from mssante.scram import Proof, Salt
@@ -40,7 +42,7 @@ class _Known:
 class MailSignIn:
     """Mail clients: professionals only; a citizen's mailbox is read on the web page. `scope`: IMAP or SUBMISSION.
 
-    `tokens` and `provider` go together; None: no token is taken. `seen(box_id)` hears of each sign-in.
+    `tokens` and `provider` go together; None: no token is taken. `seen(box_id)` hears of each sign-in, `devices` of the program.
     """
 
     def __init__(
@@ -53,10 +55,12 @@ class MailSignIn:
         tokens: TokenSignIn | None = None,
         provider: Provider | None = None,
         seen: Callable[[int], None] = lambda box_id: None,
+        devices: tuple[Devices, Door] | None = None,
     ) -> None:
         self._db, self._credentials, self._mailboxes = db, credentials_, mailboxes_
         self._clock, self._scope = clock, scope
         self._tokens, self._provider, self._heard = tokens, provider, seen
+        self._devices = devices
         self._people, self._boxes, self._persons = Watchers(), Watchers(), Watchers()
         self._seats: Cache[int, _Known] = Cache(KNOWN, KNOWN_FOR)
         for topic, watchers in (
@@ -106,6 +110,12 @@ class MailSignIn:
         if not isinstance(answer, credentials.Proven):
             return Refused(answer.wait_ms)
         return Proven(self._known(answer.who), answer.signature)
+
+    def came(self, who: SignedIn, client_ip: str, name: str) -> None:
+        """Not of who came by a certificate: no person has a page about it."""
+        if self._devices is not None and isinstance(who.token, credentials.SignedIn):
+            devices, door = self._devices
+            devices.came(Came.of(who.token, door, name, network_of(client_ip)), self._clock())
 
     def watch(self, who: SignedIn, doubt: Callable[[], None]) -> Callable[[], None]:
         person, box = self._people.add(who.member, doubt), self._boxes.add(who.box_id, doubt)

@@ -15,6 +15,7 @@ from foundation.jobs import Answer, Handler, Job, Retry
 from foundation.web import sessions
 from mailserver.delivery.trace_index import file_away
 from mailserver.delivery.traces import forget, older
+from mssante import devices
 from mssante.credential_rows import forget_erased
 from runtime.house import House
 
@@ -32,6 +33,7 @@ def sweeping(house: House) -> Handler:
         unused = await house.store.sweep()
         strays = await house.db.read(house.blobs.sweep_strays)
         await house.db.write(sessions.sweep, house.clock())
+        await house.db.write(devices.sweep, house.clock())
         soon = await house.db.read(house.mailboxes.due, house.clock() + ANNOUNCED)
         if soon:
             log.warning("mailboxes_erased_soon", count=len(soon), boxes=soon)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from care_desk.account import again, authenticator, page, passkey_pages, password
+from care_desk.account import again, authenticator, connections, page, passkey_pages, password
 from care_desk.account.deps import Deps
 from care_desk.account.people import HOME, SIGN_IN
 from foundation.web.kit import Page
@@ -15,6 +15,10 @@ TABLE = (
     Page(HOME, page.page, "GET POST"),
     Page(f"{HOME}/mots-de-passe/{{app}}/supprimer", page.remove, "GET POST"),
     Page(authenticator.PAGE, authenticator.page, "GET POST", public=True),  # also in the middle of signing in
+    Page(connections.PAGE, connections.page),
+    Page(f"{connections.PAGE}/navigateurs/{{handle}}", connections.end_browser, "POST"),
+    Page(f"{connections.PAGE}/logiciels/{{device}}", connections.end_program, "GET POST"),
+    Page(f"{connections.PAGE}/partout", connections.everywhere, "GET POST"),
     Page(password.PAGE, password.page, "GET POST"),
     Page(again.ASKED, again.asked, "POST"),
     Page(passkey_pages.PAGE, passkey_pages.page),

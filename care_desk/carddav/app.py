@@ -26,7 +26,7 @@ from care_desk.carddav.answers import BOOKS, HOME, MINE, PRINCIPAL
 from care_desk.carddav.query import Named, NotUnderstood, Question, Sync, Wanted, report, wanted
 from care_desk.carddav.vcard import etag, vcard
 from foundation.database import Database
-from mailserver.sign_in import Refused, SignedIn
+from mailserver.sign_in import Refused, SignedIn, SignIn
 from mssante import directory
 from mssante.address import Address, parse_address
 from mssante.directory import Entry
@@ -39,13 +39,11 @@ LONGEST = 65_536  # octets of a question
 METHODS = ("OPTIONS", "GET", "HEAD", "PROPFIND", "REPORT")
 CHANGES = ("PUT", "DELETE", "POST", "PATCH", "PROPPATCH", "MKCOL", "MOVE", "COPY", "LOCK", "UNLOCK", "ACL")
 XML = "application/xml; charset=utf-8"
-SignIn = Callable[[str, str, str], Awaitable[SignedIn | Refused]]
 
 
 @dataclass(frozen=True, slots=True)
 class Deps:
-    """`sign_in(login, password, client's address)`; `correspondents`: addresses, the latest first; `https`: the client's side is
-    encrypted."""
+    """`correspondents`: addresses, the latest first; `https`: the client's side is encrypted."""
 
     db: Database
     sign_in: SignIn
@@ -193,10 +191,12 @@ async def _signed_in(request: Request, deps: Deps) -> SignedIn | None:
         login, _, password = base64.b64decode(token.strip(), validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return None
-    answer = await deps.sign_in(login, password, request.client.host if request.client else "")
+    client_ip = request.client.host if request.client else ""
+    answer = await deps.sign_in.by_password(login, password, client_ip)
     if isinstance(answer, Refused):
         await asyncio.sleep(answer.wait_ms / 1000)
         return None
+    deps.sign_in.came(answer, client_ip, request.headers.get("user-agent", "").partition("/")[0])
     return answer
 
 

@@ -14,8 +14,9 @@ import secrets
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from hashlib import sha256
+from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, Select, delete, select, update
 
 from foundation.clock import HOUR, MINUTE
 from foundation.database import Transaction
@@ -28,6 +29,7 @@ ABSOLUTE = 12 * HOUR
 CODE_STEP = 15 * MINUTE
 KEPT = 26 * HOUR  # WCAG 2.2.6 asks 20 hours, we promise 24
 NOTICE = 2 * MINUTE  # how long before its end the page says so
+HANDLE = 8  # octets of a session's hash that name it to its owner
 TOUCH = MINUTE // 2  # `seen_at` is not written more often than this
 
 
@@ -158,6 +160,47 @@ def end_all(tx: Transaction, person: int, realm: str = "", but: Session | None =
     theirs = (web_sessions.c.person == person, web_sessions.c.realm == realm)
     kept = b"" if but is None else _hash(but.id)
     tx.execute(delete(web_sessions).where(*theirs, web_sessions.c.id_hash != kept))
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """A signed-in browser as its owner sees it; `handle` names it, and opens nothing."""
+
+    handle: str
+    client: str
+    place: str
+    created_at: int
+    seen_at: int
+
+
+def handle(session_id: str) -> str:
+    return _hash(session_id)[:HANDLE].hex()
+
+
+def of(conn: Connection, keys: KeyRing, person: int, realm: str, now: int) -> list[Browser]:
+    """Those of one person on the pages of one realm that are alive, the one seen last first."""
+    found = []
+    for row in conn.execute(_theirs(person, realm).order_by(web_sessions.c.seen_at.desc())):
+        data = json.loads(keys.registry.open(row.sealed, b"web session" + row.id_hash))
+        shared = bool(row.shared_computer)
+        session = Session("", Stage(row.stage), person, row.profile, shared, row.created_at, row.seen_at)
+        if session.alive(now):
+            name = bytes(row.id_hash[:HANDLE]).hex()
+            found.append(Browser(name, data.get("client", ""), data.get("place", ""), row.created_at, row.seen_at))
+    return found
+
+
+def end_one(tx: Transaction, person: int, realm: str, handle: str) -> bool:
+    """False: this person has no such session."""
+    for row in tx.execute(_theirs(person, realm)):
+        if bytes(row.id_hash[:HANDLE]).hex() == handle:
+            return tx.execute(delete(web_sessions).where(web_sessions.c.id_hash == row.id_hash)).rowcount == 1
+    return False
+
+
+def _theirs(person: int, realm: str) -> Select[Any]:
+    own = (web_sessions.c.person == person, web_sessions.c.realm == realm)
+    return select(web_sessions).where(*own, web_sessions.c.stage == int(Stage.SIGNED_IN))
 
 
 def sweep(tx: Transaction, now: int) -> None:

@@ -12,10 +12,12 @@ from dataclasses import replace
 from starlette.responses import Response
 
 from foundation.clock import MINUTE, SECOND
+from foundation.places import network_of
 from foundation.web import errors, french, sessions
 from foundation.web.forms import Fault
 from foundation.web.kit import Visit
 from foundation.web.sessions import Session, Stage
+from foundation.web.user_agent import browser_of
 from health_space.accounts.deps import Deps
 from health_space.accounts.port import Known, Send, SignIn, Wrong
 from mssante.one_time import CODE_LIVES, new_code
@@ -166,7 +168,7 @@ async def enter(visit: Visit, session: Session) -> Response:
         visit.now,
         Stage.SIGNED_IN,
         session.person,
-        {},
+        {"client": browser_of(visit.request.headers.get("user-agent", "")), "place": network_of(visit.client_ip)},
         session.shared_computer,
         session,
         web.settings.realm,

@@ -1,5 +1,5 @@
-"""What was promised to be told by mail: handlers of the jobs `bounce`, `confirm` and `receipt` (payloads: `promises`), of `filling`,
-by which the holder and the operator learn that a mailbox fills, and of `account`: how one signs in to the mailbox has changed.
+"""What was promised to be told by mail: the handlers of `bounce`, `confirm`, `receipt` (payloads: `promises`), of `filling`, by
+which the holder and the operator learn that a mailbox fills, and of `account`: how one signs in to the mailbox has changed.
 
 A notice is one more message through the one door, behind the null reverse path: to a mailbox of ours it is stored, to another
 operator's it is relayed. A handler may run twice; its Message-ID is made from the job, so both are the same message.

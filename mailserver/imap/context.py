@@ -113,6 +113,8 @@ class Context:
         self._unwatch_person: Callable[[], None] = lambda: None
         self._unwatch_seats: Callable[[], None] = lambda: None
         self._shared: tuple[Seat, ...] | None = None  # None: nobody asked yet
+        self._name = ""  # of the program, as it says
+        self._stranger: SignedIn | None = None  # signed in, and has not said yet
         self._counted: SignedIn | None = None  # in the crowd, as it was at sign-in
         self._spools: list[Spool] = []  # of the command under way
 
@@ -303,10 +305,20 @@ class Context:
     def enter(self, who: SignedIn) -> None:
         if not self.crowd.enter(who):
             raise No("too many connections of this account", "LIMIT")
-        self.identity = self._counted = who
+        self.identity = self._counted = self._stranger = who
         self._unwatch_person = self.sign_in.watch(who, self.inbox.alarm)
+        if self._name:
+            self.introduce()
+
+    def introduce(self, name: str | None = None) -> None:
+        """What the program calls itself (RFC 2971), before or after sign-in; None: it has begun to work without saying."""
+        self._name = name or self._name
+        if self._stranger is not None and (self._name or name is None):
+            self.sign_in.came(self._stranger, self.client_ip, self._name)
+            self._stranger = None
 
     def _leave(self) -> None:
+        self.introduce()
         self._unwatch_person()
         self._unwatch_seats()
         self._shared, self._unwatch_seats = None, lambda: None

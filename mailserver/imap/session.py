@@ -20,7 +20,7 @@ from mailserver.imap.capabilities import capability_code
 from mailserver.imap.commands.append import target_of
 from mailserver.imap.commands.fetch import Fetch
 from mailserver.imap.commands.store import Store
-from mailserver.imap.context import Context, FolderLost, Settings, SignedOut, not_permitted
+from mailserver.imap.context import Context, FolderLost, Settings, SignedOut, State, not_permitted
 from mailserver.imap.crowd import Crowd
 from mailserver.imap.deflate import Deflate, NotDeflate
 from mailserver.imap.fetch import ContentLost
@@ -143,7 +143,7 @@ class ImapSession:
         except FolderLost:
             self._add(Bye("the selected folder was deleted"))
         except SignedOut:
-            self._add(Bye("signed out: this access was changed or ended by its operator"))
+            self._add(Bye("signed out: this access was changed or ended"))
         except ContentLost:
             self._out.clear()
             return
@@ -292,6 +292,8 @@ class ImapSession:
     async def _permit(self, entry: Entry) -> None:
         """On the selected folder, as the rights are now; on those named, the handler is asked when it looks for them."""
         self.context.needs = entry.needs
+        if State.NOT_AUTHENTICATED not in entry.states:
+            self.context.introduce()
         if self.context.view is not None and self.context.inbox.woken:
             await self.context.look_at_rights(self.context.view)
         if self.context.view is not None and not self.context.view.rights.issuperset(entry.needs.here):

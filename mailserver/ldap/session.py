@@ -184,6 +184,7 @@ class LdapSession:
     async def _ended(self, number: int, answer: SignedIn | Refused | Fault) -> bytes:
         if isinstance(answer, SignedIn):
             self._who, self._unwatch = answer, self._sign_in.watch(answer, self._doubt)
+            self._sign_in.came(answer, self._client_ip, "")
             return messages.bound(number, Code.SUCCESS)
         if isinstance(answer, Refused):
             await self._sleep(answer.wait_ms / 1000)

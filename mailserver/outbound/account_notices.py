@@ -9,6 +9,7 @@ _WHAT = {
     "application": ("une application de codes a été enregistrée", "an application of codes was enrolled"),
     "passkey": ("une clé d’accès a été ajoutée", "a passkey was added"),
     "passkey_removed": ("une clé d’accès a été supprimée", "a passkey was removed"),
+    "everywhere": ("tous les appareils ont été déconnectés", "all devices were signed out"),
     "passkey_blocked": (
         "une clé d’accès a été bloquée : une copie a peut-être servi",
         "a passkey was blocked: a copy of it may have been used",

@@ -95,6 +95,7 @@ class Conversation:
         assert self.house.sign_in is not None
         self.signed_in = who
         self.unwatch = self.house.sign_in.watch(who, self._doubt)
+        self.house.sign_in.came(who, self.client_ip, "")
 
     def _doubt(self) -> None:
         self.doubted = True

@@ -53,7 +53,7 @@ async def origin(tmp_path: Path) -> AsyncIterator[str]:
     for entry in (ROCHE, MARCHE, *MANY):
         await db.write(directory.add, KeyRing(b"k" * 32), entry)
     LETTERS.update({1: ["nobody@a.example", ROCHE.address, "officine@pharmacie.example"], 2: [MANY[0].address]})
-    async with serving(Starlette(routes=routes(Deps(db, PEOPLE.by_password, correspondents, https=True)))) as found:
+    async with serving(Starlette(routes=routes(Deps(db, PEOPLE, correspondents, https=True)))) as found:
         yield found
     await db.close()
 
@@ -96,6 +96,7 @@ def match(name: str, text: str, kind: str = "contains", more: str = "") -> str:
 
 # -------------------------------------------------------------------- how a client finds the book
 async def test_from_a_domain_to_the_book(origin: str) -> None:
+    PEOPLE.arrivals.clear()
     first = await ask(origin, "PROPFIND", "/.well-known/carddav")
     assert (first.status, first.headers["location"]) == (301, "/carddav/")
     principal = '<D:propfind xmlns:D="DAV:"><D:prop><D:current-user-principal/></D:prop></D:propfind>'
@@ -113,6 +114,9 @@ async def test_from_a_domain_to_the_book(origin: str) -> None:
     ) == ["HTTP/1.1 404 Not Found"]
     books = await ask(origin, "PROPFIND", "/carddav/", depth="1")
     assert books.all("//D:response[D:propstat/D:prop/D:resourcetype/C:addressbook]/D:href/text()") == [MINE]
+    assert {name for _, _, name in PEOPLE.arrivals} == {""}
+    await ask(origin, "PROPFIND", BOOK, depth="0", user_agent="DAVx5/4.5 (dav4jvm)")
+    assert PEOPLE.arrivals[-1][2] == "DAVx5"
     listed = await ask(origin, "PROPFIND", BOOK, depth="1")
     assert listed.all("//D:response/D:href/text()") == [BOOK]  # the whole country is not listed
     options = await ask(origin, "OPTIONS", BOOK, user="")

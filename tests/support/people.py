@@ -39,6 +39,7 @@ class People:
         self._seats, self.asked_for_seats = dict(seats or {}), 0
         self._people, self._wait_ms, self.provider = dict(people), wait_ms, provider
         self._watchers = Watchers()
+        self.arrivals: list[tuple[int, str, str]] = []  # member, address, name of the program
         self._certificates = certificates or {}
 
     def with_tokens(self) -> People:
@@ -65,6 +66,9 @@ class People:
     async def by_token(self, login: str, token: str, client_ip: str) -> SignedIn | Refused:
         assert self.provider is not None
         return await self.by_password(login, token, client_ip)
+
+    def came(self, who: SignedIn, client_ip: str, name: str) -> None:
+        self.arrivals.append((who.member, client_ip, name))
 
     def watch(self, who: SignedIn, doubt: Callable[[], None]) -> Callable[[], None]:
         return self._watchers.add(who.member, doubt)

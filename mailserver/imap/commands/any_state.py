@@ -31,7 +31,7 @@ class Unauthenticate:
 
 @dataclass(frozen=True, slots=True)
 class Id:
-    """RFC 2971 3.1: who the client says it is; never believed, never logged."""
+    """RFC 2971 3.1: who the client says it is; never believed, never logged, shown to the person whose sign-in it used."""
 
     fields: tuple[tuple[bytes, bytes | None], ...]
 

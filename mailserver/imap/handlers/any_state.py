@@ -36,6 +36,8 @@ async def unauthenticate(ctx: Context, command: Unauthenticate) -> AsyncGenerato
 
 
 async def identify(ctx: Context, command: Id) -> AsyncGenerator[Response]:
+    said = {name.lower(): value or b"" for name, value in command.fields}
+    ctx.introduce(said.get(b"name", b"").decode("utf-8", "replace"))
     # In ASCII: an accent would need a literal, which few clients expect in an ID answer.
     name = unicodedata.normalize("NFKD", ctx.settings.server_name).encode("ascii", "ignore").decode("ascii")
     yield responses.Id((("name", name),))

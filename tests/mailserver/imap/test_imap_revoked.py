@@ -9,7 +9,7 @@ from mssante.rights import Role
 from tests.mailserver.imap.player import BOX, Connection, new_store
 from tests.support.people import People
 
-BYE = b"* BYE signed out: this access was changed or ended by its operator\r\n"
+BYE = b"* BYE signed out: this access was changed or ended\r\n"
 
 
 def people() -> People:

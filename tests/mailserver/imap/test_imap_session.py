@@ -32,6 +32,37 @@ async def test_a_wrong_password_is_answered_after_the_wait_that_the_check_asked_
     await connection.close()
 
 
+@pytest.mark.parametrize(
+    ("lines", "name"),
+    [
+        (["a LOGIN bob x", 'b ID ("name" "Thunderbird" "version" "156.0")', "c SELECT INBOX"], "Thunderbird"),
+        (['a ID ("NAME" "K-9 Mail")', "b LOGIN bob x"], "K-9 Mail"),
+        (["a LOGIN bob x", "b CAPABILITY", 'c ID ("name" "Mail")', 'd ID ("name" "Other")'], "Mail"),
+        (["a LOGIN bob x", "b NOOP", "c SELECT INBOX", 'd ID ("name" "Late")'], ""),
+        (["a LOGIN bob x", "b ID NIL", "c LOGOUT"], ""),
+        (["a LOGIN bob x", 'b ID ("vendor" "Nobody")', 'c LIST "" *'], ""),
+    ],
+)
+async def test_what_a_program_calls_itself_is_told_once(lines: list[str], name: str) -> None:
+    team = People({"bob": ("x", SignedIn(BOX, "bob@hopital.example", "bob", 7))})
+    connection = Connection(await new_store(), sign_in=team)
+    await connection.settle()
+    for line in lines:
+        await connection.ask(line.encode())
+    await connection.close()
+    assert [(member, said) for member, _, said in team.arrivals] == [(7, name)]
+
+
+async def test_who_is_refused_did_not_come() -> None:
+    team = People({"bob": ("x", SignedIn(BOX, "bob@hopital.example", "bob", 7))})
+    connection = Connection(await new_store(), sign_in=team)
+    await connection.settle()
+    for line in ('a ID ("name" "Guesser")', "b LOGIN bob y", "c NOOP"):
+        await connection.ask(line.encode())
+    await connection.close()
+    assert team.arrivals == []
+
+
 def test_a_password_is_not_in_any_text_of_a_command() -> None:
     assert "secret" not in repr(Login("bob", "secret"))
     assert "secret" not in repr(Authenticate("PLAIN", b"secret"))

@@ -12,7 +12,7 @@ from mssante.rights import Role
 from tests.mailserver.smtp.smtp_house import CAMILLE, Memory, Wire, house, wire
 from tests.support.people import People
 
-GONE = b"421 4.7.0 Signed out: this access was changed or ended by its operator. Nothing was sent.\r\n"
+GONE = b"421 4.7.0 Signed out: this access was changed or ended. Nothing was sent.\r\n"
 MAIL = b"MAIL FROM:<camille.roche@alpha.example>\r\nRCPT TO:<jean@beta.example>\r\n"
 
 
