@@ -171,6 +171,11 @@ class CredentialRows:
         scram = self._sealed_scram(password_hash.scram, login_key)
         _change(tx, credential_id, sealed_password=sealed, sealed_scram=scram)
 
+    def by_login(self, conn: Connection, login: str) -> SignedIn | None:
+        """Who a login stands for now; None for what may not sign in."""
+        row = conn.execute(BY_LOGIN, {"key": self._keys.lookup("login", login_form(login))}).first()
+        return None if row is None else self._who(conn, row)
+
     def login_of(self, conn: Connection, credential_id: int) -> str:
         """KeyError."""
         row = conn.execute(select(credentials).where(credentials.c.id == credential_id)).first()

@@ -127,6 +127,21 @@ passkey_challenges = Table(
     Column("until", BigInteger, nullable=False, index=True),
 )
 
+recoveries = Table(
+    "recoveries",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("credential_id", ForeignKey(credentials.c.id), nullable=False, index=True),
+    Column("asked_by", String(32), nullable=False),  # as in the audit trail
+    Column("asked_at", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # why
+    Column("agreed_by", String(32), nullable=False),  # empty: nobody yet
+    Column("code_key", LargeBinary),  # keyed hash of the code
+    Column("until", BigInteger, nullable=False),  # of the request, then of the code; 0: taken back
+    Column("used_at", BigInteger, nullable=False),  # 0 = never
+    sqlite_autoincrement=True,
+)
+
 guesses = Table(
     "guesses",
     metadata,

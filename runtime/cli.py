@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from runtime import backup_cli
+from runtime.account_cli import account
 from runtime.audit_cli import audit
 from runtime.certificate_cli import certificate
 from runtime.command import DEFAULT, AsJson, Config, Language
@@ -33,6 +34,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(account, name="account")
 app.add_typer(audit, name="audit")
 app.add_typer(certificate, name="certificate")
 app.add_typer(mailbox, name="mailbox")

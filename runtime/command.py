@@ -11,11 +11,9 @@ holds one JSON value and nothing else.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from getpass import getuser
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
@@ -24,6 +22,7 @@ import typer
 
 from foundation.wording import Lang, of_error
 from runtime.acts import Act, Done, Refused, Row, WrongFile, all_done, lines_of, rehearsal
+from runtime.author import Author, By, author_now
 from runtime.command_words import csv_text, moment, plain, table, worded
 
 if TYPE_CHECKING:
@@ -88,7 +87,15 @@ class Desk:
     as_json: bool = False
     dry_run: bool = False
     as_csv: bool = False
-    author: str = field(default_factory=lambda: f"operator {os.environ.get('SUDO_USER') or getuser()}"[:32])
+    whose: Author = field(default_factory=author_now)
+
+    @property
+    def author(self) -> str:
+        return self.whose.text
+
+    @property
+    def author_by(self) -> By:
+        return self.whose.by
 
     @property
     def now(self) -> int:
@@ -99,8 +106,8 @@ class Desk:
 
     # ---------------------------------------------------------------- acting
     def record(self, tx: Transaction, event: str, details: Mapping[str, Any]) -> None:
-        """`event` is noun:verb; `details` hold ids, never a name or an address. The author is the account at the keyboard,
-        also behind sudo.
+        """`event` is noun:verb; `details` hold ids, never a name or an address. The author is the account at the keyboard
+        (`runtime.author`).
         """
         self.house.audit.record(tx, f"operator:{event}", self.author, dict(details))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from care_desk.account import again, authenticator, connections, page, passkey_pages, password
+from care_desk.account import again, authenticator, connections, page, passkey_pages, password, recovery_page
 from care_desk.account.deps import Deps
 from care_desk.account.people import HOME, SIGN_IN
 from foundation.web.kit import Page
@@ -21,6 +21,7 @@ TABLE = (
     Page(f"{connections.PAGE}/partout", connections.everywhere, "GET POST"),
     Page(password.PAGE, password.page, "GET POST"),
     Page(again.ASKED, again.asked, "POST"),
+    Page(recovery_page.PAGE, recovery_page.page, "GET POST", public=True),
     Page(passkey_pages.PAGE, passkey_pages.page),
     Page(passkey_pages.ADD, passkey_pages.add, "GET POST", public=True),  # as above
     Page(f"{passkey_pages.ADD}/demande", passkey_pages.asked, "POST", public=True),
@@ -35,7 +36,7 @@ SIGNING_IN = (
 
 
 def routes(deps: Deps) -> list[Route]:
-    signing_in = accounts.Deps(deps.web, deps.sign_in, deps.send, authenticator.PAGE)
+    signing_in = accounts.Deps(deps.web, deps.sign_in, deps.send, authenticator.PAGE, recovery_page.PAGE)
     return [
         *deps.web.routes((*TABLE, deps.web.still_there()), deps),
         *deps.web.routes(SIGNING_IN, signing_in),

@@ -8,15 +8,16 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from care_desk.account.deps import Deps
+from care_desk.account.factors import enrolled, is_first, recovering
 from care_desk.account.people import HOME, SIGN_IN, may_enrol
 from foundation.clock import SECOND
 from foundation.database import Transaction
 from foundation.web import french, qr
 from foundation.web.forms import Fault
 from foundation.web.kit import Link, Visit
-from foundation.web.sessions import Stage
+from foundation.web.sessions import Session, Stage
 from health_space.accounts.sign_in import enter
-from mssante import one_time
+from mssante import one_time, recovery
 from mssante.one_time import RightCode, WrongCode
 
 PAGE = f"{HOME}/application"
@@ -33,24 +34,23 @@ async def page(visit: Visit, deps: Deps) -> Response:
             secret = one_time.new_totp_secret()
             await visit.remember(new_totp=secret)
         return await _form(visit, deps, secret)
-    first = session.stage is Stage.CODE
-    answer = await deps.db.write(_confirm, deps, session.person, secret, visit.form.get("code"), visit.now, first)
+    answer = await deps.db.write(_confirm, deps, session, secret, visit.form.get("code"), visit.now)
     if isinstance(answer, WrongCode):
         wait = f" Attendez {-(-answer.wait_ms // SECOND)} s avant de réessayer." if answer.wait_ms else ""
         return await _form(visit, deps, secret, "Ce code est inexact. Vérifiez-le." + wait)
-    if first:
+    if session.stage is Stage.CODE:
         return await enter(visit, session)
     await visit.remember(new_totp="")
     return visit.redirect(HOME, "application")
 
 
-def _confirm(
-    tx: Transaction, deps: Deps, credential: int, secret: str, code: str, now: int, first: bool
-) -> RightCode | WrongCode:
-    answer = one_time.confirm_totp(tx, deps.keys, credential, secret, code, now, first)
+def _confirm(tx: Transaction, deps: Deps, session: Session, secret: str, code: str, now: int) -> RightCode | WrongCode:
+    number = recovering(session)
+    if number and not recovery.usable(tx.conn, session.person, number, now):
+        return WrongCode(0)
+    answer = one_time.confirm_totp(tx, deps.keys, session.person, secret, code, now, is_first(session))
     if isinstance(answer, RightCode):
-        deps.audit.record(tx, "account:totp:enrol", f"credential {credential}", {"first": first})
-        deps.tell(tx, credential, "application")
+        enrolled(tx, deps, session, "application", now)
     return answer
 
 

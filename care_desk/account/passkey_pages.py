@@ -6,6 +6,7 @@ import structlog
 from starlette.responses import Response
 
 from care_desk.account.deps import Deps
+from care_desk.account.factors import enrolled, is_first, recovering
 from care_desk.account.people import HOME, SIGN_IN, may_enrol
 from foundation.database import Transaction
 from foundation.web import errors, french
@@ -13,7 +14,7 @@ from foundation.web.forms import Fault
 from foundation.web.kit import Link, Visit
 from foundation.web.sessions import Session, Stage
 from health_space.accounts.sign_in import enter
-from mssante import passkeys
+from mssante import passkeys, recovery
 from mssante.ceremonies import BadPasskey, RelyingParty
 from mssante.passkeys import LONGEST_NAME, MOST, Passkey, RightPasskey
 
@@ -81,12 +82,13 @@ async def add(visit: Visit, deps: Deps) -> Response:
 def _enrol(
     tx: Transaction, deps: Deps, party: RelyingParty, session: Session, answer: str, name: str, now: int
 ) -> RightPasskey | BadPasskey:
-    first = session.stage is Stage.CODE
+    number = recovering(session)
+    if number and not recovery.usable(tx.conn, session.person, number, now):
+        return BadPasskey.NO_CHALLENGE
+    first = is_first(session)
     found = passkeys.enrol(tx, deps.keys, party, session.person, session.id, answer, name, now, first)
     if isinstance(found, RightPasskey):
-        details = {"passkey": found.passkey, "first": first}
-        deps.audit.record(tx, "account:passkey:enrol", f"credential {session.person}", details)
-        deps.tell(tx, session.person, "passkey")
+        enrolled(tx, deps, session, "passkey", now, found.passkey)
     return found
 
 

@@ -10,9 +10,12 @@ from health_space.accounts.port import Send, SignIn
 
 @dataclass(frozen=True, slots=True)
 class Deps:
-    """`enrol_page`: where who has no second factor at all gets one; "": the people who help give it."""
+    """`enrol_page`: where who has no second factor at all gets one; "": the people who help give it. `recovery_page`: for
+    who has lost theirs.
+    """
 
     web: Web
     sign_in: SignIn
     send: Send
     enrol_page: str = ""
+    recovery_page: str = ""

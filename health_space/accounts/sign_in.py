@@ -117,20 +117,20 @@ async def code_page(visit: Visit, deps: Deps) -> Response:
     if session is None or session.stage is not Stage.CODE:
         return visit.redirect(visit.web.settings.sign_in)
     if visit.request.method != "POST":
-        return _code_form(visit, session)
+        return _code_form(visit, deps, session)
     if "encore" in visit.form.values:
         return await _again(visit, deps, session)
     if "reponse" in visit.form.values:
         return await _by_passkey(visit, deps, session)
     typed = digits(visit.form.get("code"))
     if len(typed) != 6:
-        return _code_form(visit, session, "Le code a 6 chiffres.")
+        return _code_form(visit, deps, session, "Le code a 6 chiffres.")
     wrong = await deps.sign_in.code(int(session.data["credential"]), typed)
     if wrong is None:
         return await enter(visit, session)
     if not session.data.get("totp") and visit.now - int(session.data.get("code_at", "0")) >= CODE_LIVES:
-        return _code_form(visit, session, "Ce code n'est plus valable. Demandez-en un nouveau ci-dessous.")
-    return _code_form(visit, session, "Ce code est inexact. Vérifiez-le." + please_wait(wrong.wait))
+        return _code_form(visit, deps, session, "Ce code n'est plus valable. Demandez-en un nouveau ci-dessous.")
+    return _code_form(visit, deps, session, "Ce code est inexact. Vérifiez-le." + please_wait(wrong.wait))
 
 
 async def _again(visit: Visit, deps: Deps, session: Session) -> Response:
@@ -138,7 +138,7 @@ async def _again(visit: Visit, deps: Deps, session: Session) -> Response:
     if not address or session.data.get("totp") or session.data.get("passkey"):
         return visit.redirect(_code_page(visit))
     if wait := await send_again(visit, deps.sign_in, deps.send, int(session.data["credential"]), address):
-        return _code_form(visit, session, "Un code vient de partir." + please_wait(wait))
+        return _code_form(visit, deps, session, "Un code vient de partir." + please_wait(wait))
     return visit.redirect(_code_page(visit), "nouveau")
 
 
@@ -156,7 +156,7 @@ async def passkey_asked(visit: Visit, deps: Deps) -> Response:
 async def _by_passkey(visit: Visit, deps: Deps, session: Session) -> Response:
     if await deps.sign_in.passkey(int(session.data["credential"]), session.id, visit.form.get("reponse")):
         return await enter(visit, session)
-    return _code_form(visit, session, "Cette clé d'accès n'a pas été acceptée. Recommencez.", "cle")
+    return _code_form(visit, deps, session, "Cette clé d'accès n'a pas été acceptée. Recommencez.", "cle")
 
 
 async def enter(visit: Visit, session: Session) -> Response:
@@ -180,7 +180,7 @@ async def enter(visit: Visit, session: Session) -> Response:
     return visit.redirect(_destination(session.data.get("suite", ""), visit))
 
 
-def _code_form(visit: Visit, session: Session, fault: str = "", field: str = "code") -> Response:
+def _code_form(visit: Visit, deps: Deps, session: Session, fault: str = "", field: str = "code") -> Response:
     return visit.render(
         "accounts/code.html",
         "Votre seconde vérification" if session.data.get("passkey") else "Votre code de connexion",
@@ -188,6 +188,7 @@ def _code_form(visit: Visit, session: Session, fault: str = "", field: str = "co
         passkey=bool(session.data.get("passkey")),
         email=_masked(session.data.get("email", "")),
         again=visit.query("fait") == "nouveau",
+        lost=deps.recovery_page,
         errors=[Fault(field, french.typeset(fault))] if fault else [],
     )
 

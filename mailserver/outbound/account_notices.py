@@ -9,6 +9,19 @@ _WHAT = {
     "application": ("une application de codes a été enregistrée", "an application of codes was enrolled"),
     "passkey": ("une clé d’accès a été ajoutée", "a passkey was added"),
     "passkey_removed": ("une clé d’accès a été supprimée", "a passkey was removed"),
+    "recovered": (
+        "une nouvelle seconde vérification a été enregistrée, avec l’accord de deux opérateurs",
+        "a new second factor was enrolled, as two operators had agreed",
+    ),
+    "recovery_asked": (
+        "un opérateur demande à remplacer une seconde vérification perdue",
+        "an operator asks to replace a second factor that was lost",
+    ),
+    "recovery_agreed": (
+        "deux opérateurs ont donné un code de secours, à la place d’une seconde vérification perdue",
+        "two operators gave a code in place of a second factor that was lost",
+    ),
+    "recovery_over": ("le code de secours demandé n’est plus valable", "the code that was asked for is good no more"),
     "everywhere": ("tous les appareils ont été déconnectés", "all devices were signed out"),
     "passkey_blocked": (
         "une clé d’accès a été bloquée : une copie a peut-être servi",

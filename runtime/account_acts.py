@@ -1,0 +1,114 @@
+"""What operators do for a person who lost their second factor; each act is recorded, and the person's mailbox is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mailserver.delivery.notices import promise_account_notice
+from mssante import recovery
+from mssante.app_secrets import generate
+from mssante.kinds import BoxKind
+from mssante.recovery import LONGEST_REASON, NotNow, Recovery
+from runtime.command import Act, Desk, Done, Refused, moment
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from foundation.database import Transaction
+
+_REFUSALS = {
+    NotNow.UNKNOWN: "{recovery} : demande inconnue // {recovery}: no such request",
+    NotNow.SAME_OPERATOR: (
+        "{recovery} : vous l’avez demandée vous-même, un autre opérateur doit approuver // "
+        "{recovery}: you asked for it yourself, another operator must approve"
+    ),
+    NotNow.NOT_WAITING: "{recovery} : n’attend plus rien // {recovery}: waits for nothing any more",
+}
+
+
+def asking(at: Desk, login: str, reason: str) -> Act:
+    text = (
+        "Demande n° {recovery} pour {login}. Un autre opérateur l’approuve par : mssante account approve {recovery} // "
+        "Request no. {recovery} for {login}. Another operator approves it by: mssante account approve {recovery}"
+    )
+
+    def run(tx: Transaction) -> Done:
+        why = " ".join(reason.split())
+        if not why or len(why) > LONGEST_REASON:
+            raise Refused(
+                "--reason : de 1 à {most} caractères // --reason: 1 to {most} characters", most=LONGEST_REASON
+            )
+        who = at.house.credentials.by_login(tx.conn, login)
+        if who is None or who.kind is BoxKind.CIT:
+            raise Refused("{login} : pas d’accès professionnel // {login}: no professional's sign-in", login=login)
+        if not who.enrolled:
+            raise Refused(
+                "{login} : rien à récupérer, aucune seconde vérification // {login}: no second factor", login=login
+            )
+        number = recovery.ask(tx, at.house.keys, who.credential_id, at.author, why, at.now)
+        _recorded(at, tx, "account:recover", who.credential_id, number)
+        promise_account_notice(at.house.jobs)(tx, who.box_id, "recovery_asked")
+        return Done(text, {"recovery": number, "login": login})
+
+    return run
+
+
+def agreeing(at: Desk, number: int) -> Act:
+    fr, en = ("code à venir", "code to come") if at.dry_run else ("code {code}", "code {code}")
+    text = f"Pour {{login}} seulement, jusqu’au {{until}}, {fr} // For {{login}} only, until {{until}}, {en}"
+
+    def run(tx: Transaction) -> Done:
+        code = generate()
+        found = _allowed(number, recovery.agree(tx, at.house.keys, number, at.author, code, at.now))
+        facts = _told(at, tx, found, "account:recover-approve", "recovery_agreed")
+        shown = None if at.dry_run else code  # the one of a rehearsal opens nothing
+        return Done(text, facts | {"until": moment(found.until), "code": shown})
+
+    return run
+
+
+def taking_back(at: Desk, number: int) -> Act:
+    def run(tx: Transaction) -> Done:
+        found = _allowed(number, recovery.take_back(tx, at.house.keys, number, at.now))
+        facts = _told(at, tx, found, "account:recover-cancel", "recovery_over")
+        return Done("Demande n° {recovery} retirée // Request no. {recovery} taken back", facts)
+
+    return run
+
+
+def listed(at: Desk) -> list[dict[str, Any]]:
+    """Reasons and logins are personal: the look is in the trail."""
+    found = at.read(lambda conn: [_facts(at, conn, one) for one in recovery.of_all(conn, at.house.keys, at.now)])
+    at.change(lambda tx: at.record(tx, "account:recover-list", {"count": len(found)}))
+    return found
+
+
+def _facts(at: Desk, conn: Connection, one: Recovery) -> dict[str, Any]:
+    return {
+        "recovery": one.id,
+        "login": at.house.credentials.login_of(conn, one.credential_id),
+        "state": one.state.value,
+        "asked_by": one.asked_by,
+        "asked_at": moment(one.asked_at),
+        "reason": one.reason,
+        "agreed_by": one.agreed_by,
+        "until": moment(one.until) if one.until else "",
+    }
+
+
+def _allowed(number: int, found: Recovery | NotNow) -> Recovery:
+    if isinstance(found, NotNow):
+        raise Refused(_REFUSALS[found], recovery=number)
+    return found
+
+
+def _told(at: Desk, tx: Transaction, found: Recovery, event: str, what: str) -> dict[str, Any]:
+    _recorded(at, tx, event, found.credential_id, found.id)
+    who = at.house.credentials.of(tx.conn, found.credential_id)
+    if who is not None:
+        promise_account_notice(at.house.jobs)(tx, who.box_id, what)
+    return {"recovery": found.id, "login": at.house.credentials.login_of(tx.conn, found.credential_id)}
+
+
+def _recorded(at: Desk, tx: Transaction, event: str, credential: int, number: int) -> None:
+    at.record(tx, event, {"credential": credential, "recovery": number, "author_by": at.author_by.value})

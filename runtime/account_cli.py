@@ -1,0 +1,91 @@
+"""`mssante account …`: a person who has lost their second factor gets in again, when two operators agree."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from runtime.command import Desk, acts, lists, plain
+
+account = typer.Typer(
+    no_args_is_help=True,
+    help="Seconde vérification perdue : deux opérateurs. // A second factor lost: two operators.",
+)
+
+Number = Annotated[int, typer.Argument(help="Numéro de la demande. // Number of the request.")]
+_COLUMNS = {
+    "recovery": "n° // no.",
+    "login": "identifiant // login",
+    "state": "état // state",
+    "asked_by": "demandée par // asked by",
+    "asked_at": "le // on",
+    "reason": "motif // reason",
+    "agreed_by": "approuvée par // agreed by",
+    "until": "jusqu’au // until",
+}
+_STATES = {
+    "asked": "attend un autre opérateur // waits for another operator",
+    "agreed": "code donné // code given",
+    "used": "faite // done",
+    "over": "terminée // over",
+}
+
+
+@account.command()
+@acts
+def recover(
+    at: Desk,
+    login: Annotated[str, typer.Argument(help="Identifiant de la personne. // Login of the person.")],
+    reason: Annotated[
+        str, typer.Option("--reason", help="Pourquoi, et comment vous l’avez reconnue. // Why, and how you knew them.")
+    ],
+) -> None:
+    """Demander qu’une personne puisse enregistrer une nouvelle seconde vérification. Un AUTRE opérateur doit approuver.
+
+    // Ask that a person may enrol a new second factor. ANOTHER operator must approve.
+    """
+    from runtime.account_acts import asking
+
+    at.one(asking(at, login, reason))
+
+
+@account.command()
+@acts
+def approve(at: Desk, number: Number) -> None:
+    """Approuver la demande d’un autre opérateur : un code est montré une fois, à donner à la personne ; il vaut 24 heures.
+
+    // Approve another operator's request: a code is shown once, to be given to the person; it is good for 24 hours.
+    """
+    from runtime.account_acts import agreeing
+
+    at.one(agreeing(at, number))
+
+
+@account.command()
+@acts
+def cancel(at: Desk, number: Number) -> None:
+    """Retirer une demande, approuvée ou non.
+
+    // Take a request back, approved or not.
+    """
+    from runtime.account_acts import taking_back
+
+    at.one(taking_back(at, number))
+
+
+@account.command("list")
+@lists
+def list_(at: Desk) -> None:
+    """Les demandes, la plus récente d’abord.
+
+    // The requests, newest first.
+    """
+    from runtime.account_acts import listed
+
+    at.listed(
+        listed(at),
+        _COLUMNS,
+        "Aucune demande. // No request.",
+        lambda key, value: at.said(_STATES[value]) if key == "state" else plain(value, at.lang),
+    )

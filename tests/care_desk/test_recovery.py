@@ -1,0 +1,166 @@
+"""« J'ai perdu mon appareil »: the password, the code that two operators gave, then a new factor; the old ones open no more."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import async_playwright
+from sqlalchemy import select
+
+from foundation.clock import MINUTE
+from foundation.tables import audit
+from mssante import passkeys, recovery
+from mssante.app_secrets import generate
+from mssante.ceremonies import RelyingParty
+from tests.care_desk.office import ACCOUNT, APPLICATION, SIGN_IN, Office
+from tests.support.authenticator import Device
+from tests.support.web import CHROMIUM_FLAGS, Answer, Visitor, axe, serving
+
+PAGE, CODE = f"{SIGN_IN}/secours", f"{SIGN_IN}/code"
+ADD = f"{ACCOUNT}/cles/ajouter"
+PLACE = "http://localhost:8443"
+SHOTS = os.environ.get("SHOTS", "")
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    made = Office(tmp_path, RelyingParty("localhost", "Opérateur Alpha", PLACE))
+    yield made
+    await made.db.close()
+
+
+@pytest.fixture
+async def origin(office: Office) -> AsyncIterator[str]:
+    async with serving(office.app) as found:
+        yield found
+
+
+async def agreed(office: Office, login: str = "camille") -> str:
+    """The code, as two operators have made it."""
+    code, person = generate(), office.ids[login]
+    number = await office.db.write(recovery.ask, office.keys, person, "operator a", "vol", office.now)
+    await office.db.write(recovery.agree, office.keys, number, "operator b", code, office.now)
+    return code
+
+
+async def lost(office: Office, origin: str, login: str = "camille") -> Visitor:
+    visitor = Visitor(origin)
+    await office.password_step(visitor, login)
+    return visitor
+
+
+async def enrol_passkey(visitor: Visitor, device: Device) -> Answer:
+    options = await visitor.post(f"{ADD}/demande", {}, token=await visitor.token(ADD))
+    return await visitor.post(ADD, {"nom": "Nouvelle", "reponse": device.create(options.text)})
+
+
+async def test_a_new_application(office: Office, origin: str) -> None:
+    before = Visitor(origin)
+    await office.enter(before)
+    device = Device(PLACE, "localhost")
+    await enrol_passkey(before, device)
+    code = await agreed(office)
+    camille = await lost(office, origin)
+    assert any(a.attributes.get("href") == PAGE for a in (await camille.get(CODE)).tree.css("main a"))
+    assert (await camille.post(PAGE, {"secours": code.upper()})).location == APPLICATION
+    assert (await office.enrol(camille)).location == ACCOUNT
+    assert "Camille Exemple" in (await camille.get(ACCOUNT)).words
+    assert (await before.get(ACCOUNT)).location.startswith(SIGN_IN)  # whoever was in is out
+    assert await office.db.read(passkeys.of, office.keys, office.ids["camille"]) == []
+    again = await lost(office, origin)
+    office.now += MINUTE
+    assert (await again.post(CODE, {"code": office.totp()})).status == 422  # of the old one
+    office.now += MINUTE
+    assert (await again.post(CODE, {"code": office.totp(office.secret)})).location == ACCOUNT
+    assert office.told[-1] == (office.ids["camille"], "recovered")
+    rows = await office.db.read(lambda conn: list(conn.execute(select(audit))))
+    assert (rows[-1].event, '"recovery":1' in rows[-1].details) == ("account:totp:enrol", True)
+
+
+async def test_a_new_passkey(office: Office, origin: str) -> None:
+    code = await agreed(office)
+    camille = await lost(office, origin)
+    await camille.post(PAGE, {"secours": code})
+    device = Device(PLACE, "localhost")
+    assert (await enrol_passkey(camille, device)).location == ACCOUNT
+    again = await lost(office, origin)
+    office.now += MINUTE
+    assert "Code à 6 chiffres" not in (await again.get(CODE)).words  # the application that was lost
+    assert (await again.post(CODE, {"code": office.totp()})).status == 422
+    options = await again.post(f"{SIGN_IN}/cle", {}, token=await again.token(CODE))
+    assert (await again.post(CODE, {"reponse": device.get(options.text)})).location == ACCOUNT
+
+
+async def test_the_code_is_good_until_the_new_factor_is_there(office: Office, origin: str) -> None:
+    """Who closes the page does not call two operators again; once it is done, it is done."""
+    code = await agreed(office)
+    first, second = await lost(office, origin), await lost(office, origin)
+    for visitor in (first, second):
+        assert (await visitor.post(PAGE, {"secours": code})).location == APPLICATION
+    assert (await office.enrol(first)).location == ACCOUNT
+    assert (await second.get(APPLICATION)).location == SIGN_IN  # the other sessions ended with it
+    third = await lost(office, origin)
+    office.now += MINUTE
+    assert (await third.post(PAGE, {"secours": code})).status == 422
+
+
+async def test_a_code_too_late_between_two_pages(office: Office, origin: str) -> None:
+    code = await agreed(office)
+    office.now += recovery.CODE_LIVES - MINUTE
+    camille = await lost(office, origin)
+    assert (await camille.post(PAGE, {"secours": code})).location == APPLICATION
+    office.now += 2 * MINUTE
+    assert (await office.enrol(camille)).status == 422
+    assert (await enrol_passkey(camille, Device(PLACE, "localhost"))).status == 422
+
+
+async def test_only_behind_the_password_and_for_its_person(office: Office, origin: str) -> None:
+    code = await agreed(office)
+    assert (await Visitor(origin).get(PAGE)).location == SIGN_IN
+    antoine = await lost(office, origin, "antoine")
+    assert (await antoine.post(PAGE, {"secours": code})).status == 422
+    assert (await antoine.get(APPLICATION)).location == SIGN_IN
+    camille = await lost(office, origin)
+    for wrong in ("", "123456", "aaaa-aaaa-aaaa-aaaa-aaaa", code[:-1]):
+        office.now += MINUTE
+        page = await camille.post(PAGE, {"secours": wrong})
+        assert "Ce code est inexact, ou n'est plus valable." in page.words
+    assert (await camille.get(APPLICATION)).location == SIGN_IN
+    assert (await camille.post(PAGE, {"secours": code}, token="0" * 32)).status == 403
+
+
+async def test_a_signed_in_session_carries_no_recovery(office: Office, origin: str) -> None:
+    camille = Visitor(origin)
+    await office.enter(camille)
+    assert (await camille.get(PAGE)).location == SIGN_IN
+
+
+async def test_guessing_is_slowed(office: Office, origin: str) -> None:
+    camille = await lost(office, origin)
+    for _ in range(4):
+        page = await camille.post(PAGE, {"secours": generate()})
+    assert "Attendez" in page.words
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_in_a_browser(office: Office, origin: str, scheme: Any) -> None:
+    camille = await lost(office, origin)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_FLAGS)
+        context = await browser.new_context(color_scheme=scheme)
+        cookies = [{"name": name, "value": value, "url": origin} for name, value in camille.cookies.items()]
+        await context.add_cookies(cookies)  # type: ignore[arg-type]
+        tab = await context.new_page()
+        for path, shot in ((CODE, "code"), (PAGE, "secours")):
+            await tab.goto(origin + path)
+            for width in (360, 1280):
+                await tab.set_viewport_size({"width": width, "height": 900})
+                if SHOTS:
+                    await tab.screenshot(path=f"{SHOTS}/{shot}-{scheme}-{width}.png", full_page=True)
+                assert await axe(tab) == []
+                assert await tab.evaluate("document.documentElement.scrollWidth") <= width
+        await browser.close()
