@@ -212,6 +212,21 @@ class CredentialRows:
         who = self.of(conn, credential_id)
         return who is not None and who.box_id == box_id and "p" in OF_ROLE[who.role] and covers(who, SUBMISSION)
 
+    def provider_name(self, conn: Connection, credential_id: int, typed: str) -> str | None:
+        """How an OpenID provider is told whom to ask: the national identifier of the person of this sign-in. Of a personal mailbox
+        it is known; else the RPPS number that they typed, when it is the one that the operator gave. None: it is not."""
+        row = conn.execute(_ROWS.where(credentials.c.id == credential_id)).first()
+        who = None if row is None else self._who(conn, row)
+        if row is None or who is None:
+            return None
+        box = self._mailboxes.get(conn, who.box_id)
+        holder = box.holder.holder_id if box is not None and who.kind is BoxKind.PER else ""
+        rpps = parse_rpps(subject_form("".join(typed.split())) if typed else holder)
+        if isinstance(rpps, Invalid):
+            return None
+        theirs = row.subject_key == self._subject_key(rpps.value) or self._holds(conn, who, rpps.value)
+        return f"8{rpps.value}" if theirs else None
+
     def held_by(self, conn: Connection, subject: str, login: str) -> SignedIn | None:
         """Who opens a mailbox by the token that names `subject`; `login` says which one where there are several.
 

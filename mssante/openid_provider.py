@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 import structlog
 
@@ -67,6 +68,17 @@ class OpenIdProvider:
         if self._asking is None:
             await self._get(address)
 
+    async def ask(self, endpoint: str, form: Mapping[str, str], asking: Asking) -> dict[str, Any]:
+        """What it answers to a form, in our name (RFC 6749 2.3.1): also its refusal (RFC 6749 5.2). Raises `Unreachable`."""
+        body = ("application/x-www-form-urlencoded", urlencode(form).encode())
+        basic = (quote_plus(asking.client_id), quote_plus(asking.secret))
+        return _document(await self._get(await self._address(endpoint), body, basic))
+
+    async def signed_claims(self, token: str) -> dict[str, Any] | BadToken:
+        """What a token claims that it signed; nothing else is judged. Raises `Unreachable`."""
+        kid = key_id(token)
+        return kid if isinstance(kid, BadToken) else claims_of(token, await self._keys_with(kid))
+
     async def judge(self, token: str) -> Subject | BadToken:
         """Raises `Unreachable`."""
         if len(token) > LONGEST:
@@ -77,10 +89,7 @@ class OpenIdProvider:
     async def _claims(self, token: str) -> dict[str, Any] | BadToken:
         if self._asking is not None:
             return await self._said_of(token, self._asking)
-        kid = key_id(token)
-        if isinstance(kid, BadToken):
-            return kid
-        return claims_of(token, await self._keys_with(kid))
+        return await self.signed_claims(token)
 
     # ---------------------------------------------------------------- its keys
     async def _keys_with(self, kid: str) -> Keys:
@@ -138,8 +147,11 @@ class OpenIdProvider:
             raise Unreachable
         return address
 
-    async def _get(self, url: str, post: tuple[str, bytes] | None = None) -> bytes:
-        found = await fetch(url, LARGEST, tls=self._tls, post=post, seconds=ANSWER_WITHIN)
+    async def _get(
+        self, url: str, post: tuple[str, bytes] | None = None, basic: tuple[str, str] | None = None
+    ) -> bytes:
+        also = 400 if basic else 200
+        found = await fetch(url, LARGEST, tls=self._tls, post=post, seconds=ANSWER_WITHIN, basic=basic, also=also)
         if isinstance(found, NotFetched):
             raise Unreachable
         return found

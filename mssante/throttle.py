@@ -85,6 +85,16 @@ def succeeded(tx: Transaction, asked: Sequence[Subject], now: int) -> None:
     upsert(tx, guesses, row, key=("subject_key",), change=("failures", "last_at", "good_at"))
 
 
+def spaced(tx: Transaction, key: bytes, gap: int, now: int) -> int:
+    """0, and it is remembered; or the milliseconds until it may be done again, once in `gap`."""
+    last = tx.execute(select(guesses.c.last_at).where(guesses.c.subject_key == key)).scalar()
+    if last is not None and 0 <= now - last < gap:
+        return int(last) + gap - now
+    row = {"subject_key": key, "failures": 0, "last_at": now, "good_at": 0}
+    upsert(tx, guesses, row, key=("subject_key",), change=("last_at",))
+    return 0
+
+
 def worth_recording(conn: Connection, asked: Sequence[Subject], now: int) -> bool:
     """False when a success would change nothing: spares a commit at each sign-in."""
     row = _rows(conn, asked[:1]).get(asked[0].key)

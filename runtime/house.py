@@ -30,7 +30,7 @@ from mssante.operators import Operator, parse_route
 from mssante.token_sign_in import TokenSignIn
 from mssante.trust_holder import TrustListHolder
 from mssante.trust_list import TrustList
-from runtime.openid import provider_of
+from runtime.openid import backchannel_of, provider_of
 from runtime.settings import Attachments, Settings
 from runtime.trust import holder_of, rotating_store
 
@@ -61,6 +61,7 @@ class House:
         self.devices = Devices(self.db, self.keys)
         provider = provider_of(settings.openid, clock)
         self.tokens = TokenSignIn(self.db, self.keys, self.credentials, provider) if provider is not None else None
+        self.phone = backchannel_of(settings.openid, provider, clock)
         self.exchanges = Exchanges(self.keys, self.mailboxes)
         closing = closing_hook(self.mailboxes, self.exchanges, self.audit, clock)
         self.store = SqlMailStore(

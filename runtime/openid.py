@@ -8,6 +8,7 @@ from cryptography import x509
 
 from certs.contexts import fetch_context
 from foundation.clock import Clock
+from mssante.ciba import Backchannel
 from mssante.openid import Rules
 from mssante.openid_provider import Asking, OpenIdProvider
 from runtime.settings import OpenId
@@ -24,6 +25,14 @@ def provider_of(openid: OpenId, clock: Clock) -> OpenIdProvider | None:
     if openid.client_secret is not None:
         asking = Asking(openid.client_id, openid.client_secret.read_text(encoding="utf-8").strip())
     return OpenIdProvider(rules, clock, _believed(openid), asking)
+
+
+def backchannel_of(openid: OpenId, provider: OpenIdProvider | None, clock: Clock) -> Backchannel | None:
+    """None: nobody is asked on a telephone. Raises OSError for a file that cannot be read."""
+    if provider is None or openid.ciba_client_secret is None:
+        return None
+    secret = openid.ciba_client_secret.read_text(encoding="utf-8").strip()
+    return Backchannel(provider, Asking(openid.ciba_client_id, secret), openid.scope, clock)
 
 
 def _believed(openid: OpenId) -> ssl.SSLContext:

@@ -125,7 +125,17 @@ def _professionals(house: House, send: Send) -> list[Route]:
     blocked = people.blocked_passkey(house.audit, tell)
     sign_in = PageSignIn(*parts, people.professionals, house.clock, party, blocked)
     account = care_desk.account.deps.Deps(
-        web, house.db, house.keys, house.audit, house.credentials, sign_in, send, own.operator.name, tell, party
+        web,
+        house.db,
+        house.keys,
+        house.audit,
+        house.credentials,
+        sign_in,
+        send,
+        own.operator.name,
+        tell,
+        party,
+        house.phone,
     )
     mail = MailSignIn(
         house.db,

@@ -211,10 +211,19 @@ class OpenId(Section):
     scope: str = Field("openid", description="what clients are told to ask the provider for")
     client_id: str = Field("", description="with `client_secret`: the provider is asked about each token (RFC 7662)")
     client_secret: InFolder | None = Field(None, description="file, mode 0600; goes with `client_id`")
+    ciba_client_id: str = Field(
+        "",
+        description="our name there, to confirm a sign-in to « Mon compte » on one's telephone (CIBA); empty: not offered",
+    )
+    ciba_client_secret: InFolder | None = Field(None, description="file, mode 0600; goes with `ciba_client_id`")
     anchors: InFolder | None = Field(None, description="roots of the provider's certificate; none: this machine's")
 
     @model_validator(mode="after")
     def _whole(self) -> OpenId:
+        if bool(self.ciba_client_id) != (self.ciba_client_secret is not None):
+            raise ValueError("ciba_client_id and ciba_client_secret go together")
+        if self.ciba_client_id and not self.issuer:
+            raise ValueError("ciba_client_id: at which issuer?")
         if self.issuer and not self.issuer.startswith(("https://", "http://127.0.0.1:")):
             raise ValueError(
                 "issuer : https://… (ou http://127.0.0.1:… pour un essai) // issuer: https://… (or http://127.0.0.1:… for a try)"

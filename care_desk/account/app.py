@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from care_desk.account import again, authenticator, connections, page, passkey_pages, password, recovery_page
+from care_desk.account import again, authenticator, connections, page, passkey_pages, password, recovery_page, telephone
 from care_desk.account.deps import Deps
 from care_desk.account.people import HOME, SIGN_IN
 from foundation.web.kit import Page
@@ -21,6 +21,7 @@ TABLE = (
     Page(f"{connections.PAGE}/partout", connections.everywhere, "GET POST"),
     Page(password.PAGE, password.page, "GET POST"),
     Page(again.ASKED, again.asked, "POST"),
+    Page(telephone.PAGE, telephone.page, "GET POST", public=True),  # in the middle of signing in, as the next
     Page(recovery_page.PAGE, recovery_page.page, "GET POST", public=True),
     Page(passkey_pages.PAGE, passkey_pages.page),
     Page(passkey_pages.ADD, passkey_pages.add, "GET POST", public=True),  # as above
@@ -36,7 +37,8 @@ SIGNING_IN = (
 
 
 def routes(deps: Deps) -> list[Route]:
-    signing_in = accounts.Deps(deps.web, deps.sign_in, deps.send, authenticator.PAGE, recovery_page.PAGE)
+    phone = telephone.PAGE if deps.phone is not None else ""
+    signing_in = accounts.Deps(deps.web, deps.sign_in, deps.send, authenticator.PAGE, recovery_page.PAGE, phone)
     return [
         *deps.web.routes((*TABLE, deps.web.still_there()), deps),
         *deps.web.routes(SIGNING_IN, signing_in),

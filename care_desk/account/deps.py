@@ -11,6 +11,7 @@ from foundation.keys import KeyRing
 from foundation.web.kit import Web
 from health_space.accounts.port import Send, SignIn
 from mssante.ceremonies import RelyingParty
+from mssante.ciba import Backchannel
 from mssante.credentials import Credentials
 
 Tell = Callable[[Transaction, int, str], None]
@@ -21,7 +22,8 @@ Tell = Callable[[Transaction, int, str], None]
 class Deps:
     """`web` of the realm "pro": in its sessions, `person` is the number of a credential.
 
-    `operator`: the name that an authenticator shows. `party`: who asks for passkeys; None: they are not offered.
+    `operator`: the name that an authenticator shows. `party`: who asks for passkeys; `phone`: who asks
+    people on their telephone; None: not offered.
     """
 
     web: Web
@@ -34,3 +36,4 @@ class Deps:
     operator: str
     tell: Tell
     party: RelyingParty | None = None
+    phone: Backchannel | None = None

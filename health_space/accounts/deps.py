@@ -11,7 +11,7 @@ from health_space.accounts.port import Send, SignIn
 @dataclass(frozen=True, slots=True)
 class Deps:
     """`enrol_page`: where who has no second factor at all gets one; "": the people who help give it. `recovery_page`: for
-    who has lost theirs.
+    who has lost theirs; `phone_page`: for who confirms on a telephone.
     """
 
     web: Web
@@ -19,3 +19,4 @@ class Deps:
     send: Send
     enrol_page: str = ""
     recovery_page: str = ""
+    phone_page: str = ""

@@ -189,6 +189,7 @@ def _code_form(visit: Visit, deps: Deps, session: Session, fault: str = "", fiel
         email=_masked(session.data.get("email", "")),
         again=visit.query("fait") == "nouveau",
         lost=deps.recovery_page,
+        phone=deps.phone_page,
         errors=[Fault(field, french.typeset(fault))] if fault else [],
     )
 

@@ -19,8 +19,9 @@ from health_space.accounts import chrome
 from health_space.accounts.by_password import PageSignIn
 from mssante import one_time
 from mssante.ceremonies import RelyingParty
+from mssante.ciba import Backchannel
 from mssante.credentials import Credentials, NewCredential
-from mssante.identity import demo_ins
+from mssante.identity import demo_ins, luhn_key
 from mssante.kinds import BoxKind, ProfileState
 from mssante.mailboxes import Holder, Mailboxes, NewMailbox
 from mssante.passwords import hash_password
@@ -29,6 +30,7 @@ from tests.support.web import Answer, Visitor
 
 PASSWORD = "cheval correct"
 PASSWORD_HASH = hash_password(PASSWORD)
+CAMILLE_RPPS, NADIA_RPPS = (f"109900000{n}{luhn_key(f'109900000{n}')}" for n in (1, 2))
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 ACCOUNT, SIGN_IN, APPLICATION = "/mon-compte", "/mon-compte/connexion", "/mon-compte/application"
 
@@ -36,7 +38,7 @@ ACCOUNT, SIGN_IN, APPLICATION = "/mon-compte", "/mon-compte/connexion", "/mon-co
 class Office:
     """camille has an authenticator, antoine a private address, nadia (of a team) neither; jacqueline is a citizen."""
 
-    def __init__(self, folder: Path, party: RelyingParty | None = None) -> None:
+    def __init__(self, folder: Path, party: RelyingParty | None = None, phone: Backchannel | None = None) -> None:
         self.now = 1_794_472_800_000
         self.sent: list[tuple[str, str, str]] = []
         self.told: list[tuple[int, str]] = []  # whose mailbox, what a notice to it says
@@ -64,13 +66,13 @@ class Office:
         blocked = people.blocked_passkey(audit, tell)
         sign_in = PageSignIn(*parts, people.professionals, clock, party, blocked)
         account = Deps(
-            web, self.db, self.keys, audit, self.credentials, sign_in, self.send, "Opérateur Alpha", tell, party
+            web, self.db, self.keys, audit, self.credentials, sign_in, self.send, "Opérateur Alpha", tell, party, phone
         )
         self.app = web.app([*app.routes(account), *desk.routes(desk_deps.Deps(web, TABLE))])
 
     def _people(self, tx: Transaction) -> None:
         for login, address, kind, holder, profile in (
-            ("camille", "camille.roche@alpha.example", BoxKind.PER, Holder("Dr Camille Roche"), None),
+            ("camille", "camille.roche@alpha.example", BoxKind.PER, Holder("Dr Camille Roche", CAMILLE_RPPS), None),
             (
                 "antoine",
                 "antoine.vidal@alpha.example",

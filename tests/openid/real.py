@@ -19,6 +19,7 @@ import httpx2
 FOLDER = Path(__file__).parent
 AUDIENCE = "https://mail.alpha.example"
 BACK = "http://127.0.0.1/retour"
+ACCOUNT = ("compte", "un autre secret: code")
 ASKING = ("operateur", "un secret de test")
 
 
@@ -31,11 +32,14 @@ class RealProvider:
         return f"http://127.0.0.1:{self.port}"
 
     @contextlib.asynccontextmanager
-    async def running(self, kid: str = "k1", form: str = "jwt", lives: int = 120) -> AsyncIterator[None]:
-        """`kid`: of a key made anew; `form`: "jwt" or "opaque" tokens; `lives`: their seconds."""
+    async def running(
+        self, kid: str = "k1", form: str = "jwt", lives: int = 120, hasty: int = 0
+    ) -> AsyncIterator[None]:
+        """`kid`: of a key made anew; `form`: "jwt" or "opaque" tokens; `lives`: their seconds; `hasty`: questions about a request
+        on a telephone that are told to slow down."""
         assert (FOLDER / "node_modules").exists(), "make clients"
         command = ("node", str(FOLDER / "provider.mjs"), str(self.port), kid, form)
-        pipe, env = asyncio.subprocess.PIPE, {**os.environ, "LIVES": str(lives)}
+        pipe, env = asyncio.subprocess.PIPE, {**os.environ, "LIVES": str(lives), "HASTY": str(hasty)}
         process = await asyncio.create_subprocess_exec(
             *command, stdout=pipe, stderr=asyncio.subprocess.DEVNULL, env=env
         )
@@ -67,6 +71,18 @@ class RealProvider:
             answer = await browser.post(self.issuer + "/token", data=form)
         token: str = answer.json()["access_token"]
         return token
+
+    async def telephones(self) -> list[dict[str, str]]:
+        """What was shown on telephones: who, which number, which level was asked for."""
+        async with httpx2.AsyncClient(trust_env=False) as phone:
+            found: list[dict[str, str]] = (await phone.get(self.issuer + "/telephone")).json()
+        return found
+
+    async def answers(self, request: dict[str, str], does: str = "confirms", level: str = "eidas1") -> None:
+        """On the telephone: `does` is "confirms" or "refuses"."""
+        said = {"request": request["request"], "person": request["person"], "does": does, "level": level}
+        async with httpx2.AsyncClient(trust_env=False) as phone:
+            assert (await phone.post(self.issuer + "/telephone", params=said)).status_code == 200
 
     async def revoke(self, token: str) -> None:
         async with httpx2.AsyncClient(trust_env=False) as program:

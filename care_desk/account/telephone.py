@@ -1,0 +1,128 @@
+"""« Je confirme sur mon téléphone »: after the password, the OpenID provider asks the person on a device of theirs (CIBA).
+
+The password comes first, and one request a half minute: nobody makes a stranger's telephone ring. What it confirms must be the
+person whose password was given.
+"""
+
+from __future__ import annotations
+
+import structlog
+from starlette.responses import Response
+
+from care_desk.account.deps import Deps
+from care_desk.account.people import SIGN_IN
+from foundation.clock import SECOND
+from foundation.web import errors, french
+from foundation.web.forms import Fault
+from foundation.web.kit import Visit
+from foundation.web.sessions import Session, Stage
+from health_space.accounts.sign_in import enter, please_wait
+from mssante import throttle
+from mssante.ciba import Asked, Backchannel, No, new_message
+from mssante.openid import Subject
+
+log = structlog.get_logger()
+
+PAGE = f"{SIGN_IN}/telephone"
+AGAIN = 30 * SECOND
+SENTENCES = {  # by what the page is told happened
+    "denied": "Vous avez refusé sur votre téléphone. Ce n'était pas vous ? Changez votre mot de passe.",
+    "expired": "Vous n'avez pas confirmé à temps. Recommencez.",
+    "unknown": "Pro Santé Connect ne vous connaît pas sous ce numéro.",
+    "unreachable": "Pro Santé Connect ne répond pas. Utilisez un autre moyen, ou réessayez plus tard.",
+    "somebody_else": "C'est l'identité de quelqu'un d'autre. Recommencez avec la vôtre.",
+    "attente": "Pas encore. Confirmez sur votre téléphone, puis revenez ici.",
+}
+NOT_YOURS = "Ce numéro n'est pas celui de ce compte."
+OTHERWISE = "Pro Santé Connect a refusé. Utilisez un autre moyen."
+
+
+async def page(visit: Visit, deps: Deps) -> Response:
+    """GET and POST /mon-compte/connexion/telephone."""
+    if deps.phone is None:
+        raise errors.not_found()
+    session = visit.session
+    if session is None or session.stage is not Stage.CODE:
+        return visit.redirect(SIGN_IN)
+    asked = _asked(session)
+    if visit.request.method != "POST":
+        return await _form(visit, deps, asked)
+    if "attente" in visit.form.values and asked is not None:
+        return await _wait(visit, deps, deps.phone, session, asked)
+    return await _begin(visit, deps, deps.phone, session)
+
+
+async def _begin(visit: Visit, deps: Deps, phone: Backchannel, session: Session) -> Response:
+    hint = await deps.db.read(deps.credentials.provider_name, session.person, visit.form.get("numero"))
+    if hint is None:
+        return await _form(visit, deps, None, Fault("numero", NOT_YOURS))
+    key = deps.keys.lookup("telephone", str(session.person))
+    if wait := await deps.db.write(throttle.spaced, key, AGAIN, visit.now):
+        return await _form(
+            visit, deps, None, Fault("telephone", "Votre téléphone vient d'être prévenu." + please_wait(wait))
+        )
+    found = await phone.begin(hint, new_message())
+    if isinstance(found, No):
+        log.info("account.telephone_refused", reason=found.name)
+        return await _form(visit, deps, None, Fault("telephone", SENTENCES.get(found.name.lower(), OTHERWISE)))
+    await visit.remember(**_remembered(found))
+    return visit.redirect(PAGE)
+
+
+async def _wait(visit: Visit, deps: Deps, phone: Backchannel, session: Session, asked: Asked) -> Response:
+    """By the person's button, or by wait.js, which reads 204 as « not yet »."""
+    found = await phone.poll(asked)
+    if isinstance(found, Asked):
+        if found != asked:
+            await visit.remember(**_remembered(found))
+        return Response(status_code=204) if visit.form.get("attente") == "seule" else visit.redirect(PAGE, "attente")
+    await visit.remember(**dict.fromkeys(_remembered(asked), ""))
+    if isinstance(found, No):
+        log.info("account.telephone_refused", reason=found.name)
+        return visit.redirect(PAGE, found.name.lower())
+    if not await _is_theirs(deps, session, found):
+        log.info("account.telephone_refused", reason="SOMEBODY_ELSE")
+        return visit.redirect(PAGE, "somebody_else")
+    assert visit.session is not None
+    return await enter(visit, visit.session)
+
+
+async def _is_theirs(deps: Deps, session: Session, found: Subject) -> bool:
+    login = await deps.db.read(deps.credentials.login_of, session.person)
+    who = await deps.db.read(deps.credentials.held_by, found.name, login)
+    return who is not None and who.credential_id == session.person
+
+
+async def _form(visit: Visit, deps: Deps, asked: Asked | None, fault: Fault | None = None) -> Response:
+    assert visit.session is not None
+    known = await deps.db.read(deps.credentials.provider_name, visit.session.person, "")
+    return visit.render(
+        "care_desk/account/telephone.html",
+        "Confirmez sur votre téléphone",
+        errors=[Fault(fault.field, french.typeset(fault.sentence))] if fault else [],
+        asked=asked if asked is not None and asked.until > visit.now else None,
+        happened=french.typeset(_happened(visit.query("fait"), asked, visit.now)),
+        known=known is not None,
+        code_page=f"{SIGN_IN}/code",
+    )
+
+
+def _happened(told: str, asked: Asked | None, now: int) -> str:
+    if asked is not None and asked.until <= now:
+        return SENTENCES["expired"]
+    return SENTENCES.get(told, OTHERWISE) if told else ""
+
+
+def _remembered(asked: Asked) -> dict[str, str]:
+    return {
+        "ciba": asked.id,
+        "ciba_message": asked.message,
+        "ciba_times": f"{asked.until} {asked.interval} {asked.next_at}",
+    }
+
+
+def _asked(session: Session) -> Asked | None:
+    if not session.data.get("ciba"):
+        return None
+    until, interval, next_at = map(int, session.data["ciba_times"].split())
+    return Asked(session.data["ciba"], session.data["ciba_message"], until, interval, next_at)
