@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
+from collections.abc import Mapping
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from foundation.clock import DAY, HOUR, MINUTE
+from foundation.clock import DAY, HOUR, MINUTE, SECOND
 from foundation.database import Database, Transaction
 from foundation.tables import figures
 
@@ -84,9 +85,30 @@ def sums(conn: Connection, first_day: int = 0, last_day: int = 10**6) -> dict[Fi
     return {(row[0], row[1]): int(row[2]) for row in conn.execute(query)}
 
 
-DELAYS = {"1m": MINUTE, "5m": 5 * MINUTE, "15m": 15 * MINUTE, "1h": HOUR, "4h": 4 * HOUR, "24h": 24 * HOUR}
+DELAYS = {
+    "1s": SECOND,
+    "5s": 5 * SECOND,
+    "20s": 20 * SECOND,
+    "1m": MINUTE,
+    "5m": 5 * MINUTE,
+    "15m": 15 * MINUTE,
+    "1h": HOUR,
+    "4h": 4 * HOUR,
+    "24h": 24 * HOUR,
+    "72h": 72 * HOUR,
+}
 
 
 def within(span: int) -> str:
     """The label of a delay in ms: the shortest of `DELAYS` that it kept to, or "more"."""
     return next((label for label, most in DELAYS.items() if span <= most), "more")
+
+
+def at_most(counts: Mapping[str, int], share: float) -> int | None:
+    """The delay (seconds) that this share of all kept to, as its label's bound; None: not one of them, or "more"."""
+    left = share * sum(counts.values())
+    for label, most in DELAYS.items():
+        left -= counts.get(label, 0)
+        if left <= 0 < sum(counts.values()):
+            return most // SECOND
+    return None

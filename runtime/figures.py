@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from calendar import monthrange
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from foundation.clock import DAY
 from foundation.tables import jobs
-from foundation.tally import sums
+from foundation.tally import Figure, at_most, sums
 from mailserver.delivery.activity import active
 from mssante.tables import mailboxes
 from runtime.annuaire_jobs import brought_up_at
@@ -33,7 +33,9 @@ EPOCH = date(1970, 1, 1)
 LABELS = {
     "messages": ("from", "to", "fate"),
     "refusals": ("door", "reason"),
+    "kinds": ("door", "kind"),
     "headers": ("name", "value"),
+    "documents": ("code",),
     "connections": ("door",),
     "relayed": ("within",),
     "antivirus": ("verdict",),
@@ -66,8 +68,18 @@ def month(conn: Connection, year: int, number: int) -> list[dict[str, Any]]:
     last = first + monthrange(year, number)[1] - 1
     boxes = [("mailboxes_open", kind, count) for kind, count in _boxes(conn, (last + 1) * DAY)]
     used = [("mailboxes_active", kind, count) for kind, count in sorted(active(conn, year * 100 + number).items())]
-    counted = [(name, labels, count) for (name, labels), count in sums(conn, first, last).items()]
-    return [{"figure": name, "labels": labels, "count": count} for name, labels, count in (*boxes, *used, *counted)]
+    found = sums(conn, first, last)
+    counted = [(name, labels, count) for (name, labels), count in found.items()]
+    rows = (*boxes, *used, *counted, *_shares(found))
+    return [{"figure": name, "labels": labels, "count": count} for name, labels, count in rows]
+
+
+def _shares(found: Mapping[Figure, int]) -> Iterator[tuple[str, str, int]]:
+    """Within how many seconds half, and 95 % of what was handed to other operators was taken: bounds of the counted delays."""
+    delays = {labels: count for (name, labels), count in found.items() if name == "relayed"}
+    for label, share in (("p50", 0.5), ("p95", 0.95)):
+        if (seconds := at_most(delays, share)) is not None:
+            yield "relayed_seconds", label, seconds
 
 
 def _boxes(conn: Connection, end: int) -> Iterator[tuple[str, int]]:

@@ -62,7 +62,8 @@ class Letter:
     made: tuple[PreparedBlob, ...]  # to be discarded when nothing points to them
     fault: Refused | None = None  # what the antivirus said, or the policy of attachments
     attached: Kind | None = None  # what the policy had a word about, for the figures
-    report: bool = False  # it tells a program what became of another message (RFC 6522)
+    report: str = ""  # its type, when it tells a program what became of another message (RFC 6522)
+    documents: str = ""  # X-MSS-CODECDA, as it came
 
 
 def read(
@@ -139,7 +140,8 @@ def _letter(
         made=tuple(made),
         fault=judged.refused,
         attached=judged.kind,
-        report=bool(kind(message)),
+        report=kind(message),
+        documents=message.header("X-MSS-CODECDA") or "",
     )
 
 

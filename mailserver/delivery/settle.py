@@ -13,6 +13,7 @@ from foundation.blobs import BlobRef
 from foundation.database import Transaction
 from foundation.jobs import Job
 from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Verdict
+from mailserver.delivery.counting import documents, kind_of
 from mailserver.delivery.decide import Decision, decisions
 from mailserver.delivery.letter import Letter, Version
 from mailserver.delivery.promises import Promises
@@ -251,8 +252,12 @@ class _Run:
             if verdict.reason is not None:
                 tally.count_in(self.tx, "refusals", door, verdict.reason.name)
             accepted |= verdict.fate not in (Fate.REFUSED, Fate.HELD)
-        for name, value in self.letter.x_mss.items() if accepted else ():
-            tally.count_in(self.tx, "headers", name, value)
+        if accepted:
+            tally.count_in(self.tx, "kinds", door, kind_of(self.letter, self.envelope))
+            for name, value in self.letter.x_mss.items():
+                tally.count_in(self.tx, "headers", name, value)
+            for code in documents(self.letter.documents) if self.letter.documents else ():
+                tally.count_in(self.tx, "documents", code)
         if self.envelope.sender.box_id is not None:
             self.space.activity.seen(self.envelope.sender.box_id)
 

@@ -8,7 +8,7 @@ here, and only here: the web page and the bounce print the same reason with them
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from textwrap import wrap
 
 from foundation.clock import MINUTE
@@ -67,7 +67,9 @@ def reply_after_data(outcome: Outcome) -> Reply:
         return reply(250, "2.0.0", f"Accepted as {outcome.message_id}")
     # All refused: a passing reason first, so that a client's retry keeps the chance of those that may yet succeed.
     refused.sort(key=lambda verdict: verdict.reason is None or verdict.reason.permanent)
-    return reply_of(refused[0]) if refused else FAULT
+    return (
+        replace(reply_of(refused[0]), reason="") if refused else FAULT
+    )  # counted where it was decided, for each recipient
 
 
 def of_fault(fault: Fault) -> Reply:

@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime
 
 from tests.support.demo import Demo, mssante, printed, wait_until
-from tests.support.peer import Peer
+from tests.support.peer import Peer, certificate_of, mail
 
 SAMPLE = re.compile(r'mssante_[a-z_]+(\{[a-z]+="[\w.?-]*"(,[a-z]+="[\w.?-]*")*\})? \d+')
 
@@ -59,3 +59,13 @@ def test_what_happens_is_counted(demo: Demo) -> None:
     assert found["messages", "professional citizen delivered"] >= 1
     assert found["mailboxes_active", "PER"] >= 1
     assert found["refusals", "mx certificate_missing"] >= 1
+
+
+def test_a_message_refused_after_its_data_is_counted_once(demo: Demo) -> None:
+    sample = 'mssante_refusals_total{door="mx",reason="from_domain_not_served"}'
+    before = value(demo, sample)
+    sender, to = "antoine.vidal@medecins.beta.example", "camille.roche@medecins.alpha.example"
+    with Peer(demo, certificate_of(demo)) as peer:
+        assert peer.send(sender, to, mail("x@elsewhere.example", to, "Bonjour"))[0] == 550
+    wait_until(lambda: value(demo, sample) > before, 30, "the refusal")
+    assert value(demo, sample) == before + 1

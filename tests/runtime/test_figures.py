@@ -101,7 +101,17 @@ async def test_processes_add_up(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    ("span", "label"), [(0, "1m"), (MINUTE, "1m"), (MINUTE + 1, "5m"), (HOUR, "1h"), (DAY, "24h"), (DAY + 1, "more")]
+    ("span", "label"),
+    [
+        (0, "1s"),
+        (1001, "5s"),
+        (MINUTE, "1m"),
+        (MINUTE + 1, "5m"),
+        (HOUR, "1h"),
+        (DAY, "24h"),
+        (3 * DAY, "72h"),
+        (3 * DAY + 1, "more"),
+    ],
 )
 def test_delays_have_a_few_labels(span: int, label: str) -> None:
     assert within(span) == label
