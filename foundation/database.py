@@ -11,9 +11,8 @@ A function given to `write` may run again after a conflict: it touches nothing b
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import (
@@ -28,6 +27,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from foundation.group_commit import Collector, Transaction, Work, Writer
+from foundation.readers import Readers, ended
 from foundation.signals import Signals
 
 __all__ = ["Collector", "Database", "Transaction", "metadata"]
@@ -48,17 +48,14 @@ class Database:
         self.dialect = self.url.get_backend_name()
         self.engine = _engine(url)
         self.signals = signals or Signals()
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="db-read")
-        self._own = threading.local()  # a reader thread's connection
-        self._kept: list[Connection] = []
+        self._readers = Readers(self.engine, READERS)
         self._glancing: Connection | None = None
         self._writer = Writer(self.engine, self.signals)
 
     # ---------------------------------------------------------------- the two verbs
     async def read(self, fn: Callable[..., T], *args: Any) -> T:
         """`fn(conn, *args)` on one snapshot, in a reader thread."""
-        work = self._read_kept if self.dialect == "sqlite" else self.read_now
-        return await asyncio.get_running_loop().run_in_executor(self._readers, work, fn, *args)
+        return await self._readers.read(fn, *args)
 
     async def write(self, fn: Callable[..., T], *args: Any) -> T:
         """`fn(tx, *args)`; returns its result after the commit is on disk, raises what it raised (its savepoint undone)."""
@@ -78,23 +75,9 @@ class Database:
             if self._glancing is None:
                 self._glancing = self.engine.connect()
                 self._glancing.connection.cursor().execute("PRAGMA busy_timeout=0")  # the loop never waits
-            return _ended(self._glancing, fn, *args)
+            return ended(self._glancing, fn, *args)
         except DBAPIError:
             return None
-
-    def _read_kept(self, fn: Callable[..., T], *args: Any) -> T:
-        """`read_now` on the thread's own connection, kept while nothing goes wrong."""
-        conn: Connection | None = getattr(self._own, "conn", None)
-        if conn is None:
-            conn = self._own.conn = self.engine.connect()
-            self._kept.append(conn)
-        try:
-            return _ended(conn, fn, *args)
-        except DBAPIError:
-            self._own.conn = None
-            self._kept.remove(conn)
-            conn.close()
-            raise
 
     def read_now(self, fn: Callable[..., T], *args: Any) -> T:
         """Like `read`, from a thread (command line, worker process)."""
@@ -130,19 +113,10 @@ class Database:
         """Finishes what was handed in, then stops the threads."""
         self._writer.close()
         self.signals.hush()
-        self._readers.shutdown()
-        for conn in filter(None, (*self._kept, self._glancing)):
-            conn.close()
+        self._readers.close()
+        if self._glancing is not None:
+            self._glancing.close()
         self.engine.dispose()
-
-
-def _ended(conn: Connection, fn: Callable[..., T], *args: Any) -> T:
-    """`fn(conn, *args)`; the next one on the connection sees what was committed meanwhile."""
-    try:
-        return fn(conn, *args)
-    finally:
-        if conn.in_transaction():
-            conn.rollback()
 
 
 def _engine(url: str) -> Engine:

@@ -73,13 +73,15 @@ class Signals:
         unique = list(dict.fromkeys(signals))
         if not unique:
             return
-        if self._loop is None:
-            self._deliver(unique)
-        else:
-            with contextlib.suppress(RuntimeError):  # the loop is closing: nobody listens any more
-                self._loop.call_soon_threadsafe(self._deliver, unique)
-        if self._wire is not None:
-            self._wire.send(unique)
+        try:
+            if self._wire is not None:
+                self._wire.send(unique)
+        finally:  # our own loop last: the answers of the commit come right behind, and it wakes once for both
+            if self._loop is None:
+                self._deliver(unique)
+            else:
+                with contextlib.suppress(RuntimeError):  # the loop is closing: nobody listens any more
+                    self._loop.call_soon_threadsafe(self._deliver, unique)
 
     def _deliver(self, signals: list[Signal]) -> None:
         for topic, key in signals:

@@ -10,7 +10,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 from mailserver.store.api import Flag, FlagOp, FolderStatus, Row
 from mailserver.store.flags import after, flags_of, keywords_text
@@ -89,7 +89,7 @@ class Columns:
 
     def stored(self, status: FolderStatus, uids: Sequence[int], op: FlagOp, system: Flag, limit: int) -> Columns:
         """After a STORE of system flags, and no keyword, to those of `uids` (ascending) whose MODSEQ is at most `limit`."""
-        became = [int(after(op, system, Flag(bits))) for bits in range(1 << len(Flag))]
+        became = _became(op, system)
         flags, modseqs = self.system[:], self.modseqs[:]
         changed = [i for i in self._indices(uids) if became[flags[i]] != flags[i] and modseqs[i] <= limit]
         for i in changed:
@@ -144,6 +144,12 @@ class Columns:
             keywords={uid: words for uid, words in self.keywords.items() if uid not in gone},
             numbering=object(),
         )
+
+
+@cache
+def _became(op: FlagOp, wish: Flag) -> Sequence[int]:
+    """What becomes of each set of system flags."""
+    return [int(after(op, wish, Flag(bits))) for bits in range(1 << len(Flag))]
 
 
 def columns_of(status: FolderStatus, rows: Sequence[Narrow]) -> Columns:

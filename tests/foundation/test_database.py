@@ -153,3 +153,16 @@ async def test_a_reading_thread_keeps_no_snapshot_and_survives_a_fault(db: Datab
         await db.write(add, f"word {expected}")
         with pytest.raises(OperationalError):
             await db.read(lambda conn: conn.exec_driver_sql("SELECT * FROM nowhere"))
+
+
+async def test_what_was_asked_before_the_end_is_answered_and_nothing_behind_it(tmp_path: Path) -> None:
+    db = Database(f"sqlite:///{tmp_path}/t.db")
+    metadata.create_all(db.engine, tables=[words])
+    asked = [asyncio.create_task(db.read(count)) for _ in range(50)]
+    await asyncio.sleep(0)
+    asked[7].cancel()  # who gives up disturbs nobody
+    await db.close()
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [int] * 7 + [asyncio.CancelledError] + [int] * 42
+    with pytest.raises(RuntimeError):
+        await db.read(count)
