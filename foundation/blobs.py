@@ -203,7 +203,7 @@ class Blobs:
         if len(content) <= CHUNK:
             key = secrets.token_bytes(KEY_BYTES)
             ref = BlobRef(_name(key), key, len(content))
-            return PreparedBlob(self, ref, _seal(AESGCM(key), 0, content, last=True))
+            return PreparedBlob(self, ref, _seal(AESGCM(key), 0, content, last=True), content)
         writer = self.writer()
         writer.write(content)
         return writer.finish()

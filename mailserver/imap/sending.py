@@ -19,7 +19,7 @@ class PromptServer(Server):
     _held = False
 
     def startWriting(self) -> None:
-        if self._held:
+        if self._held and self._tempDataLen:
             return
         fresh = self._tempDataLen and not self.dataBuffer
         if fresh and self.doWrite() is None and not self.dataBuffer:  # type: ignore[no-untyped-call]
@@ -34,7 +34,8 @@ class PromptServer(Server):
             yield
         finally:
             self._held = False
-            self.startWriting()
+            if self._tempDataLen:
+                self.startWriting()
 
 
 def write(transport: Any, octets: bytes) -> None:

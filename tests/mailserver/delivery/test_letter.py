@@ -39,7 +39,7 @@ octets = st.one_of(
 
 
 def numbered(octets: bytes) -> bytes:
-    return b"" if b"X-MSS-NIL" in octets else b"X-MSS-NIL: 42\r\n"
+    return octets if b"X-MSS-NIL" in octets else b"X-MSS-NIL: 42\r\n" + octets
 
 
 def letter(content: bytes, folder: Path, wanted: set[Version] | None = None) -> Letter:
