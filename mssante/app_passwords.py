@@ -48,10 +48,10 @@ class TooMany(Exception):
     """The credential has `MOST` already."""
 
 
-def new_secret(keys: KeyRing, credential_id: int) -> NewSecret:
-    """About 12 ms: off the loop and outside transactions."""
+def new_secret(salt: scram.Salt) -> NewSecret:
+    """`salt`: that of the login. About 12 ms: off the loop and outside transactions."""
     text = app_secrets.generate()
-    form, made = app_secrets.plain_form(text), scram.keys_of(text, app_secrets.salt(keys, credential_id))
+    form, made = app_secrets.plain_form(text), scram.keys_of(text, salt)
     assert form is not None and made is not None  # noqa: PT018  of our own alphabet
     return NewSecret(text, form, made)
 

@@ -1,7 +1,7 @@
 """Application passwords as text: made by us, so that each has 98 random bits and needs no slow hash.
 
-What is kept is a keyed hash, and SCRAM's keys sealed: without the master key there is nothing to guess at. All of one person's are
-salted alike, because SCRAM tells one salt to who only names a login.
+What is kept is a keyed hash, and SCRAM's keys sealed: without the master key there is nothing to guess at. All of one login's are
+salted alike, because SCRAM tells one salt to who only names it (`scram.Salt`).
 """
 
 from __future__ import annotations
@@ -30,10 +30,6 @@ def plain_form(password: str) -> str | None:
 
 def secret_key(keys: KeyRing, credential_id: int, form: str) -> bytes:
     return keys.lookup("app password", f"{credential_id} {form}")
-
-
-def salt(keys: KeyRing, credential_id: int) -> scram.Salt:
-    return scram.Salt(keys.lookup("app salt", str(credential_id)), scram.ROUNDS)
 
 
 def sealed_scram(keys: KeyRing, secret: bytes, made: scram.Keys) -> bytes:

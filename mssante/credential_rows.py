@@ -106,6 +106,10 @@ class CredentialRows:
         self._keys = keys
         self._mailboxes = mailboxes
 
+    def salt_for(self, login: str) -> scram.Salt:
+        """Of any login, whoever has it or not; its keys of SCRAM are made with it."""
+        return scram.Salt(self._keys.lookup("salt", login_form(login)), scram.ROUNDS)
+
     def _scram(self, row: Any) -> scram.Keys | None:
         if row.sealed_scram is None:
             return None

@@ -9,8 +9,8 @@ for it.
 Who has a second factor for the pages, or an application password (`mssante.app_passwords`), signs in to mail by application
 passwords only; one look-up finds one, nothing slow is hashed.
 
-SCRAM tells a salt to who only names a login. An unknown login has one too, always the same, so that logins cannot be listed. An
-account older than SCRAM here has its keys from the next sign-in by password on; until then every proof is wrong.
+SCRAM tells a salt to who only names a login. It follows from the login alone (`scram.Salt`), so that logins cannot be listed. An
+account whose keys are missing, or older than that, has them from the next sign-in by password on; until then every proof is wrong.
 """
 
 from __future__ import annotations
@@ -145,14 +145,14 @@ class Credentials(CredentialRows):
                 return WrongPassword(await self._db.write(throttle.failed, asked, now))
             who = replace(who, at=now)
             self._verified.keep(memory, who, now, generation)
-            if account.password_hash.scram is None and not who.app_password:
-                await self._learn(account, await self._hash(scram_keys, password))
+            if not who.app_password and _unproven(account, salt := self.salt_for(login)):
+                await self._learn(account, await self._hash(scram_keys, password, salt))
         await self._succeeded(asked, account, who, now)
         return await self.settled(who, scope, generation) or WrongPassword(0)
 
     async def salt(self, login: str) -> scram.Salt:
-        """What a client that wants to prove its password is told. Says nothing of whether the login exists."""
-        return await self._db.read(self._salt, login_form(login))
+        """What a client that wants to prove its password is told. No row is looked at: it says nothing of who is there."""
+        return self.salt_for(login)
 
     async def check_proof(
         self, login: str, proof: scram.Proof, now: int, client_ip: str, scope: str | None = None
@@ -243,13 +243,11 @@ class Credentials(CredentialRows):
         who = self._who(conn, row)
         return 0, _Account(who and by_own_password(who, row, apps), PasswordHash(argon2, self._scram(row)), row, apps)
 
-    def _salt(self, conn: Connection, login: str) -> scram.Salt:
-        invented = scram.Salt(self._keys.lookup("salt", login), scram.ROUNDS)
-        row = conn.execute(BY_LOGIN, {"key": self._keys.lookup("login", login)}).first()
-        if row is not None and apps_of(conn, row):
-            return app_secrets.salt(self._keys, row.id)
-        keys = None if row is None else self._scram(row)
-        return invented if keys is None else keys.salt
+
+def _unproven(account: _Account, salt: scram.Salt) -> bool:
+    """No proof of the password can be right: its keys are missing, or were made with another salt."""
+    keys = account.password_hash.scram
+    return keys is None or keys.salt != salt
 
 
 def _at(memory: bytes, scope: str | None) -> bytes:

@@ -21,22 +21,20 @@ _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PasswordHash:
-    """`argon2`: a PHC string. `scram`: None before the first sign-in of an account older than SCRAM here."""
+    """`argon2`: a PHC string. `scram`: None where the keys come with the first sign-in by the password itself."""
 
     argon2: str
     scram: scram.Keys | None
 
 
-def hash_password(password: str) -> PasswordHash:
-    """About 40 ms and 19 MiB: off the loop and outside transactions."""
-    return PasswordHash(_hasher.hash(password_form(password)), scram_keys(password))
+def hash_password(password: str, salt: scram.Salt | None) -> PasswordHash:
+    """`salt`: that of the login (`CredentialRows.salt_for`). About 40 ms and 19 MiB: off the loop and outside transactions."""
+    return PasswordHash(_hasher.hash(password_form(password)), scram_keys(password, salt) if salt else None)
 
 
-def scram_keys(password: str) -> scram.Keys | None:
+def scram_keys(password: str, salt: scram.Salt) -> scram.Keys | None:
     """About 12 ms. None: no client can prove this password; one that is longer is known to us by its beginning only."""
-    if len(password) > LONGEST:
-        return None
-    return scram.keys_of(password, scram.Salt(os.urandom(scram.SALT_OCTETS), scram.ROUNDS))
+    return scram.keys_of(password, salt) if len(password) <= LONGEST else None
 
 
 def is_right(argon2: str, form: bytes) -> bool:
@@ -52,4 +50,4 @@ def password_form(password: str) -> bytes:
     return unicodedata.normalize("NFC", password[: LONGEST + 1]).encode("utf-8", "replace")
 
 
-NOBODY = hash_password(os.urandom(16).hex())  # what an unknown login is checked against
+NOBODY = hash_password(os.urandom(16).hex(), None)  # what an unknown login is checked against

@@ -14,14 +14,18 @@ from hashlib import pbkdf2_hmac, sha256
 from unicodedata import ucd_3_2_0
 
 ROUNDS = 65_536  # RFC 7677 4: at least 4096
-SALT_OCTETS = 16
 
 _NAME = "SCRAM-SHA-256"
 
 
 @dataclass(frozen=True, slots=True)
 class Salt:
-    """What the client is told first."""
+    """What the client is told first.
+
+    It is told to who only names a login. So it follows from the login and a key of ours, for those that exist, those that do not,
+    and whatever password or application password they have: it says nothing, and never changes (`CredentialRows.salt_for`). That
+    two passwords of one person are salted alike helps who has read the sealed keys, and nobody else.
+    """
 
     octets: bytes
     rounds: int

@@ -83,7 +83,7 @@ app_passwords = Table(
     Column("credential_id", ForeignKey(credentials.c.id), nullable=False, index=True),
     Column("secret_key", LargeBinary, nullable=False),  # keyed hash, app_secrets.secret_key
     Column("sealed_name", LargeBinary, nullable=False),  # given by its owner: « Téléphone »
-    Column("sealed_scram", LargeBinary, nullable=False),  # scram.Keys, salted as all of the credential
+    Column("sealed_scram", LargeBinary, nullable=False),  # scram.Keys, salted as all of the login
     Column("protocols", String(32), nullable=False),  # separated by one space: imap, submission
     Column("created_at", BigInteger, nullable=False),
     Column("used_at", BigInteger, nullable=False),  # to the hour; 0 = never

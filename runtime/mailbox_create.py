@@ -29,7 +29,7 @@ def creating(at: Desk) -> Callable[[Row], Act]:
     def plan(row: Row) -> Act:
         new = _wish(at, row)
         certificate = subject(row["certificate"]) if row["certificate"] else None
-        newcomer = Newcomer.of(row["login"], row["person"] or row["name"], Role.HOLDER) if row["login"] else None
+        newcomer = Newcomer.of(at, row["login"], row["person"] or row["name"], Role.HOLDER) if row["login"] else None
 
         def act(tx: Transaction) -> Done:
             box = _created(at, tx, new)

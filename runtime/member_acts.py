@@ -25,7 +25,7 @@ def joining(at: Desk) -> Callable[[Row], Act]:
     """Of a row with address, login, person, role, subject; a new password is made and shown once."""
 
     def plan(row: Row) -> Act:
-        newcomer = Newcomer.of(row["login"], row["person"], role(row["role"]), row["subject"].strip())
+        newcomer = Newcomer.of(at, row["login"], row["person"], role(row["role"]), row["subject"].strip())
         french, _, english = ROLES[newcomer.role.value].partition(" // ")
         fr, en = password_words(at)
         text = f"{{login}} : {french} de {{address}}, {fr} // {{login}}: {english} of {{address}}, {en}"
@@ -94,10 +94,11 @@ class Newcomer:
     subject: str = ""
 
     @classmethod
-    def of(cls, login: str, person: str, role: Role, subject: str = "") -> Newcomer:
+    def of(cls, at: Desk, login: str, person: str, role: Role, subject: str = "") -> Newcomer:
         """About 40 ms: outside of transactions."""
         password = generate()
-        return cls(login, person or login, role, password, hash_password(password), subject)
+        made = hash_password(password, at.house.credentials.salt_for(login))
+        return cls(login, person or login, role, password, made, subject)
 
     def joins(self, at: Desk, tx: Transaction, box: Mailbox) -> dict[str, Any]:
         allow(box, at.house.credentials.members(tx.conn, box.id), life.Seat(0, self.role, True))

@@ -43,7 +43,8 @@ async def page(visit: Visit, deps: Deps) -> Response:
 
 async def _create(visit: Visit, deps: Deps, name: str, uses: frozenset[str]) -> Response:
     """The password is in this one answer, and nowhere else in the clear."""
-    secret = await asyncio.to_thread(app_passwords.new_secret, deps.keys, visit.person)
+    salt = deps.credentials.salt_for(await deps.db.read(deps.credentials.login_of, visit.person))
+    secret = await asyncio.to_thread(app_passwords.new_secret, salt)
     try:
         await deps.db.write(_add, deps, visit.person, name, uses, secret, visit.now)
     except TooMany:

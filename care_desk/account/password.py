@@ -35,7 +35,8 @@ async def page(visit: Visit, deps: Deps) -> Response:
     fault = await _fault(visit, deps, who, old, new)
     if fault:
         return _form(visit, who, fault)
-    made = await asyncio.to_thread(hash_password, new)
+    salt = deps.credentials.salt_for(await deps.db.read(deps.credentials.login_of, who.credential))
+    made = await asyncio.to_thread(hash_password, new, salt)
     await deps.db.write(_change, deps, visit.signed_in, made)
     return visit.redirect(HOME, "mot-de-passe")
 

@@ -44,7 +44,7 @@ def accounts(operator: Operator) -> list[Account]:
 
 def fill(house: House, operator: Operator, passwords: dict[str, str], bench: bool) -> None:
     """`passwords`: login -> password. Blocks for the hashes: before the doors open."""
-    hashes = {login: hash_password(password) for login, password in passwords.items() if _missing(house, login)}
+    hashes = {login: _hash(house, login, password) for login, password in passwords.items() if _missing(house, login)}
     house.db.write_now(_fill, house, operator, hashes)
     if bench:
         fill_bench(house, operator)
@@ -61,7 +61,11 @@ def bench_password(number: int) -> str:
 def fill_bench(house: House, operator: Operator) -> None:
     for number in range(1, BENCH_BOXES + 1):
         if _missing(house, address := bench_address(operator, number)):
-            house.db.write_now(_bench_box, house, address, hash_password(bench_password(number)))
+            house.db.write_now(_bench_box, house, address, _hash(house, address, bench_password(number)))
+
+
+def _hash(house: House, login: str, password: str) -> PasswordHash:
+    return hash_password(password, house.credentials.salt_for(login))
 
 
 def _missing(house: House, login: str) -> bool:

@@ -26,7 +26,7 @@ async def enrol(here: Town) -> None:
         holder = type(box.holder)(box.holder.display_name, private_email="jacqueline@perso.example")
         boxes.set_holder(tx, box.id, holder)
         boxes.forget(box.id)
-        credentials.add(tx, NewCredential(box.id, LOGIN, "Jacqueline Morel", hash_password(PASSWORD)), here.now)
+        credentials.add(tx, NewCredential(box.id, LOGIN, "Jacqueline Morel", hash_password(PASSWORD, None)), here.now)
 
     await here.db.write(add)
 

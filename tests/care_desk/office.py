@@ -29,7 +29,7 @@ from tests.care_desk.conftest import TABLE
 from tests.support.web import Answer, Visitor
 
 PASSWORD = "cheval correct"
-PASSWORD_HASH = hash_password(PASSWORD)
+PASSWORD_HASH = hash_password(PASSWORD, None)
 CAMILLE_RPPS, NADIA_RPPS = (f"109900000{n}{luhn_key(f'109900000{n}')}" for n in (1, 2))
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 ACCOUNT, SIGN_IN, APPLICATION = "/mon-compte", "/mon-compte/connexion", "/mon-compte/application"

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 
 from foundation.clock import DAY, MINUTE
 from foundation.database import Database
@@ -24,15 +24,21 @@ from mssante.credentials import (
 )
 from mssante.kinds import BoxKind, BoxState, SignInState
 from mssante.mailboxes import Mailboxes
-from mssante.passwords import hash_password
+from mssante.passwords import PasswordHash, hash_password
 from mssante.rights import Role
+from mssante.scram import ROUNDS, Salt
 from mssante.tables import credentials, guesses
 from tests.support import proving
 
 PASSWORD = "correct horse"
-HASH = hash_password(PASSWORD)
+HASH = hash_password(PASSWORD, None)
+LOGIN = "camille.roche@medecins.example"
 HOME, ELSEWHERE = "192.0.2.1", "198.51.100.7"
 NOW = 1_794_472_800_000
+
+
+def hashed(space: Any, password: str, login: str) -> PasswordHash:
+    return hash_password(password, space.credentials.salt_for(login))
 
 
 @pytest.fixture
@@ -40,7 +46,8 @@ async def signing(space: Any) -> Any:
     space.credentials = Credentials(space.db, space.keys, space.boxes)
     space.credentials.listen()
     space.roche = await space.box("camille.roche@medecins.example")
-    new = NewCredential(space.roche.id, "Camille.Roche@medecins.example", "Dr Camille Roche", HASH)
+    made = hashed(space, PASSWORD, LOGIN)
+    new = NewCredential(space.roche.id, "Camille.Roche@medecins.example", "Dr Camille Roche", made)
     space.roche_login = await space.db.write(space.credentials.add, new, NOW)
     return space
 
@@ -81,7 +88,7 @@ async def test_wrong_password(signing: Any, password: str) -> None:
 
 
 async def test_a_long_password_is_not_its_beginning(signing: Any) -> None:
-    long_hash = hash_password("p" * passwords.LONGEST)
+    long_hash = hash_password("p" * passwords.LONGEST, None)
     await signing.db.write(signing.credentials.set_password, signing.roche_login, long_hash)
     assert isinstance(await check(signing, "p" * (passwords.LONGEST + 1)), WrongPassword)
 
@@ -149,7 +156,7 @@ async def test_many_connections_at_once_hash_little(signing: Any, hashes: list[s
 
 async def test_changes_are_obeyed_at_once(signing: Any) -> None:
     assert isinstance(await check(signing), SignedIn)
-    await signing.db.write(signing.credentials.set_password, signing.roche_login, hash_password("new"))
+    await signing.db.write(signing.credentials.set_password, signing.roche_login, hash_password("new", None))
     await asyncio.sleep(0)
     assert isinstance(await check(signing), WrongPassword)
     assert isinstance(await check(signing, "new", NOW + MINUTE), SignedIn)
@@ -182,7 +189,7 @@ async def test_an_old_password_in_a_forgotten_telephone_keeps_nobody_out(signing
     assert len(hashes) == 1
     assert isinstance(await check(signing, now=NOW + 3_000_001), SignedIn)
     assert isinstance(await check(signing, "old", now=NOW + 3_000_002), WrongPassword)
-    await signing.db.write(signing.credentials.set_password, signing.roche_login, hash_password("old"))
+    await signing.db.write(signing.credentials.set_password, signing.roche_login, hash_password("old", None))
     await asyncio.sleep(0)
     assert isinstance(await check(signing, "old", now=NOW + 3_000_003), SignedIn)  # chosen again: forgotten as wrong
 
@@ -318,7 +325,7 @@ async def test_parallel_proofs_do_not_all_get_through(signing: Any) -> None:
 
 
 async def test_scopes_states_and_boxes_hold_for_proofs(signing: Any) -> None:
-    only_web = NewCredential(signing.roche.id, "web", "Camille", HASH, frozenset({WEB}))
+    only_web = NewCredential(signing.roche.id, "web", "Camille", hashed(signing, PASSWORD, "web"), frozenset({WEB}))
     login = await signing.db.write(signing.credentials.add, only_web, NOW)
     assert isinstance(await prove(signing, login="web", scope=WEB), SignedIn)
     assert isinstance(await prove(signing, login="web", scope=MAIL, place=ELSEWHERE), WrongPassword)
@@ -329,7 +336,11 @@ async def test_scopes_states_and_boxes_hold_for_proofs(signing: Any) -> None:
 
 
 async def test_a_new_password_is_proven_and_the_old_one_no_more(signing: Any) -> None:
-    await signing.db.write(signing.credentials.set_password, signing.roche_login, hash_password("new"))
+    """And the salt says nothing of it: one that changes would tell a login that exists from one that does not."""
+    before = await signing.credentials.salt(LOGIN)
+    new = hashed(signing, "new", LOGIN)
+    await signing.db.write(signing.credentials.set_password, signing.roche_login, new)
+    assert await signing.credentials.salt(LOGIN) == before
     assert isinstance(await prove(signing, "new"), SignedIn)
     assert isinstance(await prove(signing), WrongPassword)
 
@@ -346,6 +357,24 @@ async def test_an_old_account_can_prove_its_password_once_it_was_typed(signing: 
     assert isinstance(await prove(signing, now=NOW + 251), SignedIn)
 
 
+async def test_so_can_one_whose_keys_were_salted_otherwise(signing: Any) -> None:
+    other = hash_password(PASSWORD, Salt(b"0123456789abcdef", ROUNDS))
+    await signing.db.write(signing.credentials.set_password, signing.roche_login, other)
+    await asyncio.sleep(0)
+    assert await prove(signing) == WrongPassword(250)
+    assert isinstance(await check(signing, now=NOW + 250), SignedIn)
+    assert isinstance(await prove(signing, now=NOW + 251), SignedIn)
+
+
+async def test_a_salt_costs_no_look_at_the_rows(signing: Any) -> None:
+    """So its time says nothing either."""
+    asked: list[str] = []
+    event.listen(signing.db.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
+    await signing.credentials.salt(LOGIN)
+    await signing.credentials.salt("nobody@medecins.example")
+    assert asked == []
+
+
 async def test_a_wrong_password_gives_an_old_account_no_keys(signing: Any) -> None:
     await forget_keys(signing)
     assert isinstance(await check(signing, "wrong"), WrongPassword)
@@ -355,8 +384,8 @@ async def test_a_wrong_password_gives_an_old_account_no_keys(signing: Any) -> No
 async def test_keys_of_a_password_just_replaced_are_not_kept(signing: Any) -> None:
     await forget_keys(signing)
     row = await signing.db.read(lambda conn: conn.execute(select(credentials)).first())
-    await signing.db.write(signing.credentials.set_password, signing.roche_login, hash_password("bell\a"))
-    await signing.db.write(signing.credentials._keep_scram, row, HASH.scram)
+    await signing.db.write(signing.credentials.set_password, signing.roche_login, hash_password("bell\a", None))
+    await signing.db.write(signing.credentials._keep_scram, row, hashed(signing, PASSWORD, LOGIN).scram)
     assert isinstance(await prove(signing), WrongPassword)
 
 
@@ -392,7 +421,7 @@ async def test_who_signed_in_stands_until_something_of_them_changes(signing: Any
 
 async def test_another_password_ends_what_the_old_one_began(signing: Any) -> None:
     who = await check(signing)
-    await signing.db.write(signing.credentials.set_password, signing.roche_login, hash_password("new"))
+    await signing.db.write(signing.credentials.set_password, signing.roche_login, hash_password("new", None))
     assert await standing(signing, who) is None
     assert await standing(signing, await check(signing, "new", NOW + MINUTE)) is not None
 

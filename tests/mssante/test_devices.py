@@ -23,7 +23,7 @@ from mssante.passwords import hash_password
 from mssante.tables import mail_clients, mailboxes
 from tests.support.postgres import postgres_server  # noqa: F401  a fixture
 
-HASH = hash_password("cheval correct")
+HASH = hash_password("cheval correct", None)
 NOW = 1_794_472_800_000 - 1_794_472_800_000 % HOUR + 7 * MINUTE
 
 
@@ -98,7 +98,7 @@ async def test_to_the_hour(house: House) -> None:
 
 async def test_by_what_it_came(house: House) -> None:
     camille = house.ids["camille"]
-    secret = app_passwords.new_secret(house.keys, camille)
+    secret = app_passwords.new_secret(house.credentials.salt_for("camille"))
     uses = frozenset({IMAP})
     app = await house.db.write(app_passwords.add, house.keys, camille, "Poste", uses, secret, NOW)
     who = await house.enters(secret.text)

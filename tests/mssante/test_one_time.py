@@ -32,7 +32,7 @@ SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 async def person(space: Any) -> Any:
     space.credentials = Credentials(space.db, space.keys, space.boxes)
     citizen = await space.citizen()
-    new = NewCredential(citizen.id, "jacqueline", "Jacqueline Morel", hash_password("p"))
+    new = NewCredential(citizen.id, "jacqueline", "Jacqueline Morel", hash_password("p", None))
     space.id = await space.db.write(space.credentials.add, new, NOW)
     return space
 

@@ -25,7 +25,7 @@ from mssante.passkeys import RightPasskey
 from mssante.passwords import hash_password
 from tests.support.authenticator import PRESENT, VERIFIED, Device, octets, text
 
-HASH = hash_password("cheval correct")
+HASH = hash_password("cheval correct", None)
 PARTY = RelyingParty("alpha.example", "Opérateur Alpha", "https://pages.alpha.example")
 NOW = 1_794_472_800_000
 MINE, OTHERS = "session", "another session"

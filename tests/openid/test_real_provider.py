@@ -29,7 +29,7 @@ from mssante.token_sign_in import TokenSignIn
 from runtime.sign_in import MailSignIn
 from tests.openid.real import ASKING, AUDIENCE, RealProvider
 
-HASH = hash_password("cheval correct")
+HASH = hash_password("cheval correct", None)
 CAMILLE_RPPS = "1099000001" + luhn_key("1099000001")
 NADIA_RPPS = "1099000002" + luhn_key("1099000002")
 PSC = "8"  # how the national identifier of an RPPS number begins
@@ -132,7 +132,7 @@ async def test_whose_mailbox_a_token_opens(provider: RealProvider, operator: Ope
 async def test_a_second_factor_here_is_not_asked_for_twice(provider: RealProvider, operator: Operator) -> None:
     camille = operator.ids["camille"]
     await operator.db.write(one_time.enrol_totp, operator.keys, camille, one_time.new_totp_secret())
-    secret = app_passwords.new_secret(operator.keys, camille)
+    secret = app_passwords.new_secret(operator.credentials.salt_for("camille"))
     await operator.db.write(app_passwords.add, operator.keys, camille, "x", frozenset({IMAP}), secret, 1)
     async with provider.running():
         assert isinstance(await operator.opens(await provider.token(PSC + CAMILLE_RPPS)), SignedIn)

@@ -26,7 +26,7 @@ from tests.support.postgres import postgres_server, postgres_url
 
 __all__ = ["postgres_server", "postgres_url"]  # fixtures
 
-HASH = hash_password("x")
+HASH = hash_password("x", None)
 RPPS = "1099000001" + luhn_key("1099000001")
 OTHER = "1099000002" + luhn_key("1099000002")
 

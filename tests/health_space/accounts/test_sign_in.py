@@ -36,7 +36,7 @@ PEOPLE = (
     ("paul", "Paul", ""),
 )
 PASSWORD = "cheval correct"
-PASSWORD_HASH = hash_password(PASSWORD)
+PASSWORD_HASH = hash_password(PASSWORD, None)
 TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 ACTIVATED = ProfileState.ACTIVATED
 
