@@ -5,52 +5,24 @@ from __future__ import annotations
 import smtplib
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from ipaddress import IPv4Address
-from threading import Event, Thread
 
 from cryptography import x509
 
 from certs.profiles import OPERATOR
 from foundation.clock import system_clock
 from tests.support.demo import Demo, uids_of, wait_until
+from tests.support.flow import Flow, running
 from tests.support.peer import authority, certificate_of
 
 
-class Flow:
-    """One person writes to another, one message after the other, until told to stop."""
-
-    def __init__(self, demo: Demo, sender: str, to: str) -> None:
-        self.sent, self._demo, self._sender, self._to = 0, demo, sender, demo.person(to)
-        self.failed: list[Exception] = []
-
-    def run(self, stop: Event) -> None:
-        while not stop.is_set():
-            try:
-                self._demo.send(self._sender, self._to["address"], f"Rotation {self._sender} {self.sent}")
-            except (OSError, smtplib.SMTPException) as error:
-                self.failed.append(error)
-                return
-            self.sent += 1
-
-    def arrived(self) -> int:
-        with self._demo.imap(self._to) as imap:
-            return len(uids_of(imap, f"Rotation {self._sender} "))
+def flow_of(demo: Demo, sender: str, to: str) -> Flow:
+    return Flow(lambda subject: demo.send(sender, demo.person(to)["address"], subject), f"Rotation {sender}")
 
 
-@contextmanager
-def running(flows: list[Flow]) -> Iterator[None]:
-    stop = Event()
-    threads = [Thread(target=flow.run, args=(stop,)) for flow in flows]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
+def arrived(demo: Demo, flow: Flow, to: str) -> int:
+    with demo.imap(demo.person(to)) as imap:
+        return len(uids_of(imap, f"{flow.name} "))
 
 
 def shown(demo: Demo, door: str, operator: str) -> int:
@@ -69,8 +41,8 @@ def shown(demo: Demo, door: str, operator: str) -> int:
 
 def test_certificates_are_renewed_under_traffic(demo: Demo) -> None:
     loopback = (x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1")))
-    flows = [Flow(demo, "medecin", "confrere"), Flow(demo, "confrere", "medecin")]
-    with running(flows):
+    flows = {"confrere": flow_of(demo, "medecin", "confrere"), "medecin": flow_of(demo, "confrere", "medecin")}
+    with running([*flows.values()]):
         for operator in ("alpha", "beta"):
             old = certificate_of(demo, operator).certificate
             new = authority(demo).issue(OPERATOR, old.subject, system_clock(), also=loopback)
@@ -79,19 +51,19 @@ def test_certificates_are_renewed_under_traffic(demo: Demo) -> None:
             for door in ("smtp", "imaps", "submissions"):
                 serial = new.certificate.serial_number
                 wait_until(lambda door=door, op=operator, serial=serial: shown(demo, door, op) == serial, 20, door)
-    for flow in flows:
+    for to, flow in flows.items():
         assert not flow.failed
         assert flow.sent > 10
-        wait_until(lambda flow=flow: flow.arrived() >= flow.sent, 30, "all messages arrive")
-        assert flow.arrived() == flow.sent
+        wait_until(lambda flow=flow, to=to: arrived(demo, flow, to) >= flow.sent, 30, "all messages arrive")
+        assert arrived(demo, flow, to) == flow.sent
 
 
 def test_a_half_written_certificate_leaves_the_doors_open(demo: Demo) -> None:
     """What cannot be used is not taken up: new connections still get the last good one."""
     path = demo.data / "beta" / "tls" / "server.pem"
     good, serial = path.read_bytes(), certificate_of(demo).certificate.serial_number
-    flow = Flow(demo, "medecin", "confrere")
-    already = flow.arrived()
+    flow = flow_of(demo, "medecin", "confrere")
+    already = arrived(demo, flow, "confrere")
     try:
         path.write_bytes(good[:100])
         with running([flow]):
@@ -100,7 +72,7 @@ def test_a_half_written_certificate_leaves_the_doors_open(demo: Demo) -> None:
     finally:
         path.write_bytes(good)
     assert not flow.failed
-    wait_until(lambda: flow.arrived() - already == flow.sent, 30)
+    wait_until(lambda: arrived(demo, flow, "confrere") - already == flow.sent, 30)
 
 
 def test_the_context_of_a_connection_under_way_stays(demo: Demo) -> None:

@@ -88,13 +88,32 @@ class Space:
         Pki(self.data / "pki", self.now + MINUTE).sign_trust_list(self._listed, bench=False, also=also, to=made)
         self.lists.give("/liste.xml", made.read_bytes())
 
+    def list_with(self, minute: int, names: dict[str, Sequence[str]]) -> Path:
+        """A list of that many minutes later, in which the operators of these keys have these certificates' names."""
+        made, listed = (
+            self.data / "newer.xml",
+            {one: issued for one, issued in self._listed.items() if one.key not in names},
+        )
+        also = [
+            Entry(domain, name)
+            for key, those in names.items()
+            for domain in self.operators[key].all_domains
+            for name in those
+        ]
+        Pki(self.data / "pki", self.now + minute * MINUTE).sign_trust_list(listed, bench=False, also=also, to=made)
+        return made
+
     def certify(self, key: str, host: str) -> Issued:
         """Puts a certificate of this name in the operator's place; a running one takes it up within seconds."""
-        operator = self.operators[key]
-        subject = operator_subject(host, operator.structure, operator.name, "Villefleur (99)")
-        issued = self.pki.authority.issue(OPERATOR, subject, self.now)
+        issued = self.issue(key, host)
         issued.write(self.data / key / "tls", "server")
         return issued
+
+    def issue(self, key: str, host: str) -> Issued:
+        operator = self.operators[key]
+        return self.pki.authority.issue(
+            OPERATOR, operator_subject(host, operator.structure, operator.name, "Villefleur (99)"), self.now
+        )
 
     def _build(self, key: str) -> None:
         operator, folder = self.operators[key], self.data / key
@@ -173,7 +192,10 @@ class Space:
             return found[1].decode() if isinstance(found, tuple) else ""
 
     def queue(self, key: str, *words: str) -> Any:
-        command = [sys.executable, "-m", "runtime.cli", "queue", *words, "--json"]
+        return self.mssante(key, "queue", *words)
+
+    def mssante(self, key: str, *words: str) -> Any:
+        command = [sys.executable, "-m", "runtime.cli", *words, "--json"]
         config = str(self.data / key / "mssante.toml")
         done = subprocess.run([*command, "--config", config], cwd=ROOT, capture_output=True)  # 1: nothing matched
         return json.loads(done.stdout or b"[]")
