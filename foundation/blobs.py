@@ -9,6 +9,7 @@ The name is a keyed hash of the blob's key: it says nothing of the content.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 from collections.abc import Iterator, Sequence
@@ -302,6 +303,7 @@ class FolderFiles:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._incoming = root / "incoming"
+        self._presence: int | None = None
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def create(self) -> SealedFile:
@@ -327,10 +329,24 @@ class FolderFiles:
                     if path.stat().st_mtime_ns // 1_000_000 < at:
                         yield path.name
 
-    def sweep_incoming(self) -> None:
-        """At start: what a killed process left half written was never promised to anyone."""
-        for path in self._incoming.iterdir():
-            path.unlink(missing_ok=True)
+    def enter(self) -> None:
+        """At the start of a process that will write. Whoever finds no other there takes away what killed processes left half
+        written: it was never promised to anyone.
+        """
+        self._presence = os.open(self._incoming.with_name("incoming.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._presence, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pass  # others write: what lies there may be theirs
+        else:
+            for path in self._incoming.iterdir():
+                path.unlink(missing_ok=True)
+        fcntl.flock(self._presence, fcntl.LOCK_SH)
+
+    def leave(self) -> None:
+        if self._presence is not None:
+            os.close(self._presence)
+            self._presence = None
 
 
 class _FolderFile:

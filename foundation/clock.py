@@ -47,12 +47,14 @@ class _Timex(ctypes.Structure):
     )
 
 
-def kernel_clock() -> KernelClock:
+def kernel_clock() -> KernelClock | None:
+    """None where we may not ask (a container, a filter of system calls)."""
     only_ask = _Timex()  # all zero: no modes
     state = ctypes.CDLL(None).adjtimex(ctypes.byref(only_ask))
-    return KernelClock(state not in (-1, _TIME_ERROR), only_ask.maxerror // 1000)
+    return None if state == -1 else KernelClock(state != _TIME_ERROR, only_ask.maxerror // 1000)
 
 
 def is_synchronised() -> bool:
-    """Whether a time daemon keeps this machine's clock right, as the kernel knows it."""
-    return kernel_clock().synchronised
+    """False when the kernel knows that no time daemon keeps this machine's clock right."""
+    found = kernel_clock()
+    return found is None or found.synchronised

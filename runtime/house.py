@@ -99,6 +99,7 @@ class House:
 
     async def close(self) -> None:
         await self.db.close()
+        self.files.leave()
         for pool in (self.pool, self.signature_pool):
             pool.shutdown(wait=False, cancel_futures=True)
 

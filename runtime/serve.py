@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from pathlib import Path
 
 import structlog
 
@@ -17,9 +18,10 @@ from runtime import annuaire_jobs, figures, revocation, trust_fetch
 from runtime.doors import Certificates, Close, open_imap, open_ldap, open_smtp, open_web
 from runtime.house import House, Trust
 from runtime.metrics import application
-from runtime.notify import notify
+from runtime.notify import beat, notify
 from runtime.outgoing import identity_of, notified, outbox_of, register_outgoing
 from runtime.pages import site
+from runtime.reload import Reload
 from runtime.settings import Settings
 from runtime.sweep import filing_traces, sweeping
 from runtime.time_check import writing_down
@@ -35,11 +37,13 @@ async def serve(
     stop: asyncio.Event,
     first: bool = True,
     clock: Clock = system_clock,
+    config: Path | None = None,
 ) -> None:
-    """Plays the settings' roles on `sockets` until `stop`; the `first` of several processes tidies up after a crash."""
+    """Plays the settings' roles on `sockets` until `stop`; the `first` of several processes writes down what was done by hand.
+    `config`: the settings' file, for a process that nobody else reloads.
+    """
     house = House(settings, clock)
-    if first:
-        house.files.sweep_incoming()
+    house.files.enter()
     trust = Trust(settings, clock)
     acceptor = Delivery(house.space(trust))
     certificates = Certificates(settings, clock)
@@ -90,7 +94,10 @@ async def serve(
     tasks = [
         asyncio.create_task(figures.keep(house, stop)),
         asyncio.create_task(watch.run(stop)),
+        asyncio.create_task(beat(stop)),
     ]
+    if config is not None:
+        Reload(settings, config, watch.look).listen()
     if "jobs" in settings.roles:
         tasks.append(asyncio.create_task(house.jobs.work(stop)))
     log.info("ready", roles=settings.roles, doors=sorted(sockets))

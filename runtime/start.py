@@ -75,11 +75,20 @@ def serve(config: Path, count: int | None, worker: int | None, lang: Lang = "fr"
         return WRONG
     processes = settings.workers if count is None else count
     if worker is None and processes > 1:
-        return workers.supervise(["serve", "--config", str(config), "--lang", lang], processes)
-    return _play(settings, worker in (None, 0), lang)
+        command = ["serve", "--config", str(config), "--lang", lang]
+        return workers.supervise(command, processes, lambda: _may_reload(config, lang))
+    if worker is not None:
+        workers.end_with_parent()
+    return _play(settings, config, worker, lang)
 
 
-def _play(settings: Settings, first: bool, lang: Lang) -> int:
+def _may_reload(config: Path, lang: Lang) -> bool:
+    """Whether new processes could start now; what is against it is said."""
+    settings = _settings(config, lang)
+    return settings is not None and not _stopped_by(examine(settings, system_clock(), running=True), lang)
+
+
+def _play(settings: Settings, config: Path, worker: int | None, lang: Lang) -> int:
     try:
         sockets = open_doors(doors_of(settings))
     except DoorsBusy as busy:
@@ -89,7 +98,7 @@ def _play(settings: Settings, first: bool, lang: Lang) -> int:
     def main(stop: asyncio.Event) -> Coroutine[Any, Any, None]:
         from runtime.serve import serve as play  # brings Twisted's reactor users in: after the loop is set
 
-        return play(settings, sockets, stop, first=first)
+        return play(settings, sockets, stop, first=worker in (None, 0), config=config if worker is None else None)
 
     run(main)
     return OK

@@ -63,7 +63,7 @@ def show(data: Path, port_base: int, count: int, workers: int, bench: bool) -> i
         operator: _start(data / operator.key / "mssante.toml", workers, listener.address) for operator in operators
     }
     try:
-        if not _wait_until_ready(servers, listener, workers):
+        if not _wait_until_ready(servers, listener):
             return start.FAILED
         facts = _facts(data, ports, servers, passwords)
         _write(data / "demo.json", facts)
@@ -125,8 +125,8 @@ def _start(config: Path, workers: int, notify: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=Path(__file__).parents[2], env=environment, start_new_session=True)
 
 
-def _wait_until_ready(servers: dict[Operator, subprocess.Popen[bytes]], listener: Listener, workers: int) -> bool:
-    missing, deadline = workers * len(servers), time.monotonic() + START_SECONDS
+def _wait_until_ready(servers: dict[Operator, subprocess.Popen[bytes]], listener: Listener) -> bool:
+    missing, deadline = len(servers), time.monotonic() + START_SECONDS
     while missing:
         missing -= listener.ready(0.2)
         for operator, server in servers.items():

@@ -158,3 +158,19 @@ def test_a_key_ring_is_private_never_overwritten_and_gives_its_keys_back(tmp_pat
     assert again.lookup("address", "a@b.example") == ring.lookup("address", "a@b.example")
     assert again.lookup("address", "a@b.example") != ring.lookup("login", "a@b.example")
     assert "raw" not in repr(key)
+
+
+def test_half_written_files_go_with_the_last_process_that_could_own_them(tmp_path: Path) -> None:
+    """A process that starts beside others leaves what they are writing."""
+    first, second, third = (FolderFiles(tmp_path) for _ in range(3))
+    (tmp_path / "incoming" / "left").write_bytes(b"by a killed process")
+    first.enter()
+    assert list((tmp_path / "incoming").iterdir()) == []
+    (tmp_path / "incoming" / "written").write_bytes(b"now")
+    second.enter()
+    assert len(list((tmp_path / "incoming").iterdir())) == 1
+    first.leave()
+    second.leave()
+    third.enter()
+    assert list((tmp_path / "incoming").iterdir()) == []
+    third.leave()
