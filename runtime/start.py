@@ -68,9 +68,9 @@ def serve(config: Path, count: int | None, worker: int | None, lang: Lang = "fr"
     settings = _settings(config, lang)
     if settings is None:
         return WRONG
+    logs.configure()
     if worker is None and _stopped_by(examine(settings, system_clock()), lang):
         return WRONG
-    logs.configure()
     if not _upgraded(settings, lang):
         return WRONG
     processes = settings.workers if count is None else count
@@ -228,8 +228,12 @@ def _settings(config: Path, lang: Lang) -> Settings | None:
 
 
 def _stopped_by(findings: list[Finding], lang: Lang) -> bool:
+    """What is fatal is said to who starts the server, the rest to who reads its log."""
     for finding in findings:
-        print(finding.line(lang), file=sys.stderr)
+        if finding.fatal:
+            print(finding.line(lang), file=sys.stderr)
+        else:
+            log.warning("noted", **finding.facts("en"))
     return any(finding.fatal for finding in findings)
 
 
