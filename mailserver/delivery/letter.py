@@ -64,6 +64,7 @@ class Letter:
     attached: Kind | None = None  # what the policy had a word about, for the figures
     report: str = ""  # its type, when it tells a program what became of another message (RFC 6522)
     documents: str = ""  # X-MSS-CODECDA, as it came
+    answers: str = ""  # Message-ID of the message that it answers
 
 
 def read(
@@ -142,6 +143,7 @@ def _letter(
         attached=judged.kind,
         report=kind(message),
         documents=message.header("X-MSS-CODECDA") or "",
+        answers=next(iter(message.in_reply_to), ""),
     )
 
 

@@ -19,8 +19,9 @@ from mailserver.delivery.letter import Letter, Version
 from mailserver.delivery.promises import Promises
 from mailserver.delivery.space import Addressee, Author, Space
 from mailserver.delivery.traces import Traces
-from mailserver.store.api import Flag, Flags
-from mailserver.store.insert import counterpart, thread_of
+from mailserver.store.api import Answer, Flag, Flags
+from mailserver.store.insert import Kept, Thread, counterpart, thread_of
+from mailserver.store.team import expect_copy
 from mssante import reasons
 from mssante.address import Address
 from mssante.closing import Act, may_close
@@ -224,15 +225,30 @@ class _Run:
 
     # ---------------------------------------------------------------- the sender's side
     def _remember(self, author: Author, blob_id: int) -> None:
-        """The web page's copy in « Envoyés »; for a mail client, which stores its own, only the thread it will belong to."""
+        """The web page's copy in « Envoyés », and a team's; for another mail client, which stores its own, only the thread it will
+        belong to."""
         assert author.box is not None
         copy = next(self.letter.copies[version] for version in self.inserted)
         other = self.letter.digest.counterpart(_key(author.address))
         exchange_id = self.exchanges.get(other)
         thread = thread_of(self.tx, author.box.id, counterpart(self.space.keys, other), copy.kept, blob_id, exchange_id)
-        if self.envelope.sender.door is Door.WEB:
+        sender = self.envelope.sender
+        if sender.door is Door.WEB:
             self.space.mailboxes.charge(self.tx, author.box.id, copy.kept.size)
             self.space.store.sent_copy_in(self.tx, author.box.id, copy.kept, blob_id, thread, self.now // 1000)
+        elif sender.team:
+            self._show_team(author.box.id, copy.kept, blob_id, thread)
+
+    def _show_team(self, box_id: int, kept: Kept, blob_id: int, thread: Thread) -> None:
+        """The colleagues see what was sent in their name and who answered; in a full mailbox, the second only."""
+        sender, store = self.envelope.sender, self.space.store
+        if self.letter.answers:
+            answer = Answer(sender.member, sender.actor, self.now)
+            store.answered_in(self.tx, box_id, self.letter.answers, answer)
+        if self.space.mailboxes.charge(self.tx, box_id, kept.size):
+            folder_id, uid = store.sent_copy_in(self.tx, box_id, kept, blob_id, thread, self.now // 1000)
+            if kept.message_key is not None:
+                expect_copy(self.tx, box_id, kept.message_key, folder_id, uid, self.now)
 
     # ---------------------------------------------------------------- rows
     def _insert(self, version: Version) -> int:

@@ -199,6 +199,15 @@ class CopyResult:
     target: list[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Of a member of a team: their number, their name, when (ms)."""
+
+    member: int
+    actor: str
+    at: int
+
+
 class StoreError(Exception):
     """A wish the store refuses. `code` is the RFC 9051 7.1 response code:
     NONEXISTENT, ALREADYEXISTS, CANNOT, OVERQUOTA, INUSE, NOPERM, UNAVAILABLE, UNKNOWN-CTE, EXPUNGEISSUED."""
@@ -306,8 +315,9 @@ class MailStore(Protocol):
         """`expected` octets, when that is known. Raises `StoreError` LIMIT when too much is on its way into the box."""
         ...
 
-    async def append(self, folder_id: int, messages: Sequence[NewMessage]) -> list[int]:
-        """Stores all or nothing; returns the UIDs (APPENDUID)."""
+    async def append(self, folder_id: int, messages: Sequence[NewMessage], team: bool = False) -> list[int]:
+        """Stores all or nothing; returns the UIDs (APPENDUID). `team`: of a copy of what was sent, that lies in this folder already
+        (docs/rules.md section 2), the UID is that copy's, and no second one is stored."""
         ...
 
     async def replace(self, folder_id: int, uid: int, target_folder_id: int, message: NewMessage) -> int:
@@ -336,6 +346,15 @@ class MailStore(Protocol):
 
         `by`: the member who carries, for the audit trail; their rights in both were looked at. No exchange goes along.
         """
+        ...
+
+    # of a team (docs/rules.md section 2)
+    async def answered(self, folder_id: int, uids: Sequence[int], member: int, actor: str) -> None:
+        """A member set \\Answered: noted, unless an answer of theirs is."""
+        ...
+
+    async def answers(self, folder_id: int, uids: Sequence[int]) -> dict[int, tuple[Answer, ...]]:
+        """By UID, of the messages that were answered, the oldest answer first."""
         ...
 
     async def expunge(self, folder_id: int, uids: Sequence[int] | None = None) -> list[int]:

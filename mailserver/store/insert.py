@@ -152,7 +152,7 @@ def thread_of(
     no_reply: bool = False,
 ) -> Thread:
     """The message's thread in this box, remembered for the answers to come."""
-    known = _named(tx, box_id, kept.reference_keys)
+    known = named(tx, box_id, kept.reference_keys)
     found = _first(known, kept.reference_keys, counterpart) or Thread(blob_id, None)
     thread = Thread(found.id, exchange_id if exchange_id is not None else found.exchange_id)
     _remember(tx, box_id, [(kept, counterpart, thread)], no_reply)
@@ -165,7 +165,7 @@ def own_threads(tx: Transaction, box_id: int, copies: Sequence[tuple[bytes, Kept
     Each may be its copy of what it submitted, already known by the Message-ID: it joins itself.
     """
     own = [((kept.message_key,) if kept.message_key is not None else ()) + kept.reference_keys for _, kept, _ in copies]
-    known = _named(tx, box_id, {name for names in own for name in names})
+    known = named(tx, box_id, {name for names in own for name in names})
     made = []
     for (other, kept, blob_id), names in zip(copies, own, strict=True):
         thread = _first(known, names, other) or Thread(blob_id, None)
@@ -176,7 +176,7 @@ def own_threads(tx: Transaction, box_id: int, copies: Sequence[tuple[bytes, Kept
     return [thread for _, _, thread in made]
 
 
-def _named(tx: Transaction, box_id: int, names: Iterable[bytes]) -> dict[bytes, tuple[bytes, Thread]]:
+def named(tx: Transaction, box_id: int, names: Iterable[bytes]) -> dict[bytes, tuple[bytes, Thread]]:
     """Message-ID key -> (counterpart, thread), of those known in the box."""
     known, wanted = {}, list(names)
     for start in range(0, len(wanted), NAMES):

@@ -13,6 +13,7 @@ from mailserver.store import annotations as annotation_rules
 from mailserver.store import flags as flag_rules
 from mailserver.store import forgetting, names
 from mailserver.store.api import (
+    Answer,
     CopyResult,
     Flag,
     FlagOp,
@@ -70,6 +71,7 @@ class MemoryMailStore(MemoryReading):
         self._digest = digest
         self._lost: defaultdict[int, set[str]] = defaultdict(set)
         self._annotations: defaultdict[int, dict[tuple[int, int, str], bytes]] = defaultdict(dict)
+        self._given: defaultdict[tuple[int, str], dict[int, Answer]] = defaultdict(dict)
         self._last_id = 0
         self._last_message = 0
         self._threads: dict[tuple[int, str], int] = {}  # (box, Message-ID) -> thread
@@ -180,7 +182,22 @@ class MemoryMailStore(MemoryReading):
     def spool(self, box_id: int, expected: int = 0) -> Spool:
         return _Spool()
 
-    async def append(self, folder_id: int, messages: Sequence[NewMessage]) -> list[int]:
+    async def answered(self, folder_id: int, uids: Sequence[int], member: int, actor: str) -> None:
+        found = self._get(folder_id)
+        for _, message in self._some(found, uids):
+            if name := message.digest.message_id:
+                answer = Answer(member, actor, self._clock() * 1000)
+                self._given[found.folder.box_id, name].setdefault(member, answer)
+
+    async def answers(self, folder_id: int, uids: Sequence[int]) -> dict[int, tuple[Answer, ...]]:
+        found = self._get(folder_id)
+        given = {
+            uid: self._given.get((found.folder.box_id, message.digest.message_id or ""), {})
+            for uid, message in self._some(found, uids)
+        }
+        return {uid: tuple(some.values()) for uid, some in given.items() if some}
+
+    async def append(self, folder_id: int, messages: Sequence[NewMessage], team: bool = False) -> list[int]:
         found = self._get(folder_id)
         for message in messages:
             flag_rules.check(message.flags)

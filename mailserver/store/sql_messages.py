@@ -12,11 +12,12 @@ from foundation.audit import Audit
 from foundation.blobs import Blobs
 from foundation.clock import Clock
 from foundation.database import Database, Transaction
-from foundation.keys import KeyRing
-from mailserver.store import carrying, changing, names
+from foundation.keys import Key, KeyRing
+from mailserver.store import carrying, changing, names, reading, team
 from mailserver.store import flags as flag_rules
 from mailserver.store import folders as folder_rows
 from mailserver.store.api import (
+    Answer,
     CopyResult,
     Flag,
     FlagOp,
@@ -30,7 +31,7 @@ from mailserver.store.arriving import Arrivals, Ready
 from mailserver.store.boxes import Boxes
 from mailserver.store.columns import Columns
 from mailserver.store.digest import Digest
-from mailserver.store.insert import Entry, Kept, Place, Thread, counterpart, own_threads, put, put_all
+from mailserver.store.insert import Entry, Kept, Place, Thread, counterpart, message_key, own_threads, put, put_all
 from mailserver.store.sql_reading import KNOWN_FOLDERS, SqlReading
 
 ClosingHook = Callable[[Transaction, int, list[int], str], None]
@@ -71,6 +72,12 @@ class SqlMessages(SqlReading):
             uid = put(tx, place, kept, blob_id, thread, flags, date)
         return place.folder_id, uid
 
+    def answered_in(self, tx: Transaction, box_id: int, message_id: str, answer: Answer) -> None:
+        """A member sent an answer to a message of the team's; to another, nothing is noted."""
+        name = message_key(self._keys, message_id)
+        if team.known(tx, box_id, name):
+            team.note_answer(tx, self._boxes.key(tx.conn, box_id), box_id, name, answer, again=True)
+
     def sent_copy_in(
         self, tx: Transaction, box_id: int, kept: Kept, blob_id: int, thread: Thread, date: int
     ) -> tuple[int, int]:
@@ -82,8 +89,52 @@ class SqlMessages(SqlReading):
     def spool(self, box_id: int, expected: int = 0) -> Spool:
         return self._arrivals.spool(box_id, expected)
 
-    async def append(self, folder_id: int, messages: Sequence[NewMessage]) -> list[int]:
+    async def append(self, folder_id: int, messages: Sequence[NewMessage], team: bool = False) -> list[int]:
+        if team and len(messages) == 1:
+            return await asyncio.shield(asyncio.ensure_future(self._append_once(folder_id, messages)))
         return await self._stored(messages, partial(self._append, folder_id=folder_id)) if messages else []
+
+    async def _append_once(self, folder_id: int, messages: Sequence[NewMessage]) -> list[int]:
+        """What `sent_copy_in` filed is not stored twice."""
+        unused: list[Ready] = []
+
+        def work(tx: Transaction, ready: list[Ready]) -> list[int]:
+            unused.clear()
+            box_id, name = self._box(tx.conn, folder_id), ready[0].kept.message_key
+            uid = None if name is None else team.filed_copy(tx, box_id, name, folder_id)
+            if uid is None:
+                return self._append(tx, ready, folder_id)
+            unused.extend(ready)
+            return [uid]
+
+        uids = await self._stored(messages, work)
+        for one in unused:
+            one.blob.discard()
+        return uids
+
+    async def answered(self, folder_id: int, uids: Sequence[int], member: int, actor: str) -> None:
+        await self._db.write(self._answered, folder_id, uids, member, actor)
+
+    def _answered(self, tx: Transaction, folder_id: int, uids: Sequence[int], member: int, actor: str) -> None:
+        box_id, answer = self._box(tx.conn, folder_id), Answer(member, actor, self._clock())
+        key = self._boxes.key(tx.conn, box_id)
+        for name in self._message_keys(tx.conn, key, folder_id, uids).values():
+            team.note_answer(tx, key, box_id, name, answer, again=False)
+
+    async def answers(self, folder_id: int, uids: Sequence[int]) -> dict[int, tuple[Answer, ...]]:
+        return await self._db.read(self._answers, folder_id, uids)
+
+    def _answers(self, conn: Connection, folder_id: int, uids: Sequence[int]) -> dict[int, tuple[Answer, ...]]:
+        box_id = self._box(conn, folder_id)
+        key = self._boxes.key(conn, box_id)
+        named = self._message_keys(conn, key, folder_id, uids)
+        found = team.answers_to(conn, key, box_id, list(named.values())) if named else {}
+        return {uid: found[name] for uid, name in named.items() if name in found}
+
+    def _message_keys(self, conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) -> dict[int, bytes]:
+        cards = reading.some_cards(conn, key, folder_id, uids)
+        read = {uid: self._digest(card.header).message_id for uid, card in cards}
+        return {uid: message_key(self._keys, name) for uid, name in read.items() if name}
 
     async def replace(self, folder_id: int, uid: int, target_folder_id: int, message: NewMessage) -> int:
         work = partial(self._replace, folder_id=folder_id, uid=uid, target_folder_id=target_folder_id)

@@ -137,6 +137,26 @@ message_ids = Table(
     sqlite_with_rowid=False,
 )
 
+answers = Table(
+    "answers",  # of members of a team, to messages of its mailbox
+    metadata,
+    Column("box_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("message_key", LargeBinary, primary_key=True),  # as in message_ids, of the message answered
+    Column("member", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("sealed_actor", LargeBinary, nullable=False),  # the member's name
+)
+
+filed_copies = Table(
+    "filed_copies",  # of what members of a team sent, for whose own copy a client may still come
+    metadata,
+    Column("box_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("message_key", LargeBinary, primary_key=True),
+    Column("folder_id", BigInteger, nullable=False),
+    Column("uid", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
 loose_blobs = Table(
     "loose_blobs",
     metadata,

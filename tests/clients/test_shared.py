@@ -108,3 +108,26 @@ def test_one_s_own_message_bears_no_sender(server: Demo) -> None:
     doctor, stamp = server.person("medecin"), str(time.time_ns())
     server.send("medecin", doctor["address"], stamp)
     assert message_from_bytes(server.wait_for(doctor, stamp))["Sender"] is None
+
+
+def test_her_answer_lies_in_the_team_s_sent_mail_once(server: Demo, nadia: dict[str, Any], hers: IMAPClient) -> None:
+    """Filed by the server; the copy that her client then stores there, as mail clients do, is that one."""
+    doctor, team, stamp = server.person("medecin"), server.person("cardiologie")["address"], str(time.time_ns())
+    question = server.send("medecin", team, f"question {stamp}")
+    server.wait_for(server.member("cardiologie", 1), f"question {stamp}")
+    answer = compose(team, doctor["address"], f"réponse {stamp}", "Oui.")
+    answer["In-Reply-To"] = question["Message-ID"]
+    with server.submission(nadia) as smtp:
+        smtp.send_message(answer, from_addr=team)
+    hers.append(f"{TEAM}/Envoyés", answer.as_bytes(policy=policy.SMTP), [b"\\Seen"])
+
+    with imap(server, server.member("cardiologie", 1)) as colleague:
+        colleague.select_folder("Envoyés")
+        found = colleague.fetch(colleague.search(["HEADER", "Message-ID", answer["Message-ID"]]), ["ENVELOPE", "FLAGS"])
+        assert len(found) == 1
+        [copy] = found.values()
+        assert copy[b"FLAGS"] == (b"\\Seen",)
+        assert (copy[b"ENVELOPE"].from_[0].mailbox, copy[b"ENVELOPE"].sender[0].name) == (
+            b"cardiologie",
+            b"Dr Nadia Benali",
+        )

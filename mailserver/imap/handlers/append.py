@@ -29,7 +29,7 @@ async def append(ctx: Context, command: Append) -> AsyncGenerator[Response]:
         if total > ctx.settings.command_limit:  # of URLs too, whose sizes the command does not say
             raise No(f"the messages of one command have at most {ctx.settings.command_limit} octets", "TOOBIG")
     await ctx.room_for_keywords(folder, {word for message in messages for word in message.flags.keywords})
-    uids = await ctx.store.append(folder.id, messages)
+    uids = await ctx.store.append(folder.id, messages, team=ctx.seat_of(folder).who.team)
     ctx.known.counted(folder.id, added=len(uids))
     if ctx.view is not None and ctx.view.folder.id == folder.id:
         ctx.mine = uids

@@ -16,10 +16,11 @@ from mailserver.imap.rights import permitted_store
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.view import FolderView, picked
 from mailserver.imap.wire import number_set
-from mailserver.store.api import CopyResult, FlagOp, Folder
+from mailserver.store.api import CopyResult, Flag, FlagOp, Flags, Folder
 
 # RFC 5530: some of the messages meant are gone, and this session was not told yet.
 GONE = "EXPUNGEISSUED"
+FEW_ANSWERED = 10
 
 
 def chosen(view: FolderView, messages: SequenceSet, uid: bool) -> Sequence[int]:
@@ -91,9 +92,13 @@ async def store(ctx: Context, command: Store) -> AsyncGenerator[Response]:
     if uids:
         if wish[0] is not FlagOp.REMOVE:
             await ctx.room_for_keywords(view.folder, wish[1].keywords)
+        answered = _answered(ctx, indices, *wish)
         result = await ctx.store.store_flags(view.folder.id, uids, *wish, command.unchanged_since)
         await ctx.refresh(result)
         modified = set(result.modified)
+        if answered := [uid for uid in answered if uid not in modified]:
+            who = ctx.seat_of(view.folder).who
+            await ctx.store.answered(view.folder.id, answered, who.member, who.actor)
         for response in view.keyword_news():
             yield response
         if not command.silent or ctx.condstore:
@@ -104,6 +109,16 @@ async def store(ctx: Context, command: Store) -> AsyncGenerator[Response]:
             if not command.silent:
                 view.told(picked(view.uids, stored))
     yield Ok("STORE completed", _modified_code(view, modified, command.uid))
+
+
+def _answered(ctx: Context, indices: Sequence[int], op: FlagOp, flags: Flags) -> list[int]:
+    """UIDs of a team's messages that are marked as answered by this; who marks many is tidying up."""
+    view = ctx.selected
+    if not flags.system & Flag.ANSWERED or op is FlagOp.REMOVE or len(indices) > FEW_ANSWERED:
+        return []
+    if not ctx.seat_of(view.folder).who.team:
+        return []
+    return [view.uids[i] for i in indices if not view.system[i] & Flag.ANSWERED]
 
 
 def _modified_code(view: FolderView, modified: set[int], uid: bool) -> str | None:
