@@ -18,9 +18,7 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
     """Runs `main(stop)` to its end on a new loop with Twisted's reactor on it; SIGINT and SIGTERM set `stop`."""
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    from twisted.internet import asyncioreactor
-
-    asyncioreactor.install(loop)  # type: ignore[no-untyped-call]
+    install(loop)
     from twisted.internet import reactor as installed
 
     reactor: Any = installed  # its type says it is a module of functions
@@ -36,3 +34,16 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
         loop.run_forever()  # until the reactor has stopped the loop
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
+
+
+def install(loop: asyncio.AbstractEventLoop) -> None:
+    """Twisted's reactor on `loop`, without the context for its own log that it sets up at each event: a tenth of a sign-in."""
+    from twisted.internet import asyncioreactor
+
+    asyncioreactor.callWithLogger = _call  # type: ignore[attr-defined]  # a private name, guarded by a test
+    asyncioreactor.install(loop)  # type: ignore[no-untyped-call]
+
+
+def _call(logger: object, function: Callable[..., Any], *args: Any) -> None:
+    """What `function` raises of doRead and doWrite it catches itself; anything else is the loop's to report."""
+    function(*args)

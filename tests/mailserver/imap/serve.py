@@ -20,11 +20,10 @@ from cryptography.x509.oid import NameOID
 
 loop = uvloop.new_event_loop()
 asyncio.set_event_loop(loop)
-from twisted.internet import asyncioreactor  # noqa: E402
-
 import mailserver.imap.factory  # noqa: E402, F401  (must not import the reactor by itself)
+from runtime.loop import install  # noqa: E402
 
-asyncioreactor.install(loop)
+install(loop)
 from OpenSSL import SSL  # noqa: E402
 from twisted.internet import endpoints, reactor  # noqa: E402
 

@@ -1,0 +1,31 @@
+"""The private name of Twisted that `runtime.loop` replaces is still the one that calls every reader and writer."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor
+
+
+@pytest.mark.parametrize("way", ["addReader", "addWriter"])
+def test_events_are_called_through_the_name_that_is_replaced(way: str) -> None:
+    assert "callWithLogger" in getattr(AsyncioSelectorReactor, way).__code__.co_names
+
+
+def test_faults_of_a_connection_are_caught_below_it() -> None:
+    class Broken:
+        def fileno(self) -> int:
+            return 1
+
+        def doRead(self) -> None:
+            raise LookupError
+
+    lost: list[object] = []
+
+    class Reactor(AsyncioSelectorReactor):
+        def _disconnectSelectable(self, selectable: object, why: object, isRead: bool) -> None:
+            lost.append(why)
+
+    reactor = object.__new__(Reactor)
+    reactor._log = type("Log", (), {"failure": lambda self, text: None})()  # type: ignore[attr-defined]
+    reactor._readOrWrite(Broken(), True)  # type: ignore[no-untyped-call]
+    assert isinstance(lost[0], LookupError)
