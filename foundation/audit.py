@@ -26,6 +26,7 @@ STEP = 2 * SECOND  # less than this back is how clocks are kept right
 SET_BACK = "system:clock:set_back"
 
 _INSERT = Prepared(insert(audit))
+_TEXT = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 class Audit:
@@ -37,7 +38,7 @@ class Audit:
 
     def record(self, tx: Transaction, event: str, actor: str, details: dict[str, Any] | None = None) -> None:
         """`event` is subject:object:action; `details` is JSON without personal data."""
-        text = json.dumps(details or {}, sort_keys=True, separators=(",", ":"))
+        text = _TEXT.encode(details or {})
         tx.collect(self, {"at": self._clock(), "event": event, "actor": actor, "details": text})
 
     def write(self, conn: Connection, items: list[dict[str, Any]]) -> None:

@@ -150,6 +150,7 @@ def _engine(url: str) -> Engine:
     def _begin(conn: Connection) -> None:
         raw = conn.connection.dbapi_connection
         assert raw is not None
-        raw.execute("BEGIN")  # SQLAlchemy's own way costs as much as a row
+        if not raw.in_transaction:  # the writer's own is begun (`begun`)
+            raw.execute("BEGIN")  # SQLAlchemy's own way costs as much as a row
 
     return engine

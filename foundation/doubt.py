@@ -11,8 +11,10 @@ import time
 from enum import Enum
 
 import structlog
-from sqlalchemy import Connection, Engine, RootTransaction, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
+
+from foundation.begun import Begun
 
 log = structlog.get_logger()
 
@@ -34,7 +36,7 @@ class Fate(Enum):
     ABORTED = "aborted"
 
 
-def commit(engine: Engine, conn: Connection, transaction: RootTransaction) -> None:
+def commit(engine: Engine, conn: Connection, transaction: Begun) -> None:
     """Returns when it is on disk; raises the database's error when it is not, `CommitUnknown` when nobody can tell."""
     if conn.dialect.name != "postgresql":
         transaction.commit()

@@ -9,7 +9,6 @@ import fcntl
 import os
 import queue
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -21,6 +20,7 @@ from sqlalchemy import Connection, CursorResult, Engine, Executable, Table, inse
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from foundation import doubt
+from foundation.begun import begun
 from foundation.doubt import CommitUnknown
 from foundation.signals import Signal, Signals
 
@@ -151,21 +151,22 @@ class Writer:
                 for work in batch:
                     self._commit([work])
                 return
-        self._announce(signals)
-        self._answer(done)
+        self._tell(signals, done)
 
-    def _announce(self, signals: list[Signal]) -> None:
-        """Before the answers, so that who is answered finds the others told. A lost signal costs a delay, never the commit."""
+    def _tell(self, signals: list[Signal], answers: Sequence[_Answer]) -> None:
+        """The other processes, then our own loop. A lost signal costs a delay, never the commit."""
+        unique = list(dict.fromkeys(signals))
         try:
-            self._signals.announce(signals)
+            self._signals.send(unique)
         except Exception as error:
             log.error("signals_failed", error=type(error).__name__)
+        self._answer(answers, unique)
 
     def _run_together(self, batch: list[Work], apart: bool) -> tuple[list[_Answer], list[Signal]]:
         done: list[_Answer] = []
         signals: list[Signal] = []
         collected: dict[Collector, list[Any]] = {}
-        with self._turn(), self._connected() as conn, conn.begin() as transaction:
+        with self._turn(), self._connected() as conn, begun(conn) as transaction:
             for work in batch:
                 tx = Transaction(conn)
                 savepoint = conn.begin_nested() if apart else None
@@ -200,22 +201,30 @@ class Writer:
             except Exception as again:
                 error = again
                 continue
-            self._announce(signals)
-            self._answer(done)
+            self._tell(signals, done)
             return
         self._answer([_Answer(work, error=error)])
 
-    def _answer(self, answers: Sequence[_Answer]) -> None:
-        """One wake-up for all that wait on a loop."""
-        by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Answer]] = defaultdict(list)
+    def _answer(self, answers: Sequence[_Answer], signals: Sequence[Signal] = ()) -> None:
+        """Who is answered finds the subscribers told; one wake-up of a loop for all that wait there."""
+        listening = self._signals.loop if signals else None
+        if listening is None:
+            self._signals.deliver(signals)
+        by_loop: dict[asyncio.AbstractEventLoop, list[_Answer]] = {listening: []} if listening else {}
         for answer in answers:
             if answer.work.loop is None:
                 _settle([answer])
             else:
-                by_loop[answer.work.loop].append(answer)
+                by_loop.setdefault(answer.work.loop, []).append(answer)
         for loop, some in by_loop.items():
             with suppress(RuntimeError):  # the loop is closing: nobody waits any more
-                loop.call_soon_threadsafe(_settle, some)
+                loop.call_soon_threadsafe(self._settle_there, signals if loop is listening else (), some)
+
+    def _settle_there(self, signals: Sequence[Signal], answers: Sequence[_Answer]) -> None:
+        try:
+            self._signals.deliver(signals)
+        finally:
+            _settle(answers)
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:

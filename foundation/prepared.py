@@ -42,21 +42,21 @@ class Prepared:
         Begins no transaction: the caller has, or the statement stands alone.
         """
         text = self._text(conn, tuple(values))
-        cursor = conn.connection.cursor()
+        cursor = _driver(conn).cursor()
         try:
             cursor.execute(text.sql, text.given(values))
         except conn.dialect.loaded_dbapi.Error as error:
-            raise _named(error, text, conn) from error
+            raise named(error, text.sql, conn) from error
         return cursor
 
     def run_all(self, conn: Connection, rows: Sequence[Values]) -> None:
         """For each of `rows`, which have the same names; at least one."""
         text = self._text(conn, tuple(rows[0]))
-        cursor = conn.connection.cursor()
+        cursor = _driver(conn).cursor()
         try:
             cursor.executemany(text.sql, list(map(text.given, rows)))
         except conn.dialect.loaded_dbapi.Error as error:
-            raise _named(error, text, conn) from error
+            raise named(error, text.sql, conn) from error
         finally:
             cursor.close()
 
@@ -75,7 +75,11 @@ class Prepared:
         return found
 
 
-def _named(error: Exception, text: _Text, conn: Connection) -> BaseException:
+def _driver(conn: Connection) -> Any:
+    return conn.connection.dbapi_connection
+
+
+def named(error: Exception, sql: str, conn: Connection) -> BaseException:
     """The error that callers know from SQLAlchemy; without the values, which may be personal."""
     base = conn.dialect.loaded_dbapi.Error
-    return DBAPIError.instance(text.sql, None, error, base, hide_parameters=True, dialect=conn.dialect)
+    return DBAPIError.instance(sql, None, error, base, hide_parameters=True, dialect=conn.dialect)

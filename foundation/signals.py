@@ -32,7 +32,7 @@ class Signals:
 
     def __init__(self) -> None:
         self._subscribers: defaultdict[str, list[Callable[[int], None]]] = defaultdict(list)
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._wire: _Wire | None = None
 
     def subscribe(self, topic: str, callback: Callable[[int], None]) -> Callable[[], None]:
@@ -46,10 +46,10 @@ class Signals:
 
     async def start(self, url: URL) -> None:
         """From now on callbacks run on this loop, other processes are heard, and hear us."""
-        self._loop = asyncio.get_running_loop()
-        await self._loop.run_in_executor(None, self.speak, url)
+        self.loop = asyncio.get_running_loop()
+        await self.loop.run_in_executor(None, self.speak, url)
         if self._wire is not None:
-            await self._wire.listen(self._loop, self._deliver)
+            await self._wire.listen(self.loop, self.deliver)
 
     def speak(self, url: URL) -> None:
         """Other processes hear us from now on: all that a command of the operator needs, which has no loop."""
@@ -60,7 +60,7 @@ class Signals:
     async def close(self) -> None:
         if self._wire is not None:
             await self._wire.deafen()
-        self._loop = None
+        self.loop = None
         self.hush()
 
     def hush(self) -> None:
@@ -68,22 +68,12 @@ class Signals:
         if wire is not None:
             wire.close()
 
-    def announce(self, signals: Iterable[Signal]) -> None:
-        """Called by the writer thread after a commit; each distinct signal once."""
-        unique = list(dict.fromkeys(signals))
-        if not unique:
-            return
-        try:
-            if self._wire is not None:
-                self._wire.send(unique)
-        finally:  # our own loop last: the answers of the commit come right behind, and it wakes once for both
-            if self._loop is None:
-                self._deliver(unique)
-            else:
-                with contextlib.suppress(RuntimeError):  # the loop is closing: nobody listens any more
-                    self._loop.call_soon_threadsafe(self._deliver, unique)
+    def send(self, signals: list[Signal]) -> None:
+        """To the other processes; called by the writer thread after a commit."""
+        if signals and self._wire is not None:
+            self._wire.send(signals)
 
-    def _deliver(self, signals: list[Signal]) -> None:
+    def deliver(self, signals: Iterable[Signal]) -> None:
         for topic, key in signals:
             for callback in tuple(self._subscribers.get(topic, ())):
                 callback(key)

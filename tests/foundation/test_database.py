@@ -12,6 +12,7 @@ from sqlalchemy import Column, Integer, String, Table, func, insert, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from foundation.database import Database, Transaction, metadata
+from foundation.prepared import Prepared
 
 words = Table("test_words", metadata, Column("id", Integer, primary_key=True), Column("word", String(20), unique=True))
 
@@ -70,6 +71,28 @@ async def test_an_exception_of_ours_undoes_what_was_written(db: Database) -> Non
     with pytest.raises(LookupError):
         await db.write(half)
     assert await db.read(count) == 0
+
+
+_ADD = Prepared(insert(words))
+
+
+@pytest.mark.parametrize("last", ["ours", "the driver's"])
+async def test_statements_of_both_ways_are_one_transaction(db: Database, last: str) -> None:
+    def both(tx: Transaction, fail: bool) -> None:
+        ways = [lambda word: add(tx, word), lambda word: _ADD.run(tx.conn, {"word": word})]
+        for word, way in zip(("first", "second"), ways if last == "ours" else reversed(ways), strict=True):
+            way(word + str(fail))
+        if fail:
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await db.write(both, True)
+    assert await db.read(count) == 0
+    await db.write(both, False)
+    assert await db.read(count) == 2
+    with pytest.raises(IntegrityError):
+        await db.write(both, False)
+    assert await db.read(count) == 2
 
 
 async def test_signals_come_after_the_commit_and_only_for_what_was_committed(db: Database) -> None:
