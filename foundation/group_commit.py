@@ -158,6 +158,8 @@ class Writer:
         unique = list(dict.fromkeys(signals))
         try:
             self._signals.send(unique)
+            if self._signals.loop is None:
+                self._signals.deliver(unique)
         except Exception as error:
             log.error("signals_failed", error=type(error).__name__)
         self._answer(answers, unique)
@@ -208,8 +210,6 @@ class Writer:
     def _answer(self, answers: Sequence[_Answer], signals: Sequence[Signal] = ()) -> None:
         """Who is answered finds the subscribers told; one wake-up of a loop for all that wait there."""
         listening = self._signals.loop if signals else None
-        if listening is None:
-            self._signals.deliver(signals)
         by_loop: dict[asyncio.AbstractEventLoop, list[_Answer]] = {listening: []} if listening else {}
         for answer in answers:
             if answer.work.loop is None:
