@@ -83,7 +83,8 @@ async def _answer(request: Request, deps: Deps) -> Response:
         return await (_propfind if request.method == "PROPFIND" else _report)(request, deps, who, body)
     except NotUnderstood as fault:
         content = answers.error(fault.condition) if fault.condition else b""
-        return Response(content, 403 if fault.condition else 400, media_type=XML)
+        forbidden = fault.condition not in ("", "valid-sync-token")  # Thunderbird asks anew after a 400 only
+        return Response(content, 403 if forbidden else 400, media_type=XML)
 
 
 # -------------------------------------------------------------------- methods

@@ -2,7 +2,7 @@
 // Each function is asked for by its name; a wait that ends in vain says what it waited for.
 const { MailServices } = ChromeUtils.importESModule("resource:///modules/MailServices.sys.mjs");
 const sleep = milliseconds => new Promise(done => setTimeout(done, milliseconds));
-async function until(what, why, seconds = 30) {
+async function until(what, why, seconds = 50) {
   for (const end = Date.now() + 1000 * seconds; Date.now() < end; await sleep(50)) {
     try { const found = await what(); if (found) return found; } catch (error) { var last = error; }
   }
@@ -165,4 +165,47 @@ async function search(words) {
     session.search(null);
   });
   return found;
+}
+
+// « New LDAP directory », used when an address is typed; the password as it is remembered after the first time.
+async function directory(url, login, password) {
+  const { lDAPURL, dirPrefId } = await until(() => {
+    const id = MailServices.ab.newAddressBook("Annuaire", url, Ci.nsIAbManager.LDAP_DIRECTORY_TYPE);
+    return MailServices.ab.getDirectoryFromId(id).QueryInterface(Ci.nsIAbLDAPDirectory);
+  }, "a directory");
+  MailServices.ab.getDirectoryFromId(dirPrefId).QueryInterface(Ci.nsIAbLDAPDirectory).authDn = login;
+  Services.prefs.setBoolPref("ldap_2.autoComplete.useDirectory", true);
+  Services.prefs.setStringPref("ldap_2.autoComplete.directoryServer", dirPrefId);
+  const known = Cc["@mozilla.org/login-manager/loginInfo;1"].createInstance(Ci.nsILoginInfo);
+  known.init(lDAPURL.prePath, null, lDAPURL.spec, "", password, "", ""); // by the place alone: the DN says who
+  await Services.logins.addLoginAsync(known);
+}
+
+// What is proposed under the To field while this is typed: by the directory, or by the address books.
+async function completes(source, typed) {
+  const search = Cc[`@mozilla.org/autocomplete/search;1?name=${source}`].createInstance(Ci.nsIAutoCompleteSearch);
+  const how = JSON.stringify({ idKey: MailServices.accounts.defaultAccount.defaultIdentity.key, type: "addr_to" });
+  const { RESULT_SUCCESS, RESULT_NOMATCH, RESULT_FAILURE } = Ci.nsIAutoCompleteResult;
+  return new Promise((done, failed) => search.startSearch(typed, how, null, { onSearchResult(_search, result) {
+    if (result.searchResult == RESULT_FAILURE) failed(new Error(`${source}: ${result.errorDescription}`));
+    if (![RESULT_SUCCESS, RESULT_NOMATCH].includes(result.searchResult)) return; // goes on
+    done(Array.from({ length: result.matchCount }, (_, index) => result.getValueAt(index)));
+  } }));
+}
+
+// « New CardDAV address book »: by the login and the place alone; the cards of each book that was found.
+async function addressBooks(place, login, password) {
+  const { CardDAVUtils } = ChromeUtils.importESModule("resource:///modules/CardDAVUtils.sys.mjs");
+  const found = await CardDAVUtils.detectAddressBooks(login, password, place, false, true);
+  const books = found.map(one => one.create());
+  await until(() => books.every(book => book.childCards.length), "cards");
+  return books.map(book => [book.dirName, book.readOnly, book.childCards.map(card => card.primaryEmail).sort()]);
+}
+
+// « Synchronise »: what came since.
+async function synchronises(name, address) {
+  const { CardDAVDirectory } = ChromeUtils.importESModule("resource:///modules/CardDAVDirectory.sys.mjs");
+  const book = MailServices.ab.directories.find(one => one.dirName == name);
+  await CardDAVDirectory.forFile(book.fileName).syncWithServer();
+  await until(() => book.childCards.some(card => card.primaryEmail == address), address);
 }

@@ -23,6 +23,7 @@ from tests.support.demo import ROOT, Demo, free_port_base, wait_until
 from tests.support.peer import authority, issue
 
 DOORS = {"imap": "0.0.0.0:143", "imaps": "0.0.0.0:993", "submissions": "0.0.0.0:465", "submission": "0.0.0.0:587"}
+LDAPS = "0.0.0.0:636"
 WEB = "127.0.0.1:443"  # where settings are asked for; nothing answers at the mail server's own address
 AUTOCONFIG = "autoconfig.medecins.alpha.example"
 HOSTS = f"127.0.0.1 localhost {AUTOCONFIG}\n127.0.0.2 mail.alpha.example\n"
@@ -60,9 +61,10 @@ class Operator:
         issue(authority(self.demo), AUTOCONFIG).write(data / "alpha" / "tls", "web")
         settings = data / "alpha" / "mssante.toml"
         text = settings.read_text()
-        for door, place in (DOORS | {"web": WEB}).items():
+        for door, place in (DOORS | {"web": WEB, "ldaps": LDAPS}).items():
             text = re.sub(rf'(?m)^{door} = ".*"$', f'{door} = "{place}"', text)
-        settings.write_text(text + '[web]\ncertificate = "tls/web.pem"\nkey = "tls/web.key"\n')
+        text = text.replace("[web]\n", '[web]\ncertificate = "tls/web.pem"\nkey = "tls/web.key"\n')
+        settings.write_text(text)
         self.demo.operator().update(DOORS)
         command = [sys.executable, "-m", "runtime.cli", "serve", "--config", str(settings)]
         self._process = subprocess.Popen(
@@ -125,6 +127,17 @@ def check(folder: Path) -> None:
         there(doctor, "Potassium", "Archives", "FLAGGED", "KEYWORD", "$label1")
         thunderbird.does("remove", "Sodium")
         there(doctor, "Sodium", "Corbeille")
+
+        base = "ldaps://mail.alpha.example/ou=annuaire,o=mssante??sub?(objectclass=*)"
+        thunderbird.does("directory", base, doctor["login"], doctor["password"])
+        for typed in ("officine", "marché", "cardio", "personne"):
+            thunderbird.does("completes", "ldap", typed)
+        thunderbird.does("addressBooks", f"https://{AUTOCONFIG}", doctor["login"], doctor["password"])
+        laboratory, pharmacy = demo.person("laboratoire"), demo.person("pharmacie")
+        thunderbird.does("completes", "addrbook", laboratory["address"].partition("@")[0][:6])
+        demo.send("pharmacie", doctor["address"], "Ordonnance", "Bonjour.")
+        thunderbird.does("synchronises", "Correspondants MSSanté", pharmacy["address"])
+        thunderbird.does("completes", "addrbook", "marché")
 
         thunderbird.close()
         tell("Calcium", "Calcémie 2,4 mmol/L")
