@@ -209,6 +209,26 @@ directory_vocabulary = Table(  # every word of the directory, against which typi
     sqlite_with_rowid=False,
 )
 
+register_facts = Table(  # of all professionals, public: registers/facts.py
+    "register_facts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("person_id", String(16), nullable=False, index=True),  # 8 + RPPS or 0 + ADELI
+    Column("kind", String(8), nullable=False),  # facts_file.Kind
+    Column("profession", String(32), nullable=False),  # TRE_G15
+    Column("type", String(32), nullable=False),
+    Column("code", String(32), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("sector", String(32), nullable=False),  # TRE_R02
+    Column("structure_id", String(15), nullable=False),
+    Column("place", Text, nullable=False),
+    Column("town", Text, nullable=False),
+    Column("since", Integer, nullable=False),  # day since the epoch of the first file that says it
+    Column("until", Integer),  # of the first one that does not; NULL: said still
+    Column("import_id", BigInteger, nullable=False),  # the last import that wrote it
+    Column("line", BigInteger, nullable=False, unique=True),  # digest of the line that says it
+)
+
 directory_imports = Table(
     "directory_imports",
     metadata,

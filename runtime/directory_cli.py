@@ -21,7 +21,8 @@ from runtime.command import (
 
 if TYPE_CHECKING:
     from mssante.directory import Entry
-    from mssante.registers.importing import Report
+    from mssante.registers.facts import Dated
+    from mssante.registers.runs import Report
 
 directory = typer.Typer(
     no_args_is_help=True, help="Annuaire des professionnels : import, recherche. // Directory: import, search."
@@ -55,6 +56,11 @@ _DONE = {
     "nothing": "rien à faire // nothing to do",
     "refused": "REFUSÉE // REFUSED",
 }
+_FACTS = {
+    "activity": "activité // activity",
+    "skill": "savoir-faire // skill",
+    "diploma": "diplôme ou autorisation // diploma or authorisation",
+}
 _FAULTS = {
     "short": "champs manquants // fields missing",
     "address": "adresse invalide // invalid address",
@@ -74,13 +80,17 @@ def import_(
         typer.Argument(
             exists=True,
             dir_okay=False,
-            help="Extraction_Correspondance_MSSante, en texte ou zip. // The extraction file, text or zip.",
+            help="Extraction_Correspondance_MSSante ou PS_LibreAcces_…, en texte ou zip. // A register’s public file, text or zip.",
         ),
     ],
 ) -> None:
-    """Importer l’extraction publique ; interrompu, l’import reprend où il en était. Une boîte en liste rouge n’entre jamais.
+    """Importer un fichier public des registres : boîtes, ou activités, savoir-faire et diplômes des professionnels.
 
-    // Import the public extraction file; an import that was interrupted goes on. A mailbox on the red list never enters.
+    Interrompu, l’import reprend où il en était. Une boîte en liste rouge n’entre jamais.
+
+    // Import a register's public file: mailboxes, or professionals' activities, skills and diplomas.
+
+    An import that was interrupted goes on. A mailbox on the red list never enters.
     """
     from mssante.registers import importing
     from mssante.registers.extraction import NotAnExtraction
@@ -89,8 +99,8 @@ def import_(
         report = importing.looked_over(file) if at.dry_run else _imported(at, file)
     except NotAnExtraction:
         raise Refused(
-            "{file} : pas une extraction de l’annuaire (aucune colonne « Adresse BAL ») // "
-            "{file}: not an extraction of the directory (no column « Adresse BAL »)",
+            "{file} : pas une extraction de l’annuaire (ni « Adresse BAL », ni « Identification nationale PP ») // "
+            "{file}: not an extraction of the directory (neither « Adresse BAL » nor « Identification nationale PP »)",
             file=file,
         ) from None
     facts = _facts(report)
@@ -301,6 +311,7 @@ def show(
     """
     from mssante import directory as entries
     from mssante.address import Address, parse_address
+    from mssante.registers.facts import of_person
     from mssante.registers.nomenclatures import sectors
 
     parsed = parse_address(address)
@@ -311,7 +322,39 @@ def show(
     if sector := sectors().get(entry.sector or ""):
         facts["sector"] = f"{sector.code} {sector.label}"
     names = _COLUMNS | _MORE
-    at.shown(facts, table([(at.said(names[key]), str(facts[key] or "-")) for key in names]))
+    said = at.read(of_person, entry.person_id) if entry.person_id else []
+    lines = [(at.said(names[key]), str(facts[key] or "-")) for key in names]
+    lines += [(at.said(_FACTS[one.fact.kind.value]), _sentence(at, one)) for one in said]
+    facts["register"] = [_fact(one) for one in said]
+    at.shown(facts, table(lines))
+
+
+def _fact(one: Dated) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    until = None if one.until is None else one.until.isoformat()
+    return asdict(one.fact) | {"kind": one.fact.kind.value, "since": one.since.isoformat(), "until": until}
+
+
+def _sentence(at: Desk, one: Dated) -> str:
+    from mssante.registers.nomenclatures import professions, sectors
+
+    fact = one.fact
+    profession, sector = professions().get(fact.profession), sectors().get(fact.sector)
+    words = [
+        profession.label if profession else "",
+        fact.label or fact.code,
+        sector.label if sector else fact.sector,
+        fact.place,
+        fact.town,
+    ]
+    dates = at.said(
+        "depuis le {since} // since {since}"
+        if one.until is None
+        else "du {since} au {until} // from {since} to {until}",
+        {"since": one.since, "until": one.until},
+    )
+    return f"{', '.join(filter(None, words))} ({dates})"
 
 
 def _shown(entry: Entry) -> dict[str, Any]:

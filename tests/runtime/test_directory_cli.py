@@ -81,6 +81,22 @@ def test_every_import_is_in_the_audit_trail_without_names(config: Path, extracti
     assert row.actor.startswith("operator ")
 
 
+def test_what_the_registers_say_of_a_person_is_shown_with_its_dates(config: Path, tmp_path: Path) -> None:
+    path = tmp_path / "extraction.txt"
+    header = "Type de BAL|Adresse BAL|Identification nationale PP|Nom d'exercice"
+    path.write_text(f"{header}\nPER|zoe@medecins.autre.example|{RPPS}|MARTIN\n")
+    assert run(config, "import", str(path)).exit_code == 0
+    path = tmp_path / "PS_LibreAcces_SavoirFaire_202611290730.txt"
+    header = "Identification nationale PP|Code profession|Code type savoir-faire|Code savoir-faire|Libellé savoir-faire"
+    path.write_text(f"{header}\n{RPPS}|10|S|SM04|Cardiologie et maladies vasculaires\n{RPPS[:-1]}|10|S|SM04|X\n")
+    imported = run(config, "import", str(path))
+    assert "ligne 3 : identifiant invalide" in imported.stdout
+    shown = run(config, "show", "zoe@medecins.autre.example").stdout
+    assert "Médecin, Cardiologie et maladies vasculaires (depuis le 20" in shown
+    [fact] = json.loads(run(config, "show", "zoe@medecins.autre.example", "--json").stdout)["register"]
+    assert (fact["kind"], fact["code"], fact["until"]) == ("skill", "SM04", None)
+
+
 def test_wrong_files_and_wrong_use(config: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.txt"
     other.write_text("a|b|c\n")
