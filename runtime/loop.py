@@ -13,12 +13,15 @@ from typing import Any
 
 import uvloop
 
+from runtime.logs import hear_of_twisted
+
 
 def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
     """Runs `main(stop)` to its end on a new loop with Twisted's reactor on it; SIGINT and SIGTERM set `stop`."""
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     install(loop)
+    hear_of_twisted()
     from twisted.internet import reactor as installed
 
     reactor: Any = installed  # its type says it is a module of functions

@@ -5,6 +5,7 @@ Each door has its own person, so that a word that is found tells by which door i
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
 import imaplib
@@ -22,8 +23,9 @@ import pytest
 from mssante.identity import demo_ins
 from tests.e2e.test_metrics import ask
 from tests.e2e.test_secrets import stored_files
+from tests.support import files
 from tests.support.browser_session import WebSession
-from tests.support.demo import Demo, mssante, wait_until
+from tests.support.demo import Demo, mssante, printed, wait_until
 from tests.support.peer import Peer, certificate_of, mail
 
 BETA = "antoine.vidal@medecins.beta.example"
@@ -173,6 +175,110 @@ def command_line(demo: Demo, who: Person) -> None:
         mssante(alpha, *words)
 
 
+def reports(demo: Demo, who: Person) -> None:
+    """Of other operators: about a message that went to them, with names where a server puts its words; and a receipt."""
+    beta = f"{who.name}@medecins.beta.example"
+    ident = demo.send("medecin", BETA, who.subject, who.name)["Message-ID"]
+    wait_until(lambda: _accepted(demo, ident), 30, "beta's answer")
+    for kind, words in (
+        (
+            "delivery-status",
+            f"Reporting-MTA: dns; {who.name}.example\r\n\r\nFinal-Recipient: rfc822; {BETA}\r\nAction: failed\r\n"
+            f"Status: 5.1.1\r\nDiagnostic-Code: smtp; 550 {who.name} {who.ins} unknown",
+        ),
+        (
+            "disposition-notification",
+            f"Reporting-UA: {who.name}\r\nFinal-Recipient: rfc822; {BETA}\r\nOriginal-Message-ID: {ident}\r\n"
+            "Disposition: manual-action/MDN-sent-manually; displayed",
+        ),
+        ("disposition-notification", f"{who.name} {who.ins}"),
+    ):
+        body = (
+            f"--{who.name}\r\nContent-Type: text/plain\r\n\r\n{who.name}\r\n"
+            f"--{who.name}\r\nContent-Type: message/{kind}\r\n\r\n{words}\r\n"
+            f"--{who.name}\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: {ident}\r\nSubject: {who.subject}\r\n"
+            f"--{who.name}--"
+        )
+        structure = f"multipart/report; report-type={kind}; boundary={who.name}"
+        octets = mail(BETA, GP, who.subject, body, Content_Type=structure, MIME_Version="1.0")
+        with Peer(demo, certificate_of(demo)) as peer:
+            assert peer.send("", GP, octets)[0] == 250
+    wait_until(lambda: _marked(demo, ident), 30, "the marks of the trace")
+    with Peer(demo, certificate_of(demo)) as peer:  # a receipt is asked for, of nobody there
+        peer.send(BETA, GP, mail(BETA, GP, who.subject, who.name, Disposition_Notification_To=beta))
+
+
+def _accepted(demo: Demo, ident: str) -> bool:
+    return '"accepted"' in mssante(demo.data / "alpha", "message", "trace", "--id", ident, "--json").stdout
+
+
+def _marked(demo: Demo, ident: str) -> bool:
+    said = mssante(demo.data / "alpha", "message", "trace", "--id", ident, "--json").stdout
+    return '"opened"' in said and '"failed"' in said
+
+
+def attachments(demo: Demo, who: Person) -> None:
+    """What the policy refuses or warns of, and what the bridge files or refuses, by the names people give to files."""
+    to = demo.person("jacqueline")["address"]
+    for content in (b"MZ" + who.name.encode(), b"x()"):
+        with contextlib.suppress(smtplib.SMTPDataError):
+            attached = (f"{who.file}.js", content, "application", "octet-stream")
+            demo.send("medecin", to, who.subject, who.name, attachments=[attached])
+    for content in (b"PK\x03\x04" + who.name.encode(), files.pdf(who.name), b"%PDF-1.4 " + who.ins.encode()):
+        demo.send("medecin", to, who.subject, attachments=[(f"{who.file}.pdf", content, "application", "pdf")])
+    wait_until(lambda: demo.wait_for(demo.person("medecin"), f"non rangée : {who.subject}"), 30, "the bridge's answer")
+    page = WebSession(demo, "jacqueline")
+    page.get(page.conversation(who.subject))
+    page.get("/documents")
+    page.get(f"/documents/{who.file}")
+
+
+def queue(demo: Demo, who: Person) -> None:
+    """What waits: seen, tried and called off."""
+    doctor = demo.person("medecin")
+    with demo.submission(doctor) as smtp:
+        smtp.mail(doctor["address"], ["HOLDFOR=3600", f"ENVID={who.name}"])
+        smtp.rcpt(BETA, [f"ORCPT=rfc822;{who.address}", "NOTIFY=DELAY,FAILURE"])
+        assert smtp.data(mail(doctor["address"], BETA, who.subject, who.name))[0] == 250
+    alpha = demo.data / "alpha"
+    rows = printed(mssante(alpha, "queue", "list", "--json"))
+    held = [str(row["id"]) for row in rows if row["state"] == "held"]
+    assert held
+    for words in (("show", held[0]), ("retry", held[0]), ("retry", "--domain", who.name), ("cancel", *held)):
+        mssante(alpha, "queue", *words)
+
+
+def care_desk(demo: Demo, who: Person) -> None:
+    """The professional's pages, and the address book of mail clients."""
+    session = WebSession(demo)
+    session.post("/mon-compte/connexion", {"identifiant": who.ins, "mot_de_passe": who.name})
+    doctor = demo.person("medecin")
+    session.post("/mon-compte/connexion", {"identifiant": doctor["login"], "mot_de_passe": doctor["password"]})
+    session.post("/mon-compte/connexion/code", {"code": who.ins[:6]}, token=who.name)
+    host, port = demo.door("web")
+    asked = (
+        '<C:addressbook-query xmlns:C="urn:ietf:params:xml:ns:carddav" xmlns="DAV:"><prop><C:address-data/></prop>'
+        f'<C:filter><C:prop-filter name="FN"><C:text-match>{who.name}</C:text-match></C:prop-filter></C:filter>'
+        "</C:addressbook-query>"
+    )
+    for login, password in ((who.ins, who.name), (doctor["login"], doctor["password"])):
+        basic = base64.b64encode(f"{login}:{password}".encode()).decode()
+        headers = {"Authorization": f"Basic {basic}", "Depth": "1", "Content-Type": "text/xml", "User-Agent": who.name}
+        for method, path, body in (
+            ("PROPFIND", "/carddav/", None),
+            ("REPORT", "/carddav/annuaire/", asked),
+            ("REPORT", f"/carddav/{who.name}/", asked),
+            ("GET", f"/carddav/annuaire/{who.name}.vcf", None),
+            ("PUT", f"/carddav/annuaire/{who.name}.vcf", f"BEGIN:VCARD\r\nFN:{who.name}\r\nEND:VCARD"),
+            ("GET", f"/mon-compte/mots-de-passe/{who.name}/supprimer", None),
+            ("GET", f"/regler-ma-messagerie?adresse={who.address}", None),
+        ):
+            connection = http.client.HTTPConnection(host, port, timeout=20)
+            connection.request(method, path, body, headers)
+            connection.getresponse().read()
+            connection.close()
+
+
 def machines(demo: Demo, who: Person) -> None:
     for path in (f"/metrics?name={who.name}", f"/{who.ins}", f"/readyz/{who.subject}"):
         ask(demo, path)
@@ -185,6 +291,10 @@ DOORS: tuple[Callable[[Demo, Person], None], ...] = (
     web,
     directory_of_mail_clients,
     command_line,
+    reports,
+    attachments,
+    queue,
+    care_desk,
     machines,
 )
 
