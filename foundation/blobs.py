@@ -25,7 +25,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from foundation.clock import DAY, Clock, system_clock
 from foundation.database import Transaction
-from foundation.keys import KEY_BYTES, Tampered
+from foundation.keys import KEY_BYTES, Tampered, random_octets
 from foundation.prepared import Prepared
 from foundation.tables import blobs
 
@@ -80,7 +80,7 @@ class BlobWriter:
 
     def __init__(self, blobs_: Blobs) -> None:
         self._blobs = blobs_
-        self._key = secrets.token_bytes(KEY_BYTES)
+        self._key = random_octets(KEY_BYTES)
         self._aead = AESGCM(self._key)
         self._buffer: bytearray | None = bytearray()  # None behind the end
         self._sealed = 0  # chunks already written

@@ -27,18 +27,21 @@ class Tampered(Exception):
     """A sealed value does not open: wrong key, wrong context, or altered bytes."""
 
 
-_nonces: list[bytes] = []
-os.register_at_fork(after_in_child=_nonces.clear)
+_drawn: dict[int, list[bytes]] = {}
+os.register_at_fork(after_in_child=_drawn.clear)
 
 
-def new_nonce() -> bytes:
-    """Random, drawn by the hundred: each call to the system gives the interpreter lock away, and waits to have it back."""
+def random_octets(count: int) -> bytes:
+    """From the system, drawn by the hundred: each call to it gives the interpreter lock away, and waits to have it back. For the
+    few sizes of nonces, names and keys that every message needs.
+    """
+    ready = _drawn.get(count) or _drawn.setdefault(count, [])
     try:
-        return _nonces.pop()
+        return ready.pop()
     except IndexError:
-        drawn = os.urandom(256 * NONCE_BYTES)
-        _nonces.extend(drawn[at : at + NONCE_BYTES] for at in range(NONCE_BYTES, len(drawn), NONCE_BYTES))
-        return drawn[:NONCE_BYTES]
+        drawn = os.urandom(256 * count)
+        ready.extend(drawn[at : at + count] for at in range(count, len(drawn), count))
+        return drawn[:count]
 
 
 class Key:
@@ -57,7 +60,7 @@ class Key:
 
     def seal(self, data: bytes, context: bytes) -> bytes:
         """nonce || ciphertext || tag."""
-        nonce = new_nonce()
+        nonce = random_octets(NONCE_BYTES)
         return nonce + self._aead.encrypt(nonce, data, context)
 
     def open(self, sealed: bytes, context: bytes) -> bytes:

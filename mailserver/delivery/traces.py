@@ -9,7 +9,6 @@ sends back, and the marks notified, opened, filed.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from foundation.blobs import BlobRef
 from foundation.database import Transaction
-from foundation.keys import KeyRing
+from foundation.keys import KeyRing, random_octets
 from foundation.prepared import Prepared
 from mailserver.delivery import trace_index
 from mailserver.delivery.api import Envelope, Fate, Sender, Verdict
@@ -123,7 +122,7 @@ class Traces:
         self._keep(tx, facts, now)
 
     def _keep(self, tx: Transaction, facts: dict[str, Any], now: int) -> None:
-        marks, name = b"".join(self._marks(facts)), os.urandom(8)
+        marks, name = b"".join(self._marks(facts)), random_octets(8)
         row = {"at": now, "name": name, "sealed": self._seal(facts, b"trace " + name)}
         tx.collect(self, (row, {"at": now, "name": name, "marks": marks}))
 

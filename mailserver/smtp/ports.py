@@ -17,7 +17,7 @@ from certs import chain
 from foundation.blobs import BlobWriter
 from foundation.clock import Clock, system_clock
 from foundation.dn import DistinguishedName
-from foundation.keys import new_nonce
+from foundation.keys import random_octets
 from foundation.tally import Tally
 from mailserver.delivery.api import Acceptor, Door
 from mailserver.sign_in import SignIn
@@ -73,7 +73,7 @@ JudgePeer = Callable[[asyncio.Transport], Awaitable[ChainVerdict]]
 
 
 def new_id() -> str:
-    return new_nonce().hex()
+    return random_octets(12).hex()
 
 
 @dataclass(frozen=True, slots=True)

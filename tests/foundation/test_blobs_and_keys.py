@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from foundation.blobs import CHUNK, TAG, Blobs, FolderFiles
 from foundation.clock import DAY, system_clock
 from foundation.database import Database, metadata
-from foundation.keys import NONCE_BYTES, Key, KeyRing, Tampered, new_nonce
+from foundation.keys import NONCE_BYTES, Key, KeyRing, Tampered, random_octets
 
 
 @pytest.fixture
@@ -135,14 +135,14 @@ def test_a_sealed_value_opens_only_in_its_context() -> None:
 
 def test_no_nonce_is_used_twice_not_even_by_a_process_and_its_child() -> None:
     read, write = os.pipe()
-    new_nonce()  # some are drawn, and left
+    random_octets(NONCE_BYTES)  # some are drawn, and left
     if (child := os.fork()) == 0:
-        os.write(write, b"".join(new_nonce() for _ in range(300)))
+        os.write(write, b"".join(random_octets(NONCE_BYTES) for _ in range(300)))
         os._exit(0)
     os.waitpid(child, 0)
     theirs = os.read(read, 300 * NONCE_BYTES)
     nonces = [theirs[at : at + NONCE_BYTES] for at in range(0, len(theirs), NONCE_BYTES)]
-    nonces += [new_nonce() for _ in range(1000)]
+    nonces += [random_octets(NONCE_BYTES) for _ in range(1000)]
     assert len(nonces) == len(set(nonces)) == 1300
     assert {len(nonce) for nonce in nonces} == {NONCE_BYTES}
 
