@@ -47,6 +47,7 @@ class Shown:
     folded: bool
     cut: bool  # only the beginning is on the page
     filed: Filed
+    receipt: bool  # its sender is told that it is open
 
     @property
     def at(self) -> int:
@@ -126,7 +127,7 @@ def load(conn: Connection, deps: Deps, box: int, thread: int, everything: bool =
         _professional(conn, shown, exchange),
         exchange,
         unseen,
-        frozenset((one.place.folder, one.place.uid) for one in shown if not one.place.seen and asked_by(one.message)),
+        frozenset((one.place.folder, one.place.uid) for one in shown if one.receipt and not one.place.receipt),
     )
 
 
@@ -156,6 +157,7 @@ def _shown(conn: Connection, deps: Deps, box: int, place: Place, content: bytes,
         len(text) > LONG and not newest,
         len(text) > LONGEST,
         filed(conn, deps, box, message) if attachments and not place.mine else NOTHING,
+        place.receipt or (not place.mine and not place.seen and asked_by(message) is not None),
     )
 
 

@@ -16,6 +16,7 @@ from foundation.blobs import Blobs
 from foundation.keys import Key
 from mailserver.delivery.settle import NO_REPLY
 from mailserver.mime.message import Message, scan
+from mailserver.outbound.receipt import SENT
 from mailserver.store.api import Card, Flag
 from mailserver.store.reading import content, some_cards
 from mailserver.store.tables import folders, messages
@@ -48,6 +49,7 @@ class Place:
     seen: bool
     mine: bool
     no_reply: bool  # delivery marked it: it cannot be answered
+    receipt: bool  # its sender was told that it was opened
 
     @property
     def name(self) -> str:
@@ -229,7 +231,8 @@ def _places(conn: Connection, where: Folders, condition: ColumnElement[bool]) ->
                 row.exchange_id,
                 bool(row.flags & Flag.SEEN),
                 row.folder_id == where.sent,
-                NO_REPLY in row.keywords.split(),
+                NO_REPLY in (keywords := row.keywords.split()),
+                SENT in keywords,
             )
         )
     return places

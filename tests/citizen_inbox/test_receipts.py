@@ -37,7 +37,8 @@ async def jacqueline(place: tuple[Town, str]) -> Visitor:
     return await place[0].visitor(place[1])
 
 
-async def opens(town: Town, visitor: Visitor, times: int = 1) -> None:
+async def opens(town: Town, visitor: Visitor, times: int = 1) -> bool:
+    """Whether the page says that the sender is told."""
     town.now += MINUTE
     node = (await visitor.get("/messagerie")).tree.css_first("a.row")
     assert node is not None
@@ -45,6 +46,7 @@ async def opens(town: Town, visitor: Visitor, times: int = 1) -> None:
     for answer in await asyncio.gather(*(visitor.get(link) for _ in range(times))):
         assert answer.status == 200
     await town.space.jobs.drain()
+    return "accusé de lecture" in answer.words
 
 
 async def inbox(town: Town, address: str) -> list[int]:
@@ -60,7 +62,7 @@ async def marks(town: Town, ident: str) -> dict[str, int]:
 async def test_who_asked_is_told_once(here: Town, jacqueline: Visitor) -> None:
     await here.mail(here.letter(**WISH))
     assert await marks(here, "m1@cabinet.example") == {}
-    await opens(here, jacqueline, times=3)
+    assert await opens(here, jacqueline, times=3)
     opened_at = here.now
     [uid] = await inbox(here, DOCTOR)
     receipt = message_from_bytes(await here.newest(DOCTOR), policy=policy.default)
@@ -70,21 +72,21 @@ async def test_who_asked_is_told_once(here: Town, jacqueline: Visitor) -> None:
     assert receipt.get_param("report-type") == "disposition-notification"
     assert await marks(here, "m1@cabinet.example") == {OPENED: opened_at}
 
-    await opens(here, jacqueline)
+    assert await opens(here, jacqueline), "still said the next time"
     assert await inbox(here, DOCTOR) == [uid]
     assert await marks(here, "m1@cabinet.example") == {OPENED: opened_at}
 
 
 async def test_who_did_not_ask_is_not_told(here: Town, jacqueline: Visitor) -> None:
     await here.mail(here.letter())
-    await opens(here, jacqueline)
+    assert not await opens(here, jacqueline)
     assert await inbox(here, DOCTOR) == []
     assert await marks(here, "m1@cabinet.example") == {OPENED: here.now}
 
 
 async def test_nobody_is_made_to_write_to_a_third(here: Town, jacqueline: Visitor) -> None:
     await here.mail(here.letter(Disposition_Notification_To=PEER))
-    await opens(here, jacqueline)
+    assert not await opens(here, jacqueline)
     assert await here.db.read(_owed, here) == []
 
 
