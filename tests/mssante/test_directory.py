@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text as sql
 
 from foundation.database import Database, metadata
 from foundation.keys import KeyRing
-from mssante import directory, facts
+from mssante import directory, directory_search, facts
 from mssante.address import Address, parse_address
 from mssante.directory import Entry, Search
 from mssante.identity import demo_ins
@@ -109,6 +110,34 @@ async def test_search_by_field_and_despite_errors(filled: Any, asked: Search, fo
         await filled.db.write(directory.add, filled.keys, entry)
     shown = await filled.db.read(directory.search, asked)
     assert shown == found
+
+
+async def test_common_words_are_found_by_walking_and_rare_ones_by_the_index(
+    filled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL; on SQLite the same answers without it. A search that goes on to beginnings and typing errors finds its index
+    again."""
+    for number in range(40):
+        entry = Entry(f"m{number}@medecins.example", BoxKind.PER, f"Dr {number}", "Médecin", "Villefleur", "99100")
+        await filled.db.write(directory.add, filled.keys, entry)
+    await filled.db.write(directory.add, filled.keys, ROCHE)
+
+    def found() -> list[list[str]]:
+        asked = (Search("medecin"), Search("villefleur"), Search("roche"), Search("rohce"), Search("zzz"))
+        return [sorted(one.address for one in filled.db.read_now(directory.search, search, 200)) for search in asked]
+
+    def common(conn: Any, word: str) -> bool:
+        return directory_search._common(conn, word)
+
+    by_index = found()
+    assert [len(one) for one in by_index] == [41, 44, 1, 1, 0]
+    monkeypatch.setattr(directory_search, "FEWEST_COMMON", 10)
+    monkeypatch.setattr(directory_search, "WALKED", 0)
+    if filled.db.dialect == "postgresql":
+        await filled.db.write(lambda tx: tx.execute(sql("ANALYZE directory_entries")))
+        assert filled.db.read_now(common, "'pmedecin'")
+        assert not filled.db.read_now(common, "'nroche'")
+    assert found() == by_index
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
