@@ -128,6 +128,12 @@ def last_file(conn: Connection) -> tuple[int, int, bool] | None:
     return None if row is None else (row.finished_at or row.started_at, row.lines, row.finished_at is not None)
 
 
+def followed_at(conn: Connection) -> int | None:
+    """When the directory last came to an end with the server, by job or by command."""
+    ended = select(func.max(directory_imports.c.finished_at)).where(directory_imports.c.position == 0)
+    return conn.execute(ended).scalar()
+
+
 def brought_up_at(conn: Connection) -> int | None:
     """When the directory was last brought up to date, by a file or by the server."""
     return conn.execute(select(func.max(directory_imports.c.finished_at))).scalar()

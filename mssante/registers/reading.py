@@ -1,4 +1,4 @@
-"""From the lines of a register's file to rows: of a large file by a process of its own, and only of lines that were not there yet.
+"""From the lines of a register's file to rows: of a large file by processes of their own, only of lines that were not there yet.
 
 A line is known by a digest kept beside what was made of it, so that the next file costs what changed in it, and an import that was
 interrupted goes on by beginning again. The digests of a million lines take 8 MB, and nothing else grows with the file.
@@ -6,6 +6,7 @@ interrupted goes on by beginning again. The digests of a million lines take 8 MB
 
 from __future__ import annotations
 
+import os
 from array import array
 from bisect import bisect_left
 from collections import deque
@@ -23,7 +24,8 @@ from mssante.directory_words import vocabulary
 PIECE = 5_000  # lines of one transaction
 WORTH_A_PROCESS = 8 << 20  # octets
 LONGEST_LINE = 16_384  # octets; real ones have some 400
-AHEAD = 2  # pieces read before they are asked for
+READERS = max(1, min(3, (os.cpu_count() or 1) - 1))  # processes: one writes
+AHEAD = 2  # pieces read before they are asked for, by each
 
 Row = tuple[Any, ...]
 
@@ -140,13 +142,13 @@ def blocks(file: IO[bytes]) -> Iterator[Block]:
 
 
 def pieces(source: Iterator[Block], reader: Reader, size: int) -> Iterator[Piece]:
-    """`size`: octets of the file. A process of its own: SQLite's writing and the reading of lines would wait for each other's lock
-    on the interpreter at every row."""
+    """In the order of the file; `size`: its octets. Processes of their own: SQLite's writing and the reading of lines would wait
+    for each other's lock on the interpreter at every row."""
     if size < WORTH_A_PROCESS:
         yield from map(reader.piece, source)
         return
-    with ProcessPoolExecutor(1, get_context("spawn"), _begin, (reader,)) as pool:
-        ahead = deque(pool.submit(_piece, block) for block in islice(source, AHEAD))
+    with ProcessPoolExecutor(READERS, get_context("spawn"), _begin, (reader,)) as pool:
+        ahead = deque(pool.submit(_piece, block) for block in islice(source, READERS * AHEAD))
         while ahead:
             piece = ahead.popleft().result()
             ahead += [pool.submit(_piece, block) for block in islice(source, 1)]

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, Select, update
 
 from foundation.database import Database, Transaction
 from mssante.registers.reading import Fault, Known, Piece, Reader, blocks, pieces
@@ -91,9 +91,9 @@ def looked_over(file: IO[bytes], size: int, target: Target) -> Report:
     return report
 
 
-def known_of(conn: Connection, lines: object) -> Known:
+def known_of(conn: Connection, lines: Select[Any]) -> Known:
     """`lines`: a SELECT of `line` and `id` in the order of `line`."""
-    rows = conn.execution_options(yield_per=10_000).execute(lines)  # type: ignore[call-overload]
+    rows = conn.execute(lines.execution_options(yield_per=10_000))
     return Known((row.line, row.id) for row in rows)
 
 

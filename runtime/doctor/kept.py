@@ -15,6 +15,7 @@ from foundation.clock import DAY, HOUR, SECOND
 from foundation.database import Database
 from foundation.keys import KEY_BYTES
 from foundation.tables import audit, jobs
+from runtime.annuaire_jobs import FOLLOW, followed_at
 from runtime.doctor.finding import Finding, missing, private
 from runtime.doctor.machine import CLOCK
 from runtime.schema import knows, newest
@@ -30,8 +31,7 @@ TIMERS = "travaux périodiques // recurring jobs"
 LOW_DISK = 2 * 1024**3
 FULL_DISK = 200 * 1024**2
 LATE_JOBS = HOUR
-LATE_DIRECTORY = 8 * DAY
-MADE, SYNCED = "operator:backup:make", "operator:directory:sync"
+MADE = "operator:backup:make"
 
 
 def keys(settings: Settings, _now: int) -> Iterator[Finding]:
@@ -123,7 +123,7 @@ def _looked_at(conn: Connection, settings: Settings, now: int, running: bool) ->
     yield from _backup(conn, settings, now)
     yield from _directory(conn, settings, now)
     if running:
-        yield from _jobs(conn, now)
+        yield from _jobs(conn, settings, now)
 
 
 def _last(conn: Connection, event: str | None) -> int | None:
@@ -148,18 +148,20 @@ def _backup(conn: Connection, settings: Settings, now: int) -> Iterator[Finding]
 
 
 def _directory(conn: Connection, settings: Settings, now: int) -> Iterator[Finding]:
-    if settings.annuaire.url and (at := _last(conn, SYNCED)) is not None and now - at > LATE_DIRECTORY:
+    at = followed_at(conn)
+    if settings.annuaire.url and at is not None and now - at > settings.annuaire.stale_hours * HOUR:
         days = (now - at) // DAY
         yield Finding(
             "annuaire // directory",
-            f"suivi pour la dernière fois il y a {days} jours : mssante directory sync // "
-            f"last followed {days} days ago: mssante directory sync",
+            f"suivi pour la dernière fois il y a {days} jours : mssante directory status // "
+            f"last followed {days} days ago: mssante directory status",
             fatal=False,
         )
 
 
-def _jobs(conn: Connection, now: int) -> Iterator[Finding]:
-    late = (jobs.c.kind.in_(("sweep", "crl", "trust-list"))) & (jobs.c.due_at < now - LATE_JOBS)
+def _jobs(conn: Connection, settings: Settings, now: int) -> Iterator[Finding]:
+    followed = (FOLLOW,) if settings.annuaire.url and settings.annuaire.sync_minutes else ()
+    late = (jobs.c.kind.in_(("sweep", "crl", "trust-list", *followed))) & (jobs.c.due_at < now - LATE_JOBS)
     for kind in conn.execute(select(jobs.c.kind).where(late, jobs.c.lease_until < now).order_by(jobs.c.kind)).scalars():
         yield Finding(
             TIMERS,

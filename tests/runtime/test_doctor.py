@@ -275,7 +275,9 @@ def test_a_directory_that_nobody_follows_any_more(settings: Settings) -> None:
     assert said(with_server) == f"FAULT   secrets: {key} can be read by other users: chmod 600 it"
     key.chmod(0o600)
     now = system_clock()
-    recorded(settings, "operator:directory:sync", now - 9 * DAY)
+    columns = "digest, position, lines, faults, started_at, finished_at"
+    execute(settings, f"INSERT INTO directory_imports ({columns}) VALUES ('', 0, 0, 0, 0, ?)", now - 9 * DAY)
+    execute(settings, f"INSERT INTO directory_imports ({columns}) VALUES ('', 9, 0, 0, 0, ?)", now)  # a file
     assert "note    directory: last followed 9 days ago" in said(with_server, now)
 
 

@@ -122,11 +122,12 @@ async def test_an_interrupted_import_goes_on(space: Any, tmp_path: Path, monkeyp
     assert rows[1].lines == 95
 
 
-async def test_a_large_file_is_read_by_a_process_of_its_own(
+async def test_a_large_file_is_read_by_processes_of_their_own(
     space: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "PIECE", 10)
     monkeypatch.setattr(reading, "WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(reading, "READERS", 2)
     path = write(tmp_path, people(35) + "PER|nonsense|A|B|C\n")
     report = run(space, path)
     assert (report.lines, report.faults, report.first_faults) == (36, {Fault.ADDRESS: 1}, ((37, Fault.ADDRESS),))
