@@ -16,6 +16,8 @@ import care_desk.account.deps
 import care_desk.app
 import care_desk.carddav.app
 import care_desk.deps
+import care_desk.team.app
+import care_desk.team.deps
 import citizen_inbox.app
 import citizen_inbox.deps
 import health_space.accounts.app
@@ -149,6 +151,9 @@ def _professionals(house: House, send: Send) -> list[Route]:
     return [
         *care_desk.app.routes(care_desk.deps.Deps(web, mail_doors(own), profile_signer(own.web))),
         *care_desk.account.app.routes(account),
+        *care_desk.team.app.routes(
+            care_desk.team.deps.Deps(web, house.db, house.credentials, house.mailboxes, house.store)
+        ),
         *care_desk.carddav.app.routes(
             care_desk.carddav.app.Deps(house.db, mail, partial(correspondents, house.store), _https(own.web))
         ),

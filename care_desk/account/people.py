@@ -18,7 +18,8 @@ from mssante.mailboxes import Mailbox
 
 HOME = "/mon-compte"
 SIGN_IN = f"{HOME}/connexion"
-NAV = (Link(HOME, "Mon compte"), Link("/regler-ma-messagerie", "Régler mon logiciel"))
+TEAMS = "/boites-partagees"
+NAV = (Link(HOME, "Mon compte"), Link(TEAMS, "Boîtes partagées"), Link("/regler-ma-messagerie", "Régler mon logiciel"))
 
 
 def web_settings(https: bool, help: str = "") -> WebSettings:

@@ -11,12 +11,16 @@ from care_desk import app as desk
 from care_desk import deps as desk_deps
 from care_desk.account import app, people
 from care_desk.account.deps import Deps
+from care_desk.team import app as team_app
+from care_desk.team import deps as team_deps
 from foundation.audit import Audit
+from foundation.blobs import Blobs, FolderFiles
 from foundation.database import Database, Transaction, metadata
 from foundation.keys import KeyRing
 from foundation.web.kit import Web
 from health_space.accounts import chrome
 from health_space.accounts.by_password import PageSignIn
+from mailserver.store.sql import SqlMailStore
 from mssante import one_time
 from mssante.ceremonies import RelyingParty
 from mssante.ciba import Backchannel
@@ -68,7 +72,11 @@ class Office:
         account = Deps(
             web, self.db, self.keys, audit, self.credentials, sign_in, self.send, "Opérateur Alpha", tell, party, phone
         )
-        self.app = web.app([*app.routes(account), *desk.routes(desk_deps.Deps(web, TABLE))])
+        self.store = SqlMailStore(
+            self.db, self.keys, Blobs(FolderFiles(folder / "blobs"), clock), self.boxes, clock=clock
+        )
+        shared = team_deps.Deps(web, self.db, self.credentials, self.boxes, self.store)
+        self.app = web.app([*app.routes(account), *team_app.routes(shared), *desk.routes(desk_deps.Deps(web, TABLE))])
 
     def _people(self, tx: Transaction) -> None:
         for login, address, kind, holder, profile in (

@@ -22,6 +22,9 @@ TEAM, THOMAS, NADIA = (
 )
 
 
+SHARED = f'"Bo&AO4-tes partag&AOk-es/{TEAM}/INBOX"'
+
+
 @pytest.fixture
 def two_workers(tmp_path: Path) -> Iterator[Demo]:
     running = Demo(tmp_path / "demo", free_port_base(), ("--operators", "1", "--workers", "2"))
@@ -40,14 +43,39 @@ def person(demo: Demo, login: str) -> dict[str, str]:
     return next(one for one in demo.facts["people"] if one["login"] == login)
 
 
-def idling(demo: Demo, stack: ExitStack, who: dict[str, str]) -> imaplib.IMAP4_SSL:
+def idling(demo: Demo, stack: ExitStack, who: dict[str, str], folder: str = "INBOX") -> imaplib.IMAP4_SSL:
     imap = imaplib.IMAP4_SSL(*demo.door("imaps"), ssl_context=demo.trust(), timeout=20)
     stack.callback(imap.shutdown)
     imap.login(who["login"], who["password"])
-    imap.select("INBOX")
+    assert imap.select(folder)[0] == "OK"
     imap.send(b"i IDLE\r\n")
     assert imap.readline().startswith(b"+")
     return imap
+
+
+def test_a_seat_taken_away_ends_the_sessions_in_the_shared_mailbox_and_leaves_one_s_own(two_workers: Demo) -> None:
+    demo = two_workers
+    nadia = demo.person("cardiologue")
+    with ExitStack() as stack:
+        own = idling(demo, stack, nadia)
+        shared = [idling(demo, stack, nadia, SHARED) for _ in range(8)]  # on both workers, whichever the kernel chose
+        smtp = stack.enter_context(smtplib.SMTP(*demo.door("submission"), timeout=20))
+        smtp.starttls(context=demo.trust())
+        smtp.login(nadia["login"], nadia["password"])
+        assert smtp.mail(TEAM)[0] == 250
+        smtp.rset()
+
+        mssante(demo, "mailbox", "members", "role", TEAM, THOMAS, "holder")  # the last holder stays
+        mssante(demo, "mailbox", "members", "suspend", TEAM, NADIA)
+        for imap in shared:
+            assert imap.readline().startswith(b"* BYE")
+        assert smtp.mail(TEAM)[0] == 550
+        assert smtp.mail(nadia["address"])[0] == 250
+        own.send(b"DONE\r\n")
+        assert own.readline().startswith(b"i OK")
+        assert own.select(SHARED)[0] == "NO"
+        mssante(demo, "mailbox", "members", "resume", TEAM, NADIA)
+        assert own.select(SHARED)[0] == "OK"
 
 
 def test_a_member_suspended_is_out_of_every_session_and_a_colleague_is_not(two_workers: Demo) -> None:

@@ -1,0 +1,1 @@
+"""What came for a team and who answered it, on a page."""

@@ -1,0 +1,177 @@
+"""« Boîtes partagées »: what came for a team and who answered it; whose page it is, and whose it is not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import async_playwright
+
+from foundation.web import french
+from mailserver.store.api import Flag, FlagOp, Flags, NewMessage
+from mssante.credentials import NewCredential
+from mssante.identity import luhn_key
+from mssante.kinds import BoxKind, SignInState
+from mssante.mailboxes import Holder, NewMailbox
+from mssante.rights import Role
+from tests.care_desk.office import PASSWORD_HASH, SIGN_IN, Office
+from tests.support.web import CHROMIUM_FLAGS, Visitor, axe, serving
+
+TEAMS = "/boites-partagees"
+RPPS = "1099000009" + luhn_key("1099000009")
+SHOTS = os.environ.get("SHOTS", "")
+
+
+class Ward:
+    """awa has a mailbox of her own and a seat in the cardiologists'; nadia holds that one, camille is a stranger to it."""
+
+    def __init__(self, office: Office) -> None:
+        self.office, self.store = office, office.store
+        self.box = office.db.read_now(office.boxes.resolve, "cardiologie@alpha.example").id
+        self.seat = office.db.write_now(self._join)
+        self.inbox = 0
+
+    def _join(self, tx: Any) -> int:
+        now, credentials = self.office.now, self.office.credentials
+        own = self.office.boxes.create(
+            tx,
+            NewMailbox("awa@alpha.example", BoxKind.PER, Holder("Dr Awa Diallo", RPPS, private_email="a@b.example")),
+            now,
+        )
+        self.office.ids["awa"] = credentials.add(tx, NewCredential(own.id, "awa", "Dr Awa Diallo", PASSWORD_HASH), now)
+        seat = NewCredential(self.box, "awa-cardio", "Dr Awa Diallo", PASSWORD_HASH, role=Role.MEMBER, subject=RPPS)
+        return credentials.add(tx, seat, now)
+
+    async def fill(self, *subjects: str) -> None:
+        await self.store.open_box(self.box, professional=True)
+        self.inbox = next(one.id for one in await self.store.folders(self.box) if one.name == "INBOX")
+        for number, subject in enumerate(subjects, 1):
+            text = f"From: Jacqueline Morel <j@patient.example>\r\nSubject: {subject}\r\nMessage-ID: <{number}@x>\r\n\r\ntexte\r\n"
+            flags = Flags(Flag.SEEN) if number % 2 else Flags()
+            await self.store.append(self.inbox, [NewMessage(text.encode(), flags, self.office.now // 1000)])
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    made = Office(tmp_path)
+    yield made
+    await made.db.close()
+
+
+@pytest.fixture
+async def ward(office: Office) -> Ward:
+    made = Ward(office)
+    await made.fill("Rendez-vous", "Ordonnance", "Résultats")
+    return made
+
+
+@pytest.fixture
+async def origin(office: Office) -> AsyncIterator[str]:
+    async with serving(office.app) as found:
+        yield found
+
+
+async def entered(office: Office, origin: str, login: str) -> Visitor:
+    visitor = Visitor(origin)
+    await office.enter(visitor, login)
+    return visitor
+
+
+def page_of(ward: Ward) -> str:
+    return f"{TEAMS}/{ward.box}"
+
+
+async def test_who_answered_and_when(office: Office, ward: Ward, origin: str) -> None:
+    await ward.store.store_flags(ward.inbox, [1, 3], FlagOp.ADD, Flags(Flag.ANSWERED))
+    await ward.store.answered(ward.inbox, [1], ward.seat, "Dr Awa Diallo")
+    at = french.date_and_hour(office.now)
+    awa = await entered(office, origin, "awa")
+    assert "Cardiologie" in (await awa.get(TEAMS)).words
+    page = await awa.get(page_of(ward))
+    lines = [" ".join(line.text().split()) for line in page.tree.css("ul.list > li")]
+    newest, middle, oldest = (french.typeset(line).replace(french.NBSP, " ") for line in lines)
+    assert newest.startswith("Résultats")
+    assert newest.endswith("Répondu"), "by a program that did not say who"
+    assert "Non lu" in middle
+    assert middle.endswith("Pas encore de réponse")
+    assert oldest.endswith(f"Répondu par Dr Awa Diallo, le {at}".replace(french.NBSP, " "))
+    assert "De Jacqueline Morel" in oldest
+
+
+async def test_the_same_for_who_signs_in_to_the_team_s_mailbox(office: Office, ward: Ward, origin: str) -> None:
+    nadia = await entered(office, origin, "nadia")
+    assert "Rendez-vous" in (await nadia.get(page_of(ward))).words
+
+
+@pytest.mark.parametrize("path", [TEAMS, f"{TEAMS}/1"])
+async def test_nothing_is_shown_to_who_is_not_signed_in(ward: Ward, origin: str, path: str) -> None:
+    assert (await Visitor(origin).get(path)).location.startswith(SIGN_IN)
+
+
+async def test_another_s_mailbox_is_no_page(office: Office, ward: Ward, origin: str) -> None:
+    """A team's where one has no seat, one's own, one that does not exist: all the same."""
+    camille = await entered(office, origin, "camille")
+    shown = await camille.get(TEAMS)
+    assert "membre d'aucune boîte partagée" in shown.words
+    who = office.db.read_now(office.credentials.of, office.ids["camille"])
+    answers = [await camille.get(f"{TEAMS}/{box}") for box in (ward.box, who.box_id, 999, "x")]
+    assert {answer.status for answer in answers} == {404}
+    assert len({answer.title() for answer in answers}) == 1
+
+
+@pytest.mark.parametrize("act", ["suspend", "hide"])
+async def test_who_lost_the_seat_or_the_right_to_read_has_no_page(
+    office: Office, ward: Ward, origin: str, act: str
+) -> None:
+    awa = await entered(office, origin, "awa")
+    assert (await awa.get(page_of(ward))).status == 200
+    if act == "suspend":
+        await office.db.write(office.credentials.set_state, ward.seat, SignInState.SUSPENDED)
+    else:
+        await ward.store.set_rights(ward.box, ward.inbox, ward.seat, frozenset(), 1)
+    assert (await awa.get(page_of(ward))).status == 404
+
+
+async def test_thirty_a_page(office: Office, ward: Ward, origin: str) -> None:
+    await ward.fill(*(f"Lettre {number}" for number in range(40)))
+    awa = await entered(office, origin, "awa")
+    first, second = await awa.get(page_of(ward)), await awa.get(page_of(ward) + "?page=2")
+    assert [len(page.tree.css("ul.list > li")) for page in (first, second)] == [30, 13]
+    assert "Lettre 39" in first.words
+    assert "Rendez-vous" in second.words
+    assert "Rendez-vous" in (await awa.get(page_of(ward) + "?page=99")).words
+
+
+async def test_no_code_of_a_stranger_runs(office: Office, ward: Ward, origin: str) -> None:
+    await ward.fill("<script>alert(1)</script>")
+    page = await (await entered(office, origin, "awa")).get(page_of(ward))
+    assert "<script>alert" not in page.text
+    assert "&lt;script&gt;alert(1)" in page.text
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_every_page_in_chromium(office: Office, ward: Ward, origin: str, scheme: str) -> None:
+    """axe-core finds nothing, nothing is wider than the screen. Set SHOTS to a folder to keep the pictures."""
+    long = "Compte rendu d'hospitalisation et traitement de sortie, à lire avant la consultation de jeudi"
+    await ward.fill(long, "Ordonnance", "Électrocardiogramme")
+    await ward.store.answered(ward.inbox, [1, 4], ward.seat, "Dr Awa Diallo")
+    await ward.store.answered(ward.inbox, [4], 1, "Dr Nadia Benali")
+    visitor = await entered(office, origin, "awa")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_FLAGS)
+        for width in (320, 360, 1280):
+            context = await browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+            cookies = [{"name": name, "value": value, "url": origin} for name, value in visitor.cookies.items()]
+            await context.add_cookies(cookies)  # type: ignore[arg-type]
+            tab = await context.new_page()
+            for path, shot in ((TEAMS, "equipes"), (page_of(ward), "equipe")):
+                await tab.goto(origin + path)
+                assert await axe(tab) == [], (path, scheme, width)
+                assert await tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), (path, scheme, width)
+                if SHOTS:
+                    await tab.screenshot(path=f"{SHOTS}/{shot}-{scheme}-{width}.png", full_page=True)
+            await context.close()
+        await browser.close()
