@@ -9,7 +9,8 @@ from certs.rotating import Rotating
 from certs.trust_store import TrustStore
 from foundation.antivirus import Clamd
 from foundation.audit import Audit
-from foundation.blobs import Blobs, FolderFiles
+from foundation.blob_files import FolderFiles
+from foundation.blobs import Blobs
 from foundation.clock import Clock, system_clock
 from foundation.database import Database
 from foundation.jobs import Jobs

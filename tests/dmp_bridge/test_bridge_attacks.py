@@ -15,7 +15,8 @@ from dmp_bridge import filing
 from dmp_bridge.answers import Identity
 from dmp_bridge.filing import Filer
 from foundation.audit import Audit
-from foundation.blobs import Blobs, FolderFiles, PreparedBlob
+from foundation.blob_files import FolderFiles
+from foundation.blobs import Blobs, PreparedBlob
 from foundation.database import Database, metadata
 from foundation.jobs import Done, Job, Jobs
 from foundation.keys import KeyRing

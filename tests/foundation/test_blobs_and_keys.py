@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foundation.blobs import CHUNK, TAG, Blobs, FolderFiles
+from foundation.blob_files import FolderFiles
+from foundation.blobs import CHUNK, TAG, Blobs
 from foundation.clock import DAY, system_clock
 from foundation.database import Database, metadata
 from foundation.keys import NONCE_BYTES, Key, KeyRing, Tampered, random_octets

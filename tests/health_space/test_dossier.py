@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from foundation.blobs import Blobs, FolderFiles
+from foundation.blob_files import FolderFiles
+from foundation.blobs import Blobs
 from foundation.database import Database, Transaction, metadata
 from foundation.keys import KeyRing
 from health_space.dossier import operations as ops

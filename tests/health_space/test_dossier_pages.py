@@ -15,7 +15,8 @@ from sqlalchemy import Connection, select
 
 from foundation.antivirus import Clamd
 from foundation.audit import Audit
-from foundation.blobs import Blobs, FolderFiles
+from foundation.blob_files import FolderFiles
+from foundation.blobs import Blobs
 from foundation.clock import DAY
 from foundation.database import Database, Transaction, metadata
 from foundation.keys import KeyRing

@@ -18,7 +18,8 @@ import health_space.accounts.deps
 import health_space.app
 import health_space.deps
 from foundation.audit import Audit
-from foundation.blobs import Blobs, FolderFiles
+from foundation.blob_files import FolderFiles
+from foundation.blobs import Blobs
 from foundation.clock import SECOND
 from foundation.database import Database, Transaction, metadata
 from foundation.jobs import Jobs

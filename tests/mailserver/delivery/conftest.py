@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import select
 
 from foundation.audit import Audit
-from foundation.blobs import Blobs, FolderFiles
+from foundation.blob_files import FolderFiles
+from foundation.blobs import Blobs
 from foundation.database import Database, Transaction, metadata
 from foundation.jobs import Jobs
 from foundation.keys import KeyRing

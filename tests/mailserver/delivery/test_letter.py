@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foundation.blobs import Blobs, FolderFiles
+from foundation.blob_files import FolderFiles
+from foundation.blobs import Blobs
 from foundation.keys import KeyRing
 from mailserver.delivery.letter import Letter, Version, read
 from mailserver.store.sealed import unpack_ref, unpack_text

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select
 
-from foundation.blobs import Blobs, FolderFiles, PreparedBlob
+from foundation.blob_files import FolderFiles
+from foundation.blobs import Blobs, PreparedBlob
 from foundation.clock import HOUR, MINUTE
 from foundation.database import Database, metadata
 from foundation.jobs import Jobs

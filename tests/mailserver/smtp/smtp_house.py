@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from certs.chain import Fault, Refused, Trusted
-from foundation.blobs import Blobs, FolderFiles, PreparedBlob
+from foundation.blob_files import FolderFiles
+from foundation.blobs import Blobs, PreparedBlob
 from foundation.dn import DistinguishedName, parse
 from mailserver.delivery.api import Envelope, Fate, Outcome, Recipient, Sender, Verdict
 from mailserver.sign_in import SignedIn

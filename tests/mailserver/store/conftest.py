@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from foundation.blobs import Blobs, FolderFiles
+from foundation.blob_files import FolderFiles
+from foundation.blobs import Blobs
 from foundation.database import Database, Transaction, metadata
 from foundation.keys import Key, KeyRing
 from mailserver.store.memory import MemoryMailStore
