@@ -96,7 +96,7 @@ class KeyRing:
     @classmethod
     def create(cls, path: Path) -> KeyRing:
         """Makes a new key-encryption key at `path`, mode 0600; never overwrites one."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(os.urandom(KEY_BYTES))

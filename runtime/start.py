@@ -108,6 +108,7 @@ def init(config: Path, lang: Lang = "fr") -> int:
     if not config.exists():
         try:
             config.parent.mkdir(parents=True, exist_ok=True)
+            config.touch(mode=0o600)  # the database's password may come to stand in it
             config.write_text(FIRST_SETTINGS, encoding="utf-8")
         except OSError as fault:
             _complain([f"{config} : {said(of_error(fault), lang)}"], lang)
