@@ -25,15 +25,25 @@ class OcspError(ValueError):
     """Not an answer that may be used."""
 
 
-def question(leaf: x509.Certificate, issuer: x509.Certificate) -> bytes:
+def question(leaf: x509.Certificate, issuer: x509.Certificate, nonce: bytes | None = None) -> bytes:
     """DER. SHA-1 names the issuer here and protects nothing: it is what every responder knows (RFC 5019 2.1.1)."""
-    return ocsp.OCSPRequestBuilder().add_certificate(leaf, issuer, hashes.SHA1()).build().public_bytes(Encoding.DER)  # noqa: S303
+    built = ocsp.OCSPRequestBuilder().add_certificate(leaf, issuer, hashes.SHA1())  # noqa: S303
+    if nonce is not None:
+        built = built.add_extension(x509.OCSPNonce(nonce), critical=False)
+    return built.build().public_bytes(Encoding.DER)
+
+
+def _nonce(response: ocsp.OCSPResponse) -> bytes | None:
+    try:
+        return response.extensions.get_extension_for_class(x509.OCSPNonce).value.nonce
+    except x509.ExtensionNotFound:
+        return None
 
 
 class Answer:
     """What a responder says of one certificate (`certs.crl.Revocations`): good, or revoked. Times in ms. Raises OcspError."""
 
-    __slots__ = ("_response", "data", "next_update", "revoked", "serial", "this_update")
+    __slots__ = ("_response", "data", "next_update", "nonce", "revoked", "serial", "this_update")
     replaces = None
 
     def __init__(self, data: bytes) -> None:
@@ -43,6 +53,7 @@ class Answer:
             self.serial, ends = response.serial_number, response.next_update_utc
             self.this_update = to_ms(response.this_update_utc)
             named_by = response.hash_algorithm
+            self.nonce = _nonce(response)
         except UNREADABLE as error:  # unsuccessful answers too: they hold no status
             raise OcspError("not an answer") from error
         if status is ocsp.OCSPCertStatus.UNKNOWN or not isinstance(named_by, hashes.SHA1):

@@ -7,6 +7,7 @@ us call nobody. A responder that does not answer changes nothing: revocation lis
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -26,6 +27,7 @@ REMEMBERED = 2_000  # certificates
 ASK_AGAIN = HOUR  # and never after an answer's own end
 AFTER_FAILURE = 5 * MINUTE
 SKEW = 5 * MINUTE
+NONCE_OCTETS = 32  # RFC 9654 2.1
 
 _OPEN = (Fault.CRL_MISSING, Fault.CRL_TOO_OLD)  # an answer can settle them
 Key = tuple[x509.Name, int]
@@ -78,14 +80,20 @@ class OcspClient:
 
 
 async def ask(leaf: x509.Certificate, issuer: x509.Certificate, url: str, clock: Clock) -> Answer | None:
-    """A fresh answer about `leaf`, signed by its issuer or on its behalf; None when there is none."""
-    try:
-        data = await fetch(url, MAX_OCTETS, post=(MEDIA_TYPE, question(leaf, issuer)), seconds=SECONDS)
-        if isinstance(data, NotFetched):
-            return None
-        found = Answer(data)
-    except (OcspError, *UNREADABLE):
-        return None
-    now = clock()
-    fresh = found.this_update <= now + SKEW and now < found.next_update
-    return found if fresh and found.covers(leaf, False) and found.signed_by(issuer) else None
+    """A fresh answer about `leaf`, signed by its issuer or on its behalf; None when there is none.
+
+    The question bears a nonce (RFC 9654 2.1). Responders that answer from a store leave it out, and then the dates count; one that
+    does not understand it is asked again without.
+    """
+    for nonce in (secrets.token_bytes(NONCE_OCTETS), None):
+        try:
+            data = await fetch(url, MAX_OCTETS, post=(MEDIA_TYPE, question(leaf, issuer, nonce)), seconds=SECONDS)
+            if isinstance(data, NotFetched):
+                return None
+            found = Answer(data)
+        except (OcspError, *UNREADABLE):
+            continue
+        now = clock()
+        fresh = found.this_update <= now + SKEW and now < found.next_update and found.nonce in (None, nonce)
+        return found if fresh and found.covers(leaf, False) and found.signed_by(issuer) else None
+    return None

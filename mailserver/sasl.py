@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -28,13 +28,15 @@ Exchange = AsyncGenerator[Step, bytes]
 class Desk:
     """Where one client signs in. `bind` is its TLS channel's; None: no channel binding on this connection.
 
-    `certificate`: the name in the client's own, judged; None: it showed none, or one that is not believed.
+    `certificate`: the name in the client's own, judged; None: it showed none, or one that is not believed. `vouched`: asked when
+    it is used, whether its authority still stands by it (OCSP); None: that was asked already.
     """
 
     sign_in: SignIn
     client_ip: str
     bind: Bind | None = None
     certificate: DistinguishedName | None = None
+    vouched: Callable[[], Awaitable[bool]] | None = None
 
     @property
     def mechanisms(self) -> tuple[str, ...]:
@@ -111,6 +113,9 @@ async def _external(desk: Desk) -> Exchange:
     address = _text((yield b""))
     if address is None or "\0" in address or desk.certificate is None:
         yield Fault.MALFORMED
+        return
+    if desk.vouched is not None and not await desk.vouched():
+        yield Refused()
         return
     yield await desk.sign_in.by_certificate(address, desk.certificate, desk.client_ip)
 

@@ -26,7 +26,7 @@ from mailserver.delivery.api import Acceptor
 from mailserver.imap.context import Settings as ImapSettings
 from mailserver.imap.crowd import Crowd
 from mailserver.imap.factory import ImapFactory, over_tls
-from mailserver.imap.protocol import Judge
+from mailserver.imap.protocol import Judge, Vouch
 from mailserver.imap.sending import prompt
 from mailserver.imap.session import ImapSession
 from mailserver.imap.shelf import Shelf
@@ -98,6 +98,20 @@ def _client_judge(trust: Trust, clock: Clock) -> Judge:
     return judge
 
 
+def _client_voucher(trust: Trust) -> Vouch:
+    """Asks the responder of the certificate's authority (OCSP), as submission does at its handshake."""
+
+    def vouch(channel: SSL.Connection) -> Callable[[], Awaitable[bool]] | None:
+        leaf, sent = peer_certificate(channel), peer_chain(channel)
+
+        async def vouched() -> bool:
+            return isinstance(await trust.ocsp.judge(trust.store.get(), leaf, sent), Trusted)
+
+        return None if leaf is None else vouched
+
+    return vouch
+
+
 async def open_smtp(
     house: House, trust: Trust, certificates: Certificates, acceptor: Acceptor, sockets: dict[str, socket.socket]
 ) -> list[Close]:
@@ -157,6 +171,7 @@ def open_imap(house: House, trust: Trust, certificates: Certificates, sockets: d
     sign_in = _sign_in(house, credentials.IMAP, Door.IMAP)
     settings = ImapSettings(append_limit=house.settings.limits.message_bytes, server_name=house.settings.operator.name)
     tls, judge = TwistedContextFactory(certificates.clients.get), _client_judge(trust, house.clock)
+    vouch = _client_voucher(trust)
     shelf, crowd = Shelf(), Crowd(house.settings.limits.imap_sessions)
     house.db.subscribe(mailboxes.TOPIC, shelf.forget)
     house.db.subscribe(mailboxes.TOPIC, house.store.forget)
@@ -170,7 +185,9 @@ def open_imap(house: House, trust: Trust, certificates: Certificates, sockets: d
             house.tally.count("connections", name)
             return ImapSession(house.store, sign_in, settings, client_ip, implicit, shelf=shelf, crowd=crowd)
 
-        closers.append(_listening(sockets[name], ImapFactory(session, tls, judge=judge), tls if implicit else None))
+        closers.append(
+            _listening(sockets[name], ImapFactory(session, tls, judge=judge, vouch=vouch), tls if implicit else None)
+        )
     return closers
 
 

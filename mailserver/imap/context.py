@@ -91,6 +91,7 @@ class Context:
         self.tls = tls
         self.bind: Bind | None = None  # of the TLS channel
         self.certificate: DistinguishedName | None = None  # the client's, judged
+        self.vouched: Callable[[], Awaitable[bool]] | None = None  # as the desk asks it
         self.sleep = sleep
         self.shelf = shelf or Shelf()
         self.crowd = crowd or Crowd(1)
@@ -128,7 +129,7 @@ class Context:
 
     @property
     def desk(self) -> Desk:
-        return Desk(self.sign_in, self.client_ip, self.bind, self.certificate)
+        return Desk(self.sign_in, self.client_ip, self.bind, self.certificate, self.vouched)
 
     @property
     def condstore(self) -> bool:

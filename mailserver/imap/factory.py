@@ -13,13 +13,13 @@ from twisted.internet.protocol import ServerFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
 from foundation.places import place_of
-from mailserver.imap.protocol import ImapProtocol, Judge, Limits, Session
+from mailserver.imap.protocol import ImapProtocol, Judge, Limits, Session, Vouch
 
 
 class ImapFactory(ServerFactory):
     """`new_session(client_ip)` makes the session of a connection; `tls` is the context factory for STARTTLS, read anew by
     Twisted at each handshake, so a rotated certificate serves the next one. `judge`: for clients that are asked
-    for a certificate."""
+    for a certificate; `vouch`: what is asked once it signs in."""
 
     noisy = False
     protocol: type[ImapProtocol] = ImapProtocol
@@ -30,10 +30,11 @@ class ImapFactory(ServerFactory):
         tls: Any = None,
         limits: Limits | None = None,
         judge: Judge = lambda _: None,
+        vouch: Vouch = lambda _: None,
     ) -> None:
         self.new_session = new_session
         self.tls = tls
-        self.judge = judge
+        self.judge, self.vouch = judge, vouch
         self.limits = limits or Limits()
         self._open: set[ImapProtocol] = set()
         self._per_address: Counter[str] = Counter()

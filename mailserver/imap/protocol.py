@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -61,6 +61,8 @@ class Session(Interface):
 
 # The name in the certificate that the client showed on this channel; None: none, or one that is not believed.
 Judge = Callable[[SSL.Connection], DistinguishedName | None]
+# What is asked when that certificate signs in: whether its authority still stands by it; None: nothing more.
+Vouch = Callable[[SSL.Connection], Callable[[], Awaitable[bool]] | None]
 
 
 class Door(Interface):
@@ -69,6 +71,7 @@ class Door(Interface):
     limits: Limits
     tls: Any
     judge: Judge
+    vouch: Vouch
 
     def new_session(self, address: str, /) -> Session: ...
     def admit(self, protocol: ImapProtocol) -> bool: ...
@@ -109,6 +112,7 @@ class ImapProtocol(Protocol):
         channel = self.transport.getHandle()
         self.session.context.bind = channel_binding(channel)
         self.session.context.certificate = self.door.judge(channel)
+        self.session.context.vouched = self.door.vouch(channel)
         if self._task is None:
             self._begin()
 

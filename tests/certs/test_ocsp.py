@@ -114,6 +114,45 @@ def question_about(issued: Issued) -> bytes:
     return question(issued.certificate, issued.chain[0])
 
 
+# -- nonces (RFC 9654) ------------------------------------------------------------------------------------------------
+
+
+async def fresh(world: World) -> Answer | None:
+    return await ask(world.leaf.certificate, world.leaf.chain[0], f"{world.server.url}/ocsp", lambda: NOW)
+
+
+async def test_each_question_has_a_nonce_of_its_own(world: World) -> None:
+    world.responder.knows(world.leaf.certificate)
+    assert await fresh(world) is not None
+    assert await fresh(world) is not None
+    first, second = world.responder.nonces
+    assert first is not None
+    assert len(first) == 32
+    assert first != second
+
+
+async def test_an_answer_to_another_question_is_no_answer(world: World) -> None:
+    """Somebody gives us what was said to somebody else: good then, revoked since."""
+    world.responder.knows(world.leaf.certificate)
+    world.responder.nonce = lambda _: b"x" * 32
+    assert await fresh(world) is None
+
+
+async def test_an_answer_made_in_advance_has_none_and_counts_by_its_dates(world: World) -> None:
+    world.responder.knows(world.leaf.certificate)
+    world.responder.nonce = lambda _: None
+    assert await fresh(world) is not None
+    assert len(world.responder.nonces) == 1
+
+
+async def test_a_responder_that_does_not_understand_it_is_asked_again_without(world: World) -> None:
+    world.responder.knows(world.leaf.certificate)
+    world.responder.refuses_nonces = True
+    assert await fresh(world) is not None
+    asked, again = world.responder.nonces
+    assert (asked is None, again) == (False, None)
+
+
 # -- what it changes --------------------------------------------------------------------------------------------------
 
 
@@ -155,7 +194,7 @@ async def test_a_strangers_certificate_makes_us_call_nobody(world: World) -> Non
 async def test_one_question_an_hour_for_a_certificate_also_when_many_come_together(world: World) -> None:
     world.responder.knows(world.leaf.certificate)
     assert await asyncio.gather(*(world.judge() for _ in range(20))) == [None] * 20
-    assert world.responder.asked == 1
+    assert world.responder.asked == 1, "for all"
     world.now += HOUR - 1
     await world.judge()
     assert world.responder.asked == 1

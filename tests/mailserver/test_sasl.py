@@ -222,6 +222,17 @@ async def test_external(certificate: dn.DistinguishedName, responses: list[bytes
     assert await end_of(Desk(MACHINES, "192.0.2.1", certificate=certificate), "EXTERNAL", *responses) == end
 
 
+@pytest.mark.parametrize(("stands", "end"), [(True, ONE), (False, Refused())])
+async def test_a_certificate_that_its_authority_disowns_opens_nothing(stands: bool, end: Step) -> None:
+    """Asked when it is used: what the handshake knew may be hours old."""
+
+    async def vouched() -> bool:
+        return stands
+
+    desk = Desk(MACHINES, "192.0.2.1", certificate=LAB, vouched=vouched)
+    assert await end_of(desk, "EXTERNAL", b"") == end
+
+
 TOKENS = Desk(PEOPLE.with_tokens(), "192.0.2.1")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -32,6 +32,7 @@ def answer(
     *,
     status: ocsp.OCSPCertStatus = ocsp.OCSPCertStatus.GOOD,
     end: int | None = 12 * HOUR,
+    nonce: bytes | None = None,
 ) -> bytes:
     """DER; `end`: ms from now, None for none."""
     revoked = status is ocsp.OCSPCertStatus.REVOKED
@@ -41,15 +42,22 @@ def answer(
     ).responder_id(ocsp.OCSPResponderEncoding.HASH, by.certificate)  # fmt: skip
     if by.certificate != issuer:
         built = built.certificates([by.certificate])
+    if nonce is not None:
+        built = built.add_extension(x509.OCSPNonce(nonce), critical=False)
     return built.sign(by.key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
 class Responder:
-    """Answers questions about `known` certificates, by serial; `asked` counts them."""
+    """Answers questions about `known` certificates, by serial; `asked` counts them. `nonces`: of the questions, in order; `nonce`
+    makes the answer's of it.
+    """
 
     def __init__(self, authority: Authority, now: int) -> None:
         self.known: dict[int, tuple[x509.Certificate, ocsp.OCSPCertStatus]] = {}
         self.asked = 0
+        self.nonces: list[bytes | None] = []
+        self.nonce: Callable[[bytes | None], bytes | None] = lambda asked: asked
+        self.refuses_nonces = False
         self._authority, self._now = authority, now
 
     def knows(self, leaf: x509.Certificate, status: ocsp.OCSPCertStatus = ocsp.OCSPCertStatus.GOOD) -> None:
@@ -57,10 +65,17 @@ class Responder:
 
     def __call__(self, body: bytes) -> Answer:
         self.asked += 1
-        found = self.known.get(ocsp.load_der_ocsp_request(body).serial_number)
+        question = ocsp.load_der_ocsp_request(body)
+        nonce = next((one.value.nonce for one in question.extensions if isinstance(one.value, x509.OCSPNonce)), None)
+        self.nonces.append(nonce)
+        found = None if nonce and self.refuses_nonces else self.known.get(question.serial_number)
         headers: Mapping[str, str] = {"Content-Type": "application/ocsp-response"}
         if found is None:
             refused = ocsp.OCSPResponseBuilder.build_unsuccessful(ocsp.OCSPResponseStatus.UNAUTHORIZED)
             return 200, dict(headers), refused.public_bytes(Encoding.DER)
         ca = self._authority.intermediate
-        return 200, dict(headers), answer(found[0], ca.certificate, ca, self._now, status=found[1])
+        return (
+            200,
+            dict(headers),
+            answer(found[0], ca.certificate, ca, self._now, status=found[1], nonce=self.nonce(nonce)),
+        )

@@ -9,7 +9,7 @@ import asyncio
 import datetime
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import uvloop
@@ -66,18 +66,26 @@ def certificate(folder: Path) -> Identity:
     return Identity(folder / "cert.pem", folder / "key.pem")
 
 
+KINDS = ("good", "revoked", "disowned")
+
+
 def for_programs(folder: Path, store: Callable[[], Store]) -> ImapFactory:
-    """A door that asks for a certificate; `good` and `revoked` are put in the folder, each with its key."""
+    """A door that asks for a certificate; `good`, `revoked` (in a list) and `disowned` (by OCSP, we say) are put in the folder,
+    each with its key.
+    """
     authority, now = Authority.create(system_clock()), system_clock()
-    for name in ("good", "revoked"):
+    disowned = b""
+    for name in KINDS:
         issued = authority.issue(ORGANISATION, organisation_subject(name, "1990000029", "LABO", "Villefleur (99)"), now)
         issued.write(folder, name)
         if name == "revoked":
             authority.revoke(issued.certificate, now)
+        if name == "disowned":
+            disowned = issued.certificate.public_bytes(serialization.Encoding.DER)
     trusted = TrustStore((authority.root.certificate,), crl.from_x509(authority.crls(now)))
     context = asking_context(Identity(folder / "cert.pem", folder / "key.pem"))
     lab = SignedIn(BOX, "resultats@labo.example", "Laboratoire")
-    names = [organisation_subject(name, "1990000029", "LABO", "Villefleur (99)") for name in ("good", "revoked")]
+    names = [organisation_subject(name, "1990000029", "LABO", "Villefleur (99)") for name in KINDS]
     machines = People({"bob": ("x", lab)}, certificates={of_name(name).text: [lab] for name in names})
 
     def judge(channel: SSL.Connection) -> DistinguishedName | None:
@@ -85,10 +93,17 @@ def for_programs(folder: Path, store: Callable[[], Store]) -> ImapFactory:
         verdict = None if leaf is None else trusted.judge(leaf, peer_chain(channel), system_clock())
         return verdict.dn if isinstance(verdict, Trusted) else None
 
+    def vouch(channel: SSL.Connection) -> Callable[[], Awaitable[bool]]:
+        async def vouched() -> bool:
+            return peer_certificate(channel) != disowned
+
+        return vouched
+
     return ImapFactory(
         lambda address: ImapSession(store(), machines, Settings(), address, True),
         TwistedContextFactory(lambda: context),
         judge=judge,
+        vouch=vouch,
     )
 
 

@@ -97,6 +97,16 @@ def test_a_program_signs_in_by_its_certificate(server: Server, kind: str, offere
         client.logout()
 
 
+def test_a_program_whose_certificate_was_revoked_since_does_not_sign_in(server: Server) -> None:
+    """No list says so yet; the responder is asked when the certificate is used."""
+    tls = server.tls
+    tls.load_cert_chain(server.folder / "disowned.pem", server.folder / "disowned.key")
+    with imaplib.IMAP4_SSL("localhost", server.programs, ssl_context=tls) as client:
+        assert "AUTH=EXTERNAL" in client.capabilities
+        with pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"):
+            client.authenticate("EXTERNAL", lambda _: b"")
+
+
 def read_until(connection: ssl.SSLSocket | socket.socket, end: bytes) -> bytes:
     said = b""
     connection.settimeout(20)
