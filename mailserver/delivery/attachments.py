@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from mailserver.delivery.api import INWARD_DOORS, Door
-from mailserver.mime.contents import HEAD, Found, Kind, is_container, look
+from mailserver.mime.contents import HEAD, START, Found, Kind, is_container, is_plain, look
 from mailserver.mime.message import Message
 from mssante import reasons
 from mssante.rules import Refused
@@ -44,10 +44,12 @@ class Policy:
         return Judgement(warning=_header(warned), kind=warned[0].kind) if warned else NOTHING
 
     def _found(self, message: Message) -> Iterator[Found]:
-        for file in message.files():
-            head = message.decoded(file.section, HEAD)
-            data = message.decoded(file.section) if is_container(head) else head
-            yield from look(data, file.filename, self.scripts)
+        for section, name in message.files():
+            if is_plain(message.decoded(section, START), name, self.scripts):
+                continue
+            head = message.decoded(section, HEAD)
+            data = message.decoded(section) if is_container(head) else head
+            yield from look(data, name, self.scripts)
 
 
 @dataclass(frozen=True, slots=True)

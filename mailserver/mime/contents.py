@@ -15,7 +15,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-HEAD = 64 * 1024  # octets looked at, in base64: the signature of a disc image lies behind 32 KiB
+START = 4 * 1024  # octets, in base64, that show what most files are
+HEAD = 46 * 1024  # of the others: the signature of a disc image lies behind 32 KiB
 ENTRIES = 1_000  # of an archive: more is no exchange of documents
 _ENTRY_HEAD = 4 * 1024
 _LISTING = 256 * 1024  # octets of an archive's list
@@ -63,6 +64,8 @@ _SIGNATURES: tuple[tuple[bytes, Kind, str], ...] = (
     (b"BZh", Kind.OTHER_ARCHIVE, "BZIP2"),
     (b"\xfd7zXZ\x00", Kind.OTHER_ARCHIVE, "XZ"),
 )
+_DOCUMENTS = (b"%PDF-", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\x00", b"MM\x00*", b"{\\rtf")
+_IMAGES = ("iso", "img")
 _ISO = b"CD001"  # at 32 769 (ECMA-119 8.1.2)
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # Office before 2007, installers
 _MSI = bytes.fromhex("84100c0000000000c000000000000046")  # class of an installer's root
@@ -83,6 +86,11 @@ _BROKEN = (
     OverflowError,
     MemoryError,
 )
+
+
+def is_plain(start: bytes, name: str, scripts: Collection[str]) -> bool:
+    """Its first octets are a document's or a picture's, and its name makes nothing else of it: nothing more to look at."""
+    return start.startswith(_DOCUMENTS) and _ending(name) not in (*_IMAGES, *scripts)
 
 
 def is_container(head: bytes) -> bool:
@@ -147,7 +155,7 @@ def _entries(archive: zipfile.ZipFile, scripts: Collection[str]) -> Iterator[Fou
         elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             yield _UNREADABLE  # others may ask for any memory
         elif not info.is_dir():
-            length = HEAD if info.filename.lower().endswith((".iso", ".img")) else _ENTRY_HEAD
+            length = HEAD if _ending(info.filename) in _IMAGES else _ENTRY_HEAD
             with archive.open(info) as file:
                 found = _plain(file.read(length), info.filename, scripts)
             if found is not None and found.kind is not Kind.OTHER_ARCHIVE:

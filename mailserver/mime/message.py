@@ -105,10 +105,11 @@ class Message:
         """Every leaf that is not the text itself, in order; an attached message is one attachment."""
         return [self._attachment(part) for part in _leaves(self.root) if not _is_body_text(part)]
 
-    def files(self) -> list[Attachment]:
-        """The same, and those of attached messages: an attached message is what it holds."""
-        leaves = (part for part in _all_parts(self.root) if not part.children and part.nested is None)
-        return [self._attachment(part) for part in leaves if not _is_body_text(part)]
+    def files(self) -> Iterator[tuple[str, str]]:
+        """(section, filename) of the same, and of those of attached messages: an attached message is what it holds."""
+        for part in _all_parts(self.root):
+            if not part.children and part.nested is None and not _is_body_text(part):
+                yield part.section, self._file_name(part)
 
     @property
     def has_attachments(self) -> bool:
@@ -233,16 +234,19 @@ class Message:
         return data
 
     def _attachment(self, part: Part) -> Attachment:
-        kind, params = _disposition(part)
+        kind = _disposition(part)[0]
         content_id = (part.fields.value(b"content-id") or b"").strip(b"<> ").decode("utf-8", "replace")
         return Attachment(
             section=part.section,
-            filename=file_name(params, part.params) or _default_name(part),
+            filename=self._file_name(part),
             media_type=part.media_type,
             size=self._decoded_size(part),
             inline=kind == b"inline" or (bool(content_id) and kind != b"attachment"),
             content_id=content_id or None,
         )
+
+    def _file_name(self, part: Part) -> str:
+        return file_name(_disposition(part)[1], part.params) or _default_name(part)
 
     def _decoded_size(self, part: Part) -> int:
         """Without decoding the usual base64 of whole lines."""
