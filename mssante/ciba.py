@@ -17,6 +17,7 @@ from foundation.clock import MINUTE, SECOND, Clock
 from mssante.openid import BadToken, Rules, Subject, judge
 from mssante.openid_provider import Asking, OpenIdProvider, Unreachable
 
+ENDPOINT = "backchannel_authentication_endpoint"  # 4
 GRANT = "urn:openid:params:grant-type:ciba"
 REQUEST_CLAIM = "urn:openid:params:jwt:claim:auth_req_id"
 INTERVAL = 5 * SECOND  # 7.3, when nothing is said
@@ -70,7 +71,7 @@ class Backchannel:
         if self._rules.acr:
             form["acr_values"] = " ".join(sorted(self._rules.acr))
         try:
-            said = await self._provider.ask("backchannel_authentication_endpoint", form, self._asking)
+            said = await self._provider.ask(ENDPOINT, form, self._asking)
         except Unreachable:
             return No.UNREACHABLE
         return _no(said) if "error" in said else self._asked(said, message)

@@ -68,6 +68,13 @@ class OpenIdProvider:
         if self._asking is None:
             await self._get(address)
 
+    async def offers(self, endpoint: str) -> bool:
+        try:
+            await self._address(endpoint)
+        except Unreachable:
+            return False
+        return True
+
     async def ask(self, endpoint: str, form: Mapping[str, str], asking: Asking) -> dict[str, Any]:
         """What it answers to a form, in our name (RFC 6749 2.3.1): also its refusal (RFC 6749 5.2). Raises `Unreachable`."""
         body = ("application/x-www-form-urlencoded", urlencode(form).encode())

@@ -17,11 +17,12 @@ import dns.zonefile
 from care_desk.mail_doors import srv_records
 from foundation.antivirus import Clean, largest
 from mailserver.outbound.dkim import BadKey
+from mssante.ciba import ENDPOINT
 from mssante.openid_provider import Unreachable
 from runtime.doctor.finding import Finding, private
 from runtime.house import operator_of
 from runtime.mail_doors import mail_doors, mx_records
-from runtime.openid import provider_of
+from runtime.openid import backchannel_of, provider_of
 from runtime.settings import Settings
 from runtime.signing import signing_keys, txt_records
 from runtime.sockets import split_door
@@ -87,9 +88,10 @@ def openid(settings: Settings, now: int) -> Iterator[Finding]:
     if not settings.openid.issuer:
         return
     try:
-        if settings.openid.client_secret is not None:
-            yield from private(OPENID, settings.openid.client_secret)
-        provider_of(settings.openid, lambda: now)
+        for secret in (settings.openid.client_secret, settings.openid.ciba_client_secret):
+            if secret is not None:
+                yield from private(OPENID, secret)
+        backchannel_of(settings.openid, provider_of(settings.openid, lambda: now), lambda: now)
     except (OSError, ValueError) as fault:
         name = getattr(fault, "filename", None) or settings.openid.anchors
         yield Finding(OPENID, f"{name} : illisible // {name}: cannot be read")
@@ -107,6 +109,12 @@ def openid_answers(settings: Settings, now: int) -> Iterator[Finding]:
         provider = provider_of(settings.openid, lambda: now)
         if provider is not None:
             asyncio.run(provider.probe())
+        if provider is not None and settings.openid.ciba_client_id and not asyncio.run(provider.offers(ENDPOINT)):
+            yield Finding(
+                OPENID,
+                "le fournisseur ne propose pas de confirmer sur un téléphone (CIBA) // the provider does not offer CIBA",
+                fatal=False,
+            )
     except (OSError, ValueError):
         return  # told by `openid`
     except Unreachable:

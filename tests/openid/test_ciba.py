@@ -13,7 +13,7 @@ from playwright.async_api import async_playwright
 from structlog.testing import capture_logs
 
 from foundation.clock import MINUTE, SECOND, system_clock
-from mssante.ciba import Asked, Backchannel, No, new_message
+from mssante.ciba import ENDPOINT, Asked, Backchannel, No, new_message
 from mssante.openid import Rules, Subject
 from mssante.openid_provider import Asking, OpenIdProvider
 from tests.care_desk.office import ACCOUNT, CAMILLE_RPPS, NADIA_RPPS, SIGN_IN, Office
@@ -131,6 +131,14 @@ async def test_what_the_provider_does_not_take(provider: RealProvider, ours: Our
     waiting = await ours.hears(asked)  # a network's fault is no answer
     assert isinstance(waiting, Asked)
     assert waiting.interval > asked.interval
+
+
+async def test_the_doctor_says_whether_it_is_offered(provider: RealProvider) -> None:
+    known = OpenIdProvider(Rules(provider.issuer, AUDIENCE), system_clock)
+    async with provider.running():
+        assert await known.offers(ENDPOINT)
+        assert not await known.offers("device_authorization_endpoint")
+    assert not await OpenIdProvider(Rules(provider.issuer, AUDIENCE), system_clock).offers(ENDPOINT)
 
 
 def test_two_figures() -> None:

@@ -179,6 +179,9 @@ def test_the_openid_provider(settings: Settings) -> None:
     assert "openid: " in said(found)
     found.openid.client_secret.unlink()
     assert "secret: cannot be read" in said(found)
+    assert "telephone: cannot be read" in said(
+        with_provider(settings, ciba_client_id="compte", ciba_client_secret=found.storage.blobs / "telephone")
+    )
 
 
 def test_a_busy_port_is_told(settings: Settings) -> None:

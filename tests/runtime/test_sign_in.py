@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sqlalchemy import func, select
+
 from foundation.clock import system_clock
 from foundation.database import Database, metadata
 from foundation.dn import parse
 from foundation.keys import KeyRing
 from mailserver.sign_in import Refused, SignedIn
-from mssante.credentials import SUBMISSION, Credentials
+from mssante import devices
+from mssante.credentials import IMAP, SUBMISSION, Credentials, NewCredential
+from mssante.devices import Devices, Door, Way
 from mssante.kinds import BoxKind
 from mssante.mailboxes import Holder, Mailboxes, NewMailbox
+from mssante.passwords import hash_password
+from mssante.tables import mail_clients
 from runtime.sign_in import MailSignIn
 
 LAB, OTHER = parse("CN=labo,OU=1990000029,O=LABO,C=FR"), parse("CN=autre,OU=1990000037,O=AUTRE,C=FR")
@@ -32,4 +38,33 @@ async def test_a_program_and_its_certificate(tmp_path: Path) -> None:
     assert await sign_in.standing(who) == who
     await db.write(boxes.bind, box.id, OTHER)
     assert await sign_in.standing(who) is None
+    await db.close()
+
+
+async def test_what_its_owner_is_told_of_a_program(tmp_path: Path) -> None:
+    """By a password: way, door, name, network. By a certificate: nothing, no person has a page about it."""
+    db, keys = Database(f"sqlite:///{tmp_path}/m.db"), KeyRing(b"k" * 32)
+    metadata.create_all(db.engine)
+    boxes = Mailboxes(keys)
+    personal = await db.write(boxes.create, NewMailbox("anne@a.example", BoxKind.PER, Holder("Anne")), 1)
+    machine = await db.write(boxes.create, NewMailbox("labo@a.example", BoxKind.APP, Holder("Laboratoire")), 1)
+    await db.write(boxes.bind, machine.id, LAB)
+    credentials = Credentials(db, keys, boxes)
+    anne = await db.write(credentials.add, NewCredential(personal.id, "anne", "Anne", hash_password("secret")), 1)
+    for scope, door, name in ((IMAP, Door.IMAP, "Thunderbird"), (SUBMISSION, Door.SUBMISSION, "")):
+        sign_in = MailSignIn(db, credentials, boxes, system_clock, scope, devices=(Devices(db, keys), door))
+        who = await sign_in.by_password("anne", "secret", "2001:db8:1:2::9")
+        assert isinstance(who, SignedIn)
+        sign_in.came(who, "2001:db8:1:2::9", name)
+        program = await sign_in.by_certificate("", LAB, "192.0.2.1")
+        assert isinstance(program, SignedIn)
+        sign_in.came(program, "192.0.2.1", "curl")
+    await db.write(lambda tx: None)
+    found = {(one.way, one.door, one.name, one.place) for one in await db.read(devices.of, keys, anne)}
+    assert found == {
+        (Way.OWN, Door.IMAP, "Thunderbird", "2001:db8:1::/48"),
+        (Way.OWN, Door.SUBMISSION, "", "2001:db8:1::/48"),
+    }
+    rows = await db.read(lambda conn: conn.execute(select(func.count()).select_from(mail_clients)).scalar_one())
+    assert rows == 2
     await db.close()
