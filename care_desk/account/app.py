@@ -20,6 +20,7 @@ TABLE = (
     Page(f"{connections.PAGE}/logiciels/{{device}}", connections.end_program, "GET POST"),
     Page(f"{connections.PAGE}/partout", connections.everywhere, "GET POST"),
     Page(password.PAGE, password.page, "GET POST"),
+    Page(again.PAGE, again.page, "GET POST"),
     Page(again.ASKED, again.asked, "POST"),
     Page(telephone.PAGE, telephone.page, "GET POST", public=True),  # in the middle of signing in, as the next
     Page(recovery_page.PAGE, recovery_page.page, "GET POST", public=True),

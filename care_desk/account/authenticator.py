@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from care_desk.account import again
 from care_desk.account.deps import Deps
 from care_desk.account.factors import enrolled, is_first, recovering
 from care_desk.account.people import HOME, SIGN_IN, may_enrol
@@ -28,6 +29,8 @@ async def page(visit: Visit, deps: Deps) -> Response:
     session = visit.session
     if session is None or not may_enrol(session):
         return visit.redirect(SIGN_IN)
+    if (before := again.first(visit)) is not None:
+        return before
     secret = session.data.get("new_totp", "")
     if visit.request.method != "POST" or not secret:
         if not secret:

@@ -6,6 +6,7 @@ import asyncio
 
 from starlette.responses import Response
 
+from care_desk.account import again
 from care_desk.account.deps import Deps
 from care_desk.account.people import HOME
 from foundation.database import Transaction
@@ -29,6 +30,8 @@ async def page(visit: Visit, deps: Deps) -> Response:
     """GET and POST /mon-compte."""
     if visit.request.method != "POST":
         return await _show(visit, deps)
+    if (before := again.first(visit)) is not None:
+        return before
     name = " ".join(visit.form.get("nom").split())
     uses = frozenset(protocol for protocol in PROTOCOLS if visit.form.get(protocol) == "oui")
     faults = [
@@ -85,6 +88,7 @@ async def _show(
         errors=[Fault(one.field, french.typeset(one.sentence)) for one in faults or []],
         banner=french.typeset(BANNERS.get(visit.query("fait"), "")),
         who=who,
+        fresh=again.is_fresh(visit.signed_in, visit.now),
         factors=_factors(who, keys_mine),
         passkeys=deps.party is not None,
         rows=[(one, _uses(one.protocols)) for one in mine],

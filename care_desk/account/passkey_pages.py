@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 from starlette.responses import Response
 
+from care_desk.account import again
 from care_desk.account.deps import Deps
 from care_desk.account.factors import enrolled, is_first, recovering
 from care_desk.account.people import HOME, SIGN_IN, may_enrol
@@ -47,7 +48,7 @@ async def asked(visit: Visit, deps: Deps) -> Response:
     """POST /mon-compte/cles/ajouter/demande, by passkey.js: what the browser asks the device to make."""
     session = _enrolling(visit)
     who = None if session is None else await deps.db.read(deps.credentials.of, session.person)
-    if session is None or who is None:
+    if session is None or who is None or not again.is_fresh(session, visit.now):
         raise errors.not_found()
     options = await deps.db.write(passkeys.creation, deps.keys, _party(deps), who, session.id, visit.now)
     return Response(options, media_type="application/json")
@@ -58,6 +59,8 @@ async def add(visit: Visit, deps: Deps) -> Response:
     party, session = _party(deps), _enrolling(visit)
     if session is None:
         return visit.redirect(SIGN_IN)
+    if (before := again.first(visit)) is not None:
+        return before
     if visit.request.method != "POST":
         return _form(visit)
     name = " ".join(visit.form.get("nom").split())
@@ -99,6 +102,8 @@ async def remove(visit: Visit, deps: Deps) -> Response:
     one = next((each for each in mine if each.id == wanted), None)
     if one is None:
         raise errors.not_found()
+    if (before := again.first(visit)) is not None:
+        return before
     if visit.request.method == "POST":
         if not await deps.db.write(_remove, deps, visit.person, one.id):
             return await _remove_form(visit, one, last=True)

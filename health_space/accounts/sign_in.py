@@ -217,8 +217,12 @@ def _code_page(visit: Visit) -> str:
 
 
 def _destination(suite: str, visit: Visit) -> str:
-    safe = _LOCAL.fullmatch(suite) and not suite.startswith(("//", visit.web.settings.sign_in))
+    safe = is_local(suite) and not suite.startswith(visit.web.settings.sign_in)
     return suite if safe else visit.web.settings.home
+
+
+def is_local(path: str) -> bool:
+    return _LOCAL.fullmatch(path) is not None and not path.startswith("//")
 
 
 def please_wait(ms: int) -> str:
