@@ -14,7 +14,8 @@ from care_desk.account.deps import Deps
 from care_desk.team import app as team_app
 from care_desk.team import deps as team_deps
 from foundation.audit import Audit
-from foundation.blobs import Blobs, FolderFiles
+from foundation.blob_files import FolderFiles
+from foundation.blobs import Blobs
 from foundation.database import Database, Transaction, metadata
 from foundation.keys import KeyRing
 from foundation.web.kit import Web

@@ -50,7 +50,7 @@ async def test_what_its_owner_is_told_of_a_program(tmp_path: Path) -> None:
     machine = await db.write(boxes.create, NewMailbox("labo@a.example", BoxKind.APP, Holder("Laboratoire")), 1)
     await db.write(boxes.bind, machine.id, LAB)
     credentials = Credentials(db, keys, boxes)
-    anne = await db.write(credentials.add, NewCredential(personal.id, "anne", "Anne", hash_password("secret")), 1)
+    anne = await db.write(credentials.add, NewCredential(personal.id, "anne", "Anne", hash_password("secret", None)), 1)
     for scope, door, name in ((IMAP, Door.IMAP, "Thunderbird"), (SUBMISSION, Door.SUBMISSION, "")):
         sign_in = MailSignIn(db, credentials, boxes, system_clock, scope, devices=(Devices(db, keys), door))
         who = await sign_in.by_password("anne", "secret", "2001:db8:1:2::9")
