@@ -277,12 +277,13 @@ class Context:
 
     async def folders(self, needs: str = "l") -> list[Folder]:
         """Those in which the person has these rights, as the client knows them; their own first."""
-        return [
-            seat.shown(folder)
-            for seat in await self.seats()
-            for folder in await self.store.folders(seat.box_id)
-            if rights_in(folder, seat.who.role, seat.who.member).issuperset(needs)
-        ]
+        found: list[Folder] = []
+        for seat in await self.seats():
+            role, member = seat.who.role, seat.who.member
+            here = await self.store.folders(seat.box_id)
+            mine = [folder for folder in here if rights_in(folder, role, member).issuperset(needs)]
+            found += map(seat.shown, mine) if seat.prefix or seat.subscriber else mine
+        return found
 
     async def select(self, folder: Folder, read_only: bool) -> FolderView:
         # Watching begins before the look: a change in between is seen twice rather than never.

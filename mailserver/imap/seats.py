@@ -65,13 +65,15 @@ def shared_seat(who: SignedIn) -> Seat:
 
 def is_shared(name: str) -> bool:
     """Whether only a shared mailbox's folder may be called so; any spelling."""
+    if name.isascii():
+        return False
     name = unicodedata.normalize("NFC", name)
     return name == ROOT or name.startswith(BELOW)
 
 
 def place_of(name: str, own: Seat, shared: Sequence[Seat]) -> Place:
     """Raises `StoreError` for what no folder may be called."""
-    spelt = unicodedata.normalize("NFC", name)
+    spelt = unicodedata.normalize("NFC", name) if shared else name
     for seat in shared:
         if spelt.startswith(seat.prefix):
             return Place(seat, names.normal(spelt[len(seat.prefix) :]))

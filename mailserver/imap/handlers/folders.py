@@ -88,11 +88,11 @@ async def list_folders(ctx: Context, command: List) -> AsyncGenerator[Response]:
     found: dict[int, FolderStatus] = {}
     kept: dict[int, dict[str, bytes]] = {}
     for seat in await ctx.seats() if command.status or command.entries else ():
-        ids = [folder.id for folder in folders if folder.box_id == seat.box_id and folder.id in readable]
         if command.status:
             statuses = await ctx.store.statuses(seat.box_id)
-            found |= {folder_id: statuses[folder_id] for folder_id in ids if folder_id in statuses}
+            found |= {folder_id: status for folder_id, status in statuses.items() if folder_id in readable}
         if command.entries:
+            ids = [folder.id for folder in folders if folder.box_id == seat.box_id and folder.id in readable]
             kept |= await ctx.store.annotations(seat.box_id, seat.who.member, ids)
     deleted = await _deleted_sizes(ctx, command.status, found)
     _condstore(ctx, command.status)
