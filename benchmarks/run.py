@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks import trust
 from benchmarks.clients import Imap, deliver
 from benchmarks.figures import address_of, bench_of, cpu_seconds, pss_kib
+from benchmarks.sign_in import figure_sign_in
 from tests.support.browser_session import WebSession
 from tests.support.demo import Demo, free_port_base
 
@@ -103,6 +104,7 @@ FIGURES: dict[str, Callable[[Demo], Figures]] = {
     "page": figure_page,
     "list": trust.figure_trust_list,
     "border": trust.figure_border,
+    "sign-in": figure_sign_in,
 }
 
 

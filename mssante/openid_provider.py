@@ -100,13 +100,16 @@ class OpenIdProvider:
 
     # ---------------------------------------------------------------- its keys
     async def _keys_with(self, kid: str) -> Keys:
-        if self._wanted(kid):
-            async with self._fetching:
+        if self._wanted(kid) or (self._fetching.locked() and not self._have(kid)):
+            async with self._fetching:  # who comes while they are fetched waits for them
                 if self._wanted(kid):
                     await self._fetch_keys()
         if self._fetched_at + KEPT <= self._clock():
             raise Unreachable
         return self._keys
+
+    def _have(self, kid: str) -> bool:
+        return self._fetched_at + KEPT > self._clock() and (not kid or kid in self._keys)
 
     def _wanted(self, kid: str) -> bool:
         now = self._clock()
