@@ -355,11 +355,15 @@ class Attachments(Section):
     """What is done with attachments that other operators send, judged by their content, also inside ZIP archives."""
 
     executable: FileAction = Field("refuse", description="programs: EXE, MSI, ELF, Mach-O, JAR, LNK, CHM…")
-    script: FileAction = Field("refuse", description="texts that run: `#!`, or a name that ends as in `script_endings`")
+    script: FileAction = Field(
+        "refuse", description="what runs: behind `#!`, or whose name ends as in `script_endings`"
+    )
     disk_image: FileAction = Field("refuse", description="ISO, VHD, VHDX: they hide what they hold from everybody")
     macros: FileAction = Field("warn", description="Office documents with VBA")
     encrypted: FileAction = Field("warn", description="ZIP archives with a password: no antivirus can look in")
-    unreadable: FileAction = Field("warn", description="ZIP archives that are broken, or have more than 1,000 entries")
+    unreadable: FileAction = Field(
+        "warn", description="ZIP archives that are broken, or have too many entries (1,000; a message 4,000)"
+    )
     other_archive: FileAction = Field("accept", description="RAR, 7z, CAB, GZIP…: only the antivirus looks in")
     script_endings: list[str] = Field(_SCRIPTS, description="where the name alone makes a system run a text")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from mailserver.delivery.api import INWARD_DOORS, Door
-from mailserver.mime.contents import HEAD, START, Found, Kind, is_container, is_plain, look
+from mailserver.mime.contents import HEAD, SEEN, START, Found, Kind, Purse, is_container, is_plain, look
 from mailserver.mime.message import Message
 from mssante import reasons
 from mssante.rules import Refused
@@ -44,12 +44,13 @@ class Policy:
         return Judgement(warning=_header(warned), kind=warned[0].kind) if warned else NOTHING
 
     def _found(self, message: Message) -> Iterator[Found]:
+        purse = Purse()
         for section, name in message.files():
             if is_plain(message.decoded(section, START), name, self.scripts):
                 continue
             head = message.decoded(section, HEAD)
-            data = message.decoded(section) if is_container(head) else head
-            yield from look(data, name, self.scripts)
+            whole = len(head) < SEEN or is_container(head, name)  # short, or blank lines and comments of the encoding
+            yield from look(message.decoded(section) if whole else head, name, self.scripts, purse)
 
 
 @dataclass(frozen=True, slots=True)

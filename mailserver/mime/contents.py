@@ -1,14 +1,14 @@
 """What an attachment is, by its octets and never by its declared type: what would run, what nobody can look into.
 
 Pure and bounded: the first octets of a file; of a ZIP its list and the first octets of each entry, one level deep. Scripts have no
-signature: they are text, and it is the name that makes a system run them; so there, and only there, the name counts.
+signature: it is the name that makes a system run them, whatever else stands in them, for browsers and shells skip what they do not
+understand. And a name makes a system open a file as an archive, whatever stands in front of it. There, and only there, names count.
 """
 
 from __future__ import annotations
 
 import io
 import lzma
-import re
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator
@@ -18,6 +18,8 @@ from enum import Enum
 START = 4 * 1024  # octets, in base64, that show what most files are
 HEAD = 46 * 1024  # of the others: the signature of a disc image lies behind 32 KiB
 ENTRIES = 1_000  # of an archive: more is no exchange of documents
+OF_MESSAGE, IMAGES = 4_000, 20  # entries of all archives of one message; disc images among them
+SEEN = 32_774  # decoded octets that must have been looked at: as far as the signature of a disc image
 _ENTRY_HEAD = 4 * 1024
 _LISTING = 256 * 1024  # octets of an archive's list
 
@@ -70,8 +72,10 @@ _ISO = b"CD001"  # at 32 769 (ECMA-119 8.1.2)
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # Office before 2007, installers
 _MSI = bytes.fromhex("84100c0000000000c000000000000046")  # class of an installer's root
 _VBA = "_VBA_PROJECT".encode("utf-16-le")
-_ZIP, _ZIP_END = (b"PK\x03\x04", b"PK\x05\x06"), b"PK\x05\x06"
-_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_ZIP, _ZIP_END, _ZIP_64 = (b"PK\x03\x04", b"PK\x05\x06"), b"PK\x05\x06", b"PK\x06\x07"
+_ZIP_NAMES = frozenset(
+    "zip zipx jar apk xpi docx docm dotm xlsx xlsm xlsb xltm xlam pptx pptm potm ppsm odt ods odp".split()
+)
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -90,34 +94,44 @@ _BROKEN = (
 
 def is_plain(start: bytes, name: str, scripts: Collection[str]) -> bool:
     """Its first octets are a document's or a picture's, and its name makes nothing else of it: nothing more to look at."""
-    return start.startswith(_DOCUMENTS) and _ending(name) not in (*_IMAGES, *scripts)
+    return start.startswith(_DOCUMENTS) and _ending(name) not in (*_IMAGES, *_ZIP_NAMES, *scripts)
 
 
-def is_container(head: bytes) -> bool:
+@dataclass(slots=True)
+class Purse:
+    """What may still be looked at in the archives of one message."""
+
+    entries: int = OF_MESSAGE
+    images: int = IMAGES
+
+
+def is_container(head: bytes, name: str) -> bool:
     """Whether `look` wants all of it."""
-    return head.startswith((*_ZIP, _OLE))
+    return head.startswith((*_ZIP, _OLE)) or _ending(name) in _ZIP_NAMES
 
 
-def look(data: bytes, name: str, scripts: Collection[str]) -> list[Found]:
-    """All that is worth a word about this file; `scripts`: endings of names, in lower case, that make a system run a text."""
-    if data.startswith(_ZIP):
-        return _zip(data, scripts)
-    if data.startswith(_OLE):
-        return _ole(data)
-    found = _plain(data[:HEAD], name, scripts)
-    return [found] if found else []
+def look(data: bytes, name: str, scripts: Collection[str], purse: Purse | None = None) -> list[Found]:
+    """All that is worth a word about this file; `scripts`: endings of names, in lower case, that make a system run it."""
+    found = [*_named(name, scripts)]
+    if data.startswith(_ZIP) or (_ending(name) in _ZIP_NAMES and _end_of(data) >= 0):
+        found += _zip(data, scripts, purse or Purse())
+    elif data.startswith(_OLE):
+        found += _ole(data)
+    return [*found, *_plain(data[:HEAD])]
 
 
-def _plain(head: bytes, name: str, scripts: Collection[str]) -> Found | None:
+def _named(name: str, scripts: Collection[str]) -> Iterator[Found]:
+    ending = _ending(name)
+    if ending in scripts:
+        yield Found(Kind.SCRIPT, f"script .{ending}")
+
+
+def _plain(head: bytes) -> Iterator[Found]:
     for signature, kind, label in _SIGNATURES:
         if head.startswith(signature):
-            return Found(kind, label)
-    if head[32_769:32_774] == _ISO:
-        return Found(Kind.DISK_IMAGE, "ISO")
-    ending = _ending(name)
-    if ending in scripts and not _CONTROL.search(head[:_ENTRY_HEAD].replace(b"\x00", b"")):  # UTF-16 too
-        return Found(Kind.SCRIPT, f"script .{ending}")
-    return None
+            yield Found(kind, label)
+    if head[32_769:SEEN] == _ISO:
+        yield Found(Kind.DISK_IMAGE, "ISO")
 
 
 def _ole(data: bytes) -> list[Found]:
@@ -127,12 +141,12 @@ def _ole(data: bytes) -> list[Found]:
 
 
 # ---------------------------------------------------------------- archives
-def _zip(data: bytes, scripts: Collection[str]) -> list[Found]:
+def _zip(data: bytes, scripts: Collection[str], purse: Purse) -> list[Found]:
     if not _bounded(data):
         return [_UNREADABLE]
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return list(dict.fromkeys(_entries(archive, scripts)))
+            return list(dict.fromkeys(_entries(archive, scripts, purse)))
     except _BROKEN:
         return [_UNREADABLE]
 
@@ -140,32 +154,51 @@ def _zip(data: bytes, scripts: Collection[str]) -> list[Found]:
 _UNREADABLE = Found(Kind.UNREADABLE, "ZIP illisible / unreadable ZIP")
 
 
-def _entries(archive: zipfile.ZipFile, scripts: Collection[str]) -> Iterator[Found]:
+def _entries(archive: zipfile.ZipFile, scripts: Collection[str], purse: Purse) -> Iterator[Found]:
     names = {info.filename.lower() for info in archive.infolist()}
     if "meta-inf/manifest.mf" in names and any(name.endswith((".class", ".dex")) for name in names):
         yield Found(Kind.EXECUTABLE, "Java JAR")
     if any(name.endswith("vbaproject.bin") for name in names):
         yield Found(Kind.MACROS, "Microsoft Office + macros VBA")
     for number, info in enumerate(archive.infolist()):
-        if number == ENTRIES:
+        if number == ENTRIES or purse.entries == 0:
             yield _UNREADABLE
             return
-        if info.flag_bits & 1:
-            yield Found(Kind.ENCRYPTED, "ZIP chiffré / encrypted ZIP")
-        elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            yield _UNREADABLE  # others may ask for any memory
-        elif not info.is_dir():
-            length = HEAD if _ending(info.filename) in _IMAGES else _ENTRY_HEAD
-            with archive.open(info) as file:
-                found = _plain(file.read(length), info.filename, scripts)
-            if found is not None and found.kind is not Kind.OTHER_ARCHIVE:
-                yield found.inside()
+        purse.entries -= 1
+        for found in (*map(Found.inside, _named(info.filename, scripts)), *_entry(archive, info, purse)):
+            if found.kind is not Kind.OTHER_ARCHIVE:
+                yield found
+
+
+def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, purse: Purse) -> Iterator[Found]:
+    if info.flag_bits & 1:
+        yield Found(Kind.ENCRYPTED, "ZIP chiffré / encrypted ZIP")
+    elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        yield _UNREADABLE  # others may ask for any memory
+    elif not info.is_dir():
+        length = _ENTRY_HEAD
+        if _ending(info.filename) in _IMAGES:
+            if purse.images == 0:
+                yield _UNREADABLE
+                return
+            purse.images, length = purse.images - 1, HEAD
+        with archive.open(info) as file:
+            yield from (found.inside() for found in _plain(file.read(length)))
 
 
 def _bounded(data: bytes) -> bool:
-    """Its list is as short as it must be, before anybody reads it: the end record says how many octets it has."""
-    at = data.rfind(_ZIP_END, max(0, len(data) - 22 - 65_535))
-    return at >= 0 and at + 22 <= len(data) and int.from_bytes(data[at + 12 : at + 16], "little") <= _LISTING
+    """Its list is as short as it must be, before anybody reads it: the end record says how many octets it has. One of ZIP64 says
+    more, and is for archives larger than any message.
+    """
+    at = _end_of(data)
+    if at < 0 or at + 22 > len(data) or data[max(0, at - 20) :].startswith(_ZIP_64):
+        return False
+    return int.from_bytes(data[at + 12 : at + 16], "little") <= _LISTING
+
+
+def _end_of(data: bytes) -> int:
+    """Where the end record begins; -1: there is none."""
+    return data.rfind(_ZIP_END, max(0, len(data) - 22 - 65_535))
 
 
 def _ending(name: str) -> str:

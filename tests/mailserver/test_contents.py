@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import tracemalloc
 import zipfile
 
@@ -10,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.mime.contents import ENTRIES, Found, Kind, look
+from mailserver.mime.contents import ENTRIES, OF_MESSAGE, Found, Kind, Purse, look
 
-SCRIPTS = frozenset({"js", "vbs", "bat", "ps1"})
+SCRIPTS = frozenset({"js", "vbs", "bat", "ps1", "hta"})
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 EXE = b"MZ\x90\x00" + bytes(200)
 
@@ -53,7 +54,16 @@ TABLE: list[tuple[str, bytes, str, list[str]]] = [
     ("a script by its name", b"WScript.Echo(1)", "cr.pdf.JS", ["script: script .js"]),
     ("with what Windows drops", b"WScript.Echo(1)", "cr.js. .", ["script: script .js"]),
     ("in UTF-16", "MsgBox 1".encode("utf-16"), "a.vbs", ["script: script .vbs"]),
-    ("a picture with a script's name", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x01\x02\x03", "a.js", []),
+    ("a picture with a script's name", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x01", "a.js", ["script: script .js"]),
+    ("a script behind an octet of no text", b"//\x01\nWScript.Echo(1)", "a.js", ["script: script .js"]),
+    ("behind what browsers skip", OLE + b"<script>x()</script>", "a.hta", ["script: script .hta"]),
+    ("that begins like an archive", b"BZh\r\nstart x", "a.bat", ["script: script .bat", "other_archive: BZIP2"]),
+    ("that is an archive too", archive({"cr.pdf": b"%PDF"}) + b"<script>x()</script>", "a.hta", ["script: script .hta"]),
+    ("an archive behind something else", b"%PDF-1.7\n" + archive({"b.exe": EXE}), "a.zip", ["executable: ZIP > Windows EXE"]),
+    ("behind the mark of old tools", b"PK00" + archive({"b.exe": EXE}), "a.ZIP", ["executable: ZIP > Windows EXE"]),
+    ("no archive, by its name only", b"Bonjour", "a.zip", []),
+    ("a script's name under a password", encrypted({"cr.js": b"x()"}), "cr.zip",
+     ["script: ZIP > script .js", "encrypted: ZIP chiffré / encrypted ZIP"]),
     ("a disc image", bytes(32_769) + b"CD001" + bytes(100), "cr.pdf", ["disk_image: ISO"]),
     ("another", b"vhdxfile" + bytes(100), "a", ["disk_image: VHDX"]),
     ("an old document", OLE + bytes(400), "cr.doc", []),
@@ -101,6 +111,39 @@ def test_an_endless_list_is_not_read() -> None:
     data = bytearray(archive({"a": b""}))
     data[-10:-6] = (300_000).to_bytes(4, "little")
     assert [found.kind for found in look(bytes(data), "a.zip", SCRIPTS)] == [Kind.UNREADABLE]
+
+
+def zip64(entries: int) -> bytes:
+    """Its end record speaks of one entry, the one of ZIP64 of all (APPNOTE 4.3.14); readers believe that one."""
+    stored = struct.pack("<HHHHH", 20, 0, 0, 0, 0x21)
+    local = b"PK\x03\x04" + stored + struct.pack("<IIIHH", 0, 0, 0, 1, 0) + b"a"
+    listing = (
+        b"PK\x01\x02\x14\x00" + stored + struct.pack("<IIIHHHHHII", 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a"
+    ) * entries
+    end = b"PK\x06\x06" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, entries, entries, len(listing), len(local))
+    locator = b"PK\x06\x07" + struct.pack("<IQI", 0, len(local) + len(listing), 1)
+    return local + listing + end + locator + b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 1, 1, 47, len(local), 0)
+
+
+def test_an_endless_list_that_hides_behind_a_second_record_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = zip64(9)
+    with zipfile.ZipFile(io.BytesIO(data)) as believed:
+        assert len(believed.infolist()) == 9
+    opened: list[object] = []
+    monkeypatch.setattr(zipfile, "ZipFile", opened.append)
+    assert [found.kind for found in look(data, "a.zip", SCRIPTS)] == [Kind.UNREADABLE]
+    assert opened == []
+
+
+def test_the_archives_of_one_message_share_what_may_be_looked_at() -> None:
+    images, files = (archive({f"{n}.{end}": b"" for n in range(500)}) for end in ("iso", "txt"))
+    purse = Purse()
+    assert look(files, "a.zip", SCRIPTS, purse) == []
+    assert [found.kind for found in look(images, "a.zip", SCRIPTS, purse)] == [Kind.UNREADABLE], "as many disc images"
+    for _ in range(OF_MESSAGE // 500 - 2):
+        assert look(files, "a.zip", SCRIPTS, purse) == []
+    assert [found.kind for found in look(files, "a.zip", SCRIPTS, purse)] == [Kind.UNREADABLE]
+    assert look(files, "a.zip", SCRIPTS) == [], "of another message"
 
 
 @given(st.binary(max_size=400), st.sampled_from([b"", b"PK\x03\x04", OLE, b"MZ"]), st.text(max_size=20))

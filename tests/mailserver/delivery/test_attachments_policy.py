@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import replace
 from email import message_from_bytes, policy
@@ -133,3 +134,18 @@ async def test_it_is_counted_by_kind(guarded: World) -> None:
         await guarded.send(PEER, DOCTOR, letter(PEER, DOCTOR, attached))
     counted = {key: count for key, count in guarded.space.tally._counts.items() if key[0] == "attachments"}
     assert counted == {("attachments", "executable refused"): 1, ("attachments", "encrypted warned"): 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "name"), [(EXE, "cr.pdf"), (bytes(32_769) + b"CD001" + bytes(100), "cr.pdf")], ids=["program", "image"]
+)
+@pytest.mark.parametrize("wide", [2, 60], ids=["short lines", "lines"])
+async def test_no_blank_lines_of_base64_hide_a_file(guarded: World, content: bytes, name: str, wide: int) -> None:
+    """RFC 2045 6.8: line ends and other signs say nothing, however many there are."""
+    text = b64encode(content).decode()
+    body = "\r\n" * 40_000 + "\r\n".join(text[at : at + wide] for at in range(0, len(text), wide))
+    octets = (
+        f"From: {DOCTOR}\r\nTo: {CITIZEN}\r\nMIME-Version: 1.0\r\nContent-Type: application/pdf; name={name}\r\n"
+        f"Content-Disposition: attachment; filename={name}\r\nContent-Transfer-Encoding: base64\r\n\r\n{body}\r\n"
+    )
+    assert answers(await guarded.send(DOCTOR, CITIZEN, octets.encode())) == ["attachment_refused"]
