@@ -13,7 +13,7 @@ from foundation.clock import DAY
 from foundation.database import Transaction
 from foundation.jobs import Answer, Done, Job
 from mailserver.delivery.space import Space
-from mailserver.delivery.traces import FILED, FINAL, OPENED, Step, Trace, Traces, same_address
+from mailserver.delivery.traces import FILED, FINAL, OPENED, Step, Trace, Traces, address_form, same_address
 from mailserver.mime import scan
 from mailserver.mime.reports import Report, Said, read
 
@@ -48,29 +48,30 @@ class Learning:
         for trace in self._traces.find(tx.conn, report.message_id, None, now - BACK, now + DAY, 5):
             if not trace.blobs or not _sent_by(trace, payload["to"]):
                 continue
+            believed = {address_form(one): one for one, _, _ in trace.recipients if _believed(payload, one)}
+            stands: dict[str, str] = {}
             for said in report.said:
-                for recipient in _recipients(trace, said):
-                    if _believed(payload, recipient):
-                        self._tell(tx, trace, recipient, said, now)
+                for form in dict.fromkeys(map(address_form, said.addresses)):
+                    if recipient := believed.get(form):
+                        stood = stands.get(recipient) or trace.verdict(recipient)
+                        stands[recipient] = self._tell(tx, trace, recipient, said, stood, now)
 
-    def _tell(self, tx: Transaction, trace: Trace, recipient: str, said: Said, now: int) -> None:
+    def _tell(self, tx: Transaction, trace: Trace, recipient: str, said: Said, stood: str, now: int) -> str:
+        """Where it stands then. What says nothing new is not written: a report may say the same a thousand times."""
+        state = _STATES.get(said.action, stood)
         if mark := _MARKS.get(said.action):
             self._traces.marked(tx, trace.blobs[0], recipient, mark, now)
-        elif (state := _STATES.get(said.action)) and trace.verdict(recipient) not in FINAL:
+        elif state != stood and stood not in FINAL:
             step = Step(now, recipient, state, said.host, None, said.status, said.diagnostic)
             self._traces.stepped(tx, trace.blobs[0], [step], now)
+            return state
+        return stood
 
 
 def _sent_by(trace: Trace, readers: list[str]) -> bool:
     """The report went to whoever wrote the message: nobody else's message is spoken of."""
     writers = [address for address in (trace.author, trace.reverse_path) if address]
     return any(same_address(writer, reader) for writer in writers for reader in readers)
-
-
-def _recipients(trace: Trace, said: Said) -> list[str]:
-    return [
-        address for address, _, _ in trace.recipients if any(same_address(address, told) for told in said.addresses)
-    ]
 
 
 def _believed(payload: dict[str, Any], recipient: str) -> bool:

@@ -188,7 +188,7 @@ class Traces:
         return marks | {self._message_id(facts["message_id"])} if facts["message_id"] else marks
 
     def _address(self, text: str) -> bytes:
-        return self._keys.lookup("trace address", _key(text))[:MARK]
+        return self._keys.lookup("trace address", address_form(text))[:MARK]
 
     def _message_id(self, text: str) -> bytes:
         return self._keys.lookup("trace message", text.strip().removeprefix("<").removesuffix(">"))[:MARK]
@@ -210,14 +210,14 @@ def _facts(sender: Sender, reverse_path: str, told: list[tuple[str, str, str | N
     }
 
 
-def _key(address: str) -> str:
+def address_form(address: str) -> str:
+    """As the whole space compares addresses."""
     key = address_key(address)
     return address.lower() if isinstance(key, Invalid) else key
 
 
 def same_address(address: str, other: str) -> bool:
-    """As the whole space compares them."""
-    return address == other or _key(address) == _key(other)
+    return address == other or address_form(address) == address_form(other)
 
 
 def _places(conn: Connection, wanted: set[bytes], since: int, until: int, limit: int) -> list[Place]:

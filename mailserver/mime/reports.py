@@ -14,7 +14,7 @@ from mailserver.mime.params import parameter
 
 MAX_MACHINE = 256 * 1024  # octets of the part for programs
 MAX_SAID = 1_000  # recipients
-MAX_WORDS = 500  # characters of a diagnostic
+MAX_WORDS = 500  # characters of a diagnostic, of a host's name
 _DELIVERY, _RECEIPT = "message/delivery-status", "message/disposition-notification"
 
 
@@ -67,13 +67,12 @@ def _receipt(block: dict[str, str]) -> Said:
 
 
 def _delivery(block: dict[str, str]) -> Said:
-    diagnostic = _behind_type(block.get("diagnostic-code"))
     return Said(
         _addresses(block),
         block.get("action", "").lower(),
-        block.get("status", "").split(" ")[0] or None,
-        _behind_type(block.get("remote-mta")),
-        diagnostic[:MAX_WORDS] if diagnostic else None,
+        block.get("status", "").split(" ")[0][:MAX_WORDS] or None,
+        _bounded(_behind_type(block.get("remote-mta"))),
+        _bounded(_behind_type(block.get("diagnostic-code"))),
     )
 
 
@@ -111,6 +110,10 @@ def _addresses(block: dict[str, str]) -> tuple[str, ...]:
 def _behind_type(value: str | None) -> str | None:
     """`rfc822; a@b` -> `a@b`."""
     return (value or "").partition(";")[2].strip() or None
+
+
+def _bounded(value: str | None) -> str | None:
+    return value[:MAX_WORDS] if value else None
 
 
 def _first_id(value: str | None) -> str | None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 
 from foundation.clock import DAY, HOUR
+from mailserver.delivery import traces
 from mailserver.delivery.api import Door, Sender
 from mailserver.delivery.learning import Learning
 from mailserver.delivery.traces import OPENED, Trace, Traces
+from mailserver.mime.reports import MAX_WORDS
+from mssante.address import address_key
+from mssante.identity import Invalid
 from tests.mailserver.delivery.conftest import CITIZEN, DOCTOR, PEER, SERVICE, START, World, mail
 
 HOSPITAL = frozenset({PEER.partition("@")[2]})
@@ -84,6 +88,49 @@ async def test_never_two_final_verdicts(world: World) -> None:
     one = await trace(world)
     assert [step.state for step in one.steps] == ["deferred", "failed"]
     assert (one.verdict(PEER), one.steps[-1].status) == ("failed", "5.1.1")
+
+
+def long_report(actions: list[str], about: str = PEER) -> bytes:
+    """A block for each action."""
+    blocks = [
+        f"Final-Recipient: rfc822; {about}\nAction: {action}\nRemote-MTA: dns; {'h' * 2_000}" for action in actions
+    ]
+    return report(
+        "delivery-status", "\n\n".join(["Reporting-MTA: dns; mx.hopital.example", *blocks]), "m1@x.example", DOCTOR
+    )
+
+
+async def test_one_report_cannot_say_two_final_verdicts(world: World) -> None:
+    await relayed(world)
+    await tell(world, long_report(["delayed", "failed", "delivered", "failed"]))
+    one = await trace(world)
+    assert ([step.state for step in one.steps], one.verdict(PEER)) == (["deferred", "failed"], "failed")
+
+
+async def test_a_trace_does_not_grow_with_what_says_nothing_new(world: World) -> None:
+    await relayed(world)
+    for _ in range(2):
+        await tell(world, long_report(["delayed"] * 50))
+    [step] = (await trace(world)).steps
+    assert (step.state, step.host) == ("deferred", "h" * MAX_WORDS)
+
+
+async def test_a_long_report_of_a_message_to_many_reads_each_address_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its work is done while every other writer waits."""
+    await world.send(DOCTOR, [f"p{number}@hopital.example" for number in range(100)], mail(DOCTOR, PEER))
+    read: list[str] = []
+
+    def counted(address: str) -> str | Invalid:
+        read.append(address)
+        return address_key(address)
+
+    monkeypatch.setattr(traces, "address_key", counted)
+    blocks = "\n\n".join(f"Final-Recipient: rfc822; q{number}@hopital.example\nAction: failed" for number in range(200))
+    await tell(world, report("delivery-status", f"Reporting-MTA: dns; x\n\n{blocks}", "m1@x.example", DOCTOR))
+    assert (await trace(world)).steps == ()
+    assert 0 < len(read) < 1_000
 
 
 async def test_only_who_serves_the_recipient_is_believed(world: World) -> None:
