@@ -150,9 +150,17 @@ def remember(tx: Transaction, keys: KeyRing, session: Session, data: dict[str, s
     return changed
 
 
-def end(tx: Transaction, session: Session) -> None:
-    """Signing out: nothing is left of it."""
-    tx.execute(delete(web_sessions).where(web_sessions.c.id_hash == _hash(session.id)))
+def step_up(tx: Transaction, keys: KeyRing, now: int, session: Session, data: dict[str, str]) -> Session | None:
+    """The session after its second step, under a fresh id; None: it was ended while the step was judged, and stays so."""
+    if not end(tx, session):
+        return None
+    stage, realm = Stage.SIGNED_IN, realm_of(session.id)
+    return open_session(tx, keys, now, stage, session.person, data, session.shared_computer, realm=realm)
+
+
+def end(tx: Transaction, session: Session) -> bool:
+    """Signing out: nothing is left of it. False: nothing was."""
+    return tx.execute(delete(web_sessions).where(web_sessions.c.id_hash == _hash(session.id))).rowcount == 1
 
 
 def end_all(tx: Transaction, person: int, realm: str = "", but: Session | None = None) -> None:

@@ -162,17 +162,11 @@ async def _by_passkey(visit: Visit, deps: Deps, session: Session) -> Response:
 async def enter(visit: Visit, session: Session) -> Response:
     """Both steps are done."""
     web = visit.web
-    opened = await web.db.write(
-        sessions.open_session,
-        web.keys,
-        visit.now,
-        Stage.SIGNED_IN,
-        session.person,
-        {"client": browser_of(visit.request.headers.get("user-agent", "")), "place": network_of(visit.client_ip)},
-        session.shared_computer,
-        session,
-        web.settings.realm,
-    )
+    data = {"client": browser_of(visit.request.headers.get("user-agent", "")), "place": network_of(visit.client_ip)}
+    opened = await web.db.write(sessions.step_up, web.keys, visit.now, session, data)
+    if opened is None:  # sent away meanwhile, by who holds the account
+        visit.adopt(None)
+        return visit.redirect(f"{web.settings.sign_in}?fin=1")
     if session.data.get("profile"):  # back to the profile of before; the kit checks the right to it at each page
         opened = replace(opened, profile=int(session.data["profile"]))
         await web.db.write(sessions.save, web.keys, opened)

@@ -26,7 +26,9 @@ from mailserver.signatures.verdicts import Verdict
 
 MOST = 5  # DKIM signatures of a message that are looked at
 PATIENCE_S = 10.0  # for all of a message
-LIGHT_KEYS, LIGHT_OCTETS = 2, 32 * 1024  # measured: 0.2 ms at most, RSA of 4,096 bits
+# Of a message, its signed header included: measured, 0.2 ms a signature with RSA of 4,096 bits. dkimpy's patterns take 100 ms for
+# five signatures over the longest header that is read.
+LIGHT_KEYS, LIGHT_OCTETS = 2, 32 * 1024
 
 log = structlog.get_logger()
 
@@ -105,7 +107,7 @@ class Checker:
             async with asyncio.timeout(PATIENCE_S):
                 names = list(case.key_names())
                 answers = dict(zip(names, await self._ask(names), strict=True))
-                if case.chain is None and len(names) <= LIGHT_KEYS and size <= LIGHT_OCTETS:
+                if case.chain is None and len(names) <= LIGHT_KEYS and case.header.body + size <= LIGHT_OCTETS:
                     told = case.conclude(answers, pieces, over)
                 else:
                     told = await loop.run_in_executor(self._threads, case.conclude, answers, pieces, over)

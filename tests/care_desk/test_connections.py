@@ -16,6 +16,8 @@ from foundation.clock import MINUTE
 from foundation.places import network_of
 from foundation.tables import audit
 from foundation.web.user_agent import browser_of
+from health_space.accounts.by_password import PageSignIn
+from health_space.accounts.port import Wrong
 from mssante import app_passwords
 from mssante.credentials import IMAP, SUBMISSION, SignedIn
 from mssante.devices import Came, Devices, Door
@@ -218,3 +220,21 @@ def test_about_which_browser(sent: str, shown: str) -> None:
 )
 def test_about_where(address: str, shown: str) -> None:
     assert network_of(address) == shown
+
+
+async def test_who_is_sent_away_while_the_second_step_is_judged_does_not_come_in(
+    office: Office, origin: str, camille: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger, code = Visitor(origin), PageSignIn.code
+    await office.password_step(stranger, "camille")
+
+    async def meanwhile(self: PageSignIn, credential: int, typed: str) -> Wrong | None:
+        found = await code(self, credential, typed)
+        await camille.post(f"{PAGE}/partout", {})
+        return found
+
+    monkeypatch.setattr(PageSignIn, "code", meanwhile)
+    answer = await stranger.post(f"{SIGN_IN}/code", {"code": office.totp()})
+    assert answer.location == f"{SIGN_IN}?fin=1"
+    assert (await stranger.get(ACCOUNT)).location.startswith(SIGN_IN)
+    assert (await camille.get(ACCOUNT)).status == 200

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import threading
 from collections.abc import Callable
+from typing import Any
 
 import dkim
 import pytest
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from mailserver.signatures import checking
-from mailserver.signatures.results import ROOM
+from mailserver.signatures.results import ROOM, Told
 from mailserver.signatures.verdicts import Verdict
 from tests.mailserver.signatures.signing import MESSAGE, NOW, Zone, ed25519_key, record, rsa_key, sign, told
 
@@ -275,3 +277,19 @@ RFC_8463_ZONE = Zone(
         ),
     }
 )
+
+
+async def test_a_long_signed_header_is_judged_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a stranger writes is not ours to wait for on the loop: of body or header, large is large."""
+    judged: list[threading.Thread] = []
+    conclude = checking.Case.conclude
+
+    def watched(case: checking.Case, *given: Any) -> list[Told]:
+        judged.append(threading.current_thread())
+        return conclude(case, *given)
+
+    monkeypatch.setattr(checking.Case, "conclude", watched)
+    long = b"X-Long:" + b"\r\n a b" * 8_000 + b"\r\n"
+    for content in (MESSAGE, long + MESSAGE, MESSAGE + b"Bonjour,\r\n" * 4_000):
+        assert (await told(sign(content, h="from : x-long"), Zone.of("beta.example"))).startswith("dkim=pass")
+    assert [one is threading.main_thread() for one in judged] == [True, False, False]
