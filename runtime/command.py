@@ -23,7 +23,7 @@ import typer
 from foundation.wording import Lang, of_error
 from runtime.acts import Act, Done, Refused, Row, WrongFile, all_done, lines_of, rehearsal
 from runtime.author import Author, By, author_now
-from runtime.command_words import csv_text, moment, plain, table, worded
+from runtime.command_words import csv_text, moment, plain, printable, table, worded
 
 if TYPE_CHECKING:
     from foundation.database import Transaction
@@ -68,6 +68,10 @@ Lines = Annotated[
     Path | None,
     typer.Option("--file", "-f", help="Fichier CSV, un acte par ligne. // CSV file, one act a line.", dir_okay=False),
 ]
+
+
+def _print(text: str, err: bool = False, nl: bool = True) -> None:
+    typer.echo(printable(text), err=err, nl=nl)
 
 
 class _Rehearsed(Exception):
@@ -149,12 +153,12 @@ class Desk:
         ]
         refused = sum(not entry["done"] for entry in report)
         if self.as_json:
-            typer.echo(json.dumps(report, indent=1, ensure_ascii=False))
+            _print(json.dumps(report, indent=1, ensure_ascii=False))
         else:
             word = self.said("ligne {line} : {mark}{text} // line {line}: {mark}{text}")
             for entry in report:
                 mark = "" if entry["done"] else self.said("REFUSÉE : // REFUSED: ") + (" " if self.lang == "fr" else "")
-                typer.echo(word.format(line=entry["line"], mark=mark, text=entry["text"]))
+                _print(word.format(line=entry["line"], mark=mark, text=entry["text"]))
             total = {"done": len(report) - refused, "refused": refused}
             self.say("Faites : {done} ; refusées : {refused}. // Done: {done}; refused: {refused}.", **total)
         if refused:
@@ -190,11 +194,11 @@ class Desk:
     def say(self, text: str, /, **facts: Any) -> None:
         """A sentence for a person; nothing with `--json` or `--csv`."""
         if not (self.as_json or self.as_csv):
-            typer.echo(self.said(text, facts))
+            _print(self.said(text, facts))
 
     def shown(self, facts: Any, text: str) -> None:
         """One thing: `facts` for a program, `text` (in the right language already) for a person."""
-        typer.echo(json.dumps(facts, indent=1, ensure_ascii=False) if self.as_json else text)
+        _print(json.dumps(facts, indent=1, ensure_ascii=False) if self.as_json else text)
 
     def listed(
         self,
@@ -207,19 +211,19 @@ class Desk:
         there are none. CSV has the keys as its header.
         """
         if self.as_json:
-            typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
+            _print(json.dumps(found, indent=1, ensure_ascii=False))
         elif self.as_csv:
-            typer.echo(csv_text(columns, found), nl=False)
+            _print(csv_text(columns, found), nl=False)
         elif not found:
-            typer.echo(self.said(empty))
+            _print(self.said(empty))
         else:
             words = cell or (lambda _, value: plain(value, self.lang))
             rows = [[words(key, one[key]) for key in columns] for one in found]
-            typer.echo(table([[self.said(heading) for heading in columns.values()], *rows]))
+            _print(table([[self.said(heading) for heading in columns.values()], *rows]))
 
     def wrong(self, text: str, /, **facts: Any) -> NoReturn:
         """Wrong use of a command: nothing was tried."""
-        typer.echo(self.said(text, facts), err=True)
+        _print(self.said(text, facts), err=True)
         raise typer.Exit(WRONG)
 
 
@@ -235,10 +239,10 @@ def desk(
     try:
         house = House(read(config.absolute()))
     except BadSettings as bad:
-        typer.echo("\n".join(worded(fault, lang) for fault in bad.faults), err=True)
+        _print("\n".join(worded(fault, lang) for fault in bad.faults), err=True)
         raise typer.Exit(WRONG) from None
     except OSError as fault:  # the master key: before `mssante init`, or of another account
-        typer.echo(f"{fault.filename}{worded(' : // :', lang)} {worded(of_error(fault), lang)}", err=True)
+        _print(f"{fault.filename}{worded(' : // :', lang)} {worded(of_error(fault), lang)}", err=True)
         raise typer.Exit(WRONG) from None
     try:
         house.db.speak()  # what is changed holds at once in the server's processes
@@ -251,7 +255,7 @@ def desk(
             raise
         at.say_rehearsed()
     except Refused as refused:
-        typer.echo(worded(refused.text, lang, refused.facts), err=True)
+        _print(worded(refused.text, lang, refused.facts), err=True)
         raise typer.Exit(FAILED) from None
     finally:
         house.db.close_now()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import Any
 
 from foundation.wording import Lang, said
+
+# Controls but for ends of lines and tabs, what turns a line round (Unicode TR 36 2.10), half a character.
+_UNSEEN = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]|\r(?!\n)")
 
 
 def worded(text: str, lang: Lang, facts: Mapping[str, Any] | None = None) -> str:
@@ -29,6 +33,11 @@ def moment(at: int | None) -> str | None:
     from datetime import UTC, datetime
 
     return None if at is None else datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def printable(text: str) -> str:
+    """What strangers say (a peer's reply, a name) goes to a terminal as text: it moves no cursor, and hides nothing."""
+    return _UNSEEN.sub("\ufffd", text)
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -115,6 +115,28 @@ def test_what_is_no_such_file_is_refused_whole(operator: Path, tmp_path: Path, c
     assert run_file(operator, tmp_path / "none.csv") == 2
 
 
+WILD = "550 \x1b[2J\x1b]0;moi\x07 non\rFait.\x9b1A \u202eoui \udcff \x00"
+TAME = "550 �[2J�]0;moi� non�Fait.�1A �oui � �"
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_a_stranger_says_moves_nothing_on_the_screen(
+    operator: Path, capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    with desk(operator, as_json=as_json) as at:
+        at.shown({"said": WILD}, f"{WILD}\nune autre ligne")
+        at.listed([{"said": WILD}], {"said": "réponse // reply"}, "rien // nothing")
+    with pytest.raises(typer.Exit), desk(operator):
+        raise Refused("{said} // {said}", said=WILD)
+    out, err = capsys.readouterr()
+    assert err == TAME + "\n"
+    if as_json:
+        assert "\x1b" not in out
+        assert "\u202e" not in out
+    else:
+        assert out == f"{TAME}\nune autre ligne\nréponse\n{TAME}\n"
+
+
 def test_refused_is_a_sentence_and_exit_code_one(operator: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit) as ended, desk(operator, "en"):
         raise Refused("{n} fautes // {n} faults", n=3)
