@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 
 from sqlalchemy import Connection
 
 from mssante import directory
 from mssante.address import Address, parse_address
 from mssante.directory import Entry
-from mssante.directory_search import Search
+from mssante.directory_search import LONGEST_TEXT, Search
 from mssante.directory_words import folded
 
-MOST = 100  # combinations of alternatives
+MOST = 32  # combinations of alternatives
 MOST_SEARCHES = 8
 NOTHING = Search()
 CLASSES = ("top", "person", "organizationalPerson", "inetOrgPerson")
@@ -148,7 +148,7 @@ def _alternatives(wanted: Filter) -> list[Asked]:
             found = [Asked()]
             for part in parts:
                 more = _alternatives(part)
-                found = list(dict.fromkeys(_both(*pair) for pair in product(found, more)))[:MOST]
+                found = list(dict.fromkeys(_both(*pair) for pair in islice(product(found, more), MOST)))
             return found
         case Not() | Present():
             return [Asked()]
@@ -165,14 +165,14 @@ def _alternatives(wanted: Filter) -> list[Asked]:
 
 def _by_words(name: str, text: str) -> list[Asked]:
     text = text.partition("@")[0] if name in MAIL else text
-    field, words = FIELDS.get(name), folded(text)
+    field, words = FIELDS.get(name), folded(text[:LONGEST_TEXT])
     return [] if field is None or not words else [Asked(_search({field: words}))]
 
 
 def _both(one: Asked, other: Asked) -> Asked:
     def joined(field: str) -> str:
         texts = (getattr(one.search, field), getattr(other.search, field))
-        return " ".join(dict.fromkeys(" ".join(texts).split()))
+        return " ".join(dict.fromkeys(" ".join(texts).split()))[:LONGEST_TEXT]  # a search reads no more of it
 
     return Asked(_search({field: joined(field) for field in FIELDS.values()}), one.address or other.address)
 
@@ -215,5 +215,5 @@ def holds(wanted: Filter, attributes: Mapping[str, Iterable[str]]) -> bool | Non
 
 def _is_there(values: Iterable[str], text: str) -> bool:
     """Each word of `text` begins a word of one value."""
-    wanted = folded(text).split()
+    wanted = folded(text[:LONGEST_TEXT]).split()
     return any(all(f" {word}" in f" {folded(value)}" for word in wanted) for value in values)

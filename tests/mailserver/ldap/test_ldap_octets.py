@@ -15,7 +15,9 @@ from mailserver.ldap.ber import Malformed, element, number, string
 from mailserver.ldap.filters import read_filter
 from mailserver.ldap.messages import Abandon, Bind, Extended, Other, Request, SearchRequest, Unbind
 from mailserver.ldap.session import LONGEST_STRANGER, LdapSession
-from mssante.directory_filters import And, Equal, Not, Or, Parts, Present, Undefined, asked, denies, holds
+from mssante import directory_filters
+from mssante.directory_filters import And, Asked, Equal, Not, Or, Parts, Present, Undefined, asked, denies, holds
+from mssante.directory_search import LONGEST_TEXT
 from tests.mailserver.ldap.asking import equal, search, substrings
 from tests.support.people import People
 
@@ -141,6 +143,19 @@ def test_any_filter_has_an_answer(one: object) -> None:
     assert len(asked(one)) <= 8
     assert holds(one, {"cn": ("Dr Camille Roche",), "mail": ("c@d.example",)}) in (True, False, None)
     assert denies(one) in (True, False)
+
+
+def test_a_filter_as_long_as_a_request_costs_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what it says as much is read as a search reads, and combined so many times: all other readers wait meanwhile."""
+    words = " ".join(f"{number:x}" for number in range(4_096, 15_000))
+    few = [Or(tuple(Equal(name, f"{name}{number}") for number in range(10))) for name in ("cn", "l", "title")]
+    parts = (*few, Equal("cn", words), *(Equal("cn", f"z{number}") for number in range(60)))
+    made: list[Asked] = []
+    both = directory_filters._both
+    monkeypatch.setattr(directory_filters, "_both", lambda *pair: made.append(both(*pair)) or made[-1])
+    assert len(asked(And(parts))) == 8
+    assert len(made) <= len(parts) * directory_filters.MOST
+    assert max(len(one.search.name) for one in made) <= LONGEST_TEXT
 
 
 @given(st.lists(st.binary(max_size=300), max_size=5))
