@@ -148,7 +148,7 @@ class MailSignIn:
             undo.callback(self._persons.add(known.person, doubt))
         for seat in known.seats:
             undo.callback(self.watch(seat, doubt))
-        return Seats(known.seats, undo.close)
+        return Seats(tuple(seat for seat in known.seats if _reaches(who, seat)), undo.close)
 
     def _sat(self, conn: Connection, who: SignedIn) -> _Known:
         person = self._credentials.person(conn, who.token) if isinstance(who.token, credentials.SignedIn) else None
@@ -167,6 +167,13 @@ class MailSignIn:
     def _known(self, who: credentials.SignedIn) -> SignedIn:
         self._heard(who.box_id)
         return _seen(who)
+
+
+def _reaches(who: SignedIn, seat: SignedIn) -> bool:
+    """A seat that a second factor keeps is not opened by a password alone, whosever it is."""
+    by, to = who.token, seat.token
+    alone = isinstance(by, credentials.SignedIn) and bool(by.stamp)
+    return not (alone and isinstance(to, credentials.SignedIn) and to.enrolled)
 
 
 def _seen(who: credentials.SignedIn) -> SignedIn:

@@ -14,6 +14,7 @@ from foundation.clock import system_clock
 from foundation.database import Database, metadata
 from foundation.keys import KeyRing
 from mailserver.sign_in import SignedIn
+from mssante import app_passwords, one_time
 from mssante.credential_rows import CredentialRows
 from mssante.credentials import IMAP, MAIL, WEB, Credentials, NewCredential
 from mssante.identity import luhn_key
@@ -195,3 +196,18 @@ async def test_nothing_is_asked_again_while_nothing_changes(town: Town) -> None:
     for _ in range(3):
         await town.seats(awa)
     assert reads == []
+
+
+async def test_a_password_alone_does_not_open_a_seat_that_a_second_factor_keeps(town: Town) -> None:
+    own, team = await town.box("awa@a.example", BoxKind.PER, RPPS), await town.box("urgences@a.example", BoxKind.ORG)
+    mine, seat = await town.join(own, "awa"), await town.join(team, "awa.urgences", RPPS)
+    alone = await town.enter("awa")
+    assert await town.seats(alone) == [("urgences@a.example", Role.HOLDER)]
+    await town.db.write(one_time.enrol_totp, KeyRing(b"k" * 32), seat, "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
+    assert town.doubts, "who is there is looked at again"
+    assert await town.seats(alone) == []
+    secret = app_passwords.new_secret(town.credentials.salt_for("awa"))
+    await town.db.write(app_passwords.add, KeyRing(b"k" * 32), mine, "Thunderbird", frozenset({IMAP}), secret, 1)
+    program = await town.sign_in.by_password("awa", secret.text, "192.0.2.1")
+    assert isinstance(program, SignedIn)
+    assert await town.seats(program) == [("urgences@a.example", Role.HOLDER)], "made behind a second factor"
