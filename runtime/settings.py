@@ -362,7 +362,8 @@ class Attachments(Section):
     macros: FileAction = Field("warn", description="Office documents with VBA")
     encrypted: FileAction = Field("warn", description="ZIP archives with a password: no antivirus can look in")
     unreadable: FileAction = Field(
-        "warn", description="ZIP archives that are broken, or have too many entries (1,000; a message 4,000)"
+        "warn",
+        description="broken ZIP archives, or of more than 1,000 entries (4,000 in a message); mail nested too deep",
     )
     other_archive: FileAction = Field("accept", description="RAR, 7z, CAB, GZIP…: only the antivirus looks in")
     script_endings: list[str] = Field(_SCRIPTS, description="where the name alone makes a system run a text")

@@ -16,6 +16,7 @@ from mailserver.mime.message import Message
 from mssante import reasons
 from mssante.rules import Refused
 
+OPAQUE = Found(Kind.UNREADABLE, "MIME illisible / unreadable MIME")
 WARNING = "X-MSSante-Attachment-Warning"
 
 
@@ -35,7 +36,7 @@ class Policy:
     def judge(self, message: Message) -> Judgement:
         """Looks at every file of it, those of attached messages too; the first that is refused ends the look."""
         warned: list[Found] = []
-        for found in self._found(message) if self.actions and message.has_attachments else ():
+        for found in self._found(message) if self.actions and (message.cut or message.has_attachments) else ():
             action = self.actions.get(found.kind, Action.ACCEPT)
             if action is Action.REFUSE:
                 return Judgement(Refused(reasons.ATTACHMENT_REFUSED, {"type": found.label}), kind=found.kind)
@@ -45,6 +46,8 @@ class Policy:
 
     def _found(self, message: Message) -> Iterator[Found]:
         purse = Purse()
+        if message.cut:
+            yield OPAQUE
         for section, name in message.files():
             if is_plain(message.decoded(section, START), name, self.scripts):
                 continue

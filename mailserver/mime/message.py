@@ -42,15 +42,18 @@ class Attachment:
 
 def scan(content: bytes) -> Message:
     """Reads the structure of any octets; never raises."""
-    return Message(content, Scanner(content).message(0, len(content)))
+    scanner = Scanner(content)
+    root = scanner.message(0, len(content))
+    return Message(content, root, scanner.cut)
 
 
 class Message:
-    """One scanned message. `root` is the tree of parts with their offsets."""
+    """One scanned message. `root` is the tree of parts with their offsets; `cut`: not all of it (`Scanner.cut`)."""
 
-    def __init__(self, content: bytes, root: Part) -> None:
+    def __init__(self, content: bytes, root: Part, cut: bool = False) -> None:
         self.content = content
         self.root = root
+        self.cut = cut
         self._short_texts: dict[str, str] = {}  # by section: asked by the preview, by SEARCH, by the rules
 
     # ---------------------------------------------------------------- header

@@ -55,14 +55,17 @@ class Part:
 
 
 class Scanner:
-    """State of one scan: the octets and the budgets left."""
+    """State of one scan: the octets and the budgets left. `cut`: beyond a limit, or encoded where nothing may be (RFC 2046 5.2.1),
+    something is one leaf in which others may find more.
+    """
 
-    __slots__ = ("candidates", "content", "parts")
+    __slots__ = ("candidates", "content", "cut", "parts")
 
     def __init__(self, content: bytes) -> None:
         self.content = content
         self.parts = MAX_PARTS
         self.candidates = MAX_CANDIDATES
+        self.cut = False
 
     def message(self, start: int, end: int, prefix: str = "", depth: int = 0) -> Part:
         """A message (top or nested) in [start, end); `prefix` numbers its parts: "" or "2."."""
@@ -95,6 +98,7 @@ class Scanner:
         allowed = depth < MAX_DEPTH and self.parts > 0
         spans = self._split(boundary, part.body, part.end) if boundary and allowed else []
         if not spans:
+            self.cut = self.cut or not allowed
             part.type, part.subtype = (b"text", b"plain") if allowed else (b"application", b"octet-stream")
             part.params = [pair for pair in part.params if pair[0] != b"boundary"]
             return
@@ -110,6 +114,7 @@ class Scanner:
             self.parts -= 1
             part.nested = self.message(part.body, part.end, f"{part.section}.", depth + 1)
         else:
+            self.cut = True
             part.type, part.subtype = (
                 b"application",
                 b"octet-stream",
@@ -126,6 +131,7 @@ class Scanner:
             if tail is None:
                 self.candidates -= 1
                 if self.candidates <= 0:
+                    self.cut = True
                     break
                 at += 1
                 continue
@@ -136,6 +142,7 @@ class Scanner:
                 opened = -1
                 break
             if len(spans) + 1 >= self.parts:
+                self.cut = True
                 break
             at = opened - 1
         if opened >= 0:

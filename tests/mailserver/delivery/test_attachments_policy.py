@@ -13,7 +13,7 @@ import pytest
 from foundation.blobs import BlobRef
 from mailserver.delivery.accept import Delivery
 from mailserver.delivery.api import Door, Outcome, Sender, Terms
-from mailserver.delivery.attachments import WARNING, Action, Policies, Policy
+from mailserver.delivery.attachments import NO_POLICY, WARNING, Action, Policies, Policy
 from mailserver.mime.contents import Kind
 from runtime.house import policy_of
 from runtime.settings import Attachments, AttachmentsSent
@@ -149,3 +149,51 @@ async def test_no_blank_lines_of_base64_hide_a_file(guarded: World, content: byt
         f"Content-Disposition: attachment; filename={name}\r\nContent-Transfer-Encoding: base64\r\n\r\n{body}\r\n"
     )
     assert answers(await guarded.send(DOCTOR, CITIZEN, octets.encode())) == ["attachment_refused"]
+
+
+async def warning(world: World, to: str) -> str | None:
+    return message_from_bytes((await world.last(to))[:1_000], policy=policy.default)[WARNING]
+
+
+def nested(levels: int) -> bytes:
+    body = b"Content-Type: application/pdf; name=a.js\r\n\r\nx()"
+    for level in range(levels):
+        body = b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n%b\r\n--b%d--\r\n" % (
+            level,
+            level,
+            body,
+            level,
+        )
+    return body
+
+
+def many(texts: int, line: bytes = b"") -> bytes:
+    parts = b"--b\r\n\r\nx\r\n" * texts + line
+    return (
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        + parts
+        + b"--b\r\nContent-Type: application/x; name=a.js\r\n\r\nx()"
+    )
+
+
+ENCODED = b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n" + b64encode(nested(1))
+
+
+@pytest.mark.parametrize(
+    "hiding",
+    [nested(60), many(2_000), many(1, b"--bc\r\n" * 21_000), ENCODED],
+    ids=["too deep", "too many parts", "too many false boundaries", "an encoded message"],
+)
+async def test_what_is_beyond_what_is_read_is_unreadable(guarded: World, hiding: bytes) -> None:
+    octets = f"From: {DOCTOR}\r\nTo: {CITIZEN}\r\nMIME-Version: 1.0\r\n".encode() + hiding
+    assert answers(await guarded.send(DOCTOR, CITIZEN, octets)) == ["delivered"]
+    assert await warning(guarded, CITIZEN) == "unreadable"
+    strict = ruled(guarded, NO_POLICY, Policy({Kind.UNREADABLE: Action.REFUSE}))
+    assert answers(await strict.send(DOCTOR, CITIZEN, octets)) == ["attachment_refused"]
+
+
+@pytest.mark.parametrize("plain", [nested(8), many(40)])
+async def test_what_is_read_is_not(guarded: World, plain: bytes) -> None:
+    octets = f"From: {DOCTOR}\r\nTo: {CITIZEN}\r\nMIME-Version: 1.0\r\n".encode() + plain.replace(b"a.js", b"a.pdf")
+    assert answers(await guarded.send(DOCTOR, CITIZEN, octets)) == ["delivered"]
+    assert await warning(guarded, CITIZEN) is None
