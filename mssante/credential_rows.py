@@ -365,13 +365,22 @@ _BY_PERSON = _ROWS.where(
 BY_LOGIN = _ROWS.where(credentials.c.login_key == bindparam("key"))
 
 
+_SECRETS = (credentials.c.sealed_scram, credentials.c.sealed_totp, credentials.c.subject_key, credentials.c.code_key)
+
+
 def forget_erased(tx: Transaction) -> int:
-    """Takes away who could sign in to mailboxes whose key is destroyed; returns how many. Their logins are free again."""
+    """Of who could sign in to mailboxes whose key is destroyed only the login and the name stay, sealed: a login is never given to
+    another. Returns how many were emptied now, at most `MOST`.
+    """
     erased = select(mailboxes.c.id).where(mailboxes.c.wrapped_key.is_(None))
-    gone = list(tx.execute(select(credentials.c.id).where(credentials.c.mailbox_id.in_(erased)).limit(MOST)).scalars())
+    full = or_(credentials.c.state != SignInState.REVOKED.value, *(column.is_not(None) for column in _SECRETS))
+    rows = select(credentials.c.id).where(credentials.c.mailbox_id.in_(erased), full).limit(MOST)
+    gone = list(tx.execute(rows).scalars())
     for table in credentials.metadata.tables.values():
         for key in table.foreign_keys:
             if key.references(credentials):
                 tx.execute(delete(table).where(key.parent.in_(gone)))
-    tx.execute(delete(credentials).where(credentials.c.id.in_(gone)))
+    empty: dict[str, object] = {column.name: None for column in _SECRETS}
+    revoked = update(credentials).where(credentials.c.id.in_(gone))
+    tx.execute(revoked.values(state=SignInState.REVOKED.value, **empty))
     return len(gone)

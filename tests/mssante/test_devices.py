@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, func, make_url, select, text, update
+from sqlalchemy import Connection, create_engine, func, make_url, select, text, update
 
 from foundation.clock import DAY, HOUR, MINUTE
 from foundation.database import Database, metadata
@@ -20,7 +20,7 @@ from mssante.devices import MOST, Came, Devices, Door, Way
 from mssante.kinds import BoxKind
 from mssante.mailboxes import Holder, Mailboxes, NewMailbox
 from mssante.passwords import hash_password
-from mssante.tables import mail_clients, mailboxes
+from mssante.tables import credentials, mail_clients, mailboxes
 from tests.support.postgres import postgres_server  # noqa: F401  a fixture
 
 HASH = hash_password("cheval correct", None)
@@ -160,11 +160,19 @@ async def test_gone_with_an_erased_mailbox(house: House) -> None:
     who = await house.enters()
     house.came(who)
     assert house.seen()
+
+    def logins(conn: Connection) -> list[bytes]:
+        return list(conn.execute(select(credentials.c.login_key).order_by(credentials.c.id)).scalars())
+
+    before = await house.db.read(logins)
     await house.db.write(
         lambda tx: tx.execute(update(mailboxes).where(mailboxes.c.id == who.box_id).values(wrapped_key=None))
     )
     assert await house.db.write(forget_erased) == 1
+    assert await house.db.write(forget_erased) == 0
     assert house.seen() == []
+    assert await house.db.read(house.credentials.of, who.credential_id) is None
+    assert await house.db.read(logins) == before, "a login is never given to another"
 
 
 def test_names_and_places_are_sealed(tmp_path: Path) -> None:
