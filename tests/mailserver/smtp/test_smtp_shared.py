@@ -11,10 +11,10 @@ from mailserver.sign_in import SignedIn
 from mailserver.smtp.ports import SUBMISSION
 from mssante.rights import Role
 from tests.mailserver.smtp.smtp_house import CAMILLE, Memory, Wire, house, wire
+from tests.mailserver.smtp.test_smtp_revoked import GONE
 from tests.support.people import People
 
 TEAM, OTHER = "service@alpha.example", "autre@alpha.example"
-GONE = b"421 4.7.0 Signed out: this access was changed or ended by its operator. Nothing was sent.\r\n"
 
 
 async def camille(folder: Path, acceptor: Memory, role: Role | None = Role.MEMBER) -> tuple[People, Wire]:

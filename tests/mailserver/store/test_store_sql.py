@@ -214,7 +214,7 @@ async def test_folders_are_read_once_and_again_when_they_change_anywhere(parts: 
         await asyncio.sleep(0)
         assert await reads() == 1
     assert await reads() == 0
-    parts.db.signals._deliver([(LISTED, BOX)])  # as from another process
+    parts.db.signals.deliver([(LISTED, BOX)])  # as from another process
     assert await reads() == 1
 
 
