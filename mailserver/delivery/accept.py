@@ -25,6 +25,7 @@ from mailserver.delivery.letter import Letter, Version
 from mailserver.delivery.settle import Settlement
 from mailserver.delivery.space import Space, addressee_of, author_of
 from mailserver.delivery.traces import Traces
+from mailserver.mime import scan
 from mssante import reasons
 from mssante.address import parse_address
 from mssante.identity import Invalid
@@ -129,9 +130,9 @@ class Delivery:
             """A peer's message stays as it is; our own users' has what theirs lacked; a team's, once, who of it wrote it."""
             if door in INWARD_DOORS:
                 return octets
-            sender, path = envelope.sender, envelope.reverse_path
-            if sender.team and sender.actor and path and not envelope.arrived_at:
-                octets = headers.signed_by(octets, sender.actor, path)
+            sender = envelope.sender
+            if sender.team and sender.actor and not envelope.arrived_at and (team := _written_from(envelope, octets)):
+                octets = headers.signed_by(octets, sender.actor, team)
             message_id = f"{content.ref.name}@{space.operator.host}"
             return headers.completed(octets, space.product_number, message_id, space.clock()) + octets
 
@@ -152,6 +153,11 @@ class Delivery:
             else:
                 wanted.add(Version.OURS)
         return wanted
+
+
+def _written_from(envelope: Envelope, octets: bytes) -> str:
+    """The address that our user writes from; behind a null reverse path that of From, which is refused when it is another's."""
+    return envelope.reverse_path or next((str(one) for one in scan(octets).addresses("From")), "")
 
 
 def _discard(blobs: set[PreparedBlob], used: frozenset[str]) -> None:

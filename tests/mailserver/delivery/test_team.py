@@ -44,6 +44,14 @@ async def test_an_answer_names_its_writer_and_lies_in_the_team_s_sent_mail(world
     assert await world.space.store.answers(inbox, [uid]) == {uid: (Answer(AWA, "Dr Awa Diallo", world.now),)}
 
 
+async def test_a_null_reverse_path_hides_no_writer(world: World) -> None:
+    """It is for receipts (RFC 8098 3), and nobody asks what it bears."""
+    outcome = await world.send(SERVICE, DOCTOR, answer(), who=awa(world), reverse_path="")
+    assert outcome.verdicts[0].fate is Fate.DELIVERED
+    read = message_from_bytes(await world.last(DOCTOR), policy=policy.default)
+    assert (read["Sender"].address.display_name, read["Sender"].address.addr_spec) == ("Dr Awa Diallo", SERVICE)
+
+
 async def test_the_copy_joins_the_thread_of_the_question(world: World) -> None:
     uid = await received(world)
     await world.send(SERVICE, DOCTOR, answer(), who=awa(world))
