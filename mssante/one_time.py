@@ -85,6 +85,17 @@ def expect_code(tx: Transaction, keys: KeyRing, credential_id: int, code: str, n
     _of(tx, credential_id, code_key=_code_key(keys, credential_id, code), code_until=now + CODE_LIVES)
 
 
+def expect_sent(tx: Transaction, keys: KeyRing, credential_id: int, code: str, now: int) -> int:
+    """`expect_code`, and 0; or the milliseconds until another code may be sent: who has a password fills nobody's mailbox, and
+    does not make each code void by the next one."""
+    asked = throttle.sent_subject(keys, credential_id)
+    if wait := throttle.wait(tx.conn, asked, now):
+        return wait
+    throttle.failed(tx, asked, now)
+    expect_code(tx, keys, credential_id, code, now)
+    return 0
+
+
 def check_code(tx: Transaction, keys: KeyRing, credential_id: int, code: str, now: int) -> RightCode | WrongCode:
     """A sent code or an authenticator's; spaces between digits are allowed."""
     asked = throttle.code_subject(keys, credential_id)

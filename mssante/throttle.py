@@ -52,6 +52,11 @@ def code_subject(keys: KeyRing, credential_id: int) -> tuple[Subject, ...]:
     return (Subject(keys.lookup("guess code", str(credential_id)), 2, MINUTE, False),)
 
 
+def sent_subject(keys: KeyRing, credential_id: int) -> tuple[Subject, ...]:
+    """Codes sent to the person of one credential, each counted like a failure: nobody needs as many."""
+    return (Subject(keys.lookup("code sent", str(credential_id)), 8, MINUTE, False),)
+
+
 def wait(conn: Connection, asked: Sequence[Subject], now: int) -> int:
     """Milliseconds until the next answer will be looked at; 0 = now."""
     rows = _rows(conn, asked)

@@ -69,8 +69,8 @@ class PageSignIn:
         box = self._mailboxes.get(conn, found.box_id)
         return None if box is None else self._admit(found, box)
 
-    async def expect_code(self, credential: int, code: str) -> None:
-        await self._db.write(one_time.expect_code, self._keys, credential, code, self._clock())
+    async def expect_code(self, credential: int, code: str) -> int:
+        return await self._db.write(one_time.expect_sent, self._keys, credential, code, self._clock())
 
     async def code(self, credential: int, code: str) -> Wrong | None:
         answer = await self._db.write(one_time.check_code, self._keys, credential, code, self._clock())

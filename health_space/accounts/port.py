@@ -41,8 +41,8 @@ class SignIn(Protocol):
         """Who signed in, as things stand now."""
         ...
 
-    async def expect_code(self, credential: int, code: str) -> None:
-        """`code` is about to be sent to the person; it replaces the one before."""
+    async def expect_code(self, credential: int, code: str) -> int:
+        """0: `code` is to be sent to the person; it replaces the one before. Else the ms to wait; the last is good."""
         ...
 
     async def code(self, credential: int, code: str) -> Wrong | None:

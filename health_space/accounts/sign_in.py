@@ -86,7 +86,8 @@ async def _begin_code_step(visit: Visit, deps: Deps, known: Known, suite: str, s
         "profile": str(visit.ended.profile) if visit.ended and visit.ended.person == known.person else "",
     }
     if not known.enrolled and known.private_email:
-        data |= await _send_code(visit, deps.sign_in, deps.send, known.credential, known.private_email)
+        wait = await _send_code(deps.sign_in, deps.send, known.credential, known.private_email)
+        data |= {} if wait else {"code_at": str(visit.now)}
     web = visit.web
     old, realm = visit.session or visit.ended, web.settings.realm
     opened = await web.db.write(
@@ -95,11 +96,13 @@ async def _begin_code_step(visit: Visit, deps: Deps, known: Known, suite: str, s
     visit.adopt(opened)
 
 
-async def _send_code(visit: Visit, sign_in: SignIn, send: Send, credential: int, address: str) -> dict[str, str]:
+async def _send_code(sign_in: SignIn, send: Send, credential: int, address: str) -> int:
+    """0, or the ms to wait: none was sent."""
     code = new_code()
-    await sign_in.expect_code(credential, code)
+    if wait := await sign_in.expect_code(credential, code):
+        return wait
     await send(address, SUBJECT, french.typeset(TEXT.format(code=code)))
-    return {"code_at": str(visit.now)}
+    return 0
 
 
 async def send_again(visit: Visit, sign_in: SignIn, send: Send, credential: int, address: str) -> int:
@@ -107,7 +110,9 @@ async def send_again(visit: Visit, sign_in: SignIn, send: Send, credential: int,
     since = visit.now - int(visit.signed_in.data.get("code_at", "0"))
     if since < SEND_AGAIN:
         return SEND_AGAIN - since
-    await visit.remember(**await _send_code(visit, sign_in, send, credential, address))
+    if wait := await _send_code(sign_in, send, credential, address):
+        return wait
+    await visit.remember(code_at=str(visit.now))
     return 0
 
 

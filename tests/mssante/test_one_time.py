@@ -18,6 +18,7 @@ from mssante.one_time import (
     check_code,
     enrol_totp,
     expect_code,
+    expect_sent,
     new_code,
     new_totp_secret,
     totp_uri,
@@ -128,3 +129,11 @@ def test_what_is_given_to_the_person() -> None:
     assert all(len(code) == 6 and code.isdecimal() for code in codes)
     assert len(codes) > 40
     assert totp_uri(new_totp_secret(), "jacqueline", "Opérateur").startswith("otpauth://totp/")
+
+
+async def test_who_has_the_password_sends_few_codes_and_the_last_one_stays_good(person: Any) -> None:
+    waits = [await person.db.write(expect_sent, person.keys, person.id, f"{number:06d}", NOW) for number in range(20)]
+    assert [wait > 0 for wait in waits] == [False] * 9 + [True] * 11
+    assert await use(person, "000008") == RightCode()
+    assert await person.db.write(expect_sent, person.keys, person.id, "999999", NOW + MINUTE) == 0
+    assert await use(person, "999999", NOW + 2 * MINUTE) == RightCode()
