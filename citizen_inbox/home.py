@@ -27,9 +27,11 @@ async def show(visit: Visit, deps: Deps) -> Response:
         documents = None
     sent = await deps.db.read(tracking.latest, deps, visit.box)
     box = await deps.db.read(deps.mailboxes.get, visit.box)
+    of = "" if visit.box == visit.person else visit.profile.name
     return visit.render(
         "citizen_inbox/home/page.html",
-        "Bonjour" if visit.box == visit.person else f"Espace de {visit.profile.name}",
+        f"Espace de {of}" if of else "Bonjour",
+        of=of,
         messages=messages,
         unread=unread,
         documents=documents,

@@ -43,7 +43,8 @@ class FolderFiles:
         self._root = root
         self._incoming = root / "incoming"
         self._presence: int | None = None
-        self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._incoming.mkdir(exist_ok=True, mode=0o700)
 
     def create(self) -> SealedFile:
         return _FolderFile(self, self._incoming / secrets.token_hex(16))

@@ -11,7 +11,7 @@ from runtime.command import Desk, moment
 _SOURCES = {
     EXTRACT: "d’une extraction // of an extraction",
     FHIR: "du serveur de l’Annuaire Santé // of the Annuaire Santé’s server",
-    OWN: "d’ici // of ours",
+    OWN: "de nos propres boîtes // of our own mailboxes",
 }
 _JOBS = {
     FOLLOW: "Suivi de l’Annuaire Santé // The Annuaire Santé followed",

@@ -20,7 +20,7 @@ mailbox = typer.Typer(
 )
 mailbox.add_typer(members, name="members")
 
-_EXPORTED = "{file} : {messages} message(s), en clair // {file}: {messages} message(s), in the clear"
+_EXPORTED = "{file} : messages en clair : {messages} // {file}: messages, in the clear: {messages}"
 
 Address = Annotated[str, typer.Argument(help="Adresse de la boîte. // Address of the mailbox.")]
 MaybeAddress = Annotated[

@@ -68,9 +68,9 @@ def naming(at: Desk, address: str, login: str, subject: str) -> Act:
         return {"member": member.credential_id, "login": member.login, "subject": subject}
 
     text = (
-        "{login} : reconnu par le fournisseur OpenID comme {subject} // {login}: known to the OpenID provider as {subject}"
+        "{login} : numéro RPPS {subject} // {login}: RPPS number {subject}"
         if subject
-        else "{login} : inconnu du fournisseur OpenID // {login}: not known to the OpenID provider"
+        else "{login} : aucun numéro RPPS // {login}: no RPPS number"
     )
     return acting(at, life.Act.MEMBERS, address, work, text, ("member",))
 

@@ -51,8 +51,8 @@ Name = Annotated[str | None, typer.Option("--dn", help="Les domaines d’un cert
 Number = Annotated[int, typer.Option("--last", min=1, help="Nombre de changements. // How many changes.")]
 
 _ACCEPTED = (
-    "Liste du {generated_at} : {domains} domaines ; ajoutés {added}, retirés {removed}, modifiés {changed}. // "
-    "List of {generated_at}: {domains} domains; added {added}, removed {removed}, changed {changed}."
+    "Liste du {generated_at} : domaines : {domains} ; ajoutés {added}, retirés {removed}, modifiés {changed}. // "
+    "List of {generated_at}: domains: {domains}; added {added}, removed {removed}, changed {changed}."
 )
 _REFUSED = "Liste refusée : {why} // List refused: {reason}"
 _NONE = (
@@ -132,9 +132,9 @@ def show(at: Desk, domain: Domain = None, dn: Name = None) -> None:
         facts,
         at.said(
             "Liste du {generated_at}, confirmée le {confirmed_at} (périmée : {stale})\n"
-            "{domains} domaines, {certificates} certificats, {skipped} lignes illisibles // "
+            "domaines : {domains} ; certificats : {certificates} ; lignes illisibles : {skipped} // "
             "List of {generated_at}, confirmed {confirmed_at} (stale: {stale})\n"
-            "{domains} domains, {certificates} certificates, {skipped} unreadable entries",
+            "domains: {domains}; certificates: {certificates}; unreadable entries: {skipped}",
             facts,
         ),
     )

@@ -27,7 +27,7 @@ ARGUMENTS = {  # what an argument is called in the code -> what the help calls i
 }
 
 _CELLS = (  # in the two columns of the help
-    (r"\[default: ", "[défaut : "),
+    (r"\[default: ", "[défaut\N{NO-BREAK SPACE}: "),
     (r"(; |\[)required\]", lambda found: ("[" if found[1] == "[" else " ; ") + "obligatoire]"),
     (r"; (?=\S*x[<>])", " ; "),
     (r"Show this message and exit\.", "Affiche cette aide."),
@@ -43,7 +43,7 @@ _CELLS = (  # in the two columns of the help
 _FAULTS = (
     (r"Try '(.+)' for help\.", "« {0} » donne l’aide."),
     (r"No such option: (.+?)(?: \(Possible options: (.+)\))?", "option inconnue : {0}{proposed}"),
-    (r"No such command '(.+)'\.", "commande inconnue : {0}"),
+    (r"No such command '(.+?)'\.(?: Did you mean (?:one of: )?(.+)\?)?", "commande inconnue : {0}{proposed}"),
     (r"Missing command\.", "il manque une commande"),
     (r"Missing argument '(.+)'\.", "il manque : {0}"),
     (r"Missing option '(.+)'\.", "il manque l’option {0}"),
@@ -90,6 +90,8 @@ def _first(words: str, table: tuple[tuple[str, str], ...]) -> str | None:
     for english, french in table:
         if found := re.fullmatch(english, words):
             parts = [part or "" for part in found.groups()]
-            proposed = f" (peut-être : {parts[1]})" if "{proposed}" in french and parts[1] else ""
+            proposed = (
+                " (peut-être : {})".format(parts[1].replace("'", "")) if "{proposed}" in french and parts[1] else ""
+            )
             return french.format(*parts, proposed=proposed)
     return None

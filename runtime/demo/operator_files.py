@@ -22,6 +22,7 @@ OFFSETS = {
     "imaps": 93,
 }
 BENCH_OFFSET = 26
+HELP = "01 99 00 10 00, du lundi au vendredi, de 9 h à 18 h"  # a number that is never given to anybody
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def settings_text(operator: Operator, ports: Ports, others: Mapping[Operator, Po
         "tls": {"certificate": "tls/server.pem", "key": "tls/server.key", **shared},
         "trust_list": {"file": str(pki.trust_list), "signer": f"CN={SIGNER_NAME}", "anchors": shared["anchors"]},
         "routes": routes,
-        "web": {"origin": f"http://localhost:{ports.first + OFFSETS['web']}"} if ports.web else {},
+        "web": {"origin": f"http://localhost:{ports.first + OFFSETS['web']}", "help": HELP} if ports.web else {},
         "outbox": {"folder": "outbox", "codes": str(data / "codes")}
         if operator.citizen_domain
         else {"folder": "outbox"},

@@ -33,8 +33,13 @@ def _operator(operator: dict[str, Any]) -> str:
             ("IMAPS", "imaps"),
         )
     )
-    page = f"  page http://{operator['web']}/" if "web" in operator else ""
+    page = f"  page {_page(operator)}/" if "web" in operator else ""
     return f"{operator['title']:<18} 127.0.0.1: {doors}{page}"
+
+
+def _page(operator: dict[str, Any]) -> str:
+    """By name, as `web.origin` has it: browsers make no passkey for an IP address."""
+    return f"http://localhost:{operator['web'].rsplit(':', 1)[1]}"
 
 
 def _person(person: dict[str, Any]) -> str:
@@ -55,9 +60,9 @@ def _to_try(facts: dict[str, Any], data: Path) -> list[str]:
         "  1. a doctor writes to Jacqueline (curl says nothing when all is well):",
         f"     printf '{head}\\nBonjour, tout va bien.\\n' | {curl} ::{first['submission']} smtp://mail.alpha.example --crlf"
         f" --mail-from {doctor['address']} --mail-rcpt {citizen['address']} -T -",
-        f"  2. she reads it on http://{first['web']}/ and answers: sign in as {citizen['login']} / {citizen['password']},"
+        f"  2. she reads it on {_page(first)}/ and answers: sign in as {citizen['login']} / {citizen['password']},"
         f" then take her one-time code from {citizen['codes'] or data}",
         "  3. the doctor sees the answer, the last message of the inbox:",
         f"     {curl} ::{first['imap']} 'imap://mail.alpha.example/INBOX;MAILINDEX=*'",
-        f"  4. settings for a mail program: http://{first['web']}/regler-ma-messagerie",
+        f"  4. settings for a mail program: {_page(first)}/regler-ma-messagerie",
     ]

@@ -300,6 +300,21 @@ async def test_chromium_where_nobody_is_recognised(office: Office, origin: str, 
     await context.close()
 
 
+async def test_chromium_at_another_address_of_the_page(office: Office, origin: str, browser: Browser) -> None:
+    context = await browser.new_context()
+    tab, _, _ = await with_device(context)
+    visitor = Visitor(origin)
+    await office.enter(visitor, "camille")
+    cookies = [{"name": name, "value": value, "url": origin} for name, value in visitor.cookies.items()]
+    await context.add_cookies(cookies)  # type: ignore[arg-type]
+    await tab.goto(origin + ADD)  # by its number, where passkeys are made for « localhost »
+    await tab.get_by_label("Nom de la clé").fill("Téléphone")
+    await tab.get_by_role("button", name="Créer la clé d’accès").click()
+    await tab.get_by_text("Ouvrez la page à l’adresse que vous a donnée votre opérateur.").wait_for()
+    assert await office.db.read(passkeys.of, office.keys, office.ids["camille"]) == []
+    await context.close()
+
+
 async def test_chromium_with_a_copied_device(office: Office, origin: str, browser: Browser, port: int) -> None:
     """The private key, taken out of one device and put in another: the second to be used is found out."""
     place = f"http://localhost:{port}"

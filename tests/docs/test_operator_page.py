@@ -56,7 +56,8 @@ def test_the_commands_make_a_mailbox_with_folders_sign_ins_and_an_entry(folder: 
     box = house.db.read_now(house.mailboxes.resolve, ADDRESS)
     assert box is not None
     assert house.db.read_now(house.credentials.knows, "nadia.benali@exemple")
-    assert len(house.db.read_now(lambda conn: conn.execute(select(credentials.c.id)).all())) == 2
+    assert house.db.read_now(house.mailboxes.resolve, "postmaster@medecins.exemple.example") is not None
+    assert len(house.db.read_now(lambda conn: conn.execute(select(credentials.c.id)).all())) == 3
     found = house.db.read_now(search, Search("cardiologie villefleur"))
     assert [type(entry) for entry in found] == [Entry]
     house.db.close_now()

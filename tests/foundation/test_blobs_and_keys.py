@@ -75,6 +75,7 @@ def test_a_large_blob_on_disk_holds_no_plain_octets_and_is_private(blobs: Blobs)
     path = blobs.files.path(blob.ref.name)
     assert sentence[:12] not in path.read_bytes()
     assert path.stat().st_mode & 0o077 == 0
+    assert path.parents[1].stat().st_mode & 0o077 == 0  # the folder of all blobs: a restore makes it anew
 
 
 @pytest.mark.parametrize("fault", ["flip", "truncate", "drop a chunk", "swap chunks"])

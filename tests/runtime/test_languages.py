@@ -95,6 +95,7 @@ def test_each_option_with_a_value_that_is_none(path: tuple[str, ...]) -> None:
     ("line", "expected"),
     [
         ("nul", "Erreur : commande inconnue : nul"),
+        ("mailbox creat", "Erreur : commande inconnue : creat (peut-être : create)"),
         ("queue nul", "Erreur : commande inconnue : nul"),
         ("queue list --doma x", "Erreur : option inconnue : --doma (peut-être : --domain)"),
         ("queue list --json=1", "Erreur : l’option --json ne prend pas de valeur"),
@@ -136,6 +137,9 @@ def test_settings_that_there_are_not(verb: tuple[str, ...], tmp_path: Path) -> N
     ]
     if verb in (("init",), ("backup",), ("restore",), ("audit", "export")):
         arguments = [str(tmp_path / "new")] if verb != ("init",) else []
+    for one in ALL[verb].params:
+        if one.required and not isinstance(one, TyperArgument):
+            arguments += [one.opts[0], "une raison"]
     where = str(tmp_path / ("none.toml" if verb != ("init",) else "a/mssante.toml"))
     code, told = run(*verb, *arguments, "--config", where)
     if verb == ("init",):

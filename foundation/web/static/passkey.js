@@ -20,7 +20,9 @@ for (const button of document.querySelectorAll("button[data-passkey]")) {
         : await navigator.credentials.get({ publicKey: PK.parseRequestOptionsFromJSON(options) });
       form.elements.reponse.value = JSON.stringify(made.toJSON());
       form.submit();
-    } catch {
+    } catch (fault) {
+      // the page was opened at another address than the one passkeys are made for
+      if (fault.name === "SecurityError") failed.textContent = failed.dataset.elsewhere;
       failed.hidden = false;
       button.disabled = false;
     }
