@@ -221,9 +221,11 @@ class OpenId(Section):
     @model_validator(mode="after")
     def _whole(self) -> OpenId:
         if bool(self.ciba_client_id) != (self.ciba_client_secret is not None):
-            raise ValueError("ciba_client_id and ciba_client_secret go together")
+            raise ValueError(
+                "ciba_client_id et ciba_client_secret vont ensemble // ciba_client_id and ciba_client_secret go together"
+            )
         if self.ciba_client_id and not self.issuer:
-            raise ValueError("ciba_client_id: at which issuer?")
+            raise ValueError("ciba_client_id : auprès de quel issuer ? // ciba_client_id: at which issuer?")
         if self.issuer and not self.issuer.startswith(("https://", "http://127.0.0.1:")):
             raise ValueError(
                 "issuer : https://… (ou http://127.0.0.1:… pour un essai) // issuer: https://… (or http://127.0.0.1:… for a try)"
