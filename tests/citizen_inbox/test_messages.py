@@ -43,7 +43,7 @@ async def test_nothing_yet_says_how_professionals_reach_me(here: Town, jacquelin
     assert "Vous n'avez aucun message." in (await jacqueline.get("/messagerie")).words
     home = (await jacqueline.get("/accueil")).words
     assert "Aucun message pour le moment." in home
-    assert here.addresses["jacqueline"] in home
+    assert here.addresses["jacqueline"] in home.replace(" @", "@")  # a line may end before the @
 
 
 async def test_a_new_message_is_one_click_from_home(here: Town, jacqueline: Visitor) -> None:
