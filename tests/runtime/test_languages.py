@@ -141,7 +141,8 @@ def test_settings_that_there_are_not(verb: tuple[str, ...], tmp_path: Path) -> N
         if one.required and not isinstance(one, TyperArgument):
             arguments += [one.opts[0], "une raison"]
     where = str(tmp_path / ("none.toml" if verb != ("init",) else "a/mssante.toml"))
-    code, told = run(*verb, *arguments, "--config", where)
+    options = ["--reason", "perdue"] if verb == ("account", "recover") else []
+    code, told = run(*verb, *arguments, *options, "--config", where)
     if verb == ("init",):
         assert code == 0
         assert english_in(told, where) == []
