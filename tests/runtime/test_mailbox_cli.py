@@ -334,7 +334,7 @@ def test_a_member_is_known_to_the_openid_provider(mssante: Operator) -> None:
     assert opened("8" + rpps, NADIA) is None
     assert "n’a pas d’accès ici" in mssante.refused(f"mailbox members subject {TEAM} personne {rpps}")
     assert rpps not in json.dumps(mssante.acts())
-    assert "inconnu" in mssante.done(f"mailbox members subject {TEAM} {THOMAS}")
+    assert "aucun numéro RPPS" in mssante.done(f"mailbox members subject {TEAM} {THOMAS}")
     assert opened("8" + rpps, THOMAS) is None
 
 
