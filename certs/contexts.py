@@ -1,9 +1,9 @@
 """TLS contexts of the doors and of the relay: versions and suites in one place, after the ANSSI guide on TLS (TLS 1.2
 and 1.3, ECDHE, AEAD).
 
-`asking_context` accepts every client certificate on purpose: its judge speaks after the handshake, so that the peer reads a
-reply and not a dropped connection. Every other context verifies, or asks for nothing. Host names are never checked:
-peers are known by their DN.
+`asking_context` and `relay_context` accept every certificate on purpose: their judge speaks after the handshake, so that
+a peer reads a reply and not a dropped connection, and we know why we send nothing. Every other context verifies, or asks for
+nothing. Host names are never checked: peers are known by their DN.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from zope.interface import implementer
-
-from certs.chain import Fault
 
 SUITES_12 = ":".join(
     f"ECDHE-{signature}-{cipher}"
@@ -68,11 +66,7 @@ def server_context(identity: Identity, staple: Staple | None = None) -> SSL.Cont
     context.set_cipher_list(SUITES_12.encode())
     context.set_tls13_ciphersuites(SUITES_13.encode())
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # 25 instead of 45 KiB for an idle connection (measured)
-    for path in identity.files:
-        path.open("rb").close()  # a missing file is an OSError, in words
-    context.use_certificate_chain_file(str(identity.certificate))
-    context.use_privatekey_file(str(identity.key))
-    context.check_privatekey()
+    _identify(context, identity)
     if staple is not None:
         serial = x509.load_pem_x509_certificates(identity.certificate.read_bytes())[0].serial_number
         context.set_ocsp_server_callback(lambda _connection, _data: staple(serial))
@@ -90,21 +84,34 @@ class TwistedContextFactory:
         return SSL.Connection(self._current(), None)
 
 
-def relay_context(identity: Identity, authorities: Sequence[x509.Certificate]) -> ssl.SSLContext:
-    """Client context towards other operators: our certificate, and theirs must chain to `authorities` (anchors, and
-    intermediates that peers forget to send).
-
-    After the handshake the caller must judge with `OcspClient.judge` (revocation, usage, DN) before it says
-    anything.
+def relay_context(identity: Identity) -> SSL.Context:
+    """Client context towards other operators, with our certificate. Every server's is accepted, and the answer that it staples kept
+    (`TlsSession.stapled`): after the handshake the caller must judge with `OcspClient.judge` (chain, dates, usage, revocation,
+    DN) before it says anything. Raises OSError, `OpenSSL.SSL.Error`.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    _harden(context)
-    context.check_hostname = False  # the host of an operator is not its mail domain: the DN is what is listed
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an anchor may be an intermediate authority
-    context.load_verify_locations(cadata=b"".join(one.public_bytes(Encoding.DER) for one in authorities))
-    context.load_cert_chain(identity.certificate, identity.key)
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_TICKET)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)  # a resumed session does not carry the chain
+    context.set_cipher_list(SUITES_12.encode())
+    context.set_tls13_ciphersuites(SUITES_13.encode())
+    _identify(context, identity)
+    context.set_verify(SSL.VERIFY_PEER, _accept)
+    context.set_ocsp_client_callback(_keep_staple)
     return context
+
+
+def _keep_staple(connection: SSL.Connection, answer: bytes, _data: object) -> bool:
+    connection.set_app_data(answer)
+    return True  # it is judged with the certificate
+
+
+def _identify(context: SSL.Context, identity: Identity) -> None:
+    for path in identity.files:
+        path.open("rb").close()  # a missing file is an OSError, in words
+    context.use_certificate_chain_file(str(identity.certificate))
+    context.use_privatekey_file(str(identity.key))
+    context.check_privatekey()
 
 
 def web_context(identity: Identity) -> ssl.SSLContext:
@@ -122,41 +129,6 @@ def fetch_context(authorities: Sequence[x509.Certificate]) -> ssl.SSLContext:
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.load_verify_locations(cadata=b"".join(one.public_bytes(Encoding.DER) for one in authorities))
     return context
-
-
-_DER = 2  # _ssl.ENCODING_DER
-
-# X509_V_ERR_* of OpenSSL's x509_vfy.h, when the handshake itself refuses the server of another operator.
-_VERIFY_FAULTS = {
-    9: Fault.NOT_YET_VALID,
-    10: Fault.EXPIRED,
-    23: Fault.REVOKED,
-    26: Fault.WRONG_USAGE,
-    66: Fault.WEAK,
-    67: Fault.WEAK,
-    68: Fault.WEAK,
-}
-
-
-def handshake_fault(error: ssl.SSLCertVerificationError) -> Fault:
-    """The fault to name when a relay's handshake fails on the peer's certificate."""
-    return _VERIFY_FAULTS.get(error.verify_code, Fault.UNTRUSTED)
-
-
-def peer_certificates(connection: ssl.SSLObject | ssl.SSLSocket) -> tuple[bytes | None, tuple[bytes, ...]]:
-    """(leaf DER, DER of what the peer sent after it) of an `ssl` connection, unverified chain."""
-    leaf = connection.getpeercert(True)
-    if leaf is None:
-        return None, ()
-    public = getattr(
-        connection, "get_unverified_chain", None
-    )  # Python 3.13; before, on the private object (guarded by a test)
-    inner = getattr(connection, "_sslobj", None)
-    if public is not None:
-        sent = public()
-    else:
-        sent = [one.public_bytes(_DER) for one in inner.get_unverified_chain() or ()] if inner is not None else []
-    return leaf, tuple(one for one in sent if one != leaf)
 
 
 def _harden(context: ssl.SSLContext) -> None:

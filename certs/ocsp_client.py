@@ -40,16 +40,23 @@ class OcspClient:
         self._asking: dict[Key, asyncio.Task[Answer | None]] = {}
 
     async def judge(
-        self, store: TrustStore, leaf: bytes | None, sent: Sequence[bytes], purpose: Purpose = Purpose.CLIENT
+        self,
+        store: TrustStore,
+        leaf: bytes | None,
+        sent: Sequence[bytes],
+        purpose: Purpose = Purpose.CLIENT,
+        stapled: bytes = b"",
     ) -> Trusted | Refused:
-        """As `TrustStore.judge`, with what the certificate's responder says."""
+        """As `TrustStore.judge`, with what the certificate's responder says: to the peer, who stapled it, else to us."""
         verdict = store.judge(leaf, sent, self._clock(), purpose)
         if leaf is None or (isinstance(verdict, Refused) and verdict.fault not in _OPEN):
             return verdict
         certificate = x509.load_der_x509_certificate(leaf)
         urls = responders(certificate)
-        issuer = store.issuer_of(certificate, sent) if urls else None
-        answer = await self.answer(certificate, issuer, urls[0]) if issuer is not None else None
+        issuer = store.issuer_of(certificate, sent) if urls or stapled else None
+        answer = shown(stapled, certificate, issuer, self._clock()) if stapled and issuer is not None else None
+        if answer is None and issuer is not None and urls:
+            answer = await self.answer(certificate, issuer, urls[0])
         return verdict if answer is None else store.judge(leaf, sent, self._clock(), purpose, (answer,))
 
     async def answer(self, leaf: x509.Certificate, issuer: x509.Certificate, url: str) -> Answer | None:
@@ -93,7 +100,19 @@ async def ask(leaf: x509.Certificate, issuer: x509.Certificate, url: str, clock:
             found = Answer(data)
         except (OcspError, *UNREADABLE):
             continue
-        now = clock()
-        fresh = found.this_update <= now + SKEW and now < found.next_update and found.nonce in (None, nonce)
-        return found if fresh and found.covers(leaf, False) and found.signed_by(issuer) else None
+        return found if found.nonce in (None, nonce) and _counts(found, leaf, issuer, clock()) else None
     return None
+
+
+def shown(stapled: bytes, leaf: x509.Certificate, issuer: x509.Certificate, now: int) -> Answer | None:
+    """What a peer stapled, if it counts; what does not is as good as nothing (RFC 6066 8)."""
+    try:
+        found = Answer(stapled)
+        return found if _counts(found, leaf, issuer, now) else None
+    except (OcspError, *UNREADABLE):
+        return None
+
+
+def _counts(found: Answer, leaf: x509.Certificate, issuer: x509.Certificate, now: int) -> bool:
+    fresh = found.this_update <= now + SKEW and now < found.next_update
+    return fresh and found.covers(leaf, False) and found.signed_by(issuer)

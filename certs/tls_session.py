@@ -1,10 +1,9 @@
-"""One server-side TLS session without any transport: bytes in, bytes out (TLS 1.2 and 1.3, by OpenSSL through
-pyOpenSSL).
+"""One TLS session without any transport, of either side: bytes in, bytes out (TLS 1.2 and 1.3, by OpenSSL through pyOpenSSL).
 
 Why not the `ssl` module: there, a client certificate that does not verify ends the handshake, and our door must instead
-finish it and answer 550 with the fault (docs/rules.md section 1). Here the context accepts every certificate
-(`certs.contexts.asking_context`); proof of possession of its key is still required by the handshake. Judging it is
-`certs.chain`'s matter, after the handshake.
+finish it and answer 550 with the fault (docs/rules.md section 1); and it cannot ask a server for the OCSP answer that it
+staples (RFC 6066 8). Here the context accepts every certificate (`certs.contexts.asking_context`, `relay_context`); proof
+of possession of its key is still required by the handshake. Judging it is `certs.chain`'s matter, after the handshake.
 """
 
 from __future__ import annotations
@@ -28,9 +27,16 @@ class TlsSession:
 
     __slots__ = ("_failure", "_ssl", "dry")
 
-    def __init__(self, context: SSL.Context) -> None:
+    def __init__(self, context: SSL.Context, server_name: str | None = None) -> None:
+        """With `server_name` it is the client's side ("": a server without a name, RFC 6066 3)."""
         self._ssl = SSL.Connection(context, None)
-        self._ssl.set_accept_state()
+        if server_name is None:
+            self._ssl.set_accept_state()
+        else:
+            self._ssl.set_connect_state()
+            self._ssl.request_ocsp()
+            if server_name:
+                self._ssl.set_tlsext_host_name(server_name.encode("idna"))
         self._failure: TlsError | None = None
         self.dry = True  # nothing more to read until something is received
 
@@ -114,6 +120,10 @@ class TlsSession:
     def peer_chain(self) -> tuple[bytes, ...]:
         """DER of the certificates sent after the leaf, in the peer's order, as sent: nothing is verified."""
         return peer_chain(self._ssl)
+
+    def stapled(self) -> bytes:
+        """The OCSP answer that the server showed with its certificate, not judged; b"" when there is none."""
+        return self._ssl.get_app_data() or b""
 
     def channel_binding(self) -> Callable[[str], bytes | None] | None:
         """See `certs.channel_binding`."""

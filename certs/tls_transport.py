@@ -1,8 +1,9 @@
-"""STARTTLS and implicit TLS for asyncio servers whose clients may present any certificate, or none.
+"""STARTTLS and implicit TLS for asyncio servers whose clients may present any certificate, or none; and STARTTLS of a client.
 
 `start_tls_server` does what `loop.start_tls(..., server_side=True)` does, over `certs.tls_session` instead of the `ssl`
 module, on uvloop and on plain asyncio. The transport it returns answers `get_extra_info("peercert_der")` (bytes or
-None), `"peer_chain_der"` (tuple of bytes, leaf excluded), `"channel_binding"` and `"cipher"`; other names go to the socket's
+None), `"peer_chain_der"` (tuple of bytes, leaf excluded), `"stapled"`, `"channel_binding"` and `"cipher"`;
+other names go to the socket's
 transport. It must not judge certificates.
 """
 
@@ -63,6 +64,34 @@ async def start_tls_server(
     return wire.face
 
 
+async def start_tls_client(
+    loop: asyncio.AbstractEventLoop,
+    transport: asyncio.Transport,
+    protocol: asyncio.Protocol,
+    context: SSL.Context,
+    server_name: str,
+    handshake_seconds: float = HANDSHAKE_SECONDS,
+) -> TlsTransport:
+    """As `start_tls_server`, from the other side: whose certificate it is must be judged before anything is said."""
+    done: asyncio.Future[None] = loop.create_future()
+    wire = _Wire(loop, context, protocol, done, handshake_seconds, server_name)
+    if transport.is_closing():
+        raise TlsError("connection closed")
+    if transport.is_reading():
+        transport.pause_reading()  # as above
+    transport.set_protocol(wire)
+    wire.connection_made(transport)
+    wire.begin()
+    if not transport.is_closing():
+        transport.resume_reading()
+    try:
+        await done
+    except asyncio.CancelledError:
+        transport.abort()
+        raise
+    return wire.face
+
+
 def tls_server_factory(
     loop: asyncio.AbstractEventLoop,
     protocol_factory: Callable[[], asyncio.Protocol],
@@ -91,6 +120,8 @@ class TlsTransport(asyncio.Transport):
                 return session.peer_certificate()
             case "peer_chain_der":
                 return session.peer_chain()
+            case "stapled":
+                return session.stapled()
             case "channel_binding":
                 return session.channel_binding()
             case "cipher":
@@ -163,9 +194,10 @@ class _Wire(asyncio.Protocol):
         app: asyncio.Protocol,
         done: asyncio.Future[None] | None,
         handshake_seconds: float,
+        server_name: str | None = None,
     ) -> None:
         self.app = app
-        self.session = TlsSession(context)
+        self.session = TlsSession(context, server_name)
         self.face = TlsTransport(self)
         self.closing = self.paused = False
         self._loop, self._done, self._seconds = loop, done, handshake_seconds
@@ -214,6 +246,10 @@ class _Wire(asyncio.Protocol):
             self.app.resume_writing()
 
     # -- handshake --------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """The client speaks first."""
+        self._shake()
 
     def _shake(self) -> None:
         try:

@@ -88,8 +88,7 @@ def register_outgoing(house: House, trust: Trust, acceptor: Delivery) -> Courier
     """The handlers of `relay`, `held`, `learn` and of what is told by mail; the courier returned is closed at the end."""
     settings, office = house.settings, office_of(house.settings)
     identity = TlsIdentity(settings.tls.certificate, settings.tls.key)
-    files = (*identity.files, settings.tls.anchors)
-    context = Rotating(files, lambda: relay_context(identity, trust.store.get().anchors), house.clock)
+    context = Rotating(identity.files, lambda: relay_context(identity), house.clock)
     judge = peer_judge(trust.store.get, trust.trust_list, trust.ocsp)
     courier = Courier(settings.operator.host, context.get, judge, house.clock)
     relay = Relay(

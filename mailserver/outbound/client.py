@@ -6,10 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import cast
+
+from OpenSSL import SSL
+
+from certs.tls_transport import TlsTransport, start_tls_client
 
 STEP = 60.0  # seconds for one reply
 MAX_REPLY = 64 * 1024  # octets of one reply, and of replies not read yet
@@ -37,6 +41,7 @@ class Client(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.extensions: dict[str, str] = {}
+        self.context: SSL.Context | None = None  # of its TLS
         self.mails = 0  # MAIL commands said, for MAILMAX
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
@@ -72,8 +77,8 @@ class Client(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing() and not self._buffer
 
     @property
-    def tls(self) -> ssl.SSLObject | None:
-        return None if self._transport is None else self._transport.get_extra_info("ssl_object")
+    def tls(self) -> TlsTransport | None:
+        return self._transport if isinstance(self._transport, TlsTransport) else None
 
     @property
     def may_go_on(self) -> bool:
@@ -93,15 +98,13 @@ class Client(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
+    async def start_tls(self, context: SSL.Context, host: str) -> None:
         """Octets that came with the 220 were sent before TLS by anybody: the connection is given up (RFC 3207 section 6)."""
         if not self.is_open:
             raise Lost
-        loop = asyncio.get_running_loop()
-        found = await loop.start_tls(self._open(), self, context, server_hostname=host, ssl_handshake_timeout=STEP)
-        if found is None:
-            raise Lost
-        self._transport = found
+        loop, name = asyncio.get_running_loop(), "" if _is_address(host) else host
+        self._transport = await start_tls_client(loop, self._open(), self, context, name, STEP)
+        self.context = context
         self.extensions = {}
 
     # ---------------------------------------------------------------- the conversation
@@ -176,6 +179,14 @@ def limits(parameter: str) -> dict[str, int]:
         if re.fullmatch("[1-9][0-9]{0,5}", pair[2] or ""):
             found[pair[1].upper()] = int(pair[2])
     return found
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 async def connect(host: str, port: int) -> tuple[Client, Reply]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from OpenSSL import SSL
+
+from certs.tls_session import TlsError
 from foundation.clock import Clock, system_clock
 from mailserver.delivery.api import Recipient, Terms
 from mailserver.outbound import peer
@@ -62,7 +64,7 @@ class Courier:
     """`name`: our host, said in EHLO; `context()`: the TLS context in force (`certs.contexts.relay_context`)."""
 
     def __init__(
-        self, name: str, context: Callable[[], ssl.SSLContext], judge: Judge, clock: Clock = system_clock
+        self, name: str, context: Callable[[], SSL.Context], judge: Judge, clock: Clock = system_clock
     ) -> None:
         self._name = name
         self._clock = clock
@@ -126,8 +128,8 @@ class Courier:
         problem: Problem | None = peer.UNREACHABLE
         try:
             problem = await self._greet(client, greeting, route)
-        except ssl.SSLError as error:
-            problem = peer.bad_handshake(error)
+        except TlsError as error:
+            problem = peer.TLS_FAILED if isinstance(error.__cause__, SSL.Error) else peer.UNREACHABLE
         except (Lost, OSError, ValueError):
             problem = peer.UNREACHABLE
         finally:
@@ -158,7 +160,7 @@ class Courier:
         while clients := self._idle.get(route):
             client = clients.pop()
             try:
-                current = client.tls is not None and client.tls.context is self._context()
+                current = client.context is self._context()
                 if current and client.is_open and (await client.ask([b"RSET"]))[0].code == 250:
                     return client
             except Lost:

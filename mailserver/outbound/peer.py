@@ -7,13 +7,12 @@ that a report can print; it never holds more than domain names and certificate s
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from certs.chain import Purpose, Refused
-from certs.contexts import handshake_fault, peer_certificates
 from certs.ocsp_client import OcspClient
+from certs.tls_transport import TlsTransport
 from certs.trust_store import TrustStore
 from mssante.trust_list import TrustList
 
@@ -34,15 +33,16 @@ class Problem:
     diagnostic: str | None = None
 
 
-Judge = Callable[[ssl.SSLObject, str], Awaitable[Problem | None]]
+Judge = Callable[[TlsTransport, str], Awaitable[Problem | None]]
 """(connection, recipient's domain) -> None when this peer may receive mail for the domain."""
 
 
 def peer_judge(store: Callable[[], TrustStore], trust_list: Callable[[], TrustList], ocsp: OcspClient) -> Judge:
     """The judge of a running server. What it refuses is tried again: lists and certificates are repaired within hours."""
 
-    async def judge(connection: ssl.SSLObject, domain: str) -> Problem | None:
-        verdict = await ocsp.judge(store(), *peer_certificates(connection), Purpose.SERVER)
+    async def judge(connection: TlsTransport, domain: str) -> Problem | None:
+        leaf, sent, stapled = map(connection.get_extra_info, ("peercert_der", "peer_chain_der", "stapled"))
+        verdict = await ocsp.judge(store(), leaf, sent, Purpose.SERVER, stapled)
         if isinstance(verdict, Refused):
             return untrusted(verdict.fault.fr, verdict.fault.en)
         if not trust_list().allows(domain, verdict.dn):
@@ -64,18 +64,12 @@ def untrusted(fr: str, en: str) -> Problem:
     )
 
 
-def bad_handshake(error: ssl.SSLError) -> Problem:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        fault = handshake_fault(error)
-        return untrusted(fault.fr, fault.en)
-    return Problem(
-        "tls_failed",
-        "4.7.5",
-        "La liaison chiffrée avec le serveur de cet opérateur n’a pas pu être établie.",
-        "The encrypted connection with the server of this operator could not be established.",
-    )
-
-
+TLS_FAILED = Problem(
+    "tls_failed",
+    "4.7.5",
+    "La liaison chiffrée avec le serveur de cet opérateur n’a pas pu être établie.",
+    "The encrypted connection with the server of this operator could not be established.",
+)
 NO_TLS = Problem(
     "tls_not_offered",
     "4.7.10",

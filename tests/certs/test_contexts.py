@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,13 +20,14 @@ from certs.contexts import (
     Identity,
     TwistedContextFactory,
     asking_context,
-    handshake_fault,
-    peer_certificates,
     relay_context,
     server_context,
 )
 from certs.profiles import OPERATOR, ORGANISATION, operator_subject
 from certs.rotating import Rotating
+from certs.tls_session import TlsError
+from certs.tls_transport import TlsTransport, start_tls_client
+from certs.trust_store import TrustStore
 from foundation.clock import DAY, SECOND, system_clock
 from foundation.dn import CN
 
@@ -57,83 +57,84 @@ def peer_context(folder: Path, issued: Issued, authority: Authority) -> ssl.SSLC
     return context
 
 
-async def relay(port: int, context: ssl.SSLContext) -> tuple[bytes, ssl.SSLObject]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
-    said = await reader.read()
-    found: ssl.SSLObject = writer.get_extra_info("ssl_object")
-    writer.close()
-    return said, found
+class Heard(asyncio.Protocol):
+    def __init__(self) -> None:
+        self.said, self.over = b"", asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        self.said += data
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.over.set()
+
+
+async def met(port: int, context: SSL.Context) -> tuple[TlsTransport, Heard]:
+    loop = asyncio.get_running_loop()
+    transport, heard = await loop.create_connection(Heard, "127.0.0.1", port)
+    return await start_tls_client(loop, transport, heard, context, "mx.deux.example"), heard
+
+
+def shown(tls: TlsTransport) -> tuple[bytes | None, tuple[bytes, ...]]:
+    return tls.get_extra_info("peercert_der"), tls.get_extra_info("peer_chain_der")
 
 
 async def test_relay_shows_our_certificate_and_reads_theirs(world, tmp_path: Path) -> None:
     peer = world.ours.issue(OPERATOR, OTHER, NOW)
-    context = relay_context(world.identity(tmp_path), [world.ours.root.certificate])
     async with tls_server(peer_context(tmp_path, peer, world.ours)) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
-        connection = writer.get_extra_info("ssl_object")
-        assert peer_certificates(connection) == (
+        tls, heard = await met(port, relay_context(world.identity(tmp_path)))
+        assert shown(tls) == (
             peer.certificate.public_bytes(Encoding.DER),
             (ssl.PEM_cert_to_DER_cert(world.ours.intermediate.certificate_pem().decode()),),
         )
-        found = world.store().judge(*peer_certificates(connection), NOW, Purpose.SERVER)
+        assert tls.get_extra_info("cipher")[1] == "TLSv1.3"
+        assert tls.get_extra_info("stapled") == b""
+        found = world.store().judge(*shown(tls), NOW, Purpose.SERVER)
         assert isinstance(found, Trusted)
         assert found.dn.values(CN) == ("mx.deux.example",)
-        assert await reader.read() == b"with"
-        writer.close()
-
-
-async def test_relay_over_starttls_with_an_ordinary_client(world, tmp_path: Path) -> None:
-    """The chain can also be read from a blocking socket (SSLSocket)."""
-    peer = world.ours.issue(OPERATOR, OTHER, NOW)
-    context = relay_context(world.identity(tmp_path), [world.ours.root.certificate])
-
-    def connect(port: int) -> object:
-        with context.wrap_socket(socket.create_connection(("127.0.0.1", port), 5)) as secured:
-            return world.store().judge(*peer_certificates(secured), NOW, Purpose.SERVER)
-
-    async with tls_server(peer_context(tmp_path, peer, world.ours)) as port:
-        assert isinstance(await asyncio.to_thread(connect, port), Trusted)
+        await heard.over.wait()
+        assert heard.said == b"with"
 
 
 async def test_peers_that_the_judge_refuses_after_the_handshake(world, tmp_path: Path) -> None:
+    """Nothing is verified in it: why we send nothing must be told."""
     revoked = world.ours.issue(OPERATOR, OTHER, NOW)
     world.ours.revoke(revoked.certificate, NOW)
-    context = relay_context(world.identity(tmp_path), [world.ours.root.certificate])
+    context = relay_context(world.identity(tmp_path))
     good = world.ours.issue(OPERATOR, OTHER, NOW)
-    late = NOW + 30 * DAY
-    for issued, at, fault in ((revoked, NOW, Fault.REVOKED), (good, late, Fault.CRL_TOO_OLD)):
+    for issued, at, fault in (
+        (revoked, NOW, Fault.REVOKED),
+        (good, NOW + 30 * DAY, Fault.CRL_TOO_OLD),
+        (world.expired, NOW, Fault.EXPIRED),
+        (world.future, NOW, Fault.NOT_YET_VALID),
+        (world.stranger, NOW, Fault.UNTRUSTED),
+        (world.ours.issue(ORGANISATION, OTHER, NOW), NOW, Fault.WRONG_USAGE),
+    ):
         async with tls_server(peer_context(tmp_path, issued, world.ours)) as port:
-            _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
-            found = world.store().judge(*peer_certificates(writer.get_extra_info("ssl_object")), at, Purpose.SERVER)
+            tls, _ = await met(port, context)
+            found = world.store().judge(*shown(tls), at, Purpose.SERVER)
             assert isinstance(found, Refused)
             assert found.fault is fault
-            writer.close()
-
-
-async def test_peers_refused_by_the_handshake_itself(world, tmp_path: Path) -> None:
-    context = relay_context(world.identity(tmp_path), [world.ours.root.certificate])
-    cases = (
-        (world.expired, Fault.EXPIRED),
-        (world.future, Fault.NOT_YET_VALID),
-        (world.stranger, Fault.UNTRUSTED),
-        (world.ours.issue(ORGANISATION, OTHER, NOW), Fault.WRONG_USAGE),
-    )
-    for issued, fault in cases:
-        async with tls_server(peer_context(tmp_path, issued, world.ours)) as port:
-            with pytest.raises(ssl.SSLCertVerificationError) as caught:
-                await relay(port, context)
-            assert handshake_fault(caught.value) is fault
+            tls.close()
 
 
 async def test_a_peer_that_forgets_its_intermediate(world, tmp_path: Path) -> None:
+    """Is believed where that one is an anchor itself, or known."""
     good = world.ours.issue(OPERATOR, OTHER, NOW)
-    alone = Issued(good.certificate, good.key)
-    authorities = [world.ours.root.certificate, world.ours.intermediate.certificate]
-    async with tls_server(peer_context(tmp_path, alone, world.ours)) as port:
-        said, _ = await relay(port, relay_context(world.identity(tmp_path), authorities))
-        assert said == b"with"
-        with pytest.raises(ssl.SSLCertVerificationError):
-            await relay(port, relay_context(world.identity(tmp_path), authorities[:1]))
+    store, both = world.store(), (world.ours.root.certificate, world.ours.intermediate.certificate)
+    async with tls_server(peer_context(tmp_path, Issued(good.certificate, good.key), world.ours)) as port:
+        tls, _ = await met(port, relay_context(world.identity(tmp_path)))
+        assert isinstance(store.judge(*shown(tls), NOW, Purpose.SERVER), Refused)
+        assert isinstance(TrustStore(both, store.crls).judge(*shown(tls), NOW, Purpose.SERVER), Trusted)
+        tls.close()
+
+
+async def test_a_server_that_speaks_no_tls_we_know(world, tmp_path: Path) -> None:
+    context = peer_context(tmp_path, world.ours.issue(OPERATOR, OTHER, NOW), world.ours)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("AES128-SHA")  # no forward secrecy
+    async with tls_server(context) as port:
+        with pytest.raises(TlsError):
+            await met(port, relay_context(world.identity(tmp_path)))
 
 
 def test_loading_a_store_from_files(world, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -14,13 +15,13 @@ from cryptography.x509.ocsp import OCSPCertStatus
 from certs import crl
 from certs.authority import Authority, Issued, Points, pem, write_file
 from certs.chain import Checks, Fault, Purpose, Refused, Trusted
-from certs.contexts import Identity, server_context
+from certs.contexts import Identity, relay_context, server_context
 from certs.crl import Revocations
 from certs.ocsp import Answer, OcspError
 from certs.ocsp_client import OcspClient, ask
 from certs.profiles import OPERATOR, ORGANISATION, operator_subject
 from certs.staple import KeptStaple
-from certs.tls_transport import tls_server_factory
+from certs.tls_transport import start_tls_client, tls_server_factory
 from certs.trust_store import TrustStore
 from foundation.clock import DAY, HOUR, MINUTE, system_clock
 from tests.support.http_server import HttpServer
@@ -235,3 +236,51 @@ async def test_our_own_answer_is_shown_to_who_asks(world: World, tmp_path: Path)
     assert "no response sent" in await status(), "of the certificate before"
     write_file(kept, answer(world.leaf.certificate, world.leaf.chain[0], world.ca.intermediate, NOW - DAY), 0o644)
     assert "no response sent" in await status(), "out of date"
+
+
+# -- what others staple (RFC 6066 8), on connections of ours ----------------------------------------------------------
+
+
+async def stapled(world: World, tmp_path: Path, shown: bytes, lists: bool = True) -> Fault | None:
+    """What is judged of a server that shows this answer with its certificate."""
+    identity = Identity(*world.leaf.write(tmp_path, "own"))
+    loop = asyncio.get_running_loop()
+    factory = tls_server_factory(loop, asyncio.Protocol, lambda: server_context(identity, lambda _: shown))
+    async with await loop.create_server(factory, "127.0.0.1", 0) as server:
+        transport, protocol = await loop.create_connection(asyncio.Protocol, *server.sockets[0].getsockname())
+        tls = await start_tls_client(loop, transport, protocol, relay_context(identity), "mx.un.example")
+        facts = map(tls.get_extra_info, ("peercert_der", "peer_chain_der"))
+        verdict = await world.client.judge(world.store(lists), *facts, Purpose.SERVER, tls.get_extra_info("stapled"))
+        tls.close()
+    return verdict.fault if isinstance(verdict, Refused) else None
+
+
+def about(world: World, issued: Issued | None = None, **more: Any) -> bytes:
+    ca = world.ca.intermediate
+    return answer((issued or world.leaf).certificate, ca.certificate, ca, more.pop("now", NOW), **more)
+
+
+async def test_a_stapled_revocation_counts_at_once_and_nobody_is_asked(world: World, tmp_path: Path) -> None:
+    assert await stapled(world, tmp_path, about(world, status=OCSPCertStatus.REVOKED)) is Fault.REVOKED
+    assert world.responder.asked == 0
+
+
+async def test_a_stapled_good_answer_stands_in_for_a_list_that_is_missing(world: World, tmp_path: Path) -> None:
+    assert await stapled(world, tmp_path, about(world), lists=False) is None
+    assert world.responder.asked == 0
+
+
+async def test_a_staple_that_is_worth_nothing_is_as_none(world: World, tmp_path: Path) -> None:
+    """Of another certificate, out of date, signed by nobody we know, or no answer at all: the responder is asked."""
+    other = Authority.create(NOW - DAY)
+    forged = answer(world.leaf.certificate, world.ca.intermediate.certificate, other.intermediate, NOW)
+    for shown in (about(world, world.issue()), about(world, now=NOW - DAY), forged, b"junk"):
+        world.client = OcspClient(lambda: NOW)
+        asked = world.responder.asked
+        assert await stapled(world, tmp_path, shown, lists=False) is Fault.CRL_MISSING
+        assert world.responder.asked > asked
+
+
+async def test_a_list_that_revokes_is_not_outvoted_by_a_staple(world: World, tmp_path: Path) -> None:
+    world.ca.revoke(world.leaf.certificate, NOW)
+    assert await stapled(world, tmp_path, about(world)) is Fault.REVOKED

@@ -127,7 +127,7 @@ class Space:
         store = TrustStore((self.authority.root.certificate,), crl.from_x509(self.authority.crls(NOW)))
         name = of_name((listed or self.theirs).certificate.subject)
         trust_list = TrustList(NOW, {DOMAIN: frozenset({name})})
-        context = relay_context(identity, [self.authority.root.certificate])
+        context = relay_context(identity)
         return Courier(
             "mx.cabinet.example",
             lambda: context,

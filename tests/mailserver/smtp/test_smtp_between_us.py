@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from OpenSSL import SSL
 
+from certs.contexts import relay_context
 from mailserver.delivery.api import Recipient, Terms
 from mailserver.outbound.content import whole
 from mailserver.outbound.courier import Accepted, Courier, Parcel
@@ -17,7 +19,6 @@ from tests.mailserver.smtp.smtp_house import Memory, opened
 from tests.mailserver.smtp.test_smtp_doors import (
     Pki,
     Play,
-    client_context,
     mx_house,
     pki,  # noqa: F401  a fixture
     play,  # noqa: F401  a fixture
@@ -27,6 +28,12 @@ NOW = 1_800_000_000_000
 WISH = Recipient("b@alpha.example", frozenset({"SUCCESS", "DELAY"}), "rfc822;b+c@alpha.example")
 LETTER = b"Subject: x\r\n\r\n.\r\nhello\r\n"
 PARCEL = Parcel("a@beta.example", (WISH,), "alpha.example", whole(LETTER), "e=1", "HDRS")
+
+
+def context_of(pki: Pki) -> SSL.Context:  # noqa: F811
+    identity = pki.certificate("beta")
+    assert identity is not None
+    return relay_context(identity)
 
 
 async def believing(_tls: object, _domain: str) -> None:
@@ -49,7 +56,7 @@ def test_terms_and_wishes_arrive_as_they_left(
     play: Play,  # noqa: F811
 ) -> None:
     acceptor = Memory()
-    context = client_context(pki, pki.certificate("beta"))
+    context = context_of(pki)
 
     async def scenario() -> None:
         home = replace(mx_house(tmp_path, pki, acceptor), clock=lambda: NOW)
@@ -68,7 +75,7 @@ def test_terms_and_wishes_arrive_as_they_left(
 def test_the_limits_announced_are_kept_to(pki: Pki, tmp_path: Path, play: Play) -> None:  # noqa: F811
     """RFC 9422: no refusal is ever met, whatever the figures."""
     acceptor = Memory()
-    context = client_context(pki, pki.certificate("beta"))
+    context = context_of(pki)
     many = tuple(Recipient(f"r{number}@alpha.example") for number in range(17))
 
     async def scenario() -> None:
