@@ -212,7 +212,10 @@ def _detach(signature: etree._Element) -> None:
 
 
 def _canonical(node: etree._Element | etree._ElementTree) -> bytes:
-    return etree.tostring(node, method="c14n", exclusive=True, with_comments=False)
+    try:
+        return etree.tostring(node, method="c14n", exclusive=True, with_comments=False)
+    except etree.C14NError as error:  # a relative namespace, which the parser lets pass
+        raise XmlRefused(XmlFault.MALFORMED) from error
 
 
 def _decode(element: etree._Element) -> bytes:

@@ -93,7 +93,7 @@ def raw_addresses(value: bytes) -> list[RawAddress]:
         if bare_local:
             found.append((None, None, bare_local, bare_domain))
         else:
-            found.append(((quoted or phrase or b"").strip() or None, None, local, domain))
+            found.append((quoted or (phrase or b"").strip() or None, None, local, domain))
         at = simple.end()
     return found
 

@@ -28,6 +28,8 @@ LISTS = [
     b"a@b.test, undisclosed",
     b"=?utf-8?q?R=C3=A9a?= <r@d.test>, <@route.test:x@y.test>",
     b'a@b.test, "c d"@e.test',
+    b'" "<a@b.test>',
+    b'" Paul "<a@b.test>, ""<a@b.test>',
     b"a@[192.0.2.1], c@d.test",
 ]
 

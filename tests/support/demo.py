@@ -24,9 +24,16 @@ T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 
 
+PLACES = 37  # for each of two workers, between 10,000 and 32,767
+
+
 def free_port_base() -> int:
-    """A base whose 300 ports above look free on loopback."""
-    for base in range(20_000 + (os.getpid() * 300) % 20_000, 60_000, 300):
+    """A base whose 300 ports above look free on loopback; below those that the kernel gives to clients, and in a range of this
+    worker's own: another one may be about to open what still looks free.
+    """
+    worker, first = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")), os.getpid()
+    for number in range(PLACES):
+        base = 10_000 + (worker % 2 * PLACES + (first + number) % PLACES) * 300
         try:
             for offset in (25, 26, 43, 65, 80, 87, 90, 93, 125, 143, 165, 180, 187, 190, 193):
                 with socket.socket() as probe:
