@@ -7,36 +7,29 @@ from __future__ import annotations
 
 import asyncio
 import time
-from bisect import bisect_right
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
 
 from foundation.dn import DistinguishedName
-from mailserver.imap.commands.fetch import Item
-from mailserver.imap.commands.notify import FLAGS, EventGroup
 from mailserver.imap.crowd import Crowd
-from mailserver.imap.fetch import Renderer
 from mailserver.imap.finding import Finder
 from mailserver.imap.framer import Frame, LiteralOffer
 from mailserver.imap.inbox import Inbox
 from mailserver.imap.known import Known
+from mailserver.imap.member import Member
 from mailserver.imap.modes import Modes
 from mailserver.imap.notices import Notices
-from mailserver.imap.responses import Bad, No, Response
-from mailserver.imap.rights import HOLDERS, rights_in
-from mailserver.imap.seats import Place, Seat, check_new, is_shared, place_of, shared_seat
+from mailserver.imap.responses import Bad, No
 from mailserver.imap.sequences import SequenceSet
 from mailserver.imap.shelf import Shelf
-from mailserver.imap.updating import Update, Updating, brought_up
+from mailserver.imap.updating import Updating
 from mailserver.imap.view import FolderView
 from mailserver.sasl import Desk
 from mailserver.scram import Bind
 from mailserver.sign_in import SignedIn, SignIn
-from mailserver.store import names
 from mailserver.store.api import Folder, MailStore, Spool, StoreError, StoreResult
 from mailserver.store.flags import check_folder
-from mssante.rights import NONE, OF_ROLE, Rights
 
 
 class State(Enum):
@@ -70,7 +63,7 @@ class SignedOut(Exception):
     """Who is signed in may be here no longer: revoked, or the mailbox was closed."""
 
 
-class Context:
+class Context(Member):
     """One session's. `sleep` (seconds): tests need not wait; `shelf` and `crowd` are for all sessions of the process."""
 
     def __init__(
@@ -84,8 +77,9 @@ class Context:
         shelf: Shelf | None = None,
         crowd: Crowd | None = None,
     ) -> None:
-        self.store = store
-        self.sign_in = sign_in
+        self.inbox = Inbox()
+        self.inbox.on_alarm = self.look_again
+        super().__init__(store, sign_in, self.inbox.alarm)
         self.settings = settings
         self.client_ip = client_ip
         self.tls = tls
@@ -95,9 +89,6 @@ class Context:
         self.sleep = sleep
         self.shelf = shelf or Shelf()
         self.crowd = crowd or Crowd(1)
-        self.inbox = Inbox()
-        self.inbox.on_alarm = self.look_again
-        self.identity: SignedIn | None = None
         self.view: FolderView | None = None
         self.updating: dict[bytes, Updating] = {}  # by tag
         self.notices: Notices | None = None
@@ -105,15 +96,12 @@ class Context:
         self.tag = b""  # of the command under way
         self.clock: Callable[[], float] = time.time
         self.modes = Modes()
-        self.needs = HOLDERS  # of the command under way
         self.start_tls = False  # STARTTLS accepted: the transport switches after the answer
         self.start_deflate = False  # COMPRESS accepted: from behind the answer on
         self.leaving = False
         self.login_failures = 0
         self._unwatch: Callable[[], None] = lambda: None
         self._unwatch_person: Callable[[], None] = lambda: None
-        self._unwatch_seats: Callable[[], None] = lambda: None
-        self._shared: tuple[Seat, ...] | None = None  # None: nobody asked yet
         self._name = ""  # of the program, as it says
         self._stranger: SignedIn | None = None  # signed in, and has not said yet
         self._counted: SignedIn | None = None  # in the crowd, as it was at sign-in
@@ -146,11 +134,6 @@ class Context:
     @property
     def utf8(self) -> bool:
         return self.modes.utf8
-
-    @property
-    def box_id(self) -> int:
-        assert self.identity is not None
-        return self.identity.box_id
 
     @property
     def selected(self) -> FolderView:
@@ -195,96 +178,6 @@ class Context:
             spool.discard()
         self._spools.clear()
 
-    # ---------------------------------------------------------------- rights (RFC 4314 4)
-    @property
-    def own(self) -> Seat:
-        assert self.identity is not None
-        return Seat(self.identity)
-
-    async def shared(self) -> tuple[Seat, ...]:
-        """The shared mailboxes where the person has a seat too; asked for when one may be meant, then kept up to date."""
-        if self._shared is None:
-            await self._sit()
-        return self._shared or ()
-
-    async def seats(self) -> tuple[Seat, ...]:
-        return (self.own, *await self.shared())
-
-    async def _sit(self) -> None:
-        assert self.identity is not None
-        seats = await self.sign_in.seats(self.identity, self.inbox.alarm)
-        self._unwatch_seats()
-        self._unwatch_seats = seats.unwatch
-        self._shared = tuple(map(shared_seat, seats.found))
-
-    def seat_in(self, box_id: int) -> Seat | None:
-        """None when there is none, or no longer."""
-        if box_id == self.box_id:
-            return self.own
-        return next((seat for seat in self._shared or () if seat.box_id == box_id), None)
-
-    def seat_of(self, folder: Folder) -> Seat:
-        seat = self.seat_in(folder.box_id)
-        if seat is None:  # between the look for the folder and now
-            raise No("no such folder", "NONEXISTENT")
-        return seat
-
-    async def place(self, name: str) -> Place:
-        """Raises `StoreError` for what no folder may be called."""
-        return place_of(name, self.own, await self.shared() if is_shared(name) else ())
-
-    async def new_place(self, name: str) -> Place:
-        """Where a folder may be made; raises `StoreError`, and NO where the member may not."""
-        place = await self.place(name)
-        check_new(place)
-        await self._need_above(place)
-        return place
-
-    def rights(self, folder: Folder) -> Rights:
-        seat = self.seat_in(folder.box_id)
-        return NONE if seat is None else rights_in(folder, seat.who.role, seat.who.member)
-
-    async def folder(self, name: str, missing: str = "NONEXISTENT", needs: str | None = None) -> Folder:
-        """The folder of that name, where the command under way may do what it does; NO with the code `missing` when there is none
-        (TRYCREATE for targets). `needs`: rights in place of those of the command's line in the table.
-        """
-        try:
-            place = await self.place(name)
-        except StoreError:
-            raise No("no such folder", missing) from None
-        for folder in await self.store.folders(place.seat.box_id):
-            if folder.name == place.name:
-                self.need(folder, self.needs.named if needs is None else needs, missing)
-                return place.seat.shown(folder)
-        raise No("no such folder", missing)
-
-    def need(self, folder: Folder, needed: str, missing: str = "NONEXISTENT") -> None:
-        """A folder that the member may not see is answered like one that is not there (RFC 4314 6)."""
-        rights = self.rights(folder)
-        if not rights or (not rights.issuperset(needed) and "l" not in rights):
-            raise No("no such folder", missing)
-        if not rights.issuperset(needed):
-            raise not_permitted()
-
-    async def _need_above(self, place: Place) -> None:
-        """Of the nearest folder above that exists; of the mailbox itself for a name at the top."""
-        above = {parent: depth for depth, parent in enumerate(names.parents(place.name))}
-        there = [folder for folder in await self.store.folders(place.seat.box_id) if folder.name in above]
-        nearest = max(there, key=lambda folder: above[folder.name], default=None)
-        rights = OF_ROLE[place.seat.who.role] if nearest is None else self.rights(nearest)
-        if not rights.issuperset(self.needs.above):
-            raise not_permitted()
-
-    async def folders(self, needs: str = "l") -> list[Folder]:
-        """Those in which the person has these rights, as the client knows them; their own first."""
-        found: list[Folder] = []
-        for seat in await self.seats():
-            role, member = seat.who.role, seat.who.member
-            here = await self.store.folders(seat.box_id)
-            mine = [folder for folder in here if rights_in(folder, role, member).issuperset(needs)]
-            found += map(seat.shown, mine) if seat.prefix or seat.subscriber else mine
-        return found
-
     async def select(self, folder: Folder, read_only: bool) -> FolderView:
         # Watching begins before the look: a change in between is seen twice rather than never.
         self._unwatch = self.store.watch(folder.id, self.inbox.wake)
@@ -322,8 +215,7 @@ class Context:
     def _leave(self) -> None:
         self.introduce()
         self._unwatch_person()
-        self._unwatch_seats()
-        self._shared, self._unwatch_seats = None, lambda: None
+        self.stand_up()
         if self._counted is not None:
             self.crowd.leave(self._counted)
             self._counted = None
@@ -336,10 +228,8 @@ class Context:
         self.identity = await self.sign_in.standing(self.identity)
         if self.identity is None:
             raise SignedOut
-        if self._shared is not None:
-            await self._sit()
-            if self.notices is not None:
-                self.notices.look_again()
+        if await self.sit_again() and self.notices is not None:
+            self.notices.look_again()
         if self.view is not None:
             await self.look_at_rights(self.view)
 
@@ -406,53 +296,3 @@ class Context:
             await self.refresh()
         else:
             await self.look_at_rights(self.view)
-
-    async def news(self, expunge: bool = True) -> AsyncIterator[Response]:
-        """What the client was not told yet; EXPUNGEs only when `expunge` allows, or the client always does."""
-        view, notices = self.view, self.notices
-        if view is not None:
-            async for response in self._selected_news(view, expunge or (notices is not None and notices.at_once)):
-                yield response
-        if notices is not None:
-            if view is not None and view.settled:
-                notices.told(view.folder.id, view.columns.status)
-            async for response in notices.news(view.folder.id if view is not None else None, self.modes):
-                yield response
-
-    async def _selected_news(self, view: FolderView, expunge: bool) -> AsyncIterator[Response]:
-        """REMOVEFROM, EXPUNGE, EXISTS, FETCH of what is new, ADDTO: in this order all numbers are right (RFC 5267, 5465 5.2, 7)."""
-        now, last = int(self.clock()), view.last_told
-        updates = [await brought_up(result, self.finder, now) for result in self.updating.values()]
-        for update in filter(None, updates):
-            for response in update.removals(view):
-                yield response
-        group = None if self.notices is None else self.notices.selected
-        for news in view.news(expunge, self.modes, group is None or FLAGS in group.events, group is not None):
-            yield news
-        told = self._items_of_new(view, last, group, list(filter(None, updates)))
-        for items, indices in told.items():
-            async for piece in Renderer(self.store, self.shelf, view, items, self.modes).run(indices):
-                yield piece
-        for update in filter(None, updates):
-            for response in update.additions(view):
-                yield response
-
-    def _items_of_new(
-        self, view: FolderView, last: int, group: EventGroup | None, updates: Sequence[Update]
-    ) -> dict[tuple[Item, ...], list[int]]:
-        """Which messages behind the UID `last` are told with which items: in one FETCH each (RFC 5465 5.2, 7)."""
-        found: dict[tuple[Item, ...], list[int]] = {}
-        wanted = [(update.of.items, frozenset(update.new)) for update in updates if update.of.items]
-        mine, self.mine = self.mine, ()
-        always = [b"UID"] * (self.modes.says_uid and not self.modes.uid_only) + [b"MODSEQ"] * self.condstore
-        for index in range(bisect_right(view.uids, last), len(view)):
-            uid = view.uids[index]
-            items = list(group.items if group is not None and uid not in mine else ())
-            items += [item for some, uids in wanted if uid in uids for item in some]
-            if items:
-                found.setdefault(tuple(dict.fromkeys((*items, *always))), []).append(index)
-        return found
-
-
-def not_permitted() -> No:
-    return No("you have no right to do this here", "NOPERM")

@@ -20,16 +20,18 @@ from mailserver.imap.capabilities import capability_code
 from mailserver.imap.commands.append import target_of
 from mailserver.imap.commands.fetch import Fetch
 from mailserver.imap.commands.store import Store
-from mailserver.imap.context import Context, FolderLost, Settings, SignedOut, State, not_permitted
+from mailserver.imap.context import Context, FolderLost, Settings, SignedOut, State
 from mailserver.imap.crowd import Crowd
 from mailserver.imap.deflate import Deflate, NotDeflate
 from mailserver.imap.fetch import ContentLost
 from mailserver.imap.framer import Event, Frame, LiteralOffer
 from mailserver.imap.grammar import Cursor
+from mailserver.imap.member import not_permitted
 from mailserver.imap.progress import reporting
 from mailserver.imap.responses import Bad, Bye, Completion, Continue, No, Ok, Response, Tagged, Untagged
 from mailserver.imap.shelf import Shelf
 from mailserver.imap.table import COMMANDS, Entry
+from mailserver.imap.telling import untold
 from mailserver.sign_in import SignIn
 from mailserver.store.api import MailStore, StoreError
 
@@ -109,7 +111,7 @@ class ImapSession:
                     event = await (ctx.inbox.event_or_wake() if ctx.listens else ctx.inbox.event())
                 if event is None:
                     await ctx.catch_up()
-                    async for news in ctx.news(expunge=False):
+                    async for news in untold(ctx, expunge=False):
                         self._add(news)
                     continue
                 refusal = await self._welcome(event) if isinstance(event, LiteralOffer) else None
@@ -317,7 +319,7 @@ class ImapSession:
         ctx = self.context
         if ctx.inbox.woken:
             await ctx.catch_up()
-        return [response async for response in ctx.news(entry.expunge_after)]
+        return [response async for response in untold(ctx, entry.expunge_after)]
 
     def _status(self, tag: bytes | None, completion: Completion) -> Tagged | Untagged:
         self._bad = self._bad + 1 if isinstance(completion, Bad) else 0

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import pytest
 from playwright.async_api import Browser
 
 from tests.browser.test_pages import SMALL_TARGETS, TYPOGRAPHY, look
-from tests.care_desk.conftest import HOST, origin  # noqa: F401  a fixture
+from tests.care_desk.mail_settings import HOST, settings_page
 from tests.support.web import axe
 
 ADDRESS = "nadia.benali@medecins.alpha.example"
 PAGE = "/regler-ma-messagerie"
 
 
+@pytest.fixture
+async def origin(tmp_path: Path) -> AsyncIterator[str]:
+    async with settings_page(tmp_path) as found:
+        yield found
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["clair", "sombre"])
 @pytest.mark.parametrize("width", [320, 1280])
-async def test_the_page_in_its_states(browser: Browser, origin: str, dark: bool, width: int) -> None:  # noqa: F811
+async def test_the_page_in_its_states(browser: Browser, origin: str, dark: bool, width: int) -> None:
     scheme = "dark" if dark else "light"
     context = await browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, locale="fr-FR")
     page = await context.new_page()
@@ -38,7 +47,7 @@ async def test_the_page_in_its_states(browser: Browser, origin: str, dark: bool,
     assert [problem for problem in problems if "422" not in problem] == []
 
 
-async def test_a_button_copies_its_field_and_says_so(browser: Browser, origin: str) -> None:  # noqa: F811
+async def test_a_button_copies_its_field_and_says_so(browser: Browser, origin: str) -> None:
     context = await browser.new_context(permissions=["clipboard-read", "clipboard-write"], locale="fr-FR")
     page = await context.new_page()
     await page.goto(origin + PAGE)

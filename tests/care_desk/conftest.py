@@ -1,4 +1,4 @@
-"""The settings page of an invented operator, over a real socket."""
+"""The account's pages of an invented office, over a real socket; `party` is what devices take it for, where they are asked."""
 
 from __future__ import annotations
 
@@ -7,35 +7,32 @@ from pathlib import Path
 
 import pytest
 
-from care_desk.app import TEMPLATES, routes
-from care_desk.deps import Deps
-from care_desk.mail_doors import MailDoor, MailDoors
-from foundation.database import Database, metadata
-from foundation.keys import KeyRing
-from foundation.web.kit import Around, Web, WebSettings
-from foundation.web.tables import web_kept_forms, web_once, web_sessions
-from tests.support.web import serving
-
-HOST = "mail.alpha.example"
-TABLE = MailDoors(
-    "Opérateur Alpha",
-    HOST,
-    ("medecins.alpha.example", "alpha.example"),
-    (
-        MailDoor(True, True, HOST, 993),
-        MailDoor(False, True, HOST, 465),
-        MailDoor(True, False, HOST, 143),
-        MailDoor(False, False, HOST, 587),
-    ),
-)
+from mssante.ceremonies import RelyingParty
+from tests.care_desk.office import ACCOUNT, Office
+from tests.support.web import Visitor, serving
 
 
 @pytest.fixture
-async def origin(tmp_path: Path) -> AsyncIterator[str]:
-    db = Database(f"sqlite:///{tmp_path}/web.db")
-    metadata.create_all(db.engine, tables=[web_sessions, web_kept_forms, web_once])
-    keys, settings = KeyRing(bytes(range(32))), WebSettings(https=False)
-    web = Web(db, keys, settings, {"care_desk": TEMPLATES}, (), lambda conn, session: Around(()))
-    async with serving(web.app(routes(Deps(web, TABLE)))) as found:
+def party() -> RelyingParty | None:
+    return None
+
+
+@pytest.fixture
+async def office(tmp_path: Path, party: RelyingParty | None) -> AsyncIterator[Office]:
+    made = Office(tmp_path, party)
+    yield made
+    await made.db.close()
+
+
+@pytest.fixture
+async def origin(office: Office) -> AsyncIterator[str]:
+    async with serving(office.app) as found:
         yield found
-    await db.close()
+
+
+@pytest.fixture
+async def camille(office: Office, origin: str) -> Visitor:
+    """Signed in."""
+    visitor = Visitor(origin)
+    assert (await office.enter(visitor)).location == ACCOUNT
+    return visitor

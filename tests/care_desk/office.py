@@ -30,7 +30,7 @@ from mssante.identity import demo_ins, luhn_key
 from mssante.kinds import BoxKind, ProfileState
 from mssante.mailboxes import Holder, Mailboxes, NewMailbox
 from mssante.passwords import hash_password
-from tests.care_desk.conftest import TABLE
+from tests.care_desk.mail_settings import TABLE
 from tests.support.web import Answer, Visitor
 
 PASSWORD = "cheval correct"

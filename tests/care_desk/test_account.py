@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,27 +15,7 @@ from foundation.tables import audit
 from mssante import app_passwords
 from mssante.credentials import IMAP, SUBMISSION, WEB, SignedIn, WrongPassword
 from tests.care_desk.office import ACCOUNT, APPLICATION, PASSWORD, SIGN_IN, Office
-from tests.support.web import Visitor, serving
-
-
-@pytest.fixture
-async def office(tmp_path: Path) -> AsyncIterator[Office]:
-    made = Office(tmp_path)
-    yield made
-    await made.db.close()
-
-
-@pytest.fixture
-async def origin(office: Office) -> AsyncIterator[str]:
-    async with serving(office.app) as found:
-        yield found
-
-
-@pytest.fixture
-async def camille(office: Office, origin: str) -> Visitor:
-    visitor = Visitor(origin)
-    assert (await office.enter(visitor)).location == ACCOUNT
-    return visitor
+from tests.support.web import Visitor
 
 
 async def opens(office: Office, password: str, scope: str, login: str = "camille") -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from io import BytesIO
-from pathlib import Path
 
 import pytest
 import zxingcpp
@@ -21,13 +20,6 @@ from tests.support.web import CHROMIUM_FLAGS, Visitor, axe, serving
 
 PASSWORD_PAGE = f"{ACCOUNT}/mot-de-passe"
 SHOTS = os.environ.get("SHOTS", "")
-
-
-@pytest.fixture
-async def office(tmp_path: Path) -> AsyncIterator[Office]:
-    made = Office(tmp_path)
-    yield made
-    await made.db.close()
 
 
 @pytest.fixture

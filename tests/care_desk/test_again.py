@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +14,7 @@ from foundation.clock import MINUTE
 from mssante.ceremonies import RelyingParty
 from tests.care_desk.office import ACCOUNT, APPLICATION, SIGN_IN, Office
 from tests.support.authenticator import Device
-from tests.support.web import CHROMIUM_FLAGS, Visitor, axe, serving
+from tests.support.web import CHROMIUM_FLAGS, Visitor, axe
 
 PAGE, ADD = f"{ACCOUNT}/verification", f"{ACCOUNT}/cles/ajouter"
 PLACE = "http://localhost:8443"
@@ -24,16 +22,8 @@ SHOTS = os.environ.get("SHOTS", "")
 
 
 @pytest.fixture
-async def office(tmp_path: Path) -> AsyncIterator[Office]:
-    made = Office(tmp_path, RelyingParty("localhost", "Opérateur Alpha", PLACE))
-    yield made
-    await made.db.close()
-
-
-@pytest.fixture
-async def origin(office: Office) -> AsyncIterator[str]:
-    async with serving(office.app) as found:
-        yield found
+def party() -> RelyingParty:
+    return RelyingParty("localhost", "Opérateur Alpha", PLACE)
 
 
 async def left_open(office: Office, origin: str, login: str = "camille", device: Device | None = None) -> Visitor:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,31 +20,11 @@ from mssante import app_passwords
 from mssante.credentials import IMAP, SUBMISSION, SignedIn
 from mssante.devices import Came, Devices, Door
 from tests.care_desk.office import ACCOUNT, PASSWORD, SIGN_IN, Office
-from tests.support.web import CHROMIUM_FLAGS, Visitor, axe, serving
+from tests.support.web import CHROMIUM_FLAGS, Visitor, axe
 
 PAGE = f"{ACCOUNT}/connexions"
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:147.0) Gecko/20100101 Firefox/147.0"
 SHOTS = os.environ.get("SHOTS", "")
-
-
-@pytest.fixture
-async def office(tmp_path: Path) -> AsyncIterator[Office]:
-    made = Office(tmp_path)
-    yield made
-    await made.db.close()
-
-
-@pytest.fixture
-async def origin(office: Office) -> AsyncIterator[str]:
-    async with serving(office.app) as found:
-        yield found
-
-
-@pytest.fixture
-async def camille(office: Office, origin: str) -> Visitor:
-    visitor = Visitor(origin)
-    await office.enter(visitor)
-    return visitor
 
 
 async def mail_client(

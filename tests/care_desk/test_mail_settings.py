@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import http.client
 import plistlib
+from collections.abc import AsyncIterator
+from pathlib import Path
 from xml.etree import ElementTree
 
 import dns.zone
@@ -12,7 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from care_desk.mail_doors import MailDoors, apple, mozilla, outlook, srv_records
-from tests.care_desk.conftest import HOST, TABLE
+from tests.care_desk.mail_settings import HOST, TABLE, settings_page
 from tests.support.web import Answer, Visitor
 
 ADDRESS = "nadia.benali@medecins.alpha.example"
@@ -24,6 +26,12 @@ ASK = (
     "/2006a</AcceptableResponseSchema></Request></Autodiscover>"
 )
 NAMES = {"a": "http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a"}
+
+
+@pytest.fixture
+async def origin(tmp_path: Path) -> AsyncIterator[str]:
+    async with settings_page(tmp_path) as found:
+        yield found
 
 
 # ---------------------------------------------------------------- Mozilla

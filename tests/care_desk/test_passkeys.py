@@ -34,10 +34,8 @@ def port() -> int:
 
 
 @pytest.fixture
-async def office(tmp_path: Path, port: int) -> AsyncIterator[Office]:
-    made = Office(tmp_path, RelyingParty("localhost", "Opérateur Alpha", f"http://localhost:{port}"))
-    yield made
-    await made.db.close()
+def party(port: int) -> RelyingParty:
+    return RelyingParty("localhost", "Opérateur Alpha", f"http://localhost:{port}")
 
 
 @pytest.fixture
@@ -65,13 +63,6 @@ async def by_passkey(office: Office, visitor: Visitor, device: Device, login: st
     assert (await office.password_step(visitor, login)).location == f"{SIGN_IN}/code"
     options = await asked(visitor, f"{SIGN_IN}/cle", f"{SIGN_IN}/code")
     return await visitor.post(f"{SIGN_IN}/code", {"reponse": device.get(options.text)})
-
-
-@pytest.fixture
-async def camille(office: Office, origin: str) -> Visitor:
-    visitor = Visitor(origin)
-    assert (await office.enter(visitor)).location == ACCOUNT
-    return visitor
 
 
 # ---------------------------------------------------------------- by a device in software

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import AsyncIterator
 from hashlib import pbkdf2_hmac, sha256
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -20,7 +18,7 @@ from mssante.credentials import IMAP, WEB, Credentials, Proven, SignedIn
 from mssante.scram import Proof
 from tests.care_desk.office import ACCOUNT, PASSWORD, SIGN_IN, Office
 from tests.support.authenticator import Device
-from tests.support.web import Answer, Visitor, serving
+from tests.support.web import Answer, Visitor
 
 PAGE = f"{ACCOUNT}/mot-de-passe"
 NEW = "girafe tiède sous parasol"
@@ -28,23 +26,8 @@ PLACE = "http://localhost:8443"  # what a device says it saw
 
 
 @pytest.fixture
-async def office(tmp_path: Path) -> AsyncIterator[Office]:
-    made = Office(tmp_path, RelyingParty("localhost", "Opérateur Alpha", PLACE))
-    yield made
-    await made.db.close()
-
-
-@pytest.fixture
-async def origin(office: Office) -> AsyncIterator[str]:
-    async with serving(office.app) as found:
-        yield found
-
-
-@pytest.fixture
-async def camille(office: Office, origin: str) -> Visitor:
-    visitor = Visitor(origin)
-    await office.enter(visitor)
-    return visitor
+def party() -> RelyingParty:
+    return RelyingParty("localhost", "Opérateur Alpha", PLACE)
 
 
 async def change(visitor: Visitor, code: str, old: str = PASSWORD, new: str = NEW, again: str = "") -> Answer:

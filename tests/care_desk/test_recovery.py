@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +16,7 @@ from mssante.app_secrets import generate
 from mssante.ceremonies import RelyingParty
 from tests.care_desk.office import ACCOUNT, APPLICATION, SIGN_IN, Office
 from tests.support.authenticator import Device
-from tests.support.web import CHROMIUM_FLAGS, Answer, Visitor, axe, serving
+from tests.support.web import CHROMIUM_FLAGS, Answer, Visitor, axe
 
 PAGE, CODE = f"{SIGN_IN}/secours", f"{SIGN_IN}/code"
 ADD = f"{ACCOUNT}/cles/ajouter"
@@ -27,16 +25,8 @@ SHOTS = os.environ.get("SHOTS", "")
 
 
 @pytest.fixture
-async def office(tmp_path: Path) -> AsyncIterator[Office]:
-    made = Office(tmp_path, RelyingParty("localhost", "Opérateur Alpha", PLACE))
-    yield made
-    await made.db.close()
-
-
-@pytest.fixture
-async def origin(office: Office) -> AsyncIterator[str]:
-    async with serving(office.app) as found:
-        yield found
+def party() -> RelyingParty:
+    return RelyingParty("localhost", "Opérateur Alpha", PLACE)
 
 
 async def agreed(office: Office, login: str = "camille") -> str:

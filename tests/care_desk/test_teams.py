@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +16,7 @@ from mssante.kinds import BoxKind, SignInState
 from mssante.mailboxes import Holder, NewMailbox
 from mssante.rights import Role
 from tests.care_desk.office import PASSWORD_HASH, SIGN_IN, Office
-from tests.support.web import CHROMIUM_FLAGS, Visitor, axe, serving
+from tests.support.web import CHROMIUM_FLAGS, Visitor, axe
 
 TEAMS = "/boites-partagees"
 RPPS = "1099000009" + luhn_key("1099000009")
@@ -55,23 +53,10 @@ class Ward:
 
 
 @pytest.fixture
-async def office(tmp_path: Path) -> AsyncIterator[Office]:
-    made = Office(tmp_path)
-    yield made
-    await made.db.close()
-
-
-@pytest.fixture
 async def ward(office: Office) -> Ward:
     made = Ward(office)
     await made.fill("Rendez-vous", "Ordonnance", "Résultats")
     return made
-
-
-@pytest.fixture
-async def origin(office: Office) -> AsyncIterator[str]:
-    async with serving(office.app) as found:
-        yield found
 
 
 async def entered(office: Office, origin: str, login: str) -> Visitor:

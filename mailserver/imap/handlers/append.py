@@ -11,6 +11,7 @@ from mailserver.imap.fetch_items import fields_of, span, window
 from mailserver.imap.handlers.messages import chosen
 from mailserver.imap.responses import Bad, No, Ok, Response, Untagged
 from mailserver.imap.rights import permitted
+from mailserver.imap.telling import untold
 from mailserver.imap.urls import MessageUrl, parse_url
 from mailserver.imap.wire import number_set
 from mailserver.mime.fields import MAX_HEADER
@@ -53,7 +54,7 @@ async def replace(ctx: Context, command: Replace) -> AsyncGenerator[Response]:
     ctx.known.counted(folder.id, added=1)
     yield Untagged(Ok("replacement stored", _append_code(folder, [uid])))
     await ctx.refresh()
-    async for response in ctx.news():
+    async for response in untold(ctx):
         yield response
     yield Ok("REPLACE completed", f"HIGHESTMODSEQ {ctx.selected.highest_modseq}" if ctx.modes.qresync else None)
 

@@ -7,13 +7,15 @@ from collections.abc import AsyncGenerator, Sequence
 from mailserver.imap.commands.fetch import Fetch
 from mailserver.imap.commands.selected import Check, Copy, Expunge, Move
 from mailserver.imap.commands.store import Store
-from mailserver.imap.context import Context, not_permitted
+from mailserver.imap.context import Context
 from mailserver.imap.fetch import Renderer
 from mailserver.imap.handlers.select import vanished
+from mailserver.imap.member import not_permitted
 from mailserver.imap.responses import Bad, No, Ok, Response, Untagged
 from mailserver.imap.responses_messages import Vanished
 from mailserver.imap.rights import permitted_store
 from mailserver.imap.sequences import SequenceSet
+from mailserver.imap.telling import untold
 from mailserver.imap.view import FolderView, picked
 from mailserver.imap.wire import number_set
 from mailserver.store.api import CopyResult, Flag, FlagOp, Flags, Folder
@@ -46,7 +48,7 @@ async def expunge(ctx: Context, command: Expunge) -> AsyncGenerator[Response]:
         gone = await ctx.store.expunge(view.folder.id, uids)
         ctx.known.counted(view.folder.id, gone=len(gone))
         await ctx.refresh()
-    async for response in ctx.news():
+    async for response in untold(ctx):
         yield response
     yield Ok("EXPUNGE completed", _highest(ctx))
 
@@ -165,7 +167,7 @@ async def move(ctx: Context, command: Move) -> AsyncGenerator[Response]:
         if code:
             yield Untagged(Ok("moved", code))
         await ctx.refresh()
-        async for response in ctx.news():
+        async for response in untold(ctx):
             yield response
     yield Ok("MOVE completed", _highest(ctx))
 

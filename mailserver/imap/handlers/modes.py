@@ -13,6 +13,7 @@ from mailserver.imap.context import Context
 from mailserver.imap.framer import Frame, LiteralOffer
 from mailserver.imap.notices import OVERFLOW, Notices, TooMany
 from mailserver.imap.responses import Bad, Continue, No, Ok, Response, Untagged
+from mailserver.imap.telling import untold
 
 
 async def enable(ctx: Context, command: Enable) -> AsyncGenerator[Response]:
@@ -38,7 +39,7 @@ async def notify(ctx: Context, command: Notify) -> AsyncGenerator[Response]:
         await notices.begin()
         if command.groups and ctx.view is not None:
             await ctx.refresh()
-            news = [response async for response in ctx.news()]
+            news = [response async for response in untold(ctx)]
     except TooMany:
         raise No("too many folders to watch", OVERFLOW) from None
     except BaseException:
@@ -67,7 +68,7 @@ async def idle(ctx: Context, command: Idle) -> AsyncGenerator[Response]:
     yield Continue(b"idling")
     await ctx.catch_up()
     while True:
-        async for response in ctx.news():
+        async for response in untold(ctx):
             yield response
         yield b""  # an empty response: send what is there, we may sleep for half an hour
         event = await ctx.inbox.event_or_wake()
