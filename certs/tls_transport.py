@@ -44,24 +44,14 @@ async def start_tls_server(
     """
     done: asyncio.Future[None] = loop.create_future()
     wire = _Wire(loop, context, protocol, done, handshake_seconds)
-    if transport.is_closing():
-        raise TlsError("connection closed")
-    if transport.is_reading():
-        transport.pause_reading()  # uvloop changes its read callbacks with the protocol only while paused
-    transport.set_protocol(wire)
-    wire.connection_made(transport)
-    if reply:
-        transport.write(reply)
-    if early:
-        wire.data_received(early)
-    if not transport.is_closing():
-        transport.resume_reading()
-    try:
-        await done
-    except asyncio.CancelledError:
-        transport.abort()
-        raise
-    return wire.face
+
+    def speak() -> None:
+        if reply:
+            transport.write(reply)
+        if early:
+            wire.data_received(early)
+
+    return await _shaken(transport, wire, done, speak)
 
 
 async def start_tls_client(
@@ -75,13 +65,20 @@ async def start_tls_client(
     """As `start_tls_server`, from the other side: whose certificate it is must be judged before anything is said."""
     done: asyncio.Future[None] = loop.create_future()
     wire = _Wire(loop, context, protocol, done, handshake_seconds, server_name)
+    return await _shaken(transport, wire, done, wire.begin)
+
+
+async def _shaken(
+    transport: asyncio.Transport, wire: _Wire, done: asyncio.Future[None], speak: Callable[[], None]
+) -> TlsTransport:
+    """The switch, in this order; `speak` is what this side has to do first."""
     if transport.is_closing():
         raise TlsError("connection closed")
     if transport.is_reading():
-        transport.pause_reading()  # as above
+        transport.pause_reading()  # uvloop changes its read callbacks with the protocol only while paused
     transport.set_protocol(wire)
     wire.connection_made(transport)
-    wire.begin()
+    speak()
     if not transport.is_closing():
         transport.resume_reading()
     try:

@@ -5,61 +5,17 @@ Paths are relative to the folder of the settings file. Doors that are left empty
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from foundation.settings import Section, load
-
-_DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
-_SELECTOR = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")  # RFC 6376 3.1
-
-
-def _is_door(value: str) -> str:
-    host, _, port = value.rpartition(":")
-    if value and (not host or not port.isdigit() or int(port) > 65535):
-        raise ValueError("une porte s’écrit hôte:port // a door is written host:port")
-    return value
-
-
-def _is_domain(value: str) -> str:
-    if not _DOMAIN.fullmatch(value.lower()):
-        raise ValueError("ce n’est pas un nom de domaine // not a domain name")
-    return value.lower()
-
-
-def _is_selector(value: str) -> str:
-    if not _SELECTOR.fullmatch(value.lower()):
-        raise ValueError(
-            "pas un sélecteur : lettres, chiffres, tirets // not a selector: labels of letters, digits and hyphens"
-        )
-    return value.lower()
-
-
-def _is_https(value: str) -> str:
-    if value and not re.fullmatch(r"https://[^\s/@?#]+(/[^\s#]*)?", value):
-        raise ValueError(
-            "une adresse s’écrit https://hôte/chemin, sans nom ni mot de passe // "
-            "an address is written https://host/path, without a name or password"
-        )
-    return value
-
-
-def _in_folder(value: Path, info: ValidationInfo) -> Path:
-    folder = (info.context or {}).get("folder", Path())
-    return value if str(value) in ("", ".") else Path(folder) / value
-
+from runtime.settings_values import Domain, Door, HttpsUrl, InFolder, Selector, in_folder, is_door
 
 _EMPTY: Any = dict  # a section left out is validated like an empty one, so that its paths find their folder
 
-Door = Annotated[str, AfterValidator(_is_door)]
-Domain = Annotated[str, AfterValidator(_is_domain)]
-HttpsUrl = Annotated[str, AfterValidator(_is_https)]
-Selector = Annotated[str, AfterValidator(_is_selector)]
-InFolder = Annotated[Path, AfterValidator(_in_folder)]
 Role = Literal["mx", "submission", "imap", "web", "jobs"]
 ROLES: tuple[Role, ...] = ("mx", "submission", "imap", "web", "jobs")
 
@@ -93,7 +49,7 @@ class Storage(Section):
     @classmethod
     def _relative_to_the_file(cls, value: str, info: ValidationInfo) -> str:
         if value.startswith("sqlite:///") and not value.startswith("sqlite:////"):
-            return f"sqlite:///{_in_folder(Path(value.removeprefix('sqlite:///')), info).absolute()}"
+            return f"sqlite:///{in_folder(Path(value.removeprefix('sqlite:///')), info).absolute()}"
         if not value.startswith(("sqlite:////", "postgresql+psycopg://")):
             raise ValueError(
                 "écrivez sqlite:///fichier ou postgresql+psycopg://compte@hôte/nom // give sqlite:///file or postgresql+psycopg://user@host/name"
@@ -343,7 +299,7 @@ class Antivirus(Section):
     @field_validator("clamd")
     @classmethod
     def _is_address(cls, value: str) -> str:
-        return value if value.startswith("/") else _is_door(value)
+        return value if value.startswith("/") else is_door(value)
 
 
 _SCRIPTS = [
