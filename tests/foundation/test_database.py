@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Integer, String, Table, func, insert, select
+from sqlalchemy import Column, Integer, String, Table, column, func, insert, select, table
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from foundation.database import Database, Transaction, metadata
@@ -93,6 +93,21 @@ async def test_statements_of_both_ways_are_one_transaction(db: Database, last: s
     with pytest.raises(IntegrityError):
         await db.write(both, False)
     assert await db.read(count) == 2
+
+
+async def test_a_refused_commit_fails_its_own_and_nothing_else(db: Database) -> None:
+    """By a foreign key that is looked at then; a full disk ends the same way."""
+    made = "CREATE TABLE test_leaves (branch INTEGER REFERENCES test_words (id) DEFERRABLE INITIALLY DEFERRED)"
+    await db.write(lambda tx: tx.conn.exec_driver_sql(made))
+    leaf = Prepared(insert(table("test_leaves", column("branch"))))
+    done = await asyncio.gather(
+        db.write(lambda tx: leaf.run(tx.conn, {"branch": 99})),
+        *(db.write(add, word) for word in ("oak", "elm")),
+        return_exceptions=True,
+    )
+    assert isinstance(done[0], IntegrityError)
+    assert await db.read(count) == 2
+    assert await db.write(add, "ash") not in done
 
 
 async def test_signals_come_after_the_commit_and_only_for_what_was_committed(db: Database) -> None:
