@@ -1,5 +1,6 @@
 """Group commit: writing functions that wait while a commit is under way share the next transaction, and one commit (one fsync)
-answers them all. One thread a process; SQLite's writers of several processes queue on one file lock of ours.
+answers them all. One thread a process; SQLite's writers of several processes queue on one file lock of ours, and whoever's turn
+has come takes along all that came meanwhile.
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ class Writer:
         self._engine = engine
         self._signals = signals
         self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._closing = False
         self._kept: Connection | None = None
         self._lock_file = self._open_lock()
         self._thread = threading.Thread(target=self._write_loop, name="db-write", daemon=True)
@@ -108,33 +110,33 @@ class Writer:
             self._lock_file = None
 
     def _write_loop(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch, stop = [first], False
-            while len(batch) < BATCH and not stop:
-                try:
-                    work = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if work is None:
-                    stop = True
-                else:
-                    batch.append(work)
+        while not self._closing and (first := self._queue.get()) is not None:
             try:
-                self._commit(batch)
+                self._commit([first])
             except (
                 Exception
             ) as error:  # only a signal can still fail: what was promised is on disk, and this thread must live
                 log.error("signals_failed", error=type(error).__name__)
-            if stop:
-                break
         self._forget_connection()
 
+    def _join(self, batch: list[Work]) -> None:
+        """Those that wait are of the party."""
+        while len(batch) < BATCH and not self._closing:
+            try:
+                work = self._queue.get_nowait()
+            except queue.Empty:
+                return
+            if work is None:
+                self._closing = True
+            else:
+                batch.append(work)
+
     def _commit(self, batch: list[Work]) -> None:
-        """The usual case costs no savepoint. When one of several fails, nothing was committed: all run again, now with a savepoint
-        each, so that one fault does not fail its neighbours.
+        """One, and those that join it. The usual case costs no savepoint. When one of several fails, nothing was committed: all run
+        again, now with a savepoint each, so that one fault does not fail its neighbours.
         """
         try:
-            done, signals = self._run_together(batch, apart=False)
+            done, signals = self._run_together(batch, joining=True)
         except CommitUnknown as error:
             self._answer([_Answer(work, error=error) for work in batch])
             return
@@ -164,11 +166,15 @@ class Writer:
             log.error("signals_failed", error=type(error).__name__)
         self._answer(answers, unique)
 
-    def _run_together(self, batch: list[Work], apart: bool) -> tuple[list[_Answer], list[Signal]]:
+    def _run_together(
+        self, batch: list[Work], apart: bool = False, joining: bool = False
+    ) -> tuple[list[_Answer], list[Signal]]:
         done: list[_Answer] = []
         signals: list[Signal] = []
         collected: dict[Collector, list[Any]] = {}
         with self._turn(), self._connected() as conn, begun(conn) as transaction:
+            if joining:
+                self._join(batch)
             for work in batch:
                 tx = Transaction(conn)
                 savepoint = conn.begin_nested() if apart else None
@@ -199,7 +205,7 @@ class Writer:
             if not (isinstance(error, DBAPIError) and _is_conflict(error)):
                 break
             try:
-                done, signals = self._run_together([work], apart=False)
+                done, signals = self._run_together([work])
             except Exception as again:
                 error = again
                 continue

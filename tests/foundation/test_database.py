@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Integer, String, Table, column, func, insert, select, table
+from sqlalchemy import Column, Connection, Integer, String, Table, column, func, insert, select, table
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from foundation.database import Database, Transaction, metadata
@@ -39,6 +40,39 @@ async def test_writes_that_wait_share_commits_and_all_land(db: Database) -> None
     ids = await asyncio.gather(*(db.write(add, f"w{i}") for i in range(500)))
     assert len(set(ids)) == 500
     assert await db.read(count) == 500
+
+
+class Commits:
+    """A collector that sees how many functions each commit had."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def write(self, _conn: Connection, items: list[str]) -> None:
+        self.sizes.append(len(items))
+
+    def committed(self) -> None:
+        pass
+
+
+async def test_whoever_waits_for_another_process_takes_along_all_that_comes_meanwhile(
+    db: Database, tmp_path: Path
+) -> None:
+    commits = Commits()
+
+    def add_and_count(tx: Transaction, word: str) -> None:
+        add(tx, word)
+        tx.collect(commits, word)
+
+    with (tmp_path / "t.db.lock").open("w") as others:
+        fcntl.flock(others, fcntl.LOCK_EX)
+        first = asyncio.ensure_future(db.write(add_and_count, "first"))
+        await asyncio.sleep(0.2)  # its turn does not come
+        later = [asyncio.ensure_future(db.write(add_and_count, f"word {i}")) for i in range(5)]
+        await asyncio.sleep(0)
+        assert not first.done()
+    await asyncio.gather(first, *later)
+    assert commits.sizes == [6]
 
 
 async def test_a_failing_write_undoes_itself_only(db: Database) -> None:
@@ -125,7 +159,7 @@ async def test_signals_come_after_the_commit_and_only_for_what_was_committed(db:
 OTHER = """
 import sys
 from foundation.database import Database, metadata
-from sqlalchemy import Column, Integer, String, Table
+from sqlalchemy import Column, Connection, Integer, String, Table
 import asyncio
 words = Table("test_words", metadata, Column("id", Integer, primary_key=True), Column("word", String(20), unique=True))
 def add(tx, word):
