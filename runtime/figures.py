@@ -43,6 +43,8 @@ LABELS = {
     "relay_problems": ("problem",),
     "clock_set": ("direction",),
 }
+# those that no counter has: looked up when a month is asked for
+OF_THE_MONTH = {"mailboxes_open": ("kind",), "mailboxes_active": ("kind",), "relayed_seconds": ("share",)}
 
 
 async def keep(house: House, stop: asyncio.Event) -> None:

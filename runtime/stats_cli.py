@@ -23,11 +23,16 @@ def _stats() -> None:
 @lists
 def month(at: Desk, which: Month) -> None:
     """Boîtes, messages, refus, délais, connexions d’un mois. // Mailboxes, messages, refusals, delays of a month."""
+    from runtime.figure_words import figure, labels
     from runtime.figures import month as figures
 
     found = re.fullmatch(r"(20\d\d)-(0[1-9]|1[0-2])", which)
     if found is None:
         at.wrong("Donnez un mois : 2026-11. // Give a month: 2026-11.")
     rows = at.read(figures, int(found[1]), int(found[2]))
+    if not (at.as_json or at.as_csv):
+        names = [(row["figure"], row["labels"]) for row in rows]
+        words = [{"figure": figure(name, at.lang), "labels": labels(name, said, at.lang)} for name, said in names]
+        rows = [row | one for row, one in zip(rows, words, strict=True)]
     columns = {"figure": "indicateur // figure", "labels": "détail // detail", "count": "nombre // count"}
     at.listed(rows, columns, "Rien ce mois-là. // Nothing in that month.")

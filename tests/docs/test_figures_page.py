@@ -6,10 +6,9 @@ import json
 import re
 from pathlib import Path
 
-from runtime.figures import LABELS
+from runtime.figures import LABELS, OF_THE_MONTH
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-OF_THE_MONTH = {"mailboxes_open": ("kind",), "mailboxes_active": ("kind",), "relayed_seconds": ("share",)}
 ROW = re.compile(r"^\| `([a-z_]+)` \| ([^|]+) \|", re.MULTILINE)
 ROOT = DOCS.parent
 

@@ -15,13 +15,19 @@ from typer.testing import CliRunner, Result
 
 from foundation.clock import DAY, HOUR, MINUTE
 from foundation.tally import Tally, sums, within
-from mssante.kinds import BoxKind
+from mailserver.delivery.api import Fate
+from mailserver.mime.contents import Kind
+from mailserver.outbound import peer
+from mailserver.outbound.queue import CALLED_OFF
+from mssante.kinds import BoxKind, Party
 from mssante.mailboxes import Holder, NewMailbox
-from runtime import figures, start
+from mssante.reasons import REASONS
+from runtime import figure_words, figures, start
 from runtime.cli import app
 from runtime.figures import exposition
 from runtime.house import House
 from runtime.settings import read
+from tests.support.languages import english_in
 
 NOV_1 = 1_793_491_200_000  # 1 November 2026, UTC
 
@@ -60,9 +66,30 @@ def test_a_month_in_each_form(config: Path, house: House) -> None:
     assert json.loads(stats(config, "2026-11", "--json").stdout) == expected
     rows = csv.DictReader(io.StringIO(stats(config, "2026-11", "--csv").stdout))
     assert [{**row, "count": int(row["count"])} for row in rows] == expected
-    assert "professional citizen delivered  2" in stats(config, "2026-11").stdout
+    assert "destinataires    professionnel, usager, remis  2" in stats(config, "2026-11").stdout
+    english = stats(config, "2026-11", "--lang", "en").stdout
+    assert "recipients        professional, citizen, delivered  2" in english
     assert json.loads(stats(config, "2026-10", "--json").stdout) == [expected[2] | {"count": 1}]
     assert stats(config, "2025-01").stdout == "Rien ce mois-là.\n"
+
+
+def test_every_figure_and_every_word_of_its_labels_has_french() -> None:
+    """What stays as it is: doors, kinds of mailboxes, codes, X-MSS headers, delays."""
+    assert set(figure_words.FIGURES) == {*figures.LABELS, *figures.OF_THE_MONTH}
+    assert set(figure_words.WORDS["reason"]) == set(REASONS)
+    problems = {one.name for one in (*vars(peer).values(), CALLED_OFF) if isinstance(one, peer.Problem)}
+    assert set(figure_words.WORDS["problem"]) == problems | {peer.untrusted("", "").name}
+    assert set(figure_words.WORDS["fate"]) == {one.value for one in Fate}
+    assert set(figure_words.WORDS["from"]) == {one.value for one in Party} | {"unknown"}
+    assert set(figure_words.WORDS["kind"]) >= {one.value for one in Kind}
+    for name, said in (
+        ("refusals", "mx box_unknown"),
+        ("relay_problems", "answered_451"),
+        ("attachments", "disk_image refused"),
+    ):
+        told = f"{figure_words.figure(name, 'fr')} {figure_words.labels(name, said, 'fr')}"
+        assert english_in(told.replace("_", " ")) == []
+        assert not any(word in told for word in ("unknown", "answered", "image refused"))
 
 
 @pytest.mark.parametrize("wrong", ["2026", "2026-13", "2026-1", "novembre", "2026-11-01", "1999-01"])
