@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def page() -> str:
         model = field.annotation
         if isinstance(model, type) and hasattr(model, "model_fields"):
             rows = [_row(each, inner) for each, inner in model.model_fields.items()]
-            sections.append(f"## [{name}]\n{model.__doc__}\n\n{_table(rows)}")
+            sections.append(f"## [{name}]\n{inspect.getdoc(model)}\n\n{_table(rows)}")
         else:
             top.append(_row(name, field))
     first = f"## Above all sections\n`routes` is a section of its own, `[routes]`.\n\n{_table(top)}"
@@ -47,6 +48,8 @@ def _row(name: str, field: FieldInfo) -> str:
 
 def _default(field: FieldInfo) -> str:
     value: Any = field.get_default(call_default_factory=True)
+    if hasattr(field.annotation, "model_fields"):
+        value = field.annotation().model_dump(exclude_none=True)
     if value is PydanticUndefined:
         return "**required**"
     if value is None or value in ("", {}):

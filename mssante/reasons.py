@@ -364,9 +364,9 @@ VIRUS_FOUND = _reason(
 )
 ATTACHMENT_REFUSED = _reason(
     "attachment_refused", "rules 7", 550, "5.7.1",
-    fr="Ce message contient une pièce jointe d'un type refusé ici ({type}) : il n'a été remis à personne. "
+    fr="Ce message contient une pièce jointe d'un type refusé ici ({type}) : il n'a pas été remis. "
     "Retirez-la ; un document se lit partout en PDF.",
-    en="This message has an attachment of a type refused here ({type}): nobody received it. "
+    en="This message has an attachment of a type refused here ({type}): it was not delivered. "
     "Remove it; a document can be read anywhere as PDF.",
 )
 ANTIVIRUS_ABSENT = _reason(

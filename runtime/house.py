@@ -17,11 +17,9 @@ from foundation.jobs import Jobs
 from foundation.keys import KeyRing
 from foundation.tally import Tally
 from mailserver.delivery.activity import Activity
-from mailserver.delivery.attachments import Action, Policies, Policy
 from mailserver.delivery.closing_by_folder import closing_hook
 from mailserver.delivery.notices import promise_filling
 from mailserver.delivery.space import Space
-from mailserver.mime.contents import Kind
 from mailserver.store.sql import SqlMailStore
 from mssante.credentials import Credentials
 from mssante.devices import Devices
@@ -31,8 +29,9 @@ from mssante.operators import Operator, parse_route
 from mssante.token_sign_in import TokenSignIn
 from mssante.trust_holder import TrustListHolder
 from mssante.trust_list import TrustList
+from runtime.attachment_settings import policies_of
 from runtime.openid import backchannel_of, provider_of
-from runtime.settings import Attachments, Settings
+from runtime.settings import Settings
 from runtime.trust import holder_of, rotating_store
 
 HASH_THREADS = 2  # argon2 frees the interpreter lock: one per core of a small machine
@@ -88,7 +87,7 @@ class House:
             may_send=self.credentials.may_send,
             antivirus=self.antivirus,
             unscanned=self.settings.antivirus.when_absent == "accept",
-            attachments=Policies(policy_of(self.settings.attachments), policy_of(self.settings.attachments_sent)),
+            attachments=policies_of(self.settings.attachments, self.settings.attachments_sent),
             tally=self.tally,
             activity=self.activity,
         )
@@ -117,11 +116,6 @@ class Trust:
     def trust_list(self) -> TrustList:
         assert self.holder.current is not None  # the doctor saw it before the start
         return self.holder.current
-
-
-def policy_of(table: Attachments) -> Policy:
-    actions = {kind: Action(getattr(table, kind.value)) for kind in Kind}
-    return Policy(actions, frozenset(ending.lower().lstrip(".") for ending in table.script_endings))
 
 
 def operator_of(settings: Settings) -> Operator:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from foundation.settings import Section, load
+from runtime.attachment_settings import Attachments, AttachmentsSent
 from runtime.settings_values import Domain, Door, HttpsUrl, InFolder, Selector, in_folder, is_door
 
 _EMPTY: Any = dict  # a section left out is validated like an empty one, so that its paths find their folder
@@ -300,35 +301,6 @@ class Antivirus(Section):
     @classmethod
     def _is_address(cls, value: str) -> str:
         return value if value.startswith("/") else is_door(value)
-
-
-_SCRIPTS = [
-    *("bat", "cmd", "com", "hta", "inf", "jar", "js", "jse", "pif", "ps1", "psm1", "reg", "scf", "scr", "sct", "sh"),
-    *("url", "vb", "vbe", "vbs", "ws", "wsc", "wsf", "wsh"),
-]
-FileAction = Literal["accept", "warn", "refuse"]
-
-
-class Attachments(Section):
-    """What is done with attachments that other operators send, judged by their content, also inside ZIP archives."""
-
-    executable: FileAction = Field("refuse", description="programs: EXE, MSI, ELF, Mach-O, JAR, LNK, CHM…")
-    script: FileAction = Field(
-        "refuse", description="what runs: behind `#!`, or whose name ends as in `script_endings`"
-    )
-    disk_image: FileAction = Field("refuse", description="ISO, VHD, VHDX: they hide what they hold from everybody")
-    macros: FileAction = Field("warn", description="Office documents with VBA")
-    encrypted: FileAction = Field("warn", description="ZIP archives with a password: no antivirus can look in")
-    unreadable: FileAction = Field(
-        "warn",
-        description="broken ZIP archives, or of more than 1,000 entries (4,000 in a message); mail nested too deep",
-    )
-    other_archive: FileAction = Field("accept", description="RAR, 7z, CAB, GZIP…: only the antivirus looks in")
-    script_endings: list[str] = Field(_SCRIPTS, description="where the name alone makes a system run a text")
-
-
-class AttachmentsSent(Attachments):
-    """The same for what our own users send."""
 
 
 class Settings(Section):

@@ -19,9 +19,9 @@ from foundation.jobs import Job
 from foundation.remembered import MEMORY, NotRemembered
 from mailserver.delivery import headers, hold, letter
 from mailserver.delivery.api import INWARD_DOORS, Door, Envelope, Fate, Outcome, Recipient, Sender, Verdict
-from mailserver.delivery.attachments import NO_POLICY
+from mailserver.delivery.attachments import NO_POLICIES, Addressed, without_warning
 from mailserver.delivery.decide import exchange_of
-from mailserver.delivery.letter import Letter, Version
+from mailserver.delivery.letter import Letter
 from mailserver.delivery.settle import Settlement
 from mailserver.delivery.space import Space, addressee_of, author_of
 from mailserver.delivery.traces import Traces
@@ -29,11 +29,12 @@ from mailserver.mime import scan
 from mssante import reasons
 from mssante.address import parse_address
 from mssante.identity import Invalid
-from mssante.kinds import Party
+from mssante.kinds import BoxKind, Party
 from mssante.reasons import Reason
 from mssante.rules import MessageFacts, Refused, decide
 
 LARGE = 4 * 1024 * 1024  # octets
+PROFESSIONAL = frozenset(kind for kind in BoxKind if kind.party is Party.PROFESSIONAL)
 HEAVY = INLINE  # octets: above, a copy waits for the disk, so reading leaves the loop
 
 
@@ -91,18 +92,14 @@ class Delivery:
 
     async def _accept(self, envelope: Envelope, content: PreparedBlob, promise: Job | None) -> Outcome:
         heavy, held = content.ref.size > HEAVY, envelope.terms.hold_until > self._space.clock()
-        versions = {Version.RELAY} if held else self._versions(envelope)
-        judged = promise is None  # what was held was judged when it came
-        reading = (envelope, content, versions, judged)
+        wanted: set[Addressed] = {None} if held else self._addressed(envelope)
+        reading = (envelope, content, wanted, await self._kind_of(envelope.sender))
         if heavy:
             async with self._large if content.ref.size > LARGE else nullcontext():
                 message = await asyncio.to_thread(self._read, *reading)
         else:
             message = self._read(*reading)
-        if message.attached is not None:
-            action = "refused" if message.fault else "warned"
-            self._space.tally.count("attachments", message.attached.value, action)
-        if self._space.antivirus is not None and envelope.sender.door is not Door.SYSTEM and judged:
+        if self._space.antivirus is not None and envelope.sender.door is not Door.SYSTEM and promise is None:
             message = replace(message, fault=await self._scanned(self._space.antivirus, content) or message.fault)
         settlement = Settlement(self._space, self._traces, envelope, message, content.ref, held, promise)
         try:
@@ -121,7 +118,20 @@ class Delivery:
             return Refused(reasons.VIRUS_FOUND, {"virus": verdict.name})
         return Refused(reasons.ANTIVIRUS_ABSENT) if isinstance(verdict, Absent) and not self._space.unscanned else None
 
-    def _read(self, envelope: Envelope, content: PreparedBlob, versions: set[Version], judged: bool) -> Letter:
+    async def _kind_of(self, sender: Sender) -> BoxKind | None:
+        """Of the mailbox that sends, when it is ours."""
+        if sender.box_id is None:
+            return None
+        mailboxes = self._space.mailboxes
+        try:
+            box = mailboxes.get(MEMORY, sender.box_id)
+        except NotRemembered:
+            box = await self._space.db.read(mailboxes.get, sender.box_id)
+        return box.kind if box is not None else None
+
+    def _read(
+        self, envelope: Envelope, content: PreparedBlob, wanted: set[Addressed], author: BoxKind | None
+    ) -> Letter:
         space, door = self._space, envelope.sender.door
         # The inward doors write it as the message streams in: a large one is not stored twice for it.
         private = b"" if door is Door.WEB or door in INWARD_DOORS else headers.return_path(envelope.reverse_path)
@@ -131,27 +141,29 @@ class Delivery:
             if door in INWARD_DOORS:
                 return octets
             sender = envelope.sender
+            octets = without_warning(octets) if envelope.arrived_at else octets
             if sender.team and sender.actor and not envelope.arrived_at and (team := _written_from(envelope, octets)):
                 octets = headers.signed_by(octets, sender.actor, team)
             message_id = f"{content.ref.name}@{space.operator.host}"
             return headers.completed(octets, space.product_number, message_id, space.clock()) + octets
 
-        policy = space.attachments.of(door) if judged else NO_POLICY
-        return letter.read(space.keys, space.blobs, content, private, complete, versions, policy)
+        policies = NO_POLICIES if door is Door.SYSTEM else space.attachments.by(author)
+        return letter.read(space.keys, space.blobs, content, private, complete, wanted, policies)
 
-    def _versions(self, envelope: Envelope) -> set[Version]:
-        """Which copies the recipients may need; known from the domains alone."""
-        operator, wanted = self._space.operator, set()
+    def _addressed(self, envelope: Envelope) -> set[Addressed]:
+        """Whose copies the recipients may need; known from the domains alone."""
+        operator = self._space.operator
+        wanted: set[Addressed] = set()
         for recipient in envelope.recipients:
             address = parse_address(recipient.address)
             if isinstance(address, Invalid):
                 continue
             if not operator.serves(address.domain):
-                wanted.add(Version.RELAY)
+                wanted.add(None)
             elif operator.party_of(address) is Party.CITIZEN:
-                wanted.add(Version.CITIZEN)
+                wanted.add(BoxKind.CIT)
             else:
-                wanted.add(Version.OURS)
+                wanted |= PROFESSIONAL
         return wanted
 
 

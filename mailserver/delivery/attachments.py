@@ -1,23 +1,25 @@
-"""What is done with attachments by what they are (`mime.contents`): a table from kinds to actions, one for each direction.
+"""What is done with attachments by what they are (`mime.contents`): tables from kinds to actions, by direction and by mailbox.
 
-Refused: the whole message, for all recipients, with the type in the sentence. Warned of: delivered with a header field in front
-that programs and people can sort by. Never put off: what is wrong with it will not change.
+What our users send is judged by the table of the mailbox that sends, for all recipients. What our mailboxes receive, from whomever,
+is judged by the table of each: a message between two of them passes both. Refused: with the type in the sentence. Warned of:
+delivered with a header field in front that programs and people can sort by. Never put off: what is wrong with it will not change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from mailserver.delivery.api import INWARD_DOORS, Door
 from mailserver.mime.contents import HEAD, SEEN, START, Found, Kind, Purse, is_container, is_plain, look
 from mailserver.mime.message import Message
 from mssante import reasons
+from mssante.kinds import BoxKind
 from mssante.rules import Refused
 
 OPAQUE = Found(Kind.UNREADABLE, "MIME illisible / unreadable MIME")
 WARNING = "X-MSSante-Attachment-Warning"
+Addressed = BoxKind | None  # a mailbox of ours of this kind; None: another operator's
 
 
 class Action(Enum):
@@ -27,60 +29,99 @@ class Action(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """Of one table: what it refuses, or what it warns of. `first`: the kind refused, or warned of first, for the figures."""
+
+    refused: Refused | None = None
+    warned: tuple[Kind, ...] = ()
+    first: Kind | None = None
+
+
+NOTHING = Judgement()
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
-    """`actions`: of a kind that is not named, accepted; `scripts`: endings of names, in lower case."""
+    """One table. `actions`: of a kind that is not named, accepted; `scripts`: endings of names, in lower case."""
 
     actions: Mapping[Kind, Action] = field(default_factory=dict)
     scripts: frozenset[str] = frozenset()
 
-    def judge(self, message: Message) -> Judgement:
-        """Looks at every file of it, those of attached messages too; the first that is refused ends the look."""
-        warned: list[Found] = []
-        for found in self._found(message) if self.actions and (message.cut or message.has_attachments) else ():
-            action = self.actions.get(found.kind, Action.ACCEPT)
+    def judge(self, found: Iterable[Found]) -> Judgement:
+        warned: list[Kind] = []
+        for one in found:
+            action = self.actions.get(one.kind, Action.ACCEPT)
             if action is Action.REFUSE:
-                return Judgement(Refused(reasons.ATTACHMENT_REFUSED, {"type": found.label}), kind=found.kind)
-            if action is Action.WARN and found not in warned:
-                warned.append(found)
-        return Judgement(warning=_header(warned), kind=warned[0].kind) if warned else NOTHING
-
-    def _found(self, message: Message) -> Iterator[Found]:
-        purse = Purse()
-        if message.cut:
-            yield OPAQUE
-        for section, name in message.files():
-            if is_plain(message.decoded(section, START), name, self.scripts):
-                continue
-            head = message.decoded(section, HEAD)
-            whole = len(head) < SEEN or is_container(head, name)  # short, or blank lines and comments of the encoding
-            yield from look(message.decoded(section) if whole else head, name, self.scripts, purse)
+                return Judgement(Refused(reasons.ATTACHMENT_REFUSED, {"type": one.label}), first=one.kind)
+            if action is Action.WARN and one.kind not in warned:
+                warned.append(one.kind)
+        return Judgement(warned=tuple(warned), first=warned[0]) if warned else NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """`warning`: header lines to be put in front; `kind`: what was found first, for the figures."""
-
-    refused: Refused | None = None
-    warning: bytes = b""
-    kind: Kind | None = None
-
-
-NOTHING = Judgement()
 NO_POLICY = Policy()
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """What one message's tables say of it."""
+
+    sent: Judgement = NOTHING
+    received: Mapping[BoxKind, Judgement] = field(default_factory=dict)
+
+    def of(self, addressed: Addressed) -> Judgement:
+        return NOTHING if addressed is None else self.received.get(addressed, NOTHING)
+
+    def warning(self, addressed: Addressed) -> bytes:
+        """Header lines to be put in front of the copy for these mailboxes."""
+        kinds = dict.fromkeys((*self.sent.warned, *self.of(addressed).warned))
+        return _header(kinds) if kinds else b""
+
+
+NONE_JUDGED = Judged()
+
+
+@dataclass(frozen=True, slots=True)
 class Policies:
-    incoming: Policy = NO_POLICY  # from other operators
-    outgoing: Policy = NO_POLICY  # from our own users
+    """The tables: of what our mailboxes receive, of what they send. For one message, `by` leaves those that concern it."""
 
-    def of(self, door: Door) -> Policy:
-        """Our own notices are not judged."""
-        if door is Door.SYSTEM:
-            return NO_POLICY
-        return self.incoming if door in INWARD_DOORS else self.outgoing
+    received: Mapping[BoxKind, Policy] = field(default_factory=dict)
+    sent: Mapping[BoxKind, Policy] = field(default_factory=dict)
+
+    def by(self, author: BoxKind | None) -> Policies:
+        """`author`: the sender's mailbox, of ours; None: another operator's."""
+        theirs = {} if author is None else {author: self.sent.get(author, NO_POLICY)}
+        return Policies(self.received, theirs)
+
+    def judge(self, message: Message) -> Judged:
+        """Looks once at every file of it, those of attached messages too."""
+        tables = [*self.sent.values(), *self.received.values()]
+        if not any(table.actions for table in tables) or not (message.cut or message.has_attachments):
+            return NONE_JUDGED
+        found = {scripts: list(_found(message, scripts)) for scripts in {table.scripts for table in tables}}
+        sent = [table.judge(found[table.scripts]) for table in self.sent.values()]
+        received = {kind: table.judge(found[table.scripts]) for kind, table in self.received.items()}
+        return Judged(sent[0] if sent else NOTHING, received)
 
 
-def _header(warned: list[Found]) -> bytes:
-    kinds = ", ".join(dict.fromkeys(found.kind.value for found in warned))
-    return f"{WARNING}: {kinds}\r\n".encode("ascii")
+NO_POLICIES = Policies()
+
+
+def _found(message: Message, scripts: frozenset[str]) -> Iterator[Found]:
+    purse = Purse()
+    if message.cut:
+        yield OPAQUE
+    for section, name in message.files():
+        if is_plain(message.decoded(section, START), name, scripts):
+            continue
+        head = message.decoded(section, HEAD)
+        whole = len(head) < SEEN or is_container(head, name)  # short, or blank lines and comments of the encoding
+        yield from look(message.decoded(section) if whole else head, name, scripts, purse)
+
+
+def without_warning(octets: bytes) -> bytes:
+    """A message that we held: it is judged again at its hour, by the tables of that hour."""
+    return octets[octets.index(b"\n") + 1 :] if octets.startswith(f"{WARNING}: ".encode()) else octets
+
+
+def _header(kinds: Iterable[Kind]) -> bytes:
+    return f"{WARNING}: {', '.join(kind.value for kind in kinds)}\r\n".encode("ascii")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -49,7 +49,8 @@ def decisions(
         return author, [Decision(recipient, None, fault) for recipient in envelope.recipients]
     message = _message_facts(conn, envelope, letter, author)
     return author, [
-        _decide(conn, space, envelope, author, recipient, message, now) for recipient in envelope.recipients
+        _attached(letter, _decide(conn, space, envelope, author, recipient, message, now))
+        for recipient in envelope.recipients
     ]
 
 
@@ -68,6 +69,13 @@ def _decide(
     exchange = exchange_of(conn, space, author, to)
     ruling = decide(author.facts, to.facts, exchange.facts if exchange else None, message, now)
     return Decision(recipient, to, ruling, exchange)
+
+
+def _attached(letter: Letter, decision: Decision) -> Decision:
+    """Last: who may not write learns that, not what the mailbox takes."""
+    box = decision.to.box if decision.to is not None else None
+    refused = letter.judged.of(box.kind).refused if box is not None else None
+    return replace(decision, ruling=refused) if refused and isinstance(decision.ruling, Allowed) else decision
 
 
 def exchange_of(conn: Connection, space: Space, author: Author, to: Addressee) -> Exchange | None:

@@ -1,20 +1,19 @@
 """A message as delivery needs it: one MIME pass, read before the transaction, in a thread when it is large.
 
-`copies` are the octets to be kept, already encrypted: most messages have one. A message for a mailbox of ours and for another
-operator has two (Return-Path belongs to the first only), a `[FIN]` with content one more (the citizen's, subject rewritten).
+`copies` are the octets to be kept, already encrypted, by whose mailbox they are for: most messages have one for all. A message for
+a mailbox of ours and for another operator has two (Return-Path belongs to the first only), a `[FIN]` with content one more (the
+citizen's, subject rewritten), as has one whose attachments are warned of in some mailboxes only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from enum import Enum
 
 from foundation.blobs import Blobs, PreparedBlob
 from foundation.keys import KeyRing
 from mailserver.delivery import headers
-from mailserver.delivery.attachments import NO_POLICY, Judgement, Policy
-from mailserver.mime.contents import Kind
+from mailserver.delivery.attachments import NO_POLICIES, Addressed, Judged, Policies
 from mailserver.mime.fields import MAX_HEADER
 from mailserver.mime.message import Message, scan
 from mailserver.mime.reports import kind
@@ -23,16 +22,10 @@ from mailserver.store.insert import Kept, keep
 from mssante.address import Address, parse_address
 from mssante.closing import Act, Closing, closing_of, is_empty
 from mssante.identity import Invalid
-from mssante.kinds import ClosedMeans
+from mssante.kinds import BoxKind, ClosedMeans
 from mssante.rules import Refused
 
 FROM_ADDRESSES = 10  # RFC 5322 allows several; more is an attack on our patience
-
-
-class Version(Enum):
-    OURS = "ours"
-    CITIZEN = "citizen"  # subject without `[FIN]`; the same as OURS when there is none
-    RELAY = "relay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +51,12 @@ class Letter:
     has_attachments: bool
     closing: Closing
     x_mss: dict[str, str]  # for the indicators: values without personal data
-    copies: dict[Version, Copy]
+    copies: dict[Addressed, Copy]
     made: tuple[PreparedBlob, ...]  # to be discarded when nothing points to them
-    fault: Refused | None = None  # what the antivirus said, or the policy of attachments
-    attached: Kind | None = None  # what the policy had a word about, for the figures
+    judged: Judged  # its attachments
+    fault: Refused | None = (
+        None  # for all recipients: what the antivirus said, or the table of attachments that are sent
+    )
     report: str = ""  # its type, when it tells a program what became of another message (RFC 6522)
     documents: str = ""  # X-MSS-CODECDA, as it came
     answers: str = ""  # Message-ID of the message that it answers
@@ -73,53 +68,47 @@ def read(
     content: PreparedBlob,
     private: bytes,
     complete: Callable[[bytes], bytes],
-    wanted: Collection[Version],
-    policy: Policy = NO_POLICY,
+    wanted: Collection[Addressed],
+    policies: Policies = NO_POLICIES,
 ) -> Letter:
     """`private`: header lines put in front for our mailboxes only; `complete(octets)`: with what everybody must read in it; the
-    warning of `policy` comes above that.
+    warnings of `policies` come above that.
 
     Never refuses: any octets are a letter. Blocks when large: call it in a thread then.
     """
     plain = content.plaintext()
-    relayed = complete(plain)
-    ours = private + relayed
-    message = scan(ours)
-    judged = policy.judge(message)
-    if judged.warning:
-        relayed, ours = judged.warning + relayed, judged.warning + ours
-        message = scan(ours)
+    public = complete(plain)
+    first = private if any(kind is not None for kind in wanted) else b""
+    message = scan(first + public)
+    judged = policies.judge(message)
     closing = _closing(message)
+    by_subject = closing.act is Act.DELIVER_THEN_CLOSE and closing.means is ClosedMeans.SUBJECT
+    shown = headers.with_subject(public, closing.subject) if by_subject and BoxKind.CIT in wanted else public
     digest = digest_message(message)
-    made: list[PreparedBlob] = []
+    made: dict[tuple[bytes, bool], Copy] = {}
 
-    def copy(octets: bytes, of: Digest) -> Copy:
-        blob = content if octets == plain else blobs.prepare(octets)
-        made.append(blob)
-        return Copy(blob, keep(keys, of, blob.ref))
+    def copy(kind: Addressed) -> Copy:
+        """Mailboxes that get the same octets share them."""
+        front = judged.warning(kind) + (b"" if kind is None else private)
+        rewritten = kind is BoxKind.CIT and shown is not public
+        if (front, rewritten) not in made:
+            octets = front + (shown if rewritten else public)
+            same = front == first and not rewritten
+            blob = content if octets == plain else blobs.prepare(octets)
+            made[front, rewritten] = Copy(blob, keep(keys, digest if same else digest_message(scan(octets)), blob.ref))
+        return made[front, rewritten]
 
-    copies: dict[Version, Copy] = {}
-    if Version.OURS in wanted:
-        copies[Version.OURS] = copy(ours, digest)
-    if Version.RELAY in wanted:
-        same = copies.get(Version.OURS) if not private else None
-        copies[Version.RELAY] = same or copy(relayed, digest)
-    if Version.CITIZEN in wanted:
-        if closing.act is Act.DELIVER_THEN_CLOSE and closing.means is ClosedMeans.SUBJECT:
-            shown = headers.with_subject(ours, closing.subject)
-            copies[Version.CITIZEN] = copy(shown, digest_message(scan(shown)))
-        else:
-            copies[Version.CITIZEN] = copies.get(Version.OURS) or copy(ours, digest)
-    return _letter(message, digest, closing, copies, made, judged)
+    copies = {kind: copy(kind) for kind in wanted}
+    return _letter(message, digest, closing, copies, [each.blob for each in made.values()], judged)
 
 
 def _letter(
     message: Message,
     digest: Digest,
     closing: Closing,
-    copies: dict[Version, Copy],
+    copies: dict[Addressed, Copy],
     made: list[PreparedBlob],
-    judged: Judgement,
+    judged: Judged,
 ) -> Letter:
     writers = message.addresses("From")
     senders = [*writers, *message.addresses("Sender")] if writers else []
@@ -139,8 +128,8 @@ def _letter(
         x_mss=_indicators(message),
         copies=copies,
         made=tuple(made),
-        fault=judged.refused,
-        attached=judged.kind,
+        judged=judged,
+        fault=judged.sent.refused,
         report=kind(message),
         documents=message.header("X-MSS-CODECDA") or "",
         answers=next(iter(message.in_reply_to), ""),

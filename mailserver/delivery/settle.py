@@ -7,18 +7,20 @@ in the order of their boxes, so that two processes never lock the same rows in t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from foundation.blobs import BlobRef
 from foundation.database import Transaction
 from foundation.jobs import Job
 from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Verdict
+from mailserver.delivery.attachments import Addressed
 from mailserver.delivery.counting import documents, kind_of
 from mailserver.delivery.decide import Decision, decisions
-from mailserver.delivery.letter import Letter, Version
+from mailserver.delivery.letter import Letter
 from mailserver.delivery.promises import Promises
 from mailserver.delivery.space import Addressee, Author, Space
 from mailserver.delivery.traces import Traces
+from mailserver.mime.contents import Kind
 from mailserver.store.api import Answer, Flag, Flags
 from mailserver.store.insert import Kept, Thread, counterpart, thread_of
 from mailserver.store.team import expect_copy
@@ -27,6 +29,7 @@ from mssante.address import Address
 from mssante.closing import Act, may_close
 from mssante.exchanges import Contact, Exchange, reply_contact
 from mssante.kinds import ClosedMeans, Party
+from mssante.mailboxes import Mailbox
 from mssante.rules import Allowed, Refused
 
 NO_REPLY = "$NoReply"  # keyword of a message that cannot be answered: the citizen's page says so
@@ -78,7 +81,7 @@ class _Run:
         self.released = released
         self.now = space.clock()
         self.promises = Promises(space, envelope, self.now)
-        self.inserted: dict[Version, tuple[int, BlobRef]] = {}
+        self.inserted: dict[Addressed, tuple[int, BlobRef]] = {}
         self.served: dict[int, Verdict] = {}  # box -> verdict: one mailbox named twice gets one message
         self.exchanges: dict[str, int] = {}  # recipient's address -> exchange
 
@@ -97,7 +100,7 @@ class _Run:
             self.tx,
             verdicts,
             blob,
-            self.inserted.get(Version.RELAY),
+            self.inserted.get(None),
             self.letter.has_attachments,
             self.letter.closing.subject,
         )
@@ -113,31 +116,31 @@ class _Run:
             return _refused(decision, ruling)
         assert to is not None  # only readable addresses are allowed
         if self.held:
-            self._insert(Version.RELAY)
+            self._insert(None)
             self.promises.held.append(decision.recipient)
             return Verdict(decision.recipient.address, Fate.HELD)
         if to.box is None:
-            self._insert(Version.RELAY)
+            self._insert(None)
             self.promises.relays[to.address.domain].append(decision.recipient)
             return Verdict(decision.recipient.address, Fate.RELAYED)
         if to.box.id not in self.served:
-            self.served[to.box.id] = self._serve_box(author, decision, ruling, to, to.box.id)
+            self.served[to.box.id] = self._serve_box(author, decision, ruling, to, to.box)
         first = self.served[to.box.id]
         return Verdict(decision.recipient.address, first.fate, first.reason, first.detail)
 
-    def _serve_box(self, author: Author, decision: Decision, ruling: Allowed, to: Addressee, box_id: int) -> Verdict:
+    def _serve_box(self, author: Author, decision: Decision, ruling: Allowed, to: Addressee, box: Mailbox) -> Verdict:
+        box_id = box.id
         act = self.letter.closing.act if may_close(author.facts.party, to.facts.party) else Act.NONE
         if act is Act.COMMAND:
             self._close(author, to, box_id)
             return Verdict(decision.recipient.address, Fate.CLOSED)
         citizen = to.facts.party is Party.CITIZEN
-        version = Version.CITIZEN if citizen else Version.OURS
-        kept = self.letter.copies[version].kept
+        kept = self.letter.copies[box.kind].kept
         if not self.space.mailboxes.charge(self.tx, box_id, kept.size):
             return _refused(decision, Refused(reasons.BOX_FULL))
         exchange = self._exchange(author, decision, ruling, to, box_id)
         other = exchange.contact.address if citizen and exchange else _key(author.address)
-        blob_id = self._insert(version)
+        blob_id = self._insert(box.kind)
         thread = thread_of(
             self.tx,
             box_id,
@@ -154,7 +157,7 @@ class _Run:
         elif citizen and self.letter.closing.near_miss:
             self.promises.closed["near_miss"].append(to.address.text)
         if citizen:
-            self.promises.citizens.append((box_id, folder_id, uid, self.inserted[version][1].name))
+            self.promises.citizens.append((box_id, folder_id, uid, self.inserted[box.kind][1].name))
         return Verdict(decision.recipient.address, Fate.DELIVERED)
 
     # ---------------------------------------------------------------- exchanges
@@ -228,7 +231,7 @@ class _Run:
         """The web page's copy in « Envoyés », and a team's; for another mail client, which stores its own, only the thread it will
         belong to."""
         assert author.box is not None
-        copy = next(self.letter.copies[version] for version in self.inserted)
+        copy = self.letter.copies[next(iter(self.inserted))]
         other = self.letter.digest.counterpart(_key(author.address))
         exchange_id = self.exchanges.get(other)
         thread = thread_of(self.tx, author.box.id, counterpart(self.space.keys, other), copy.kept, blob_id, exchange_id)
@@ -251,15 +254,15 @@ class _Run:
                 expect_copy(self.tx, box_id, kept.message_key, folder_id, uid, self.now)
 
     # ---------------------------------------------------------------- rows
-    def _insert(self, version: Version) -> int:
-        """Id of the blob of this version; versions with the same octets share one."""
-        if version not in self.inserted:
-            blob = self.letter.copies[version].blob
+    def _insert(self, addressed: Addressed) -> int:
+        """Id of the blob of their copy; copies with the same octets share one."""
+        if addressed not in self.inserted:
+            blob = self.letter.copies[addressed].blob
             same = next((known for known in self.inserted.values() if known[1].name == blob.ref.name), None)
-            self.inserted[version] = same or (self.space.blobs.insert(self.tx, blob), blob.ref)
-        return self.inserted[version][0]
+            self.inserted[addressed] = same or (self.space.blobs.insert(self.tx, blob), blob.ref)
+        return self.inserted[addressed][0]
 
-    def _count(self, author: Author, decided: Iterable[Decision], verdicts: Iterable[Verdict]) -> None:
+    def _count(self, author: Author, decided: Sequence[Decision], verdicts: Sequence[Verdict]) -> None:
         """For the figures: each recipient's verdict; accepted messages by their X-MSS headers (docs/rules.md section 6)."""
         tally, door, accepted = self.space.tally, self.envelope.sender.door.value, False
         for decision, verdict in zip(decided, verdicts, strict=True):
@@ -268,6 +271,9 @@ class _Run:
             if verdict.reason is not None:
                 tally.count_in(self.tx, "refusals", door, verdict.reason.name)
             accepted |= verdict.fate not in (Fate.REFUSED, Fate.HELD)
+        if not self.released:
+            for kind, action in self._attached(decided, verdicts):
+                tally.count_in(self.tx, "attachments", kind.value, action)
         if accepted:
             tally.count_in(self.tx, "kinds", door, kind_of(self.letter, self.envelope))
             for name, value in self.letter.x_mss.items():
@@ -277,7 +283,19 @@ class _Run:
         if self.envelope.sender.box_id is not None:
             self.space.activity.seen(self.envelope.sender.box_id)
 
-    def _trace(self, author: Author, decided: Iterable[Decision], verdicts: Iterable[Verdict]) -> None:
+    def _attached(self, decided: Sequence[Decision], verdicts: Sequence[Verdict]) -> set[tuple[Kind, str]]:
+        """What was refused, and what was warned of; each once a message."""
+        told, judged = set(), self.letter.judged
+        for decision, verdict in zip(decided, verdicts, strict=True):
+            box = decision.to.box if decision.to else None
+            for judgement in (judged.sent, judged.of(box.kind if box else None)):
+                if verdict.reason is reasons.ATTACHMENT_REFUSED and judgement.refused and judgement.first:
+                    told.add((judgement.first, "refused"))
+                elif verdict.fate is not Fate.REFUSED and judgement.first:
+                    told.add((judgement.first, "warned"))
+        return told
+
+    def _trace(self, author: Author, decided: Sequence[Decision], verdicts: Sequence[Verdict]) -> None:
         """Who, what, answered how; no address, no name."""
         self._count(author, decided, verdicts)
         sender = self.envelope.sender

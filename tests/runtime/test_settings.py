@@ -70,6 +70,36 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
         assert fault in said
 
 
+def test_the_tables_of_attachments_tell_all_their_faults(tmp_path: Path) -> None:
+    text = (
+        GOOD
+        + """
+    [attachments]
+    script = "no"
+    [attachments.app]
+    macros = "maybe"
+    pictures = "warn"
+    [attachments.pharmacy]
+    macros = "warn"
+    [attachments_sent.cit]
+    encrypted = "refuse it"
+    """
+    )
+    with pytest.raises(BadSettings) as bad:
+        load(Settings, write(tmp_path, text), {"MSSANTE_ATTACHMENTS__PER__MACROS": "never"})
+    said = "\n".join(bad.value.faults)
+    assert len(bad.value.faults) == 6
+    for fault in (
+        "attachments.script: input should be 'accept', 'warn' or 'refuse' (here: 'no')",
+        "attachments.app.macros: input should be 'accept', 'warn' or 'refuse' (here: 'maybe')",
+        "attachments.app.pictures: no such setting",
+        "attachments.pharmacy: no such setting",
+        "attachments.per.macros: input should be 'accept', 'warn' or 'refuse' (here: 'never')",
+        "attachments_sent.cit.encrypted: input should be",
+    ):
+        assert fault in said
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [

@@ -11,12 +11,14 @@ from email.message import EmailMessage
 import pytest
 
 from foundation.blobs import BlobRef
+from foundation.tally import sums
 from mailserver.delivery.accept import Delivery
 from mailserver.delivery.api import Door, Outcome, Sender, Terms
 from mailserver.delivery.attachments import NO_POLICY, WARNING, Action, Policies, Policy
+from mailserver.delivery.release import Release
 from mailserver.mime.contents import Kind
-from runtime.house import policy_of
-from runtime.settings import Attachments, AttachmentsSent
+from mssante.kinds import BoxKind
+from runtime.attachment_settings import Attachments, AttachmentsSent, policies_of
 from tests.mailserver.delivery.conftest import CITIZEN, DOCTOR, PEER, SERVICE, World, mail
 from tests.mailserver.test_contents import EXE, archive, encrypted
 
@@ -43,11 +45,16 @@ def letter(
 @pytest.fixture
 def guarded(world: World) -> World:
     """The default policy."""
-    return ruled(world, policy_of(Attachments()), policy_of(AttachmentsSent()))
+    return under(world, policies_of(Attachments(), AttachmentsSent()))
 
 
-def ruled(world: World, incoming: Policy, outgoing: Policy) -> World:
-    space = replace(world.space, attachments=Policies(incoming, outgoing))
+def ruled(world: World, received: Policy, sent: Policy) -> World:
+    """The same for all types of mailboxes."""
+    return under(world, Policies(dict.fromkeys(BoxKind, received), dict.fromkeys(BoxKind, sent)))
+
+
+def under(world: World, policies: Policies) -> World:
+    space = replace(world.space, attachments=policies)
     return replace(world, space=space, delivery=Delivery(space))
 
 
@@ -75,7 +82,7 @@ def answers(outcome: Outcome) -> list[str]:
 async def test_by_default(
     guarded: World, attached: Sequence[tuple[bytes, str]], answer: str, warning: str | None
 ) -> None:
-    for sender, to in ((PEER, DOCTOR), (DOCTOR, CITIZEN)):
+    for sender, to in ((PEER, DOCTOR), (DOCTOR, SERVICE)):
         outcome = await guarded.send(sender, to, letter(sender, to, attached))
         assert answers(outcome) == [answer], sender
         if answer == "delivered":
@@ -101,11 +108,105 @@ async def test_a_forwarded_message_hides_nothing(guarded: World) -> None:
     assert answers(outcome) == ["attachment_refused"]
 
 
-async def test_each_direction_has_its_own_table(world: World) -> None:
-    strict = Policy({Kind.EXECUTABLE: Action.REFUSE})
-    mixed = ruled(world, strict, Policy())
-    assert answers(await mixed.send(PEER, DOCTOR, letter(PEER, DOCTOR, [(EXE, "a")]))) == ["attachment_refused"]
-    assert answers(await mixed.send(DOCTOR, CITIZEN, letter(DOCTOR, CITIZEN, [(EXE, "a")]))) == ["delivered"]
+BARRED = Policy({Kind.EXECUTABLE: Action.REFUSE})
+
+
+@pytest.mark.parametrize(
+    ("received", "sent", "from_peer", "between", "to_peer"),
+    [
+        (BARRED, NO_POLICY, "attachment_refused", "attachment_refused", "relayed"),
+        (NO_POLICY, BARRED, "delivered", "attachment_refused", "attachment_refused"),
+        (NO_POLICY, NO_POLICY, "delivered", "delivered", "relayed"),
+    ],
+    ids=["received", "sent", "neither"],
+)
+async def test_each_direction_has_its_own_table(
+    world: World, received: Policy, sent: Policy, from_peer: str, between: str, to_peer: str
+) -> None:
+    """Between two mailboxes of ours both hold."""
+    mixed = ruled(world, received, sent)
+    for sender, to, answer in ((PEER, DOCTOR, from_peer), (DOCTOR, CITIZEN, between), (DOCTOR, PEER, to_peer)):
+        assert answers(await mixed.send(sender, to, letter(sender, to, [(EXE, "a")]))) == [answer]
+
+
+DEFAULTS = [  # type, what it receives, what it sends: warned of, refused beside programs, scripts and disc images
+    ("PER", "macros encrypted unreadable", "", "macros encrypted unreadable", ""),
+    ("CAB", "macros encrypted unreadable", "", "macros encrypted unreadable", ""),
+    ("ORG", "macros encrypted unreadable", "", "macros encrypted unreadable", ""),
+    ("APP", "", "macros encrypted unreadable", "macros encrypted unreadable", ""),
+    ("CIT", "encrypted unreadable", "macros", "encrypted unreadable", "macros"),
+]
+
+
+@pytest.mark.parametrize(("kind", "warned", "refused", "sent_warned", "sent_refused"), DEFAULTS)
+def test_the_defaults_of_each_type(kind: str, warned: str, refused: str, sent_warned: str, sent_refused: str) -> None:
+    policies = policies_of(Attachments(), AttachmentsSent())
+    runs = {"executable", "script", "disk_image"}
+
+    def named(table: Policy, action: Action) -> set[str]:
+        return {each.value for each, done in table.actions.items() if done is action}
+
+    received, sent = policies.received[BoxKind(kind)], policies.sent[BoxKind(kind)]
+    assert named(received, Action.WARN) == set(warned.split())
+    assert named(received, Action.REFUSE) == {*refused.split(), *runs}
+    assert named(sent, Action.WARN) == set(sent_warned.split())
+    assert named(sent, Action.REFUSE) == {*sent_refused.split(), *runs}
+
+
+MACROS = archive({"word/vbaProject.bin": b""})
+# section, kind, sender -> recipients: answers, and the warning that the first one reads
+BY_TYPE: list[tuple[str, bytes, str, list[str], list[str], str | None]] = [
+    ("", MACROS, PEER, [DOCTOR], ["delivered"], "macros"),
+    ("", MACROS, DOCTOR, [CITIZEN], ["attachment_refused"], None),
+    ("", PASSWORD, DOCTOR, [CITIZEN], ["delivered"], "encrypted"),
+    ("", MACROS, DOCTOR, [SERVICE, CITIZEN], ["delivered", "attachment_refused"], "macros"),
+    ("received.org", MACROS, PEER, [DOCTOR, SERVICE], ["delivered", "attachment_refused"], "macros"),
+    ("received.per", MACROS, PEER, [SERVICE, DOCTOR], ["delivered", "attachment_refused"], "macros"),
+    ("sent.per", MACROS, DOCTOR, [SERVICE, PEER], ["attachment_refused"] * 2, None),
+    ("sent.org", MACROS, DOCTOR, [SERVICE], ["delivered"], "macros"),
+    ("sent.org", MACROS, SERVICE, [DOCTOR, PEER], ["attachment_refused"] * 2, None),
+]
+
+
+@pytest.mark.parametrize(("section", "content", "sender", "to", "expected", "warned"), BY_TYPE)
+async def test_each_type_of_mailbox_may_have_its_own(
+    world: World, section: str, content: bytes, sender: str, to: list[str], expected: list[str], warned: str | None
+) -> None:
+    direction, _, kind = section.partition(".")
+    strict: dict[str, object] = {kind: {"macros": "refuse"}}
+    received = Attachments.model_validate(strict if direction == "received" else {})
+    sent = AttachmentsSent.model_validate(strict if direction == "sent" else {})
+    typed = under(world, policies_of(received, sent))
+    assert answers(await typed.send(sender, to, letter(sender, to[0], [(content, "cr.zip")]))) == expected
+    if expected[0] == "delivered":
+        assert await warning(typed, to[0]) == warned
+
+
+async def test_only_who_is_warned_reads_the_warning(world: World) -> None:
+    table = Attachments.model_validate({"per": {"encrypted": "accept"}, "org": {"other_archive": "warn"}})
+    typed = under(world, policies_of(table, AttachmentsSent()))
+    attached = [(PASSWORD, "cr.zip"), (b"\x1f\x8b", "cr.gz")]
+    outcome = await typed.send(PEER, [DOCTOR, SERVICE], letter(PEER, DOCTOR, attached))
+    assert answers(outcome) == ["delivered"] * 2
+    assert (await warning(typed, DOCTOR), await warning(typed, SERVICE)) == (None, "encrypted, other_archive")
+    for to in (DOCTOR, SERVICE):
+        message = message_from_bytes(await typed.last(to), policy=policy.default)
+        assert [part.get_content() for part in message.iter_attachments()] == [content for content, _ in attached]
+
+
+async def test_a_message_that_is_held_is_judged_when_it_comes_and_at_its_hour(world: World) -> None:
+    """Whom its table bars is told at once; the others read its warning, once."""
+    guarded = under(world, policies_of(Attachments(), AttachmentsSent()))
+    guarded.space.jobs.handle("held", Release(guarded.space, guarded.delivery))
+    later = Terms(hold_until=world.now + 60_000)
+    to = [SERVICE, CITIZEN]
+    outcome = await guarded.send(DOCTOR, to, letter(DOCTOR, SERVICE, [(MACROS, "cr.docm")]), terms=later)
+    assert answers(outcome) == ["held", "attachment_refused"]
+    assert await guarded.rows(SERVICE) == []
+    world.now += 60_000
+    await guarded.space.jobs.drain()
+    octets = await guarded.last(SERVICE)
+    assert octets.count(b"X-MSSante-Attachment-Warning: macros\r\n") == 1
 
 
 async def test_what_goes_to_another_operator_bears_the_warning_once(guarded: World) -> None:
@@ -132,8 +233,15 @@ async def test_our_own_notices_and_plain_messages_are_not_looked_at(guarded: Wor
 async def test_it_is_counted_by_kind(guarded: World) -> None:
     for attached in ([(EXE, "a")], [(PASSWORD, "b")], [(PDF, "c")]):
         await guarded.send(PEER, DOCTOR, letter(PEER, DOCTOR, attached))
-    counted = {key: count for key, count in guarded.space.tally._counts.items() if key[0] == "attachments"}
-    assert counted == {("attachments", "executable refused"): 1, ("attachments", "encrypted warned"): 1}
+    await guarded.send(DOCTOR, [SERVICE, CITIZEN], letter(DOCTOR, SERVICE, [(MACROS, "d")]))
+    await guarded.space.tally.pour(guarded.space.db, guarded.now)
+    counted = {(name, label): count for (name, label), count in (await guarded.space.db.read(sums)).items()}
+    assert {label: count for (name, label), count in counted.items() if name == "attachments"} == {
+        "executable refused": 1,
+        "encrypted warned": 1,
+        "macros warned": 1,
+        "macros refused": 1,
+    }
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from foundation.blob_files import FolderFiles
 from foundation.blobs import Blobs
 from foundation.keys import KeyRing
-from mailserver.delivery.letter import Letter, Version, read
+from mailserver.delivery.attachments import Addressed
+from mailserver.delivery.letter import Letter, read
 from mailserver.store.sealed import unpack_ref, unpack_text
 from mssante.closing import Act
+from mssante.kinds import BoxKind
 
 KEYS = KeyRing(b"k" * 32)
 PIECES = [
@@ -43,10 +45,10 @@ def numbered(octets: bytes) -> bytes:
     return octets if b"X-MSS-NIL" in octets else b"X-MSS-NIL: 42\r\n" + octets
 
 
-def letter(content: bytes, folder: Path, wanted: set[Version] | None = None) -> Letter:
+def letter(content: bytes, folder: Path, wanted: set[Addressed] | None = None) -> Letter:
     blobs = Blobs(FolderFiles(folder))
     return read(
-        KEYS, blobs, blobs.prepare(content), b"Return-Path: <a@b.example>\r\n", numbered, wanted or set(Version)
+        KEYS, blobs, blobs.prepare(content), b"Return-Path: <a@b.example>\r\n", numbered, wanted or {None, *BoxKind}
     )
 
 
@@ -59,16 +61,16 @@ def test_any_octets_are_a_letter(tmp_path_factory: pytest.TempPathFactory, conte
         assert ref.size == copy.kept.size == len(copy.blob.plaintext())
         unpack_text(copy.kept.heads)
         unpack_text(copy.kept.texts)
-    relayed = got.copies[Version.RELAY].blob.plaintext()
+    relayed = got.copies[None].blob.plaintext()
     assert relayed.endswith(content)
-    assert got.copies[Version.OURS].blob.plaintext() == b"Return-Path: <a@b.example>\r\n" + relayed
+    assert got.copies[BoxKind.PER].blob.plaintext() == b"Return-Path: <a@b.example>\r\n" + relayed
     if got.closing.act is not Act.DELIVER_THEN_CLOSE:
-        assert got.copies[Version.CITIZEN].blob is got.copies[Version.OURS].blob
+        assert got.copies[BoxKind.CIT].blob is got.copies[BoxKind.PER].blob
 
 
 def test_a_subject_in_an_encoded_word_adds_no_header_field(tmp_path: Path) -> None:
     content = b"From: a@b.example\r\nSubject: =?utf-8?q?[FIN]=0D=0ABcc:_x@y.example?=\r\n\r\nbonjour\r\n"
-    shown = letter(content, tmp_path).copies[Version.CITIZEN].blob.plaintext()
+    shown = letter(content, tmp_path).copies[BoxKind.CIT].blob.plaintext()
     assert b"\r\nBcc:" not in shown
     assert b"\r\nSubject: Bcc: x@y.example\r\n" in shown
 
@@ -76,6 +78,6 @@ def test_a_subject_in_an_encoded_word_adds_no_header_field(tmp_path: Path) -> No
 def test_the_relayed_original_is_reused_as_it_is(tmp_path: Path) -> None:
     blobs = Blobs(FolderFiles(tmp_path))
     content = blobs.prepare(b"X-MSS-NIL: 7\r\nFrom: a@b.example\r\n\r\nx")
-    got = read(KEYS, blobs, content, b"Return-Path: <>\r\n", numbered, {Version.RELAY})
-    assert got.copies[Version.RELAY].blob is content
-    assert set(got.copies) == {Version.RELAY}
+    got = read(KEYS, blobs, content, b"Return-Path: <>\r\n", numbered, {None})
+    assert got.copies[None].blob is content
+    assert set(got.copies) == {None}
