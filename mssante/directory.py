@@ -18,7 +18,7 @@ from foundation.keys import KeyRing
 from mssante import directory_search
 from mssante.address import Address, address_key
 from mssante.directory_search import Search
-from mssante.directory_words import KIND, NAME, PLACE, PROFESSION, SECTOR, indexed, vocabulary
+from mssante.directory_words import KIND, NAME, PLACE, PROFESSION, SECTOR, folded, indexed, vocabulary
 from mssante.identity import Invalid
 from mssante.kinds import SECTORS_PHARMACY, BoxKind, BoxState
 from mssante.mailboxes import address_lookup
@@ -31,7 +31,8 @@ OWN, EXTRACT, FHIR = "own", "extract", "fhir"  # where an entry comes from
 @dataclass(frozen=True, slots=True)
 class Entry:
     """`structure_id`: FINESS or SIRET; `person_id`: 8 + RPPS or 0 + ADELI; `sector`: TRE_R02 code; `hours`: opening hours in the
-    structure's own words. Only what is the register's to tell: no private address, no date of birth."""
+    structure's own words; `speciality`: of the mailbox, `skills`: of its holder, by the registers of professionals; both may be
+    several, `SEVERAL` between them. Only what is the register's to tell: no private address, no date of birth."""
 
     address: str
     kind: BoxKind
@@ -50,12 +51,20 @@ class Entry:
     speciality: str = ""
     organisation: str = ""
     service: str = ""
+    skills: str = ""
+
+    @property
+    def specialities(self) -> tuple[str, ...]:
+        """Each once, the mailbox's own first."""
+        labels = filter(None, f"{self.speciality}{SEVERAL}{self.skills}".split(SEVERAL))
+        return tuple({folded(label): label for label in reversed(tuple(labels))}.values())[::-1]
 
     @property
     def is_pharmacy(self) -> bool:
         return self.kind is BoxKind.ORG and self.sector in SECTORS_PHARMACY
 
 
+SEVERAL = "; "  # between labels
 FIELDS = tuple(one.name for one in fields(Entry))
 AT_ONCE = 500  # addresses of one look-up
 ROW = (*FIELDS, "words")  # columns
@@ -96,6 +105,7 @@ def values_of(entry: Entry, key: str) -> tuple[Any, ...]:
         (NAME, entry.service),
         (PROFESSION, entry.profession),
         (PROFESSION, entry.speciality),
+        (PROFESSION, entry.skills),
         (PLACE, entry.town),
         (PLACE, entry.postcode),
     )

@@ -93,12 +93,12 @@ def attributes_of(entry: Entry) -> dict[str, Sequence[str]]:
         "o": (entry.organisation,),
         "ou": (entry.service,),
         "title": (entry.profession,),
-        "description": (entry.speciality,),
+        "description": entry.specialities,
         "l": (entry.town,),
         "postalCode": (entry.postcode,),
         "telephoneNumber": (entry.phone,),
     }
-    return {name: value for name, value in values.items() if value[0]}
+    return {name: value for name, value in values.items() if any(value)}
 
 
 def matching(conn: Connection, wanted: Filter, limit: int) -> list[Entry]:

@@ -1,6 +1,7 @@
 """Search in the directory: by words of any field or of one, by sector and kind; without case or accents, despite typing errors.
 
 Three looks, each only when the one before found too little: whole words, beginnings of words, then words one typing error away.
+A word of a profession is also looked for as the registers have it (`directory_meanings`).
 What is read is bounded (`SEEN` entries a look), whatever is asked, so that an answer takes milliseconds on a million entries; of
 more that match, some are shown.
 """
@@ -9,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, select, text
 
+from mssante.directory_meanings import Together, meanings
 from mssante.directory_words import ANYWHERE, KIND, NAME, PLACE, PROFESSION, SECTOR, near, words_of
 from mssante.kinds import BoxKind
 from mssante.tables import WORDS_VECTOR, directory_entries, directory_vocabulary
@@ -41,8 +44,11 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class _Word:
+    """`forms`: any of them; `meant`: or these words of a profession."""
+
     tags: str
     forms: tuple[str, ...]
+    meant: tuple[Together, ...] = ()
 
 
 def rows(conn: Connection, search: Search, limit: int) -> list[Any]:
@@ -61,10 +67,14 @@ def rows(conn: Connection, search: Search, limit: int) -> list[Any]:
 def _asked(search: Search) -> tuple[list[_Word], list[_Word]]:
     text = search.text.partition("@")[0]  # of an address: the domain is no word of anyone
     fields = ((ANYWHERE, text), (NAME, search.name), (PROFESSION, search.profession), (PLACE, search.town))
-    words = [_Word(tags, (word,)) for tags, said in fields for word in words_of(said[:LONGEST_TEXT])[:MOST_WORDS]]
+    words = [_word(tags, word) for tags, said in fields for word in words_of(said[:LONGEST_TEXT])[:MOST_WORDS]]
     telling = [word for word in words if len(word.forms[0]) > 1]  # an elided « l », « d » says nothing
     codes = [_Word(SECTOR, tuple(sorted(search.sectors))), _Word(KIND, tuple(sorted(k.value for k in search.kinds)))]
     return (telling or words)[:MOST_WORDS], [code for code in codes if code.forms]
+
+
+def _word(tags: str, word: str) -> _Word:
+    return _Word(tags, (word,), meanings(word) if PROFESSION in tags else ())
 
 
 def _look(conn: Connection, words: list[_Word], codes: list[_Word], beginnings: bool) -> list[Any]:
@@ -96,20 +106,34 @@ def _common(conn: Connection, query: str) -> bool:
 
 
 def _group(word: _Word, beginning: bool, postgresql: bool) -> str:
-    """`(nmart* OR lmart*)`. Words are letters and digits only, codes of our own tables: nothing to escape but for the eyes."""
-    quote, star, either = ("'", ":*", " | ") if postgresql else ('"', "*", " OR ")
+    """`(nmart* OR lmart* OR ("pmedecine" AND "pgenerale"))`. Words are letters and digits only, codes of our own tables: nothing to
+    escape but for the eyes."""
+    quote, star, either, both = ("'", ":*", " | ", " & ") if postgresql else ('"', "*", " OR ", " AND ")
     ending = star if beginning else ""
-    return f"({either.join(f'{quote}{tag}{form}{quote}{ending}' for tag in word.tags for form in word.forms)})"
+    terms = [f"{quote}{tag}{form}{quote}{ending}" for tag in word.tags for form in word.forms]
+    terms += [f"({both.join(f'{quote}{PROFESSION}{one}{quote}' for one in together)})" for together in word.meant]
+    return f"({either.join(terms)})"
 
 
 def _corrected(conn: Connection, words: list[_Word]) -> list[_Word]:
-    """Each word with its neighbours of the vocabulary."""
-    candidates = {word.forms[0]: near(word.forms[0]) for word in words if len(word.forms[0]) >= SHORTEST_MISTYPED}
-    known = _known(conn, set().union(*candidates.values()))
+    """Each word with its neighbours of the vocabulary, and with what neighbours mean of it."""
+    candidates = {word: near(word.forms[0]) if len(word.forms[0]) >= SHORTEST_MISTYPED else set() for word in words}
+    meant = {word: _meant(word, candidates[word]) for word in words}
+    known = _known(conn, {*chain(*candidates.values()), *chain(*chain(*meant.values()))})
     return [
-        _Word(word.tags, (word.forms[0], *sorted(candidates.get(word.forms[0], set()) & known)[:NEIGHBOURS]))
+        _Word(
+            word.tags,
+            (word.forms[0], *sorted(candidates[word] & known)[:NEIGHBOURS]),
+            (*word.meant, *(together for together in meant[word] if known.issuperset(together))),
+        )
         for word in words
     ]
+
+
+def _meant(word: _Word, candidates: Iterable[str]) -> list[Together]:
+    if PROFESSION not in word.tags:
+        return []
+    return sorted({together for candidate in candidates for together in meanings(candidate)})
 
 
 def _known(conn: Connection, words: Iterable[str]) -> set[str]:
@@ -119,8 +143,13 @@ def _known(conn: Connection, words: Iterable[str]) -> set[str]:
 
 def _rank(row: Any, words: list[_Word]) -> tuple[int, str, str, int]:
     held = set(row.words.split(" "))
-    whole = sum(any(tag + form in held for tag in word.tags for form in word.forms) for word in words)
+    whole = sum(_whole(word, held) for word in words)
     return -whole, row.town, row.display_name, row.id
+
+
+def _whole(word: _Word, held: set[str]) -> bool:
+    said = any(tag + form in held for tag in word.tags for form in word.forms)
+    return said or any(all(PROFESSION + one in held for one in together) for together in word.meant)
 
 
 _ANY = select(directory_entries).order_by(directory_entries.c.id).limit(SEEN)

@@ -185,6 +185,7 @@ directory_entries = Table(
     Column("person_id", String(16), nullable=False, server_default=""),  # 8 + RPPS or 0 + ADELI
     Column("profession", Text, nullable=False),
     Column("speciality", Text, nullable=False, server_default=""),
+    Column("skills", Text, nullable=False, server_default=""),  # of the holder, by register_facts
     Column("organisation", Text, nullable=False, server_default=""),
     Column("service", Text, nullable=False, server_default=""),
     Column("town", Text, nullable=False),

@@ -360,4 +360,4 @@ def _sentence(at: Desk, one: Dated) -> str:
 def _shown(entry: Entry) -> dict[str, Any]:
     from dataclasses import asdict
 
-    return asdict(entry) | {"kind": entry.kind.value}
+    return asdict(entry) | {"kind": entry.kind.value, "speciality": ", ".join(entry.specialities)}

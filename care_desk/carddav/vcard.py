@@ -37,8 +37,8 @@ def _properties(entry: Entry, version: str) -> Iterable[tuple[str, str, str]]:
         yield "ORG", "", _list(*filter(None, (entry.organisation, entry.service)))
     if entry.profession:
         yield "TITLE", "", _text(entry.profession)
-    if entry.speciality:
-        yield "ROLE", "", _text(entry.speciality)
+    if entry.specialities:
+        yield "ROLE", "", _text(", ".join(entry.specialities))
     yield "EMAIL", ";TYPE=work" if four else ";TYPE=INTERNET,WORK", _text(entry.address)
     if entry.phone:
         yield "TEL", ";TYPE=work" if four else ";TYPE=WORK,VOICE", _text(entry.phone)

@@ -23,6 +23,7 @@ from mssante.directory import Entry
 from mssante.directory_words import folded
 from mssante.identity import Invalid, parse_person_id, parse_structure_id
 from mssante.kinds import BoxKind
+from mssante.registers.nomenclatures import specialities
 from mssante.registers.reading import Fault
 
 SEPARATOR = "|"
@@ -41,6 +42,7 @@ COLUMNS = {
     "nom d exercice": "family_name",
     "prenom d exercice": "given_name",
     "libelle profession": "profession",
+    "code savoir faire": "skill",
     "libelle savoir faire": "speciality",
     "raison sociale structure bal": "organisation",
     "enseigne commerciale structure bal": "sign",
@@ -62,6 +64,7 @@ FIELDS = {
     "family_name": ("family_name", "display_name"),
     "given_name": ("given_name", "display_name"),
     "profession": ("profession",),
+    "skill": ("speciality",),
     "speciality": ("speciality",),
     "organisation": ("organisation", "display_name"),
     "sign": ("organisation", "display_name"),
@@ -81,7 +84,7 @@ class NotAnExtraction(Exception):
 # what a line says, in the order in which it is picked out
 SAID = (
     "kind", "address", "person_id", "structure_id", "service", "title", "family_name", "given_name", "profession",
-    "speciality", "organisation", "sign", "routing", "town", "postcode", "sector", "phone",
+    "skill", "speciality", "organisation", "sign", "routing", "town", "postcode", "sector", "phone",
 )  # fmt: skip
 ABSENT = -1  # the empty field put behind those of a line
 
@@ -122,7 +125,7 @@ def read_line(line: str, form: Layout) -> Entry | Fault:
         return Fault.SHORT
     fields.append("")
     (
-        said_kind, said_address, person, structure, service, said_title, family, said_given, profession,
+        said_kind, said_address, person, structure, service, said_title, family, said_given, profession, skill,
         speciality, legal_name, sign, routing, town, postcode, sector, phone,
     ) = map(str.strip, form.pick(fields))  # fmt: skip
     address = address_key(said_address)
@@ -149,7 +152,7 @@ def read_line(line: str, form: Layout) -> Entry | Fault:
         given_name=given,
         family_name=family,
         person_id=_person(person),
-        speciality=speciality,
+        speciality=speciality or _speciality(skill),
         organisation=organisation,
         service=service,
     )
@@ -174,6 +177,11 @@ def _given(name: str) -> str:
 def _town(routing: str) -> str:
     """The town of « 75012 PARIS CEDEX 12 » (NF Z 10-011, line 6)."""
     return " ".join(routing.lstrip("0123456789 ").split())
+
+
+def _speciality(code: str) -> str:
+    known = specialities().get(code) if code else None
+    return known.label if known else ""
 
 
 def _person(text: str) -> str:

@@ -1,6 +1,4 @@
-"""What the registers say of each professional, dated: since when a file says it, until when. Joined to the directory by the
-person's national identifier: a person's mailbox at a place has the sector of what they do there.
-"""
+"""What the registers say of each professional, dated: since when a file says it, until when. Given to the directory: `joining`."""
 
 from __future__ import annotations
 
@@ -10,13 +8,11 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, select, update
 
 from foundation.clock import DAY
 from foundation.database import Database, Transaction
-from mssante.directory import OWN
-from mssante.directory_words import SECTOR
-from mssante.registers import facts_file, runs
+from mssante.registers import facts_file, joining, runs
 from mssante.registers.facts_file import Fact, Kind, Layout
 from mssante.registers.reading import Fault, Known, Piece, Reader, Row
 from mssante.tables import directory_entries, register_facts
@@ -25,7 +21,6 @@ from mssante.upsert import upsert_many
 SAID = tuple(one.name for one in fields(Fact))
 NAMES = (*SAID, "since", "until", "import_id", "line")  # columns of a row, in their order
 LINE = NAMES.index("line")
-JOINED = 1_000  # entries in one transaction
 EPOCH = date(1970, 1, 1)
 _values = attrgetter(*SAID[2:])  # behind person and kind
 
@@ -91,8 +86,8 @@ class Facts:
         return tx.execute(ended).rowcount
 
     def completed(self, db: Database, number: int) -> None:
-        if self._form.kind is Kind.ACTIVITY:
-            join(db, directory_entries.c.person_id != "")
+        if self._form.kind in (Kind.ACTIVITY, Kind.SKILL):
+            joining.join(db, directory_entries.c.person_id != "")
 
     def _old(self, number: int, ids: list[int]) -> tuple[ColumnElement[bool], ...]:
         return register_facts.c.id.in_(ids), self._mine, register_facts.c.import_id < number
@@ -103,38 +98,3 @@ def _row(form: Layout, today: int, number: int, line: str, digest: int) -> Row |
     if isinstance(fact, Fault):
         return fact
     return fact.person_id, fact.kind.value, *_values(fact), today, None, number, digest
-
-
-# -------------------------------------------------------------------- the directory
-def join(db: Database, entries: ColumnElement[bool]) -> None:
-    """Gives these entries, if they are persons', the sector of what the person does at that place. Not those of ours."""
-    last = 0
-    while found := db.read_now(_unlike, entries, last):
-        db.write_now(_give, found)
-        last = found[-1]["entry"]
-
-
-def _unlike(conn: Connection, entries: ColumnElement[bool], last: int) -> list[dict[str, Any]]:
-    sector = func.min(register_facts.c.sector)
-    same = and_(
-        register_facts.c.person_id == directory_entries.c.person_id,
-        register_facts.c.structure_id == directory_entries.c.structure_id,
-        register_facts.c.until.is_(None),
-        register_facts.c.sector != "",
-    )
-    mine = (directory_entries.c.id > last, directory_entries.c.person_id != "", directory_entries.c.source != OWN)
-    columns = (directory_entries.c.id, directory_entries.c.words, directory_entries.c.sector)
-    query = select(*columns, sector.label("new")).join(register_facts, same).where(entries, *mine).group_by(*columns)
-    other = or_(directory_entries.c.sector.is_(None), sector != directory_entries.c.sector)
-    rows = conn.execute(query.having(other).order_by(directory_entries.c.id).limit(JOINED)).all()
-    return [{"entry": row.id, "sector": row.new, "words": _with_sector(row.words, row.new)} for row in rows]
-
-
-def _with_sector(words: str, sector: str) -> str:
-    others = [word for word in words.split(" ") if not word.startswith(SECTOR)]
-    return " ".join([*others, SECTOR + sector])
-
-
-def _give(tx: Transaction, found: list[dict[str, Any]]) -> None:
-    given: dict[str, Any] = {"sector": bindparam("sector"), "words": bindparam("words")}
-    tx.execute(update(directory_entries).where(directory_entries.c.id == bindparam("entry")).values(given), found)

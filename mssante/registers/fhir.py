@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from mssante.address import address_key
-from mssante.directory import Entry
+from mssante.directory import SEVERAL, Entry
 from mssante.identity import Invalid, parse_finess, parse_person_id, parse_siret
 from mssante.kinds import BoxKind
 from mssante.registers.extraction import titled
-from mssante.registers.nomenclatures import professions, sectors, specialities
+from mssante.registers.nomenclatures import Concept, professions, sectors, specialities
 
 METADATA = "https://interop.esante.gouv.fr/ig/fhir/annuaire/StructureDefinition/as-ext-mailbox-mss-metadata"
 TYPES = ("Organization", "Practitioner", "PractitionerRole")
@@ -101,7 +101,7 @@ def _entry(box: _Box, resource: Resource, by_name: Mapping[str, Resource]) -> En
         address=box.address,
         kind=kind,
         display_name=label or box.address.partition("@")[0],
-        profession=_coded(person, professions()),
+        profession=next(_labels(professions(), person, resource), ""),
         town=_text(where, "city"),
         postcode=_text(where, "postalCode")[:10],
         sector=next((code for code in _codes(place.get("type")) if code in sectors()), None),
@@ -111,17 +111,19 @@ def _entry(box: _Box, resource: Resource, by_name: Mapping[str, Resource]) -> En
         given_name=given,
         family_name=family,
         person_id=_person(person),
-        speciality=_coded(resource, specialities()) or _coded(person, specialities()),
+        speciality=SEVERAL.join(_labels(specialities(), resource, person)),
         organisation=organisation,
         service=service,
     )
 
 
-def _coded(resource: Resource, table: Mapping[str, Any]) -> str:
-    """The label of the first code of this table, in qualifications of a person or specialities of a role."""
-    parts = [one.get("code") for one in _dicts(resource.get("qualification"))]
-    parts += _list(resource.get("code")) + _list(resource.get("specialty"))
-    return next((table[code].label for code in _codes(parts) if code in table), "")
+def _labels(table: Mapping[str, Concept], *resources: Resource) -> Iterator[str]:
+    """Of codes of this table, in qualifications of a person or specialities of a role; each once."""
+    parts: list[Any] = []
+    for whole in resources:
+        parts += [one.get("code") for one in _dicts(whole.get("qualification"))]
+        parts += _list(whole.get("code")) + _list(whole.get("specialty"))
+    return iter(dict.fromkeys(table[code].label for code in _codes(parts) if code in table))
 
 
 def _codes(concepts: Any) -> Iterator[str]:

@@ -19,7 +19,7 @@ from foundation.database import Database, Transaction
 from foundation.keys import KeyRing
 from mssante.directory import EXTRACT, ROW, hidden, learn, values_of
 from mssante.mailboxes import address_lookup
-from mssante.registers import extraction, facts, facts_file, runs
+from mssante.registers import extraction, facts, facts_file, joining, runs
 from mssante.registers.extraction import Layout, NotAnExtraction
 from mssante.registers.reading import LONGEST_LINE, Fault, Known, Piece, Reader, Row
 from mssante.registers.runs import Progress, Report, Target
@@ -111,7 +111,7 @@ class Entries:
         return tx.execute(delete(directory_entries).where(directory_entries.c.id.in_(ids), _old(number))).rowcount
 
     def completed(self, db: Database, number: int) -> None:
-        facts.join(db, directory_entries.c.import_id == number)
+        joining.join(db, directory_entries.c.import_id == number)
 
 
 def _row(form: Layout, number: int, line: str, digest: int) -> Row | Fault:

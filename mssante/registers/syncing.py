@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from foundation.keys import KeyRing
 from mssante.directory import FHIR, OWN, hidden, learn, row_of
 from mssante.directory_words import vocabulary
 from mssante.mailboxes import address_lookup
+from mssante.registers import joining
 from mssante.registers.annuaire import Server
 from mssante.registers.fhir import TYPES, Held
 from mssante.tables import directory_entries, directory_imports
@@ -55,6 +57,7 @@ async def sync(
             so_far.gone += gone
             so_far.kept_out += kept_out
             progress(so_far)
+    await asyncio.to_thread(joining.join, db, directory_entries.c.import_id == number)
     await db.write(_finish, number, clock())
     return so_far
 
@@ -90,7 +93,7 @@ def _take(tx: Transaction, keys: KeyRing, number: int, page: Sequence[Held]) -> 
         )
         lost = or_(no_longer, directory_entries.c.address.in_(held.red_list))
         gone += tx.execute(delete(directory_entries).where(lost, directory_entries.c.source != OWN)).rowcount
-    changed = tuple(sorted(set(rows[0]) - {"address", "source", "phone", "hours"})) if rows else ()
+    changed = tuple(sorted(set(rows[0]) - {"address", "source", "phone", "hours", "skills"})) if rows else ()
     upsert_all(tx, directory_entries, rows, key=("address",), change=changed)
     learn(tx, vocabulary(row["words"] for row in rows))
     return gone, sum(len(held.entries) for held in page) - len(rows)

@@ -33,8 +33,8 @@ NS = {"D": "DAV:", "C": "urn:ietf:params:xml:ns:carddav"}
 BOOK, MINE = "/carddav/annuaire/", "/carddav/correspondants/"
 ROCHE = Entry(
     "camille.roche@medecins.example", BoxKind.PER, "Dr Camille ROCHE", "Médecin", "Villefleur", "99100", given_name="Camille",
-    family_name="ROCHE", title="Dr", speciality="Cardiologie; rythmologie", organisation="Cabinet, des Tilleuls",
-    phone="01 99 00 10 10",
+    family_name="ROCHE", title="Dr", speciality="Cardiologie", skills="cardiologie; Rythmologie",
+    organisation="Cabinet, des Tilleuls", phone="01 99 00 10 10",
 )  # fmt: skip
 MARCHE = Entry("officine@pharmacie.example", BoxKind.ORG, "Pharmacie du Marché", "", "Villefleur", "99100", "SA33")
 MANY = [Entry(f"anne{n}@a.example", BoxKind.PER, f"Anne Petit{n}") for n in range(105)]
@@ -134,6 +134,7 @@ async def test_from_a_domain_to_the_book(origin: str) -> None:
         (match("ADR", "villefleur") + match("FN", "pharmacie", more=' negate-condition="yes"'), "allof", [ROCHE]),
         (match("ADR", "99100") + '<C:prop-filter name="TEL"><C:is-not-defined/></C:prop-filter>', "allof", [MARCHE]),
         (match("EMAIL", "officine@pharmacie.example", "equals"), "anyof", [MARCHE]),
+        (match("ROLE", "rythmologue") + match("ADR", "villefleur"), "allof", [ROCHE]),
         (match("X-UNKNOWN", "roche"), "anyof", []),
         (match("item1.FN", "roche"), "anyof", [ROCHE]),
     ],
@@ -218,7 +219,7 @@ def test_what_a_card_says() -> None:
     lines = vcard(ROCHE).replace("\r\n ", "").split("\r\n")
     for line in (
         "FN:Dr Camille ROCHE", "N:ROCHE;Camille;;Dr;", "EMAIL;TYPE=INTERNET,WORK:camille.roche@medecins.example",
-        "ORG:Cabinet\\, des Tilleuls", "ROLE:Cardiologie\\; rythmologie", "TEL;TYPE=WORK,VOICE:01 99 00 10 10",
+        "ORG:Cabinet\\, des Tilleuls", "ROLE:Cardiologie\\, Rythmologie", "TEL;TYPE=WORK,VOICE:01 99 00 10 10",
         "ADR;TYPE=WORK:;;;Villefleur;;99100;",
     ):  # fmt: skip
         assert line in lines

@@ -20,6 +20,7 @@ from mssante.directory import Entry, Search
 from mssante.identity import demo_ins
 from mssante.kinds import BoxKind, BoxState, Party, ProfileState
 from mssante.operators import Operator, Route, parse_route
+from mssante.registers.nomenclatures import specialities
 from mssante.rules import RecipientFacts, SenderFacts
 
 MARCHE = Entry(
@@ -90,6 +91,13 @@ ROCHER = Entry("h.rocher@medecins.example", BoxKind.PER, "Dr Hélène ROCHER", "
         (Search("rochir"), [ROCHER]),  # changed; roche has two errors
         (Search("helene"), [ROCHER]),
         (Search("cardiolgie"), [ROCHE]),
+        (Search("cardiologue Villefleur"), [ROCHE]),
+        (Search("Cardiologue à l'hôpital"), []),
+        (Search("cardiologu"), [ROCHE]),  # not finished yet
+        (Search("cardiolgue vilefleur"), [ROCHE]),
+        (Search(profession="cardiologue", town="villefleur"), [ROCHE]),
+        (Search(name="cardiologue"), []),
+        (Search("pharmaciennes"), [OWNER]),
         (Search("tilleuls"), [ROCHE]),
         (Search("rocher@medecins"), [ROCHER]),
         (Search("noche"), []),  # the first letter is meant
@@ -110,6 +118,42 @@ async def test_search_by_field_and_despite_errors(filled: Any, asked: Search, fo
         await filled.db.write(directory.add, filled.keys, entry)
     shown = await filled.db.read(directory.search, asked)
     assert shown == found
+
+
+@pytest.mark.parametrize(
+    ("said", "codes"),
+    [
+        ("cardiologue", "SM04"),
+        ("Cardiologue", "SM04"),
+        ("généraliste", "SM26 SM53 SM54"),
+        ("pédiatre", "SM40"),
+        ("psychiatre", "SI04 SM33 SM42 SM43"),
+        ("pédopsychiatre", ""),  # the registers have no word for it
+        ("gynécologue", "SM19 SM20 SM51 SM52"),
+        ("ORL", "SM34 SM39"),
+        ("dermato", "SM15"),
+        ("ophtalmologiste", "SM38"),
+        ("anesthésiste", "SI07 SM02"),
+        ("urgentiste", "SM59"),
+        ("radiologue", "SM44 SM55"),
+        ("chirurgien vasculaire", "SM11 SM13"),
+        ("chirurgienne orthopédiste", "SM08"),
+        ("neurochirurgien", "SM31"),
+        ("gastro-entérologue", "SM24"),
+        ("orthodontiste", "SCD01"),
+        ("puéricultrice", "SI08"),
+        ("infirmière", "SI01 SI02 SI03 SI04 SI05 SI06 SI07 SI08"),
+        ("diabétologue", "SM16 SM62"),
+        ("reumatologue", "SM48"),
+    ],
+)  # fmt: skip
+async def test_what_people_call_a_speciality(space: Any, said: str, codes: str) -> None:
+    """Of all of TRE_R38, whoever is meant and nobody else, whole words first."""
+    for code, concept in specialities().items():
+        entry = Entry(f"{code}@a.example", BoxKind.PER, code, speciality=concept.label)
+        await space.db.write(directory.add, space.keys, entry)
+    found = await space.db.read(directory.search, Search(said), 200)
+    assert sorted(entry.display_name for entry in found) == codes.split()
 
 
 async def test_common_words_are_found_by_walking_and_rare_ones_by_the_index(

@@ -95,6 +95,8 @@ def test_what_the_registers_say_of_a_person_is_shown_with_its_dates(config: Path
     assert "Médecin, Cardiologie et maladies vasculaires (depuis le 20" in shown
     [fact] = json.loads(run(config, "show", "zoe@medecins.autre.example", "--json").stdout)["register"]
     assert (fact["kind"], fact["code"], fact["until"]) == ("skill", "SM04", None)
+    found = run(config, "search", "cardiologue", "martin").stdout
+    assert "Cardiologie et maladies vasculaires" in found
 
 
 def test_wrong_files_and_wrong_use(config: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from mailserver.sign_in import SignedIn
 from mssante import directory
 from mssante.directory import Entry
 from mssante.kinds import BoxKind
-from tests.mailserver.ldap.asking import equal, search
+from tests.mailserver.ldap.asking import equal, search, substrings
 from tests.support.people import People
 
 PEOPLE = People({"dr": ("pw", SignedIn(1, "dr@a.example"))}, wait_ms=700)
@@ -113,6 +113,17 @@ async def test_answers_are_bounded(client: Client) -> None:
         assert (code(answers), len(answers)) == (Code.SIZE_LIMIT_EXCEEDED, shown + 1)
     assert code(await client.ask(search(element(0x87, b"objectClass")))) is Code.SIZE_LIMIT_EXCEEDED
     assert len(await client.ask(search(equal("cn", "ursule")))) == 2
+
+
+async def test_specialities_are_values_of_one_attribute(client: Client) -> None:
+    """RFC 4519 2.5; asked for as people say it."""
+    heart = Entry("c@a.example", BoxKind.PER, "Camille Roche", speciality="Cardiologie", skills="Gériatrie")
+    await client.session._db.write(directory.add, KeyRing(b"k" * 32), heart)
+    await client.ask(bind())
+    for asked in (equal("description", "cardiologue"), substrings("description", "gériat")):
+        [(_, _, found), _] = await client.ask(search(asked, attributes=(string("description"),)))
+        attribute = element(0x30, string("description"), element(0x31, string("Cardiologie"), string("Gériatrie")))
+        assert found == string("mail=c@a.example,ou=annuaire,o=mssante") + element(0x30, attribute)
 
 
 async def test_a_critical_control_is_refused_and_another_passed_over(client: Client) -> None:

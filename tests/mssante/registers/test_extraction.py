@@ -83,6 +83,21 @@ def test_columns_are_found_by_name_in_any_order_case_and_accents() -> None:
     assert read_line("Ain|a@b.example|Zoé", form) is Fault.SHORT
 
 
+@pytest.mark.parametrize(
+    ("code", "label", "speciality"),
+    [
+        ("SM04", "Cardiologie", "Cardiologie"),  # the file's own words
+        ("SM04", "", "Cardiologie et maladies vasculaires"),
+        ("XX99", "", ""),
+        ("", "", ""),
+    ],
+)
+def test_a_speciality_told_by_its_code(code: str, label: str, speciality: str) -> None:
+    entry = read_line(f"a@b.example|{code}|{label}", layout("Adresse BAL|Code savoir-faire|Libellé savoir-faire"))
+    assert isinstance(entry, Entry)
+    assert entry.speciality == speciality
+
+
 @pytest.mark.parametrize("first", ["", "Nom|Prénom", "<html>", "PK\x03\x04"])
 def test_another_file_is_refused(first: str) -> None:
     with pytest.raises(NotAnExtraction):

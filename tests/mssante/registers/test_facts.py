@@ -16,7 +16,7 @@ from mssante.address import Address
 from mssante.directory import Entry, Search
 from mssante.identity import luhn_key
 from mssante.kinds import BoxKind
-from mssante.registers import facts, importing, reading
+from mssante.registers import facts, importing, joining, reading
 from mssante.registers.extraction import NotAnExtraction
 from mssante.registers.facts_file import Fact, Kind, layout, read_line
 from mssante.registers.reading import Fault
@@ -125,7 +125,7 @@ async def test_a_mailbox_has_the_sector_of_what_its_holder_does_there(
     space: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the register's number, and at that place only; whichever file comes first."""
-    monkeypatch.setattr(facts, "JOINED", 1)
+    monkeypatch.setattr(joining, "JOINED", 1)
     extraction = (
         "Type de BAL|Adresse BAL|Identification nationale PP|Identification structure|Nom d'exercice\n"
         f"PER|roche@a.example|{RPPS}|1{FINESS}|ROCHE\nPER|ailleurs@a.example|{RPPS}||ROCHE\n"
@@ -158,6 +158,48 @@ async def test_a_mailbox_has_the_sector_of_what_its_holder_does_there(
     path.write_text(extraction + f"PER|neuf@a.example|{RPPS}|1{FINESS}|ROCHE\n", encoding="utf-8")
     run(space, path, 4)
     assert by_sector("SA08") == ["neuf", "roche"]
+
+
+EXTRACTION = (
+    "Type de BAL|Adresse BAL|Identification nationale PP|Identification structure|Nom d'exercice|Libellé savoir-faire|"
+    "L6LIGNEACHEMINEMENT structure BAL\n"
+)
+
+
+def extraction(tmp_path: Path, *lines: str) -> Path:
+    path = tmp_path / "extraction.txt"
+    path.write_text(EXTRACTION + "\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+async def test_a_mailbox_has_the_skills_of_its_holder(space: Any, tmp_path: Path) -> None:
+    """Those of the place first, none twice; those that ended leave, also from the search; a line that changed keeps them."""
+    rest = [f"{OTHER}|10|S|X{number:02d}|Autre" for number in range(20)]
+    here = f"PER|roche@a.example|{RPPS}|1{FINESS}|ROCHE|Médecine générale|99100 VILLEFLEUR"
+    away = f"PER|ailleurs@a.example|{RPPS}||ROCHE||99200 MONTCLAIR"
+    run(space, extraction(tmp_path, here, away), 1)
+    skills = [f"{RPPS}|10|S|SM26|Médecine Générale", f"{RPPS}|10|S|SM04|", f"{RPPS}|10|CAPA|C18|Gériatrie"]
+    run(space, write(tmp_path, SKILL, *skills, *rest), 2)
+    run(space, write(tmp_path, ACTIVITY, activity().replace("Médecine générale", "Angiologie")), 3)
+
+    def skilled(name: str = "roche") -> tuple[str, ...]:
+        return space.db.read_now(directory.get, Address(name, "a.example")).specialities
+
+    def found(text: str) -> list[str]:
+        return sorted(one.address.partition("@")[0] for one in space.db.read_now(directory.search, Search(text)))
+
+    heart = "Cardiologie et maladies vasculaires"
+    assert skilled() == ("Médecine générale", "Angiologie", heart, "Gériatrie")
+    assert skilled("ailleurs") == ("Angiologie", heart, "Gériatrie", "Médecine Générale")
+    assert (found("cardiologue villefleur"), found("gériatre")) == (["roche"], ["ailleurs", "roche"])
+    moved = here.replace("VILLEFLEUR", "MONTCLAIR")
+    run(space, extraction(tmp_path, moved, away), 4)
+    assert (found("cardiologue montclair"), found("cardiologue villefleur")) == (["ailleurs", "roche"], [])
+    assert [one.sector for one in space.db.read_now(directory.search, Search(sectors=frozenset({"SA07"})))] == ["SA07"]
+    run(space, write(tmp_path, SKILL, *skills[:1], *rest), 5)
+    assert (skilled(), found("cardiologue"), found("angiologie")) == (
+        ("Médecine générale", "Angiologie"), [], ["ailleurs", "roche"],
+    )  # fmt: skip
 
 
 async def test_pieces_of_one_line_each(space: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

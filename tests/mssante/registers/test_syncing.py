@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from mssante import directory
 from mssante.address import parse_address
 from mssante.directory import Entry, Search
 from mssante.kinds import BoxKind
-from mssante.registers import fhir
+from mssante.registers import fhir, importing
 from mssante.registers.annuaire import Pace, Server, Unanswered
 from mssante.registers.syncing import Synced, sync
 from tests.mssante.registers.annuaire_server import (
@@ -101,6 +102,33 @@ async def test_everything_then_what_changed(space: Any, annuaire: Any) -> None:
     assert entry(space, "camille.roche@medecins.example") is None  # on the red list since
     assert entry(space, "officine@pharmacie.example") is not None
     assert [one.address for one in space.db.read_now(directory.search, Search("rythmologie"))] == ["cardio@chu.example"]
+
+
+async def test_several_specialities_and_those_of_the_registers_files(space: Any, annuaire: Any, tmp_path: Path) -> None:
+    """Of the role at the place, then of the person; what the registers' files say stays when the server speaks."""
+    held, server, _ = annuaire
+    angiology = {"code": {"coding": [{"code": "SM61"}]}}
+    held.resources = [
+        practitioner(
+            "4", "Petit", "Anne", [], qualification=[*practitioner("4", "", "", [])["qualification"], angiology]
+        ),
+        *PLACES,
+        *ROLES,
+    ]
+    address = "anne.petit@tilleuls.example"
+    await sync(space.db, space.keys, server, lambda: NOW)
+    heart = "Cardiologie et maladies vasculaires"
+    assert entry(space, address).specialities == (heart, "Médecine vasculaire")
+    path = tmp_path / "PS_LibreAcces_SavoirFaire.txt"
+    path.write_text(
+        "Identification nationale PP|Code type savoir-faire|Code savoir-faire|Libellé savoir-faire\n"
+        f"{RPPS}|S|SM04|{heart}\n{RPPS}|CAPA|C18|Gériatrie\n"
+    )
+    importing.run(space.db, space.keys, path, lambda: NOW)
+    assert entry(space, address).specialities == (heart, "Médecine vasculaire", "Gériatrie")
+    await sync(space.db, space.keys, server, lambda: NOW, everything=True)
+    for said in ("cardiologue", "angiologue", "gériatre villefleur"):
+        assert [one.address for one in space.db.read_now(directory.search, Search(said))] == [address]
 
 
 async def test_our_red_list_and_our_own_entries(space: Any, annuaire: Any) -> None:
