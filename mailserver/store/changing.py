@@ -18,7 +18,7 @@ from foundation.database import Transaction
 from foundation.prepared import Prepared
 from mailserver.store import flags as flag_rules
 from mailserver.store import folders as folder_rows
-from mailserver.store import forgetting
+from mailserver.store import forgetting, sheets
 from mailserver.store.api import Flag, FlagOp, Flags, FolderStatus, StoreResult
 from mailserver.store.insert import TOPIC
 from mailserver.store.ranges import Chunk, chunks
@@ -226,6 +226,7 @@ def _take(tx: Transaction, folder: folder_rows.FolderRow, chunk: Chunk, now: int
     values = literal(folder.id), literal(folder.highest_modseq + 1), messages.c.uid, literal(forgetting.day(now))
     tx.execute(insert(expunged).from_select(["folder_id", "modseq", "uid", "day"], select(*values).where(here)))
     tx.execute(delete(messages).where(here))
+    sheets.unbind(tx, folder.id, chunk)
 
 
 def _shrink(tx: Transaction, folder: folder_rows.FolderRow, tally: Tally) -> None:

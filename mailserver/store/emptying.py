@@ -8,6 +8,8 @@ from sqlalchemy import Connection, Table, delete, exists, select, tuple_
 
 from foundation.database import Transaction
 from mailserver.store.folders import LISTED
+from mailserver.store.ranges import Chunk
+from mailserver.store.sheets import unbind
 from mailserver.store.sweep import loosen_all
 from mailserver.store.tables import (
     cards,
@@ -59,6 +61,7 @@ def _messages(tx: Transaction, box_id: int, folder_id: int, now: int) -> bool:
     loosen_all(tx, blobs, now)
     for table in (search_texts, cards):
         tx.execute(delete(table).where(table.c.blob_id.in_(blobs), table.c.box_id == box_id))
+    unbind(tx, folder_id, Chunk(rows[0].uid, rows[-1].uid))
     tx.execute(delete(messages).where(messages.c.folder_id == folder_id, messages.c.uid <= rows[-1].uid))
     return True
 

@@ -19,6 +19,7 @@ from foundation.database import Transaction
 from foundation.keys import Key, KeyRing
 from foundation.prepared import Prepared
 from mailserver.store import flags as flag_rules
+from mailserver.store import sheets
 from mailserver.store.api import Flags, StoreError
 from mailserver.store.digest import Digest
 from mailserver.store.sealed import (
@@ -265,6 +266,8 @@ def put_all(tx: Transaction, place: Place, entries: Sequence[Entry], now: int) -
     )
     _INSERT_CARD.run_all(tx.conn, [_card_row(place, entry) for entry in entries])
     _INSERT_TEXTS.run_all(tx.conn, [_texts_row(place, entry) for entry in entries])
+    if pages := sheets.completed(uids):
+        sheets.bind(tx, place.key, place.folder_id, pages)
     tx.signal(TOPIC, place.folder_id)
     return uids
 

@@ -24,6 +24,10 @@ class Chunk:
     def count(self) -> int:
         return len(self.listed) or self.last - self.first + 1
 
+    def pages(self, bits: int) -> Chunk:
+        """The UIDs' upper bits, without the `bits` lower ones."""
+        return Chunk(self.first >> bits, self.last >> bits, tuple({uid >> bits for uid in self.listed}))
+
     def holds(self, column: Column[Any]) -> ColumnElement[bool]:
         return column.in_(self.listed) if self.listed else column.between(self.first, self.last)
 

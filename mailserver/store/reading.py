@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Select, bindparam, select
+from sqlalchemy import Column, Connection, Executable, Select, bindparam, select
 
 from foundation.blobs import Blobs
 from foundation.keys import Key
@@ -20,14 +21,18 @@ from mailserver.store.sealed import (
     back_context,
     front_context,
     heads_context,
+    sheet_context,
     texts_context,
     unpack_card,
     unpack_front,
     unpack_ref,
+    unpack_sheet,
     unpack_text,
 )
-from mailserver.store.tables import cards, expunged, folders, messages, search_texts
+from mailserver.store.tables import cards, expunged, folders, messages, search_texts, sheets
 
+PAGE_BITS = 6  # 64 messages in a sheet: one cipher call and one row for all of them
+WORTH = 16  # messages of a page: for fewer, their cards cost less than a sheet
 NARROW = (
     messages.c.uid,
     messages.c.modseq,
@@ -56,6 +61,7 @@ _OWN_CARDS = messages.join(cards, (cards.c.blob_id == messages.c.blob_id) & (car
 _FRONT = (messages.c.uid, messages.c.blob_id, cards.c.front)
 _FRONTS = select(*_FRONT).select_from(_OWN_CARDS).where(_FOLDER).order_by(messages.c.uid)
 _CARDS = _FRONTS.add_columns(cards.c.back)
+_SHEETS = select(sheets.c.page, sheets.c.sealed).where(sheets.c.folder_id == bindparam("folder"))
 _OCTETS = (
     select(*_FRONT, blob_rows.c.data)
     # Outer: a blob that is lost is an error of ours, never a message that was expunged.
@@ -109,24 +115,26 @@ def look(conn: Connection, folder_id: int, known: Columns | None) -> Columns:
     return known.advanced(status, _plain(conn, news, where), conn.execute(_VANISHED, where).scalars())
 
 
-def _of(conn: Connection, query: Select[Any], folder_id: int, uids: Sequence[int]) -> list[Any]:
+def _of(
+    conn: Connection, query: Select[Any], folder_id: int, uids: Collection[int], column: Column[int] = messages.c.uid
+) -> list[Any]:
     """Rows of these messages, ascending. Those that follow each other are one range: no list to render and to look up."""
     if not uids:
         return []
     first, last = min(uids), max(uids)
     if last - first + 1 == len(set(uids)):
-        return list(_ranged(query).run(conn, {"folder": folder_id, "first": first, "last": last}).fetchall())
-    return _plain(conn, _listed(query), {"folder": folder_id, "uids": uids})
+        return list(_ranged(query, column).run(conn, {"folder": folder_id, "first": first, "last": last}).fetchall())
+    return _plain(conn, _listed(query, column), {"folder": folder_id, "uids": uids})
 
 
 @cache
-def _ranged(query: Select[Any]) -> Prepared:
-    return Prepared(query.where(messages.c.uid.between(bindparam("first"), bindparam("last"))))
+def _ranged(query: Select[Any], column: Column[int]) -> Prepared:
+    return Prepared(query.where(column.between(bindparam("first"), bindparam("last"))))
 
 
 @cache
-def _listed(query: Select[Any]) -> Select[Any]:
-    return query.where(messages.c.uid.in_(bindparam("uids", expanding=True)))
+def _listed(query: Select[Any], column: Column[int]) -> Select[Any]:
+    return query.where(column.in_(bindparam("uids", expanding=True)))
 
 
 def _plain(conn: Connection, query: Executable, where: Mapping[str, object]) -> list[Any]:
@@ -150,7 +158,21 @@ def some_origins(conn: Connection, folder_id: int, uids: Sequence[int]) -> list[
     return [(uid, Origin(*values)) for uid, *values in _of(conn, _ORIGINS, folder_id, uids)]
 
 
-def some_fronts(conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Front]]:
+def some_fronts(
+    conn: Connection, key: Key, folder_id: int, uids: Sequence[int]
+) -> tuple[list[tuple[int, Front]], Collection[int]]:
+    """From sheets, where many of a page are asked for; and the pages that had none."""
+    asked = Counter([uid >> PAGE_BITS for uid in uids])
+    pages = {page for page, count in asked.items() if count >= WORTH}
+    found = dict[int, Front]()
+    for page, sealed in _of(conn, _SHEETS, folder_id, pages, sheets.c.page):
+        found.update(unpack_sheet(key.open(sealed, sheet_context(folder_id, page))))
+        pages.remove(page)
+    found.update(card_fronts(conn, key, folder_id, [uid for uid in uids if uid not in found]))
+    return [(uid, found[uid]) for uid in uids if uid in found], pages
+
+
+def card_fronts(conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Front]]:
     rows = _of(conn, _FRONTS, folder_id, uids)
     opened = key.open_many([front for _, _, front in rows], [front_context(blob) for _, blob, _ in rows])
     return [(row[0], unpack_front(front)) for row, front in zip(rows, opened, strict=True)]

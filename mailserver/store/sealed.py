@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
 
 from foundation.blobs import BlobRef
 from foundation.keys import Key
@@ -20,6 +21,8 @@ VERSION = 1
 _LENGTH = struct.Struct(">BI")  # of a front: version, length of ENVELOPE
 _REF = struct.Struct(">Q32s32s")  # then the blob's size, name and key
 _LISTS = _LENGTH.size + _REF.size  # then ENVELOPE and BODYSTRUCTURE
+# Version, number of messages; then their UIDs, where each text ends, ENVELOPE and BODYSTRUCTURE of each.
+_SHEET = struct.Struct(">BI")
 _BACK = struct.Struct(">B4I")  # version, lengths of the four fields
 TEXT_LIMIT = 1 << 20  # octets after inflation: what `mime` may extract is less
 PLAIN = 8192  # octets of a text kept as it is: to inflate one costs SEARCH ten times what the cipher does
@@ -45,6 +48,23 @@ def unpack_ref(packed: bytes) -> BlobRef:
         raise _unknown(packed[0])
     size, name, key = _REF.unpack_from(packed, _LENGTH.size)
     return BlobRef(name.decode(), key, size)
+
+
+def pack_sheet(fronts: Sequence[tuple[int, Front]]) -> bytes:
+    """Fronts of neighbours by UID, as a list shows them: without the keys of their blobs."""
+    texts = [text for _, front in fronts for text in front]
+    numbers = [*(uid for uid, _ in fronts), *accumulate(map(len, texts))]
+    return _SHEET.pack(VERSION, len(fronts)) + struct.pack(f">{len(numbers)}I", *numbers) + b"".join(texts)
+
+
+def unpack_sheet(packed: bytes) -> Iterator[tuple[int, Front]]:
+    version, count = _SHEET.unpack_from(packed)
+    if version != VERSION:
+        raise _unknown(version)
+    numbers = struct.unpack_from(f">{3 * count}I", packed, _SHEET.size)
+    texts = packed[_SHEET.size + 4 * len(numbers) :]
+    each = [texts[start:end] for start, end in pairwise((0, *numbers[count:]))]
+    return zip(numbers[:count], map(Front, each[::2], each[1::2]), strict=True)
 
 
 def pack_back(card: Card) -> bytes:
@@ -114,6 +134,10 @@ def unpack_text(packed: bytes) -> bytes:
 
 def front_context(blob_id: int) -> bytes:
     return b"front %d" % blob_id
+
+
+def sheet_context(folder_id: int, page: int) -> bytes:
+    return b"sheet %d %d" % (folder_id, page)
 
 
 def back_context(blob_id: int) -> bytes:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from functools import partial
 
 from sqlalchemy import Connection
 
 from foundation.blobs import Blobs
-from foundation.database import Database
+from foundation.database import Database, Transaction
 from foundation.keys import Key, KeyRing
 from mailserver.store import folders as folder_rows
-from mailserver.store import reading
+from mailserver.store import reading, sheets
 from mailserver.store.api import (
     Card,
     Changes,
@@ -65,10 +65,16 @@ class SqlReading:
         return reading.some_cards(conn, self._key(conn, folder_id), folder_id, uids)
 
     async def fronts(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Front]]:
-        def work(conn: Connection) -> list[tuple[int, Front]]:
+        def work(conn: Connection) -> tuple[list[tuple[int, Front]], Collection[int]]:
             return reading.some_fronts(conn, self._key(conn, folder_id), folder_id, uids)
 
-        return await self._db.read(work)
+        found, loose = await self._db.read(work)
+        if loose:  # the next list finds them bound; nobody waits for it
+            self._db.submit(self._bind, folder_id, loose)
+        return found
+
+    def _bind(self, tx: Transaction, folder_id: int, pages: Collection[int]) -> None:
+        sheets.bind(tx, self._key(tx.conn, folder_id), folder_id, pages)
 
     async def origins(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Origin]]:
         return await self._db.read(reading.some_origins, folder_id, uids)

@@ -106,6 +106,14 @@ cards = Table(
     Column("back", LargeBinary, nullable=False),  # sealed: the rest of the rendered card
 )
 
+sheets = Table(
+    "sheets",  # what a list shows of the messages of a folder whose UIDs have the same upper bits, sealed together (`sheets`)
+    metadata,
+    Column("folder_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("page", BigInteger, primary_key=True, autoincrement=False),  # those bits
+    Column("sealed", LargeBinary, nullable=False),  # of each UID, ENVELOPE and BODYSTRUCTURE
+)
+
 search_texts = Table(
     "search_texts",
     metadata,
