@@ -30,6 +30,7 @@ from mailserver.scram import Bind
 from mailserver.sign_in import SignedIn, SignIn
 from mailserver.store.api import Folder, MailStore, Spool, StoreError, StoreResult
 from mailserver.store.flags import check_folder
+from mssante.rights import NONE
 
 
 class State(Enum):
@@ -262,9 +263,10 @@ class Context(Member):
         """Who may read the folder no longer is told that it is gone (RFC 4314 5.1.1, 6)."""
         here = await self.store.folders(view.folder.box_id) if self.seat_in(view.folder.box_id) is not None else ()
         folder = next((one for one in here if one.id == view.folder.id), None)
-        if folder is None or "r" not in self.rights(folder):
+        rights = NONE if folder is None else self.rights(folder)
+        if "r" not in rights:
             raise FolderLost
-        view.allow(self.rights(folder))
+        view.allow(rights)
 
     @property
     def finder(self) -> Finder:

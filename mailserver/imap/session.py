@@ -31,7 +31,7 @@ from mailserver.imap.progress import reporting
 from mailserver.imap.responses import Bad, Bye, Completion, Continue, No, Ok, Response, Tagged, Untagged
 from mailserver.imap.shelf import Shelf
 from mailserver.imap.table import COMMANDS, Entry
-from mailserver.imap.telling import untold
+from mailserver.imap.telling import has_news, untold
 from mailserver.sign_in import SignIn
 from mailserver.store.api import MailStore, StoreError
 
@@ -319,7 +319,7 @@ class ImapSession:
         ctx = self.context
         if ctx.inbox.woken:
             await ctx.catch_up()
-        return [response async for response in untold(ctx, entry.expunge_after)]
+        return [response async for response in untold(ctx, entry.expunge_after)] if has_news(ctx) else []
 
     def _status(self, tag: bytes | None, completion: Completion) -> Tagged | Untagged:
         self._bad = self._bad + 1 if isinstance(completion, Bad) else 0

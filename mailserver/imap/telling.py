@@ -14,6 +14,12 @@ from mailserver.imap.updating import Update, brought_up
 from mailserver.imap.view import FolderView
 
 
+def has_news(ctx: Context) -> bool:
+    """Nearly always not: then nothing need be asked."""
+    view = ctx.view
+    return ctx.notices is not None or bool(ctx.updating) or (view is not None and not view.settled)
+
+
 async def untold(ctx: Context, expunge: bool = True) -> AsyncIterator[Response]:
     """What the client was not told yet; EXPUNGEs only when `expunge` allows, or the client always does."""
     view, notices = ctx.view, ctx.notices

@@ -148,7 +148,8 @@ class FolderView:
     @property
     def settled(self) -> bool:
         """The client knows all that this view does."""
-        return not self._gone and not self._changed and len(self) == self._told
+        told = not self._gone and not self._changed and len(self) == self._told
+        return told and self._words == self._keywords_told
 
     def news(self, expunge: bool, modes: Modes, flags: bool = True, uid: bool = False) -> Iterator[Response]:
         """Everything not told yet; EXPUNGEs only when `expunge` allows; changed `flags`, with the `uid`, or none of them."""

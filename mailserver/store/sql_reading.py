@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -23,6 +24,8 @@ from mailserver.store.api import (
 from mailserver.store.boxes import Boxes
 from mailserver.store.columns import Columns
 from mailserver.store.looking import Lookout
+
+T = TypeVar("T")
 
 CARDS_AT_ONCE = 256  # bounds memory, and the time a reader's snapshot is held
 TEXTS_AT_ONCE = 64
@@ -89,16 +92,23 @@ class SqlReading:
         return reading.content(conn, key, self._blobs, folder_id, uid, offset, length)
 
     async def contents(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Card, bytes]]:
-        return await self._db.read(self._some_contents, folder_id, uids)
+        return await self._read_some(self._some_contents, folder_id, uids)
 
     def _some_contents(self, conn: Connection, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Card, bytes]]:
         return reading.some_contents(conn, self._key(conn, folder_id), self._blobs, folder_id, uids)
 
     async def octets(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
-        def work(conn: Connection) -> list[tuple[int, bytes]]:
+        def work(conn: Connection, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
             return reading.some_octets(conn, self._key(conn, folder_id), self._blobs, folder_id, uids)
 
-        return await self._db.read(work)
+        return await self._read_some(work, folder_id, uids)
+
+    async def _read_some(
+        self, work: Callable[[Connection, int, Sequence[int]], T], folder_id: int, uids: Sequence[int]
+    ) -> T:
+        """One message that is read at a time is not worth a thread."""
+        found = self._db.glance(work, folder_id, uids) if len(uids) == 1 else None
+        return await self._db.read(work, folder_id, uids) if found is None else found
 
     async def texts(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, str, str]]:
         for part in _batches(uids, TEXTS_AT_ONCE):

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Column, Connection, Integer, String, Table, column, func, insert, select, table
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from foundation import database
 from foundation.database import Database, Transaction, metadata
 from foundation.prepared import Prepared
 
@@ -217,6 +218,31 @@ async def test_a_glance_sees_the_last_commit_of_anybody_and_knows_when_it_cannot
     other.close_now()
     assert db.glance(lambda conn: conn.exec_driver_sql("SELECT * FROM nowhere")) is None
     assert db.glance(count) == 2, "the fault left nothing behind"
+
+
+async def test_after_a_glance_that_waited_for_the_disk_threads_wait_for_a_second(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at, reads = 100.0, 3
+    db.clock = lambda: at
+    monkeypatch.setattr(database, "_disk_reads", lambda: reads)
+
+    def slow(conn: Connection) -> int:
+        nonlocal at
+        at += 0.006
+        return 7
+
+    assert db.glance(slow) == 7
+    assert db.glance(count) is None
+    assert await db.read(count) == 0
+    at += 1
+    assert db.glance(slow) == 7, "the machine was busy: no disk was read meanwhile"
+    reads += 1
+    assert db.glance(slow) == 7
+    at += 0.9
+    assert db.glance(count) is None
+    at += 0.1
+    assert db.glance(count) == 0
 
 
 async def test_a_reading_thread_keeps_no_snapshot_and_survives_a_fault(db: Database) -> None:

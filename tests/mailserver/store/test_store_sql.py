@@ -122,6 +122,21 @@ async def test_contents_are_one_query_and_a_lost_blob_is_no_expunge(
         await parts.store.contents(inbox, [1, 2])
 
 
+async def test_what_stands_alone_is_read_without_a_thread_where_sqlite_has_it(parts: Any) -> None:
+    inbox = (await ids(parts))["INBOX"]
+    some = [letter("1", DR_A, OWN), letter("2", DR_B, OWN)]
+    await add(parts, inbox, *some)
+    threads: list[int] = []
+    read = parts.db._readers.read
+    parts.db._readers.read = lambda *asked: threads.append(1) or read(*asked)
+    assert await parts.store.octets(inbox, [2]) == [(2, some[1])]
+    assert [(uid, octets) for uid, _, octets in await parts.store.contents(inbox, [1])] == [(1, some[0])]
+    assert await parts.store.octets(inbox, [3]) == []
+    assert len(threads) == (0 if parts.db.dialect == "sqlite" else 3)
+    assert await parts.store.octets(inbox, [1, 2]) == [(1, some[0]), (2, some[1])]
+    assert len(threads) == (1 if parts.db.dialect == "sqlite" else 4)
+
+
 async def test_moving_or_copying_to_the_closed_folder_tells_the_exchanges(parts: Any) -> None:
     folder = await ids(parts)
     await add(parts, folder["INBOX"], *(letter(str(n), DR_A, OWN) for n in range(4)))
