@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 
 import pytest
 
+from tests.fuzz.seeds import commands, messages
 from tests.fuzz.targets import TARGETS
 
-SEEDS = sorted((Path(__file__).parents[1] / "mailserver").rglob("*.eml"))
-SEEDS += sorted((Path(__file__).parents[1] / "mailserver").rglob("transcripts/*.txt"))
+SEEDS = [*messages(), *commands()]
 
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_target_takes_every_seed_whole_cut_and_changed(name: str) -> None:
     pick = random.Random(20261129)
     assert len(SEEDS) > 50
-    for path in SEEDS:
-        data = path.read_bytes()
+    for data in SEEDS:
         TARGETS[name](data)
         TARGETS[name](data[: pick.randrange(len(data))])
         noisy = bytearray(data)
