@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
+
+from mailserver.ldap.ber import element
+from tests.mailserver.ldap.asking import equal, search, substrings
 
 MAIL = Path(__file__).parents[1] / "mailserver"
 _SAID = re.compile(r"(?:^C: .*\n)+", re.MULTILINE)
@@ -16,15 +21,29 @@ def messages() -> Iterator[bytes]:
         yield path.read_bytes()
 
 
-def commands() -> Iterator[bytes]:
+def commands(protocol: str) -> Iterator[bytes]:
     """What a client of the transcripts says before the server speaks again: commands, and literals' octets."""
-    for path in sorted(MAIL.rglob("imap/transcripts/*.txt")):
+    for path in sorted(MAIL.rglob(f"{protocol}/transcripts/*.txt")):
         for turn in _SAID.findall(path.read_text(encoding="utf-8")):
             yield turn.replace("C: ", "").replace("\n", "\r\n").encode()
+
+
+def searches() -> Iterator[bytes]:
+    yield search(equal("mail", "claire.martin@cabinet.example"))
+    yield search(element(0xA0, substrings("cn", "martin"), element(0xA1, equal("l", "lyon"), equal("title", "x"))))
+
+
+SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
+    "mime": messages,
+    "imap": partial(commands, "imap"),
+    "smtp": messages,
+    "peer": lambda: chain(messages(), commands("smtp")),
+    "ldap": searches,
+}
 
 
 def sow(target: str, folder: Path) -> None:
     """A file in `folder` for each seed of `target`."""
     folder.mkdir(parents=True, exist_ok=True)
-    for seed in commands() if target == "imap" else messages():
+    for seed in SEEDS[target]():
         (folder / sha256(seed).hexdigest()[:16]).write_bytes(seed)

@@ -10,13 +10,22 @@ from mailserver.imap.grammar import Cursor
 from mailserver.imap.modes import Modes
 from mailserver.imap.responses import Bad, No
 from mailserver.imap.table import COMMANDS
+from mailserver.ldap.ber import Malformed, size
+from mailserver.ldap.messages import read
 from mailserver.mime import scan
 from mailserver.mime.downgrade import without_nul
 from mailserver.mime.encodings import DECODERS, decoded
+from mailserver.mime.reports import read as read_report
+from mailserver.signatures.checking import Case
+from mailserver.signatures.results import results_field
+from mailserver.smtp.commands import split_command
 from mailserver.smtp.data import ChunkScanner, DataScanner
+from mailserver.smtp.grammar import parse_bdat, parse_mail, parse_rcpt
 from tests.mailserver.test_mime_properties import use_everything
 
 LIMIT = 1 << 20
+LONGEST_HEADER = 64 * 1024
+NOW = 1_800_000_000_000
 
 
 def mime(data: bytes) -> None:
@@ -67,4 +76,33 @@ def smtp(data: bytes) -> None:
         assert out == data
 
 
-TARGETS: dict[str, Callable[[bytes], None]] = {"mime": mime, "imap": imap, "smtp": smtp}
+def peer(data: bytes) -> None:
+    """What another server says in its command lines, its reports and its signatures: values, or a refusal in words."""
+    for line in data.splitlines()[:20]:
+        if (said := split_command(line)) is not None:
+            verb, argument = said
+            parse_mail(argument, _no_path, _offered, NOW)
+            parse_rcpt(argument, len(verb) % 2 == 0, _no_path)
+            parse_bdat(argument)
+    read_report(scan(data))
+    case = Case.read(data[:LONGEST_HEADER], "192.0.2.1", NOW // 1000)
+    told = results_field("mx.example", case.told(None))
+    assert all(line.startswith(b"\t") for line in told.splitlines()[1:])  # one field, folded
+
+
+def _no_path(argument: str) -> tuple[str | None, str | None]:
+    return None, None
+
+
+def _offered(_: str) -> bool:
+    return True
+
+
+def ldap(data: bytes) -> None:
+    """A request, or `Malformed`; its own words for showing it tell no password."""
+    with suppress(Malformed):
+        size(data)
+        repr(read(data))
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {"mime": mime, "imap": imap, "smtp": smtp, "peer": peer, "ldap": ldap}

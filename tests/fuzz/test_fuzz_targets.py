@@ -6,17 +6,17 @@ import random
 
 import pytest
 
-from tests.fuzz.seeds import commands, messages
+from tests.fuzz.seeds import SEEDS
 from tests.fuzz.targets import TARGETS
 
-SEEDS = [*messages(), *commands()]
+EVERY_SEED = [seed for sown in SEEDS.values() for seed in sown()]
 
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_target_takes_every_seed_whole_cut_and_changed(name: str) -> None:
     pick = random.Random(20261129)
-    assert len(SEEDS) > 50
-    for data in SEEDS:
+    assert len(EVERY_SEED) > 50
+    for data in EVERY_SEED:
         TARGETS[name](data)
         TARGETS[name](data[: pick.randrange(len(data))])
         noisy = bytearray(data)
