@@ -13,6 +13,8 @@ RUN echo /app > "$(/venv/bin/python -c 'import sysconfig; print(sysconfig.get_pa
     && python3 -m compileall -q /venv/lib /app
 
 FROM ${BASE}
+# What opens attached archives (RAR, 7z, CAB…).
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends libarchive13 && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 1000 --no-create-home --home-dir /data mssante && install -d -o mssante -m 700 /data
 COPY --from=build /venv /venv
 COPY --from=build /app /app

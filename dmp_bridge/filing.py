@@ -23,13 +23,14 @@ from foundation.audit import Audit
 from foundation.blobs import Blobs, PreparedBlob
 from foundation.clock import HOUR, Clock, system_clock
 from foundation.database import Database, Transaction
+from foundation.fenced import Patience
 from foundation.jobs import Answer, Done, Job, Jobs, Retry
 from foundation.keys import KeyRing
 from health_space.dossier import operations as dossiers
 from health_space.dossier import refusals
 from health_space.dossier.formats import Refused
 from health_space.dossier.operations import Dossier, NewDocument, Origin
-from health_space.dossier.readers import Patience, Readers
+from health_space.dossier.readers import Readers
 from health_space.dossier.refusals import NewRefusal
 from health_space.notices.addressees import receives
 from mailserver.delivery.api import Acceptor, Door, Envelope, Fate, Recipient, Sender

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from foundation.settings import Section
+from mailserver.contents.kinds import Kind
 from mailserver.delivery.attachments import Action, Policies, Policy
-from mailserver.mime.contents import Kind
 from mssante.kinds import BoxKind
 
 FileAction = Literal["accept", "warn", "refuse"]
@@ -55,12 +55,15 @@ class Table(Section):
     )
     disk_image: FileAction = Field("refuse", description="ISO, VHD, VHDX: they hide what they hold from everybody")
     macros: FileAction = Field("warn", description="Office documents with VBA")
-    encrypted: FileAction = Field("warn", description="ZIP archives with a password: no antivirus can look in")
+    encrypted: FileAction = Field("warn", description="archives with a password: no antivirus can look in")
     unreadable: FileAction = Field(
         "warn",
-        description="broken ZIP archives, or of more than 1,000 entries (4,000 in a message); mail nested too deep",
+        description="archives that cannot be read to their end: broken, too deep (4 levels), too slow, of more than 1,000 entries "
+        "(4,000 in a message); mail nested too deep",
     )
-    other_archive: FileAction = Field("accept", description="RAR, 7z, CAB, GZIP…: only the antivirus looks in")
+    other_archive: FileAction = Field(
+        "accept", description="RAR, 7z, CAB, TAR, GZIP…, whatever they hold: that is judged beside"
+    )
     script_endings: list[str] = Field(_SCRIPTS, description="where the name alone makes a system run a text")
 
 

@@ -16,6 +16,7 @@ from foundation.database import Database
 from foundation.jobs import Jobs
 from foundation.keys import KeyRing
 from foundation.tally import Tally
+from mailserver.contents.opening import Opener
 from mailserver.delivery.activity import Activity
 from mailserver.delivery.closing_by_folder import closing_hook
 from mailserver.delivery.notices import promise_filling
@@ -49,6 +50,7 @@ class House:
         self.files = FolderFiles(settings.storage.blobs)
         self.blobs = Blobs(self.files, clock)
         self.audit = Audit(clock)
+        self.opener = Opener()
         self.tally, self.activity = Tally(), Activity()
         virus = settings.antivirus
         self.antivirus = Clamd(virus.clamd, virus.seconds) if virus.clamd else None
@@ -88,6 +90,7 @@ class House:
             antivirus=self.antivirus,
             unscanned=self.settings.antivirus.when_absent == "accept",
             attachments=policies_of(self.settings.attachments, self.settings.attachments_sent),
+            opener=self.opener,
             tally=self.tally,
             activity=self.activity,
         )
@@ -98,6 +101,7 @@ class House:
         self.credentials.listen()
 
     async def close(self) -> None:
+        await self.opener.close()
         await self.db.close()
         self.files.leave()
         for pool in (self.pool, self.signature_pool):

@@ -1,30 +1,23 @@
-"""The worker process where hostile files are opened: a program of its own, fed on standard input, killed when it takes too long.
+"""The program that opens documents and pictures, in a process of its own (`foundation.fence`): checks, pages, texts.
 
-It imports nothing of ours, knows no key, has no database, cannot write a file, and answers in JSON and raw octets (never pickle: a
-PDF that took over this process could not reach the server through its answer). PDFium is not thread-safe: one task at a time.
-Frames, both ways: 4 octets length of a JSON head, 4 octets length of the body, head, body.
+PDFium is not thread-safe: one task at a time.
 """
 
 from __future__ import annotations
 
-import ctypes
 import io
-import json
-import resource
 import struct
-import sys
 from collections.abc import Callable
 from typing import Any
 
-MEMORY = 1 << 30  # octets of address space: a bomb ends as MemoryError here, not as a full machine
+from foundation.fence import Answer, serve
+
 MAX_PIXELS = 50_000_000  # a 1200 dpi scan of half an A4 page, twice the biggest phone photo
 MAX_FRAMES = 200  # pages of a TIF
 MAX_TEXT = 400_000  # characters given back
 MAX_SIDE = 20_000  # pixels; PDF pages are scaled to the width asked for
 JPG_LIMIT = 5_000_000
 QUALITIES = (92, 85, 75, 65, 55)  # an image stored as JPG is compressed again until it fits
-
-Answer = tuple[dict[str, Any], bytes]
 
 
 class Fault(Exception):
@@ -223,26 +216,5 @@ def run(head: dict[str, Any], data: bytes) -> Answer:
         return {"fault": "broken"}, b""
 
 
-def fence() -> None:
-    """No new file, bounded memory, and no life beyond the parent's."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
-
-
-def main() -> None:
-    source, sink = sys.stdin.buffer, sys.stdout.buffer
-    sys.stdout = sys.stderr  # a reader that prints must not break a frame
-    fence()
-    while len(lengths := source.read(8)) == 8:
-        head_size, body_size = struct.unpack("!II", lengths)
-        head = json.loads(source.read(head_size))
-        answer, body = run(head, source.read(body_size))
-        encoded = json.dumps(answer).encode()
-        sink.write(struct.pack("!II", len(encoded), len(body)) + encoded + body)
-        sink.flush()
-
-
 if __name__ == "__main__":
-    main()
+    serve(run)

@@ -17,9 +17,10 @@ from foundation.antivirus import Absent, Antivirus, Infected
 from foundation.blobs import INLINE, PreparedBlob
 from foundation.jobs import Job
 from foundation.remembered import MEMORY, NotRemembered
+from mailserver.contents.opening import Opened
 from mailserver.delivery import headers, hold, letter
 from mailserver.delivery.api import INWARD_DOORS, Door, Envelope, Fate, Outcome, Recipient, Sender, Verdict
-from mailserver.delivery.attachments import NO_POLICIES, Addressed, without_warning
+from mailserver.delivery.attachments import NO_POLICIES, Addressed, MustOpen, without_warning
 from mailserver.delivery.decide import exchange_of
 from mailserver.delivery.letter import Letter
 from mailserver.delivery.settle import Settlement
@@ -94,11 +95,12 @@ class Delivery:
         heavy, held = content.ref.size > HEAVY, envelope.terms.hold_until > self._space.clock()
         wanted: set[Addressed] = {None} if held else self._addressed(envelope)
         reading = (envelope, content, wanted, await self._kind_of(envelope.sender))
-        if heavy:
-            async with self._large if content.ref.size > LARGE else nullcontext():
-                message = await asyncio.to_thread(self._read, *reading)
-        else:
-            message = self._read(*reading)
+        async with self._large if content.ref.size > LARGE else nullcontext():
+            try:
+                message = await asyncio.to_thread(self._read, *reading) if heavy else self._read(*reading)
+            except MustOpen as found:
+                opened = await self._space.opener.open(found.files) if self._space.opener is not None else {}
+                message = await asyncio.to_thread(self._read, *reading, opened)
         if self._space.antivirus is not None and envelope.sender.door is not Door.SYSTEM and promise is None:
             message = replace(message, fault=await self._scanned(self._space.antivirus, content) or message.fault)
         settlement = Settlement(self._space, self._traces, envelope, message, content.ref, held, promise)
@@ -130,7 +132,12 @@ class Delivery:
         return box.kind if box is not None else None
 
     def _read(
-        self, envelope: Envelope, content: PreparedBlob, wanted: set[Addressed], author: BoxKind | None
+        self,
+        envelope: Envelope,
+        content: PreparedBlob,
+        wanted: set[Addressed],
+        author: BoxKind | None,
+        opened: Opened | None = None,
     ) -> Letter:
         space, door = self._space, envelope.sender.door
         # The inward doors write it as the message streams in: a large one is not stored twice for it.
@@ -148,7 +155,7 @@ class Delivery:
             return headers.completed(octets, space.product_number, message_id, space.clock()) + octets
 
         policies = NO_POLICIES if door is Door.SYSTEM else space.attachments.by(author)
-        return letter.read(space.keys, space.blobs, content, private, complete, wanted, policies)
+        return letter.read(space.keys, space.blobs, content, private, complete, wanted, policies, opened)
 
     def _addressed(self, envelope: Envelope) -> set[Addressed]:
         """Whose copies the recipients may need; known from the domains alone."""

@@ -1,4 +1,4 @@
-"""What is done with attachments by what they are (`mime.contents`): tables from kinds to actions, by direction and by mailbox.
+"""What is done with attachments by what they are (`contents.kinds`): tables from kinds to actions, by direction and by mailbox.
 
 What our users send is judged by the table of the mailbox that sends, for all recipients. What our mailboxes receive, from whomever,
 is judged by the table of each: a message between two of them passes both. Refused: with the type in the sentence. Warned of:
@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from mailserver.mime.contents import HEAD, SEEN, START, Found, Kind, Purse, is_container, is_plain, look
+from mailserver.contents.kinds import HEAD, SEEN, START, Found, Kind, Purse, is_container, is_plain, look
+from mailserver.contents.opening import Opened, Shut
 from mailserver.mime.message import Message
 from mssante import reasons
 from mssante.kinds import BoxKind
@@ -92,12 +93,19 @@ class Policies:
         theirs = {} if author is None else {author: self.sent.get(author, NO_POLICY)}
         return Policies(self.received, theirs)
 
-    def judge(self, message: Message) -> Judged:
-        """Looks once at every file of it, those of attached messages too."""
+    def judge(self, message: Message, opened: Opened | None = None) -> Judged:
+        """Looks once at every file of it, those of attached messages too. Raises `MustOpen` for those that only opening shows;
+        `opened`: what was found in them."""
         tables = [*self.sent.values(), *self.received.values()]
         if not any(table.actions for table in tables) or not (message.cut or message.has_attachments):
             return NONE_JUDGED
-        found = {scripts: list(_found(message, scripts)) for scripts in {table.scripts for table in tables}}
+        shut: list[Shut] = []
+        found = {
+            scripts: list(_found(message, scripts, opened or {}, shut))
+            for scripts in {table.scripts for table in tables}
+        }
+        if shut and opened is None:
+            raise MustOpen(shut)
         sent = [table.judge(found[table.scripts]) for table in self.sent.values()]
         received = {kind: table.judge(found[table.scripts]) for kind, table in self.received.items()}
         return Judged(sent[0] if sent else NOTHING, received)
@@ -106,7 +114,15 @@ class Policies:
 NO_POLICIES = Policies()
 
 
-def _found(message: Message, scripts: frozenset[str]) -> Iterator[Found]:
+class MustOpen(Exception):
+    """Archives of other formats or within others, winmail.dat: to be opened elsewhere (`contents.opening`)."""
+
+    def __init__(self, files: list[Shut]) -> None:
+        super().__init__("attachments to be opened")
+        self.files = files
+
+
+def _found(message: Message, scripts: frozenset[str], opened: Opened, shut: list[Shut]) -> Iterator[Found]:
     purse = Purse()
     if message.cut:
         yield OPAQUE
@@ -115,7 +131,13 @@ def _found(message: Message, scripts: frozenset[str]) -> Iterator[Found]:
             continue
         head = message.decoded(section, HEAD)
         whole = len(head) < SEEN or is_container(head, name)  # short, or blank lines and comments of the encoding
-        yield from look(message.decoded(section) if whole else head, name, scripts, purse)
+        if (section, scripts) in opened:
+            yield from opened[section, scripts]
+            continue
+        content, purse.shut = message.decoded(section) if whole else head, False
+        yield from look(content, name, scripts, purse)
+        if purse.shut:
+            shut.append(Shut(section, name, scripts, content))
 
 
 def without_warning(octets: bytes) -> bytes:

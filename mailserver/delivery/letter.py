@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from foundation.blobs import Blobs, PreparedBlob
 from foundation.keys import KeyRing
+from mailserver.contents.opening import Opened
 from mailserver.delivery import headers
 from mailserver.delivery.attachments import NO_POLICIES, Addressed, Judged, Policies
 from mailserver.mime.fields import MAX_HEADER
@@ -70,17 +71,19 @@ def read(
     complete: Callable[[bytes], bytes],
     wanted: Collection[Addressed],
     policies: Policies = NO_POLICIES,
+    opened: Opened | None = None,
 ) -> Letter:
     """`private`: header lines put in front for our mailboxes only; `complete(octets)`: with what everybody must read in it; the
     warnings of `policies` come above that.
 
-    Never refuses: any octets are a letter. Blocks when large: call it in a thread then.
+    Never refuses: any octets are a letter. Blocks when large: call it in a thread then. Raises `MustOpen`, having made nothing,
+    when attachments are to be opened first.
     """
     plain = content.plaintext()
     public = complete(plain)
     first = private if any(kind is not None for kind in wanted) else b""
     message = scan(first + public)
-    judged = policies.judge(message)
+    judged = policies.judge(message, opened)
     closing = _closing(message)
     by_subject = closing.act is Act.DELIVER_THEN_CLOSE and closing.means is ClosedMeans.SUBJECT
     shown = headers.with_subject(public, closing.subject) if by_subject and BoxKind.CIT in wanted else public

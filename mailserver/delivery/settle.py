@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from foundation.blobs import BlobRef
 from foundation.database import Transaction
 from foundation.jobs import Job
+from mailserver.contents.kinds import Kind
 from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Verdict
 from mailserver.delivery.attachments import Addressed
 from mailserver.delivery.counting import documents, kind_of
@@ -20,7 +21,6 @@ from mailserver.delivery.letter import Letter
 from mailserver.delivery.promises import Promises
 from mailserver.delivery.space import Addressee, Author, Space
 from mailserver.delivery.traces import Traces
-from mailserver.mime.contents import Kind
 from mailserver.store.api import Answer, Flag, Flags
 from mailserver.store.insert import Kept, Thread, counterpart, thread_of
 from mailserver.store.team import expect_copy

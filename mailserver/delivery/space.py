@@ -15,6 +15,7 @@ from foundation.database import Database
 from foundation.jobs import Jobs
 from foundation.keys import KeyRing
 from foundation.tally import Tally
+from mailserver.contents.opening import Opener
 from mailserver.delivery.activity import Activity
 from mailserver.delivery.api import INWARD_DOORS, Door, Recipient, Sender
 from mailserver.delivery.attachments import Policies
@@ -53,6 +54,7 @@ class Space:
     antivirus: Antivirus | None = None
     unscanned: bool = False  # accepted when the antivirus does not answer; else put off
     attachments: Policies = field(default_factory=Policies)
+    opener: Opener | None = None  # of archives that only opening shows; without one they are taken as they look
     tally: Tally = field(default_factory=Tally)
     activity: Activity = field(default_factory=Activity)
 

@@ -36,6 +36,7 @@ def examine(
         partial(machine.clock, kernel=kernel()),
         machine.dkim,
         others.antivirus,
+        machine.archives,
         others.openid,
         partial(kept.database, running=running),
         kept.disk,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import socket
 from collections.abc import Iterator
 
 from foundation.clock import HOUR, SECOND, KernelClock
 from foundation.wording import of_error, said
+from mailserver.contents import opening
 from mailserver.outbound.dkim import BadKey
 from mailserver.signatures.zone import BadZone
 from runtime.doctor.finding import Finding, private, unreadable
@@ -19,6 +21,7 @@ from runtime.trust import read_trust_list
 CLOCK = "horloge // clock"
 DOORS = "portes // doors"
 DKIM = "dkim"
+ARCHIVES = "pièces jointes // attachments"
 OFF = 2 * SECOND
 ANSWER_SECONDS = 3
 LEAST_RSA, GOOD_RSA = 1024, 2048  # bits: verifiers refuse less, signers should have more
@@ -47,6 +50,18 @@ def clock(settings: Settings, now: int, kernel: KernelClock | None) -> Iterator[
             CLOCK,
             f"l’écart avec le temps juste peut atteindre {seconds} s : vérifiez le service NTP // "
             f"it may be up to {seconds} s off: look at the NTP service",
+            fatal=False,
+        )
+
+
+def archives(_settings: Settings, _now: int) -> Iterator[Finding]:
+    try:
+        ctypes.CDLL(opening.LIBRARY["LIBARCHIVE"])
+    except OSError:
+        yield Finding(
+            ARCHIVES,
+            "RAR, 7z, CAB et ce qu’ils contiennent ne peuvent pas être ouverts : installez libarchive (paquet libarchive13) // "
+            "RAR, 7z, CAB and what they hold cannot be opened: install libarchive (package libarchive13)",
             fatal=False,
         )
 

@@ -162,9 +162,9 @@ async def test_a_reader_that_hangs_is_killed_and_the_next_file_is_served() -> No
     try:
         assert isinstance(await pool.accept(files.pdf()), Accepted)
         slow = b"{\\rtf1 " + b"{" * 400_000  # seconds of regular expressions
-        pool._seconds = 0.05
+        pool._pool._seconds = 0.05
         assert await pool.accept(slow) == Refused(reasons.TOO_SLOW)
-        pool._seconds = 5.0
+        pool._pool._seconds = 5.0
         assert isinstance(await pool.accept(files.pdf()), Accepted)
     finally:
         await pool.close()
@@ -238,7 +238,7 @@ async def test_pages_and_text(readers: Readers) -> None:
 async def test_the_worker_has_none_of_our_environment(readers: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MSSANTE_SECRET", "do not leak")
     await readers.accept(files.pdf())
-    process = readers._all[0]._process
+    process = readers._pool._all[0]._process
     assert process is not None
     with open(f"/proc/{process.pid}/environ", "rb") as environment:
         assert b"MSSANTE" not in environment.read()

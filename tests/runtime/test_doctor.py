@@ -20,11 +20,13 @@ import pytest
 from certs.authority import Authority
 from certs.profiles import OPERATOR, operator_subject
 from foundation.clock import DAY, HOUR, KernelClock, kernel_clock, system_clock
+from mailserver.contents.opening import LIBRARY
 from runtime import start
 from runtime.demo.operator_files import Ports, settings_text
 from runtime.demo.people import BETA
 from runtime.demo.pki import ED25519_KEY, Pki
 from runtime.doctor import Finding, examine, told
+from runtime.doctor.machine import archives
 from runtime.doctor.others import antivirus_takes_all, dns_records, expected, openid_answers
 from runtime.settings import Annuaire, Antivirus, OpenId, Settings, read
 from tests.support.clamd import Clamd, clamd
@@ -318,6 +320,14 @@ def test_the_kernel_is_asked() -> None:
     found = kernel_clock()
     assert found is not None
     assert found.error_ms >= 0
+
+
+def test_the_library_that_opens_archives_is_looked_for(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(archives(settings, 0)) == []
+    monkeypatch.setitem(LIBRARY, "LIBARCHIVE", "libarchive.so.0")
+    [finding] = archives(settings, 0)
+    assert "libarchive13" in finding.text
+    assert not finding.fatal
 
 
 def test_the_antivirus_must_take_the_largest_message(settings: Settings, clamd: Clamd) -> None:

@@ -15,8 +15,8 @@ from typer.testing import CliRunner, Result
 
 from foundation.clock import DAY, HOUR, MINUTE
 from foundation.tally import Tally, sums, within
+from mailserver.contents.kinds import Kind
 from mailserver.delivery.api import Fate
-from mailserver.mime.contents import Kind
 from mailserver.outbound import peer
 from mailserver.outbound.queue import CALLED_OFF
 from mssante.kinds import BoxKind, Party

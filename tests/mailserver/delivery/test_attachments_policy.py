@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -12,15 +12,17 @@ import pytest
 
 from foundation.blobs import BlobRef
 from foundation.tally import sums
+from mailserver.contents.kinds import Kind
+from mailserver.contents.opening import Opener
 from mailserver.delivery.accept import Delivery
 from mailserver.delivery.api import Door, Outcome, Sender, Terms
 from mailserver.delivery.attachments import NO_POLICY, WARNING, Action, Policies, Policy
 from mailserver.delivery.release import Release
-from mailserver.mime.contents import Kind
 from mssante.kinds import BoxKind
 from runtime.attachment_settings import Attachments, AttachmentsSent, policies_of
+from tests.mailserver.contents.test_kinds import EXE, archive, encrypted, tape
+from tests.mailserver.contents.test_opening import outlook
 from tests.mailserver.delivery.conftest import CITIZEN, DOCTOR, PEER, SERVICE, World, mail
-from tests.mailserver.test_contents import EXE, archive, encrypted
 
 PDF, PASSWORD = b"%PDF-1.7", encrypted({"cr.pdf": b"%PDF"})
 
@@ -46,6 +48,38 @@ def letter(
 def guarded(world: World) -> World:
     """The default policy."""
     return under(world, policies_of(Attachments(), AttachmentsSent()))
+
+
+@pytest.fixture
+async def opening(guarded: World) -> AsyncIterator[World]:
+    """The same, archives opened."""
+    opener = Opener(workers=1)
+    space = replace(guarded.space, opener=opener)
+    yield replace(guarded, space=space, delivery=Delivery(space))
+    await opener.close()
+
+
+@pytest.mark.parametrize(
+    ("attached", "answer", "warned"),
+    [
+        (archive({"a.zip": archive({"b.pdf": PDF})}), "delivered", None),
+        (archive({"a.zip": archive({"b.pdf": EXE})}), "attachment_refused", None),
+        (archive({"a.zip": PASSWORD}), "delivered", "encrypted"),
+        (tape({"b.pdf": PDF}, "w:gz"), "delivered", None),
+        (tape({"b.pdf": EXE}, "w:gz"), "attachment_refused", None),
+        (outlook(b"b.pdf", EXE), "attachment_refused", None),
+        (b"Rar!\x1a\x07\x01\x00" + bytes(60), "delivered", "unreadable"),
+    ],
+    ids=range(7),
+)
+@pytest.mark.parametrize("padding", [0, 200_000], ids=["small", "heavy"])
+async def test_what_only_opening_shows(
+    opening: World, attached: bytes, answer: str, warned: str | None, padding: int
+) -> None:
+    content = letter(PEER, DOCTOR, [(PDF + bytes(padding), "a.pdf"), (attached, "b.bin")])
+    assert answers(await opening.send(PEER, DOCTOR, content)) == [answer]
+    if answer == "delivered":
+        assert await warning(opening, DOCTOR) == warned
 
 
 def ruled(world: World, received: Policy, sent: Policy) -> World:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import struct
+import tarfile
 import tracemalloc
 import zipfile
+from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.mime.contents import ENTRIES, OF_MESSAGE, Found, Kind, Purse, look
+from mailserver.contents.kinds import ENTRIES, OF_MESSAGE, TNEF, Found, Kind, Purse, look
 
 SCRIPTS = frozenset({"js", "vbs", "bat", "ps1", "hta"})
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -23,6 +25,16 @@ def archive(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> byte
     with zipfile.ZipFile(into, "w", method) as made:
         for name, content in files.items():
             made.writestr(name, content)
+    return into.getvalue()
+
+
+def tape(files: dict[str, bytes], mode: Literal["w:", "w:gz", "w:bz2", "w:xz"] = "w:") -> bytes:
+    into = io.BytesIO()
+    with tarfile.open(fileobj=into, mode=mode) as made:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            made.addfile(info, io.BytesIO(content))
     return into.getvalue()
 
 
@@ -75,7 +87,7 @@ TABLE: list[tuple[str, bytes, str, list[str]]] = [
     ("stored", archive({"cr.pdf": EXE}, zipfile.ZIP_STORED), "a.zip", ["executable: ZIP > Windows EXE"]),
     ("a script in an archive", archive({"d/a.JS": b"x()"}), "a.zip", ["script: ZIP > script .js"]),
     ("a disc image in an archive", archive({"a.iso": bytes(32_769) + b"CD001"}), "a.zip", ["disk_image: ZIP > ISO"]),
-    ("an archive in an archive is not opened", archive({"a.zip": archive({"b.exe": EXE})}), "a.zip", []),
+    ("another archive in an archive", archive({"a.7z": b"7z\xbc\xaf\x27\x1c"}), "a.zip", ["other_archive: ZIP > 7z"]),
     ("a Java archive", archive({"META-INF/MANIFEST.MF": b"", "A.class": b"\xca\xfe\xba\xbe"}), "a",
      ["executable: Java JAR", "executable: ZIP > Java CLASS"]),
     ("with a password", encrypted({"cr.pdf": b"%PDF"}), "cr.zip", ["encrypted: ZIP chiffré / encrypted ZIP"]),
@@ -85,6 +97,9 @@ TABLE: list[tuple[str, bytes, str, list[str]]] = [
      ["unreadable: ZIP illisible / unreadable ZIP"]),
     ("RAR", b"Rar!\x1a\x07\x01\x00", "a.pdf", ["other_archive: RAR"]),
     ("7z", b"7z\xbc\xaf\x27\x1c", "a", ["other_archive: 7z"]),
+    ("a tape", tape({"a": b"x"}), "a.tar", ["other_archive: TAR"]),
+    ("of another age", b"x\x00-lh5-" + bytes(40), "a.lzh", ["other_archive: LHA"]),
+    ("that nothing here opens", b"\x00\x00\x31\x00\x00\x00\x90**ACE**", "a", ["other_archive: ACE"]),
     ("nothing", b"", "", []),
 ]  # fmt: skip
 
@@ -92,6 +107,25 @@ TABLE: list[tuple[str, bytes, str, list[str]]] = [
 @pytest.mark.parametrize(("what", "data", "name", "expected"), TABLE, ids=[row[0] for row in TABLE])
 def test_what_it_is(what: str, data: bytes, name: str, expected: list[str]) -> None:
     assert [f"{found.kind.value}: {found.label}" for found in look(data, name, SCRIPTS)] == expected
+
+
+SHUT: list[tuple[bytes, bool]] = [
+    (b"%PDF-1.7", False),
+    (archive({"cr.pdf": b"%PDF", "photo.jpg": b"\xff\xd8\xff"}), False),
+    (encrypted({"a.zip": archive({"a": b""})}), False),
+    (archive({"a.zip": archive({"b.exe": EXE})}), True),
+    (archive({"a.doc": OLE}), True),
+    (archive({"winmail.dat": TNEF}), True),
+    (b"7z\xbc\xaf\x27\x1c", True),
+    (TNEF + b"\x01\x00", True),
+]
+
+
+@pytest.mark.parametrize(("data", "shut"), SHUT, ids=range(len(SHUT)))
+def test_what_only_opening_shows_is_told(data: bytes, shut: bool) -> None:
+    purse = Purse()
+    look(data, "a", SCRIPTS, purse)
+    assert purse.shut is shut
 
 
 def test_nothing_of_a_name_but_its_ending() -> None:

@@ -1,8 +1,10 @@
 """What an attachment is, by its octets and never by its declared type: what would run, what nobody can look into.
 
-Pure and bounded: the first octets of a file; of a ZIP its list and the first octets of each entry, one level deep. Scripts have no
-signature: it is the name that makes a system run them, whatever else stands in them, for browsers and shells skip what they do not
-understand. And a name makes a system open a file as an archive, whatever stands in front of it. There, and only there, names count.
+Pure and bounded: the first octets of a file; of a ZIP its list and the first octets of each entry. What only opening shows (an
+archive in another or of another format, Outlook's winmail.dat) is left shut here, and opened by `descent` in a process of its own.
+Scripts have no signature: it is the name that makes a system run them, whatever else stands in them, for browsers and shells skip
+what they do not understand. And a name makes a system open a file as an archive, whatever stands in front of it. There, and only
+there, names count.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import io
 import lzma
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -20,6 +22,7 @@ HEAD = 46 * 1024  # of the others: the signature of a disc image lies behind 32 
 ENTRIES = 1_000  # of an archive: more is no exchange of documents
 OF_MESSAGE, IMAGES = 4_000, 20  # entries of all archives of one message; disc images among them
 SEEN = 32_774  # decoded octets that must have been looked at: as far as the signature of a disc image
+WHOLE = 32 * 1024 * 1024  # octets of a container in an archive: beyond them it is unreadable
 _ENTRY_HEAD = 4 * 1024
 _LISTING = 256 * 1024  # octets of an archive's list
 
@@ -41,8 +44,16 @@ class Found:
     kind: Kind
     label: str
 
-    def inside(self) -> Found:
-        return Found(self.kind, f"ZIP > {self.label}")
+    def inside(self, archive: str) -> Found:
+        return Found(self.kind, f"{archive} > {self.label}")
+
+
+def unreadable(what: str) -> Found:
+    return Found(Kind.UNREADABLE, f"{what} illisible / unreadable {what}")
+
+
+def locked(what: str) -> Found:
+    return Found(Kind.ENCRYPTED, f"{what} chiffré / encrypted {what}")
 
 
 _SIGNATURES: tuple[tuple[bytes, Kind, str], ...] = (
@@ -65,7 +76,15 @@ _SIGNATURES: tuple[tuple[bytes, Kind, str], ...] = (
     (b"\x1f\x8b", Kind.OTHER_ARCHIVE, "GZIP"),
     (b"BZh", Kind.OTHER_ARCHIVE, "BZIP2"),
     (b"\xfd7zXZ\x00", Kind.OTHER_ARCHIVE, "XZ"),
+    (b"\x28\xb5\x2f\xfd", Kind.OTHER_ARCHIVE, "ZSTD"),
+    (b"\x1f\x9d", Kind.OTHER_ARCHIVE, "COMPRESS"),
 )
+_FURTHER: tuple[tuple[int, bytes, str], ...] = (  # archives whose signature stands further in
+    (257, b"ustar", "TAR"),
+    (2, b"-lh", "LHA"),
+    (7, b"**ACE**", "ACE"),
+)
+TNEF = b"\x78\x9f\x3e\x22"  # MS-OXTNEF 2.1.3.1: Outlook's winmail.dat
 _DOCUMENTS = (b"%PDF-", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\x00", b"MM\x00*", b"{\\rtf")
 _IMAGES = ("iso", "img")
 _ISO = b"CD001"  # at 32 769 (ECMA-119 8.1.2)
@@ -76,7 +95,7 @@ _ZIP, _ZIP_END, _ZIP_64 = (b"PK\x03\x04", b"PK\x05\x06"), b"PK\x05\x06", b"PK\x0
 _ZIP_NAMES = frozenset(
     "zip zipx jar apk xpi docx docm dotm xlsx xlsm xlsb xltm xlam pptx pptm potm ppsm odt ods odp".split()
 )
-_BROKEN = (
+BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
@@ -99,37 +118,57 @@ def is_plain(start: bytes, name: str, scripts: Collection[str]) -> bool:
 
 @dataclass(slots=True)
 class Purse:
-    """What may still be looked at in the archives of one message."""
+    """What may still be looked at in the archives of one message. `within(name, whole)` looks into a container in an archive; where
+    there is none, `shut` tells that something was met which only opening shows."""
 
     entries: int = OF_MESSAGE
     images: int = IMAGES
+    within: Callable[[str, bytes], Iterable[Found]] | None = None
+    shut: bool = False
 
 
 def is_container(head: bytes, name: str) -> bool:
     """Whether `look` wants all of it."""
-    return head.startswith((*_ZIP, _OLE)) or _ending(name) in _ZIP_NAMES
+    return head.startswith((*_ZIP, _OLE)) or _ending(name) in _ZIP_NAMES or is_shut(head)
+
+
+def is_shut(head: bytes) -> bool:
+    """Only opening shows what it holds."""
+    return bool(archive_of(head)) or head.startswith(TNEF)
+
+
+def archive_of(head: bytes) -> str:
+    """The label of an archive that is not a ZIP; empty: none."""
+    for signature, kind, label in _SIGNATURES:
+        if kind is Kind.OTHER_ARCHIVE and head.startswith(signature):
+            return label
+    return next((label for at, signature, label in _FURTHER if head.startswith(signature, at)), "")
 
 
 def look(data: bytes, name: str, scripts: Collection[str], purse: Purse | None = None) -> list[Found]:
     """All that is worth a word about this file; `scripts`: endings of names, in lower case, that make a system run it."""
-    found = [*_named(name, scripts)]
+    purse = purse or Purse()
+    purse.shut |= is_shut(data[:HEAD])
+    found = [*named(name, scripts)]
     if data.startswith(_ZIP) or (_ending(name) in _ZIP_NAMES and _end_of(data) >= 0):
-        found += _zip(data, scripts, purse or Purse())
+        found += _zip(data, scripts, purse)
     elif data.startswith(_OLE):
         found += _ole(data)
-    return [*found, *_plain(data[:HEAD])]
+    return [*found, *signs(data[:HEAD])]
 
 
-def _named(name: str, scripts: Collection[str]) -> Iterator[Found]:
+def named(name: str, scripts: Collection[str]) -> Iterator[Found]:
     ending = _ending(name)
     if ending in scripts:
         yield Found(Kind.SCRIPT, f"script .{ending}")
 
 
-def _plain(head: bytes) -> Iterator[Found]:
+def signs(head: bytes) -> Iterator[Found]:
     for signature, kind, label in _SIGNATURES:
-        if head.startswith(signature):
+        if kind is not Kind.OTHER_ARCHIVE and head.startswith(signature):
             yield Found(kind, label)
+    if archive := archive_of(head):
+        yield Found(Kind.OTHER_ARCHIVE, archive)
     if head[32_769:SEEN] == _ISO:
         yield Found(Kind.DISK_IMAGE, "ISO")
 
@@ -147,11 +186,11 @@ def _zip(data: bytes, scripts: Collection[str], purse: Purse) -> list[Found]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return list(dict.fromkeys(_entries(archive, scripts, purse)))
-    except _BROKEN:
+    except BROKEN:
         return [_UNREADABLE]
 
 
-_UNREADABLE = Found(Kind.UNREADABLE, "ZIP illisible / unreadable ZIP")
+_UNREADABLE = unreadable("ZIP")
 
 
 def _entries(archive: zipfile.ZipFile, scripts: Collection[str], purse: Purse) -> Iterator[Found]:
@@ -165,14 +204,13 @@ def _entries(archive: zipfile.ZipFile, scripts: Collection[str], purse: Purse) -
             yield _UNREADABLE
             return
         purse.entries -= 1
-        for found in (*map(Found.inside, _named(info.filename, scripts)), *_entry(archive, info, purse)):
-            if found.kind is not Kind.OTHER_ARCHIVE:
-                yield found
+        yield from (found.inside("ZIP") for found in named(info.filename, scripts))
+        yield from _entry(archive, info, purse)
 
 
 def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, purse: Purse) -> Iterator[Found]:
     if info.flag_bits & 1:
-        yield Found(Kind.ENCRYPTED, "ZIP chiffré / encrypted ZIP")
+        yield locked("ZIP")
     elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         yield _UNREADABLE  # others may ask for any memory
     elif not info.is_dir():
@@ -183,7 +221,17 @@ def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, purse: Purse) -> Ite
                 return
             purse.images, length = purse.images - 1, HEAD
         with archive.open(info) as file:
-            yield from (found.inside() for found in _plain(file.read(length)))
+            yield from (found.inside("ZIP") for found in _content(info.filename, file.read(length), file.read, purse))
+
+
+def _content(name: str, head: bytes, read: Callable[[int], bytes], purse: Purse) -> Iterable[Found]:
+    """`read`: what follows the head."""
+    if not is_container(head, name):
+        return signs(head)
+    if purse.within is None:
+        purse.shut = True
+        return signs(head)
+    return purse.within(name, head + read(WHOLE))
 
 
 def _bounded(data: bytes) -> bool:

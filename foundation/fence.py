@@ -1,0 +1,42 @@
+"""The inside of a process where hostile files are opened: a program of its own, fed on standard input, killed when it is too slow.
+
+It knows no key, has no database, cannot write a file, and answers in JSON and raw octets (never pickle: a file that took over this
+process could not reach the server through its answer). Only the standard library is imported here; the outside is `fenced`.
+Frames, both ways: 4 octets length of a JSON head, 4 octets length of the body, head, body.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import resource
+import struct
+import sys
+from collections.abc import Callable
+from typing import Any
+
+MEMORY = 1 << 30  # octets of address space: a bomb ends as MemoryError here, not as a full machine
+
+Answer = tuple[dict[str, Any], bytes]
+
+
+def serve(run: Callable[[dict[str, Any], bytes], Answer]) -> None:
+    """Answers frames until standard input ends; one task at a time."""
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    sys.stdout = sys.stderr  # a reader that prints must not break a frame
+    _fence()
+    while len(lengths := source.read(8)) == 8:
+        head_size, body_size = struct.unpack("!II", lengths)
+        head = json.loads(source.read(head_size))
+        answer, body = run(head, source.read(body_size))
+        encoded = json.dumps(answer).encode()
+        sink.write(struct.pack("!II", len(encoded), len(body)) + encoded + body)
+        sink.flush()
+
+
+def _fence() -> None:
+    """No new file, bounded memory, and no life beyond the parent's."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL

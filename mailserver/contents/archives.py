@@ -1,0 +1,90 @@
+"""Archives that are not ZIP files, read by libarchive: C, fed with hostile octets, so in the fenced process only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ctypes import c_char_p, c_int, c_void_p, cast
+from dataclasses import dataclass
+
+from libarchive import ffi
+from libarchive.exception import ArchiveError
+from libarchive.read import ArchiveRead
+
+# By the label of `kinds.archive_of`: filters, formats. Never « all »: some filters start programs, some formats read files.
+FORMATS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "RAR": ((), ("rar", "rar5")),
+    "7z": ((), ("7zip",)),
+    "CAB": ((), ("cab",)),
+    "TAR": ((), ("tar",)),
+    "LHA": ((), ("lha",)),
+    "GZIP": (("gzip",), ("tar", "raw")),
+    "BZIP2": (("bzip2",), ("tar", "raw")),
+    "XZ": (("xz",), ("tar", "raw")),
+    "ZSTD": (("zstd",), ("tar", "raw")),
+    "COMPRESS": (("compress",), ("tar", "raw")),
+}
+_RAW = b"raw"
+_is_locked = ffi.ffi("entry_is_data_encrypted", [ffi.c_archive_entry_p], c_int)
+_holds_locked = ffi.ffi("read_has_encrypted_entries", [ffi.c_archive_p], c_int)
+
+
+class Locked(Exception):
+    """A password is needed to go on."""
+
+
+class Broken(Exception):
+    """No more of it can be read."""
+
+
+@dataclass(slots=True)
+class Member:
+    """`read(size)`: the next octets. `name` is empty where the format keeps none (one compressed file)."""
+
+    name: str
+    locked: bool
+    _archive: int
+    _blocks: Iterator[bytes]
+    _kept: bytes = b""
+
+    def read(self, size: int) -> bytes:
+        pieces, length = [self._kept], len(self._kept)
+        try:
+            while length < size and (block := next(self._blocks, b"")):
+                pieces.append(block)
+                length += len(block)
+        except ArchiveError as fault:
+            raise _why(self._archive) from fault
+        octets = b"".join(pieces)
+        self._kept = octets[size:]
+        return octets[:size]
+
+
+def members(data: bytes, label: str) -> Iterator[Member]:
+    """The files in it, in order; each is to be read before the next is asked for. Raises `Locked` and `Broken`."""
+    if label not in FORMATS:
+        raise Broken
+    filters, formats = FORMATS[label]
+    archive = ffi.read_new()
+    try:
+        for name in filters:
+            ffi.get_read_filter_function(name)(archive)
+        for name in formats:
+            ffi.get_read_format_function(name)(archive)
+        ffi.read_open_memory(archive, cast(c_char_p(data), c_void_p), len(data))
+        for entry in ArchiveRead(archive):
+            name = "" if ffi.format_name(archive) == _RAW else _text(entry.pathname)
+            if not entry.isdir:
+                blocks = entry.get_blocks() if entry.isfile else iter(())
+                yield Member(name, _is_locked(entry._entry_p) > 0, archive, blocks)
+    except ArchiveError as fault:
+        raise _why(archive) from fault
+    finally:
+        ffi.read_free(archive)
+
+
+def _why(archive: int) -> Locked | Broken:
+    return Locked() if _holds_locked(archive) > 0 else Broken()
+
+
+def _text(name: str | bytes | None) -> str:
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else name or ""

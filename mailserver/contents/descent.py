@@ -1,0 +1,96 @@
+"""A file looked into to its bottom: archives within archives, of all formats. Only in the fenced process (`worker`).
+
+Bounded by what a message may hold: levels, entries of all archives together, octets of a container within another; memory and time
+are the fence's. What is beyond them is unreadable, and said to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailserver.contents import archives, tnef
+from mailserver.contents.kinds import (
+    BROKEN,
+    HEAD,
+    TNEF,
+    WHOLE,
+    Found,
+    Purse,
+    archive_of,
+    is_container,
+    locked,
+    look,
+    named,
+    signs,
+    unreadable,
+)
+
+LEVELS = 4  # of archives in the attached one
+_BEYOND = unreadable("archive")
+
+
+class Descent:
+    """One attachment. `scripts`: endings of names, in lower case, that make a system run a file."""
+
+    def __init__(self, scripts: frozenset[str]) -> None:
+        self._scripts = scripts
+        self._purse = Purse(within=self._within)
+        self._level = 0
+
+    def look(self, data: bytes, name: str) -> list[Found]:
+        """All that is worth a word, each once."""
+        found = look(data, name, self._scripts, self._purse)
+        if data.startswith(TNEF):
+            found += self._outlook(data)
+        elif label := archive_of(data[:HEAD]):
+            found += self._archive(data, name, label)
+        return list(dict.fromkeys(found))
+
+    def _within(self, name: str, data: bytes) -> list[Found]:
+        if self._level == LEVELS or len(data) > WHOLE:
+            return [_BEYOND]
+        self._level += 1
+        try:
+            return self.look(data, name)
+        finally:
+            self._level -= 1
+
+    def _archive(self, data: bytes, name: str, label: str) -> Iterator[Found]:
+        empty = True
+        try:
+            for member in archives.members(data, label):
+                empty = False
+                if self._purse.entries == 0:
+                    yield _BEYOND
+                    return
+                self._purse.entries -= 1
+                called = member.name or name.rpartition(".")[0]
+                yield from (found.inside(label) for found in named(called, self._scripts))
+                if member.locked:
+                    yield locked(label)
+                else:
+                    yield from (found.inside(label) for found in self._member(member, called))
+        except archives.Locked:
+            yield locked(label)
+        except (archives.Broken, *BROKEN):
+            yield unreadable(label)
+        else:
+            if empty:  # nobody sends one: its list is hidden
+                yield unreadable(label)
+
+    def _member(self, member: archives.Member, name: str) -> list[Found]:
+        head = member.read(HEAD)
+        if is_container(head, name):
+            return self._within(name, head + member.read(WHOLE))
+        return list(signs(head))
+
+    def _outlook(self, data: bytes) -> Iterator[Found]:
+        try:
+            for file in tnef.files(data):
+                for name in file.names:
+                    yield from (found.inside("winmail.dat") for found in named(name, self._scripts))
+                for content in file.contents:
+                    name = file.names[-1] if file.names else ""
+                    yield from (found.inside("winmail.dat") for found in self._within(name, content))
+        except tnef.Broken:
+            yield unreadable("winmail.dat")

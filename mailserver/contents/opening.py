@@ -1,0 +1,50 @@
+"""Attachments that only opening shows, opened in processes of their own: what is worth a word in them, in a bounded time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from foundation.fenced import WORKERS, Fenced, Patience
+from mailserver.contents.kinds import Found, Kind, unreadable
+
+PROGRAM = Path(__file__).with_name("worker.py")
+SECONDS = 10.0  # for all files of one message; an archive of documents takes some milliseconds
+LIBRARY = {"LIBARCHIVE": "libarchive.so.13"}  # its name, so that nobody has to look for it
+
+
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """One of them, decoded; `section` in its message."""
+
+    section: str
+    name: str
+    scripts: frozenset[str]
+    content: bytes
+
+
+Opened = dict[tuple[str, frozenset[str]], list[Found]]  # by section and scripts
+
+
+class Opener:
+    """`close()` ends the processes; there are none before the first file."""
+
+    def __init__(self, workers: int = WORKERS, seconds: float = SECONDS) -> None:
+        self._pool = Fenced(PROGRAM, workers, seconds, LIBRARY)
+        self._seconds = seconds
+
+    async def open(self, files: Sequence[Shut]) -> Opened:
+        """What took too long, or too much, is unreadable."""
+        patience = Patience(self._seconds)
+        return {(file.section, file.scripts): await self._found(file, patience) for file in files}
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def _found(self, file: Shut, patience: Patience) -> list[Found]:
+        head = {"name": file.name, "scripts": sorted(file.scripts)}
+        answer = await self._pool.ask(head, file.content, patience)
+        if answer is None or "found" not in answer[0]:
+            return [unreadable("archive")]
+        return [Found(Kind(kind), label) for kind, label in answer[0]["found"]]

@@ -1,0 +1,209 @@
+"""Archives to their bottom, in the fenced process: files that other programs made, what they hide, what they cost at most."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailserver.contents import tnef
+from mailserver.contents.descent import LEVELS
+from mailserver.contents.kinds import OF_MESSAGE
+from mailserver.contents.opening import Opener, Shut
+from tests.mailserver.contents.test_kinds import EXE, OLE, SCRIPTS, archive, encrypted, tape
+
+FILES = Path(__file__).with_name("files")
+VBA = OLE + "_VBA_PROJECT".encode("utf-16-le")
+ZIP_BROKEN = "unreadable: ZIP illisible / unreadable ZIP"
+
+
+@pytest.fixture
+async def opener() -> AsyncIterator[Opener]:
+    made = Opener(workers=1)
+    yield made
+    await made.close()
+
+
+async def found(opener: Opener, data: bytes, name: str = "a.bin", scripts: frozenset[str] = SCRIPTS) -> list[str]:
+    opened = await opener.open([Shut("2", name, scripts, data)])
+    return [f"{one.kind.value}: {one.label}" for one in opened["2", scripts]]
+
+
+def seven_zip(folder: Path, files: dict[str, bytes], *options: str) -> bytes:
+    """Made by 7-Zip itself."""
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    made = ["7z", "a", "-bso0", "-bsp0", *options, "made.7z", *files]
+    subprocess.run(made, cwd=folder, check=True, stdin=subprocess.DEVNULL)
+    return (folder / "made.7z").read_bytes()
+
+
+LETTER, SCRIPT = b"%PDF-1.7 " * 100, b"x()"
+SEVEN = [
+    ({"cr.pdf": LETTER}, [], []),
+    ({"cr.pdf": LETTER, "b.pdf": EXE}, [], ["executable: 7z > Windows EXE"]),
+    ({"cr.pdf": LETTER, "b.JS": SCRIPT}, [], ["script: 7z > script .js"]),
+    ({"a.doc": VBA}, ["-m0=BZip2"], ["macros: 7z > Microsoft Office + macros VBA"]),
+    ({"a.docm": archive({"word/vbaProject.bin": b""})}, ["-m0=PPMd"], ["macros: 7z > Microsoft Office + macros VBA"]),
+    ({"a.zip": archive({"b.exe": EXE})}, [], ["executable: 7z > ZIP > Windows EXE"]),
+    ({"a.zip": encrypted({"b.pdf": LETTER})}, [], ["encrypted: 7z > ZIP chiffré / encrypted ZIP"]),
+    ({"a.iso": bytes(32_769) + b"CD001"}, [], ["disk_image: 7z > ISO"]),
+    ({"cr.js": SCRIPT, "cr.pdf": LETTER}, ["-pune"], ["script: 7z > script .js", "encrypted: 7z chiffré / encrypted 7z"]),
+    ({"cr.js": SCRIPT}, ["-pune", "-mhe=on"], ["encrypted: 7z chiffré / encrypted 7z"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("files", "options", "expected"), SEVEN, ids=range(len(SEVEN)))
+async def test_7z(
+    opener: Opener, tmp_path: Path, files: dict[str, bytes], options: list[str], expected: list[str]
+) -> None:
+    data = seven_zip(tmp_path, files, *options)
+    assert await found(opener, data) == ["other_archive: 7z", *expected]
+
+
+RAR = [  # in each: two texts
+    ("rar3-subdirs.rar", ["script: RAR > script .txt"]),
+    ("rar5-solid.rar", ["script: RAR > script .txt"]),
+    ("rar3-comment-hpsw.rar", ["encrypted: RAR chiffré / encrypted RAR"]),
+    ("rar5-psw.rar", ["script: RAR > script .txt", "unreadable: RAR illisible / unreadable RAR"]),
+]
+
+
+@pytest.mark.parametrize(("name", "expected"), RAR)
+async def test_rar(opener: Opener, name: str, expected: list[str]) -> None:
+    data = (FILES / name).read_bytes()
+    assert await found(opener, data, scripts=frozenset({"txt"})) == ["other_archive: RAR", *expected]
+    assert "script: RAR > script .txt" not in await found(opener, data, scripts=frozenset({"js"}))
+
+
+OUTLOOK = [
+    ("one-file.tnef", "exe", []),
+    ("data-before-name.tnef", "bat", ["script: winmail.dat > script .bat"]),
+    ("long-filename.tnef", "dat", ["script: winmail.dat > script .dat"]),
+    ("unicode-mapi-attr.tnef", "dat", ["script: winmail.dat > script .dat"]),
+]
+
+
+@pytest.mark.parametrize(("name", "ending", "expected"), OUTLOOK)
+async def test_what_outlook_made(opener: Opener, name: str, ending: str, expected: list[str]) -> None:
+    data = (FILES / name).read_bytes()
+    assert await found(opener, data, scripts=frozenset({ending})) == expected
+
+
+def outlook(title: bytes, content: bytes) -> bytes:
+    """MS-OXTNEF 2.1.3: one attachment, by its title and data."""
+
+    def attribute(identifier: int, value: bytes) -> bytes:
+        level, check = b"\x02", (sum(value) & 0xFFFF).to_bytes(2, "little")
+        return level + identifier.to_bytes(4, "little") + len(value).to_bytes(4, "little") + value + check
+
+    return (
+        b"\x78\x9f\x3e\x22\x01\x00"
+        + attribute(0x00069002, bytes(14))
+        + attribute(0x00018010, title + b"\0")
+        + attribute(0x0006800F, content)
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (outlook(b"cr.pdf", LETTER), []),
+        (outlook(b"cr.pdf", EXE), ["executable: winmail.dat > Windows EXE"]),
+        (outlook(b"cr.js", SCRIPT), ["script: winmail.dat > script .js"]),
+        (outlook(b"a.zip", archive({"b.exe": EXE})), ["executable: winmail.dat > ZIP > Windows EXE"]),
+        (outlook(b"a", outlook(b"b", EXE)), ["executable: winmail.dat > winmail.dat > Windows EXE"]),
+        (outlook(b"cr.pdf", LETTER)[:-4], ["unreadable: winmail.dat illisible / unreadable winmail.dat"]),
+    ],
+    ids=range(6),
+)
+async def test_winmail(opener: Opener, data: bytes, expected: list[str]) -> None:
+    assert await found(opener, data, "winmail.dat") == expected
+
+
+OTHERS = [
+    (tape({"cr.pdf": LETTER, "b": EXE}), "a.tar", ["other_archive: TAR", "executable: TAR > Windows EXE"]),
+    (tape({"b": EXE}, "w:gz"), "a.tgz", ["other_archive: GZIP", "executable: GZIP > Windows EXE"]),
+    (tape({"b.js": SCRIPT}, "w:bz2"), "a.tbz", ["other_archive: BZIP2", "script: BZIP2 > script .js"]),
+    (tape({"b.pdf": LETTER}, "w:xz"), "a.txz", ["other_archive: XZ"]),
+    (gzip.compress(SCRIPT), "cr.js.gz", ["other_archive: GZIP", "script: GZIP > script .js"]),
+    (gzip.compress(archive({"b": EXE})), "a.gz", ["other_archive: GZIP", "executable: GZIP > ZIP > Windows EXE"]),
+    (b"7z\xbc\xaf\x27\x1c" + bytes(100), "a", ["other_archive: 7z", "unreadable: 7z illisible / unreadable 7z"]),
+    (bytes(7) + b"**ACE**" + bytes(50), "a", ["other_archive: ACE", "unreadable: ACE illisible / unreadable ACE"]),
+    (archive({"a.zip": archive({"b.exe": EXE})}), "a.zip", ["executable: ZIP > ZIP > Windows EXE"]),
+    (archive({"a.docm": archive({"word/vbaProject.bin": b""})}), "a.zip",
+     ["macros: ZIP > Microsoft Office + macros VBA"]),
+    (archive({"a.doc": VBA}), "a.zip", ["macros: ZIP > Microsoft Office + macros VBA"]),
+    (archive({"a.tgz": tape({"b": EXE}, "w:gz")}), "a.zip",
+     ["other_archive: ZIP > GZIP", "executable: ZIP > GZIP > Windows EXE"]),
+    (archive({"winmail.dat": outlook(b"b", EXE)}), "a.zip", ["executable: ZIP > winmail.dat > Windows EXE"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "name", "expected"), OTHERS, ids=range(len(OTHERS)))
+async def test_others(opener: Opener, data: bytes, name: str, expected: list[str]) -> None:
+    assert await found(opener, data, name) == expected
+
+
+# ---------------------------------------------------------------- bounds
+async def test_levels(opener: Opener) -> None:
+    def boxes(levels: int) -> bytes:
+        data = archive({"b.exe": EXE})
+        for _ in range(levels):
+            data = archive({"a.zip": data})
+        return data
+
+    path = "ZIP > " * (LEVELS + 1)
+    assert await found(opener, boxes(LEVELS)) == [f"executable: {path}Windows EXE"]
+    assert await found(opener, boxes(LEVELS + 1)) == [f"unreadable: {path}archive illisible / unreadable archive"]
+
+
+async def test_entries_of_all_levels_together(opener: Opener) -> None:
+    full = archive({f"{number}.txt": b"" for number in range(900)})
+    many = archive({f"{number}.zip": full for number in range(6)})
+    assert OF_MESSAGE < 6 * 900
+    assert await found(opener, many) == ["unreadable: ZIP > ZIP illisible / unreadable ZIP", ZIP_BROKEN]
+
+
+async def test_a_container_that_swells(opener: Opener) -> None:
+    """Of more than 32 MiB: not looked into, whatever it is."""
+    swollen = archive({"a.zip": archive({"b.exe": EXE}) + bytes(40_000_000)})
+    assert await found(opener, swollen) == ["unreadable: ZIP > archive illisible / unreadable archive"]
+
+
+async def test_time() -> None:
+    """Gibibytes of nothing before a program: the process is ended, and the next file is opened."""
+    header = tape({"a": b""})[:512]
+    size = b"%011o" % (1 << 32)
+    header = header[:124] + size + header[135:]
+    checked = header[:148] + b" " * 8 + header[156:]
+    header = header[:148] + b"%06o\0 " % sum(checked) + header[156:]
+    bomb = gzip.compress(header) + gzip.compress(bytes(1 << 26)) * 64
+    assert len(bomb) < 10_000_000
+    opener = Opener(workers=1, seconds=1.0)
+    try:
+        assert await found(opener, archive({"a.zip": archive({"b": EXE})})) == ["executable: ZIP > ZIP > Windows EXE"]
+        started = time.monotonic()
+        shut = [Shut(str(number), "a.gz", SCRIPTS, bomb) for number in range(20)]
+        opened = await opener.open(shut)
+        assert {one.kind.value for each in opened.values() for one in each} == {"unreadable"}
+        assert time.monotonic() - started < 15, "one patience for all files of a message"
+        assert await found(opener, archive({"a.zip": archive({"b": EXE})})) == ["executable: ZIP > ZIP > Windows EXE"]
+    finally:
+        await opener.close()
+
+
+@given(st.binary(max_size=300))
+def test_any_octets_are_outlooks_or_broken(octets: bytes) -> None:
+    whole = outlook(b"cr.pdf", LETTER)
+    for data in (whole[:6] + octets, whole[: len(octets)] + octets, whole[:-20] + octets):
+        try:
+            tnef.files(data)
+        except tnef.Broken:
+            continue
