@@ -1,29 +1,22 @@
-"""One headless Chromium for all browser tests of a run; each test has its own context and its own town."""
+"""Each test has its own town; Chromium is shared (tests/support/chromium.py)."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+import pytest_asyncio
 
+from tests.support.chromium import on_the_loop_of_chromium
 from tests.support.citizen import Town, open_town
-from tests.support.web import CHROMIUM_FLAGS
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    chromium = shutil.which("chromium")
-    assert chromium, "these tests need Debian's chromium"
-    async with async_playwright() as playwright:
-        found = await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
-        yield found
-        await found.close()
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    on_the_loop_of_chromium(items, "browser")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def place(tmp_path: Path) -> AsyncIterator[tuple[Town, str]]:
     async with open_town(tmp_path) as found:
         yield found

@@ -1,22 +1,19 @@
 """Every citizen's page in headless Chromium: axe-core without violation, no scroll sideways, targets, no request elsewhere.
 
-Light and dark, 360 and 1280 px, and 320 px (400 % zoom). Screenshots go to the folder named by SCREENSHOTS when it is set.
+Light and dark, 360 and 1280 px, and 320 px (400 % zoom).
 """
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page
+from playwright.async_api import Browser, BrowserContext
 
 from tests.support import files
+from tests.support.chromium import SIDEWAYS, looks, watch
 from tests.support.citizen import PHARMACY, Town
-from tests.support.web import Visitor, axe
+from tests.support.web import Visitor
 
 PUBLIC = ("/connexion", "/connexion?suite=/accueil&garde=1", "/aide", "/accessibilite", "/donnees-personnelles")
-SIZES = (360, 1280)
 # Links inside a sentence may be as high as the line (WCAG 2.5.8, inline); all else is 44 px.
 SMALL_TARGETS = """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), summary, textarea')]
   .filter(e => e.checkVisibility() && !e.closest('.skips'))
@@ -102,67 +99,39 @@ LONG = (
 )
 
 
-async def signed_in(browser: Browser, here: Town, origin: str, dark: bool, width: int) -> BrowserContext:
-    context = await browser.new_context(
-        viewport={"width": width, "height": 800}, color_scheme="dark" if dark else "light", locale="fr-FR"
-    )
+async def signed_in(browser: Browser, here: Town, origin: str, width: int) -> BrowserContext:
+    context = await browser.new_context(viewport={"width": width, "height": 800}, locale="fr-FR")
     cookie = await here.session("claire")
     await context.add_cookies([{"name": here.web.cookie, "value": cookie, "url": origin}])
     return context
 
 
-async def look(page: Page, name: str) -> None:
-    if folder := os.environ.get("SCREENSHOTS"):
-        await page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-
-
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("dark", [False, True], ids=["clair", "sombre"])
-@pytest.mark.parametrize("width", SIZES)
-async def test_every_page(browser: Browser, place: tuple[Town, str], dark: bool, width: int) -> None:
+@pytest.mark.timeout(300)
+async def test_every_page(browser: Browser, place: tuple[Town, str]) -> None:
     here, origin = place
     pages = await story(here, origin)
-    context = await signed_in(browser, here, origin, dark, width)
-    public = await browser.new_context(
-        viewport={"width": width, "height": 800}, color_scheme="dark" if dark else "light"
-    )
+    contexts = (await signed_in(browser, here, origin, 360), await browser.new_context(locale="fr-FR"))
+    inside, outside = [(page, watch(page, origin)) for page in [await context.new_page() for context in contexts]]
     faults: list[str] = []
     for name, path in [*pages.items(), *((path.strip("/").split("?")[0], path) for path in PUBLIC)]:
-        page = await (public if path in PUBLIC else context).new_page()
-        elsewhere: list[str] = []
-        page.on(
-            "request",
-            lambda request, seen=elsewhere: (
-                None if request.url.startswith((origin, "data:")) else seen.append(request.url)
-            ),
-        )
-        problems: list[str] = []
-        page.on(
-            "console", lambda message, seen=problems: seen.append(message.text) if message.type == "error" else None
-        )
+        page, seen = outside if path in PUBLIC else inside
         await page.goto(origin + path)
-        await look(page, f"{name}-{width}-{'sombre' if dark else 'clair'}")
-        wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        faults += [f"{name}: {fault}" for fault in await axe(page)]
-        faults += [f"{name}: {wide} px too wide"] if wide > 0 else []
-        faults += [f"{name}: asks {url}" for url in elsewhere]
-        faults += [f"{name}: {problem}" for problem in problems if "404" not in problem and "img-src" not in problem]
-        faults += [f"{name}: {target}" for target in await page.evaluate(SMALL_TARGETS)]
-        faults += [f"{name}: typography « {text.strip()} »" for text in await page.evaluate(TYPOGRAPHY)]
-        await page.close()
+        faults += await looks(page, name, also={"target": SMALL_TARGETS, "typography": TYPOGRAPHY})
+        faults += [f"{name}: {what}" for what in seen]
+        seen.clear()
     assert faults == []
 
 
 async def test_no_scroll_sideways_at_320_pixels_and_large_text(browser: Browser, place: tuple[Town, str]) -> None:
     here, origin = place
     pages = await story(here, origin)
-    context = await signed_in(browser, here, origin, False, 320)
+    context = await signed_in(browser, here, origin, 320)
     page = await context.new_page()
     faults = []
     for name, path in pages.items():
         await page.goto(origin + path)
         for zoom in ("112.5%", "200%"):
             await page.evaluate("size => document.documentElement.style.fontSize = size", zoom)
-            wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            wide = await page.evaluate(SIDEWAYS)
             faults += [f"{name} at {zoom}: {wide} px"] if wide > 0 else []
     assert faults == []

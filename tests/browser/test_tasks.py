@@ -10,8 +10,8 @@ from foundation.database import Transaction
 from mssante.credentials import Credentials, NewCredential
 from mssante.passwords import hash_password
 from tests.support import files
+from tests.support.chromium import axe
 from tests.support.citizen import Town
-from tests.support.web import axe
 
 LOGIN, PASSWORD = "jacqueline", "un long mot de passe"
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
-from typing import Any
 
 import pytest
-from playwright.async_api import async_playwright
+from playwright.async_api import Browser
 
 from care_desk.account.again import FRESH
 from foundation.clock import MINUTE
 from mssante.ceremonies import RelyingParty
 from tests.care_desk.office import ACCOUNT, APPLICATION, SIGN_IN, Office
 from tests.support.authenticator import Device
-from tests.support.web import CHROMIUM_FLAGS, Visitor, axe
+from tests.support.chromium import looks, tab_with
+from tests.support.web import Visitor
 
 PAGE, ADD = f"{ACCOUNT}/verification", f"{ACCOUNT}/cles/ajouter"
 PLACE = "http://localhost:8443"
-SHOTS = os.environ.get("SHOTS", "")
 
 
 @pytest.fixture
@@ -98,21 +96,9 @@ async def test_strangers_and_forms_of_other_sites(office: Office, origin: str) -
     assert (await camille.post(PAGE, {"code": office.totp()}, token="0" * 32)).status == 403
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_in_a_browser(office: Office, origin: str, scheme: Any) -> None:
+async def test_in_a_browser(office: Office, origin: str, browser: Browser) -> None:
     camille = await left_open(office, origin, device=Device(PLACE, "localhost"))
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_FLAGS)
-        context = await browser.new_context(color_scheme=scheme)
-        cookies = [{"name": name, "value": value, "url": origin} for name, value in camille.cookies.items()]
-        await context.add_cookies(cookies)  # type: ignore[arg-type]
-        tab = await context.new_page()
-        for path, shot in ((APPLICATION, "verification"), (ACCOUNT, "compte-ouvert")):
-            await tab.goto(origin + path)
-            for width in (360, 1280):
-                await tab.set_viewport_size({"width": width, "height": 900})
-                if SHOTS:
-                    await tab.screenshot(path=f"{SHOTS}/{shot}-{scheme}-{width}.png", full_page=True)
-                assert await axe(tab) == []
-                assert await tab.evaluate("document.documentElement.scrollWidth") <= width
-        await browser.close()
+    tab = await tab_with(browser, origin, camille.cookies)
+    for path, shot in ((APPLICATION, "verification"), (ACCOUNT, "compte-ouvert")):
+        await tab.goto(origin + path)
+        assert await looks(tab, shot) == []

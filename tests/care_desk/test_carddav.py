@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
@@ -46,7 +47,7 @@ async def correspondents(who: SignedIn) -> list[str]:
     return LETTERS[who.box_id]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def origin(tmp_path: Path) -> AsyncIterator[str]:
     db = Database(f"sqlite:///{tmp_path}/book.db")
     metadata.create_all(db.engine)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from typing import Any
 
 import pytest
-from playwright.async_api import async_playwright
+from playwright.async_api import Browser
 from sqlalchemy import select
 
 from foundation.clock import MINUTE
@@ -20,11 +18,11 @@ from mssante import app_passwords
 from mssante.credentials import IMAP, SUBMISSION, SignedIn
 from mssante.devices import Came, Devices, Door
 from tests.care_desk.office import ACCOUNT, PASSWORD, SIGN_IN, Office
-from tests.support.web import CHROMIUM_FLAGS, Visitor, axe
+from tests.support.chromium import looks, tab_with
+from tests.support.web import Visitor
 
 PAGE = f"{ACCOUNT}/connexions"
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:147.0) Gecko/20100101 Firefox/147.0"
-SHOTS = os.environ.get("SHOTS", "")
 
 
 async def mail_client(
@@ -146,29 +144,17 @@ async def test_the_neighbours(office: Office, origin: str, camille: Visitor) -> 
     assert (await Visitor(origin).get(PAGE)).location.startswith(SIGN_IN)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_in_a_browser(office: Office, origin: str, camille: Visitor, scheme: Any) -> None:
+async def test_in_a_browser(office: Office, origin: str, camille: Visitor, browser: Browser) -> None:
     secret = await office.create(camille, "Téléphone de garde, celui que l'équipe se passe")
     await mail_client(office, secret, "com.apple.mobilemail")
     await mail_client(office, secret, "", Door.SUBMISSION)
     other = Visitor(origin)
     await office.password_step(other, "camille")
     await other.post(f"{SIGN_IN}/code", {"code": office.totp()}, user_agent=FIREFOX)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_FLAGS)
-        context = await browser.new_context(color_scheme=scheme)
-        cookies = [{"name": name, "value": value, "url": origin} for name, value in camille.cookies.items()]
-        await context.add_cookies(cookies)  # type: ignore[arg-type]
-        tab = await context.new_page()
-        for path, shot in ((PAGE, "connexions"), (f"{PAGE}/partout", "partout")):
-            await tab.goto(origin + path)
-            for width in (360, 1280):
-                await tab.set_viewport_size({"width": width, "height": 900})
-                if SHOTS:
-                    await tab.screenshot(path=f"{SHOTS}/{shot}-{scheme}-{width}.png", full_page=True)
-                assert await axe(tab) == []
-                assert await tab.evaluate("document.documentElement.scrollWidth") <= width
-        await browser.close()
+    tab = await tab_with(browser, origin, camille.cookies)
+    for path, shot in ((PAGE, "connexions"), (f"{PAGE}/partout", "partout")):
+        await tab.goto(origin + path)
+        assert await looks(tab, shot) == []
 
 
 @pytest.mark.parametrize(

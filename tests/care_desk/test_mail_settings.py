@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import dns.zone
 import pytest
+import pytest_asyncio
 from structlog.testing import capture_logs
 
 from care_desk.mail_doors import MailDoors, apple, mozilla, outlook, srv_records
@@ -28,7 +29,7 @@ ASK = (
 NAMES = {"a": "http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a"}
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def origin(tmp_path: Path) -> AsyncIterator[str]:
     async with settings_page(tmp_path) as found:
         yield found

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from typing import Any
-
 import pytest
-from playwright.async_api import async_playwright
+from playwright.async_api import Browser
 from sqlalchemy import select
 
 from foundation.clock import MINUTE
@@ -16,12 +13,12 @@ from mssante.app_secrets import generate
 from mssante.ceremonies import RelyingParty
 from tests.care_desk.office import ACCOUNT, APPLICATION, SIGN_IN, Office
 from tests.support.authenticator import Device
-from tests.support.web import CHROMIUM_FLAGS, Answer, Visitor, axe
+from tests.support.chromium import looks, tab_with
+from tests.support.web import Answer, Visitor
 
 PAGE, CODE = f"{SIGN_IN}/secours", f"{SIGN_IN}/code"
 ADD = f"{ACCOUNT}/cles/ajouter"
 PLACE = "http://localhost:8443"
-SHOTS = os.environ.get("SHOTS", "")
 
 
 @pytest.fixture
@@ -136,21 +133,9 @@ async def test_guessing_is_slowed(office: Office, origin: str) -> None:
     assert "Attendez" in page.words
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_in_a_browser(office: Office, origin: str, scheme: Any) -> None:
+async def test_in_a_browser(office: Office, origin: str, browser: Browser) -> None:
     camille = await lost(office, origin)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_FLAGS)
-        context = await browser.new_context(color_scheme=scheme)
-        cookies = [{"name": name, "value": value, "url": origin} for name, value in camille.cookies.items()]
-        await context.add_cookies(cookies)  # type: ignore[arg-type]
-        tab = await context.new_page()
-        for path, shot in ((CODE, "code"), (PAGE, "secours")):
-            await tab.goto(origin + path)
-            for width in (360, 1280):
-                await tab.set_viewport_size({"width": width, "height": 900})
-                if SHOTS:
-                    await tab.screenshot(path=f"{SHOTS}/{shot}-{scheme}-{width}.png", full_page=True)
-                assert await axe(tab) == []
-                assert await tab.evaluate("document.documentElement.scrollWidth") <= width
-        await browser.close()
+    tab = await tab_with(browser, origin, camille.cookies)
+    for path, shot in ((CODE, "code"), (PAGE, "secours")):
+        await tab.goto(origin + path)
+        assert await looks(tab, shot) == []

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
-from playwright.async_api import async_playwright
+import pytest_asyncio
+from playwright.async_api import Browser
 
 from foundation.web import french
 from mailserver.store.api import Flag, FlagOp, Flags, NewMessage
@@ -16,11 +16,11 @@ from mssante.kinds import BoxKind, SignInState
 from mssante.mailboxes import Holder, NewMailbox
 from mssante.rights import Role
 from tests.care_desk.office import PASSWORD_HASH, SIGN_IN, Office
-from tests.support.web import CHROMIUM_FLAGS, Visitor, axe
+from tests.support.chromium import looks, tab_with
+from tests.support.web import Visitor
 
 TEAMS = "/boites-partagees"
 RPPS = "1099000009" + luhn_key("1099000009")
-SHOTS = os.environ.get("SHOTS", "")
 
 
 class Ward:
@@ -52,7 +52,7 @@ class Ward:
             await self.store.append(self.inbox, [NewMessage(text.encode(), flags, self.office.now // 1000)])
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def ward(office: Office) -> Ward:
     made = Ward(office)
     await made.fill("Rendez-vous", "Ordonnance", "Résultats")
@@ -137,26 +137,13 @@ async def test_no_code_of_a_stranger_runs(office: Office, ward: Ward, origin: st
     assert "&lt;script&gt;alert(1)" in page.text
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_every_page_in_chromium(office: Office, ward: Ward, origin: str, scheme: str) -> None:
-    """axe-core finds nothing, nothing is wider than the screen. Set SHOTS to a folder to keep the pictures."""
+async def test_every_page_in_chromium(office: Office, ward: Ward, origin: str, browser: Browser) -> None:
     long = "Compte rendu d'hospitalisation et traitement de sortie, à lire avant la consultation de jeudi"
     await ward.fill(long, "Ordonnance", "Électrocardiogramme")
     await ward.store.answered(ward.inbox, [1, 4], ward.seat, "Dr Awa Diallo")
     await ward.store.answered(ward.inbox, [4], 1, "Dr Nadia Benali")
     visitor = await entered(office, origin, "awa")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_FLAGS)
-        for width in (320, 360, 1280):
-            context = await browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-            cookies = [{"name": name, "value": value, "url": origin} for name, value in visitor.cookies.items()]
-            await context.add_cookies(cookies)  # type: ignore[arg-type]
-            tab = await context.new_page()
-            for path, shot in ((TEAMS, "equipes"), (page_of(ward), "equipe")):
-                await tab.goto(origin + path)
-                assert await axe(tab) == [], (path, scheme, width)
-                assert await tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), (path, scheme, width)
-                if SHOTS:
-                    await tab.screenshot(path=f"{SHOTS}/{shot}-{scheme}-{width}.png", full_page=True)
-            await context.close()
-        await browser.close()
+    tab = await tab_with(browser, origin, visitor.cookies)
+    for path, shot in ((TEAMS, "equipes"), (page_of(ward), "equipe")):
+        await tab.goto(origin + path)
+        assert await looks(tab, shot, widths=(320, 360, 1280)) == []

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright
 
 from tests.support.browser_session import WebSession
+from tests.support.chromium import on_the_loop_of_chromium
 from tests.support.demo import Demo, free_port_base
-
-CHROMIUM = (
-    "--no-sandbox --disable-background-networking --disable-component-update --disable-sync --disable-gpu".split()
-)
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
@@ -23,6 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/e2e/" in str(item.path) and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group("e2e"))
+    on_the_loop_of_chromium(items, "e2e")
     items.sort(key=lambda item: item.path.name == "test_logs.py")  # stable: it reads what all others left behind
 
 
@@ -58,13 +54,3 @@ def jacqueline(demo: Demo) -> WebSession:
 @pytest.fixture(scope="session")
 def sarah(demo: Demo) -> WebSession:
     return WebSession(demo, "sarah")
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    chromium = shutil.which("chromium")
-    assert chromium, "these tests need Debian's chromium"
-    async with async_playwright() as playwright:
-        found = await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM)
-        yield found
-        await found.close()

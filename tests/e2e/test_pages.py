@@ -11,17 +11,15 @@ import time
 from dataclasses import dataclass
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import Browser, BrowserContext, expect
 
 from tests.support import files
 from tests.support.browser_session import Page as WebPage
 from tests.support.browser_session import WebSession, plain
+from tests.support.chromium import looks, watch
 from tests.support.demo import Demo, compose, wait_until
-from tests.support.web import axe
 
 PUBLIC = ("/connexion", "/connexion?suite=/accueil&garde=1", "/aide", "/accessibilite", "/donnees-personnelles")
-WIDTHS, SCHEMES = (360, 1280), ("light", "dark")
-SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 HTML = "<h1>Bonjour</h1><p style='color:#777'>Tout va bien.</p><img src='https://ailleurs.example/x.gif'><script>document.title=1</script>"
 LONG = (
     "Bonjour,\n\nhttps://un-lien-tres-long.example/"
@@ -121,15 +119,6 @@ async def signed_in(browser: Browser, demo: Demo, session: WebSession, **options
     return context
 
 
-def watch(page: Page, origin: str) -> list[str]:
-    """Console errors and requests elsewhere, as they come. The browser itself notes each 404 and each image that the CSP stops."""
-    seen: list[str] = []
-    page.on("console", lambda m: seen.append(m.text) if m.type == "error" and " 404 " not in m.text else None)
-    page.on("pageerror", lambda error: seen.append(str(error)))
-    page.on("request", lambda r: None if r.url.startswith((origin, "data:")) else seen.append(f"asks {r.url}"))
-    return seen
-
-
 @pytest.mark.timeout(300)
 async def test_every_page_of_the_running_site(
     demo: Demo, places: Places, jacqueline: WebSession, browser: Browser
@@ -144,16 +133,8 @@ async def test_every_page_of_the_running_site(
         assert answer is not None
         assert answer.status == (404 if "404" in name else 200), (name, answer.status)
         assert page.url == origin + path.removeprefix("/"), f"{name} led to {page.url}"
-        for scheme in SCHEMES:
-            await page.emulate_media(color_scheme=scheme)
-            for width in WIDTHS:
-                await page.set_viewport_size({"width": width, "height": 800})
-                faults += [f"{name} {scheme} {width}: {fault}" for fault in await axe(page)]
-                wide = await page.evaluate(SIDEWAYS)
-                faults += [f"{name} {width}: {wide} px too wide"] if wide > 0 else []
-        await page.set_viewport_size({"width": 320, "height": 800})
-        wide = await page.evaluate(SIDEWAYS)
-        faults += [f"{name} at 320: {wide} px too wide"] if wide > 0 else []
+        faults += await looks(page, name)
+        faults += await looks(page, name, widths=(320,), schemes=("light",))
         faults += [f"{name}: {what}" for what in seen]
         seen.clear()
     assert faults == []

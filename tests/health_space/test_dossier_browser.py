@@ -1,17 +1,14 @@
-"""Documents and Notifications in headless Chromium: axe-core finds nothing in both themes and widths, nothing is wider than 320 px.
-
-Set SHOTS to a folder to keep the pictures.
-"""
+"""Documents and Notifications in headless Chromium: axe-core finds nothing in both themes and widths, nor is anything too wide."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+import pytest_asyncio
+from playwright.async_api import Browser
 
 from foundation.database import Transaction
 from health_space.dossier import operations as ops
@@ -20,25 +17,18 @@ from health_space.dossier.operations import Origin
 from health_space.notices.rules import Kind
 from tests.health_space.test_dossier_pages import JACQUELINE, LOUISE, SARAH, Site, ring
 from tests.support import files
-from tests.support.web import CHROMIUM_FLAGS, Visitor, axe, serving
+from tests.support.chromium import looks, tab_with
+from tests.support.web import Visitor, serving
 
-SHOTS = os.environ.get("SHOTS", "")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     made = Site(tmp_path)
     yield made
     await made.readers.close()
     await made.db.close()
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_FLAGS)
-        yield started
-        await started.close()
 
 
 async def furnish(site: Site) -> dict[str, str]:
@@ -89,44 +79,26 @@ async def furnish(site: Site) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-async def test_axe_and_width(site: Site, browser: Browser, width: int, theme: str) -> None:
+async def test_axe_and_width(site: Site, browser: Browser) -> None:
     pages = await furnish(site)
     await ring(site, LOUISE, Kind.MESSAGE, [], 9)
+    empty = {"vide": "/documents", "cloche-vide": "/notifications"}
     async with serving(site.app) as origin:
-        for person, addresses in (
-            (JACQUELINE, pages),
-            (SARAH, {"vide": "/documents", "cloche-vide": "/notifications"}),
-        ):
-            visitor = await site.visitor(origin, person)
-            context = await browser.new_context(
-                viewport={"width": width, "height": 900}, color_scheme="dark" if theme == "dark" else "light"
-            )
-            await context.add_cookies([{"name": "session", "value": visitor.cookies["session"], "url": origin}])
-            page = await context.new_page()
-            faults: list[str] = []
-            page.on(
-                "console", lambda message, faults=faults: faults.append(message.text)
-            )  # a policy violation says so here
+        for person, addresses in ((JACQUELINE, pages), (SARAH, empty)):
+            page = await tab_with(browser, origin, (await site.visitor(origin, person)).cookies)
+            said: list[str] = []
+            page.on("console", lambda message, said=said: said.append(message.text))  # a policy violation says so here
             for name, address in addresses.items():
-                await page.goto(origin + address)
-                await page.wait_for_load_state("networkidle")
-                assert await axe(page) == [], name
-                assert await page.evaluate("document.documentElement.scrollWidth") <= width, name
-                if SHOTS:
-                    await page.screenshot(path=f"{SHOTS}/{name}-{width}-{theme}.png", full_page=True)
-            assert faults == []
-            await context.close()
+                await page.goto(origin + address, wait_until="networkidle")
+                assert await looks(page, name) == []
+            assert said == []
 
 
 async def test_errors_and_320_pixels(site: Site, browser: Browser) -> None:
     pages = await furnish(site)
     async with serving(site.app) as origin:
         visitor: Visitor = await site.visitor(origin, JACQUELINE)
-        context = await browser.new_context(viewport={"width": 320, "height": 700}, java_script_enabled=True)
-        await context.add_cookies([{"name": "session", "value": visitor.cookies["session"], "url": origin}])
-        page = await context.new_page()
+        page = await tab_with(browser, origin, visitor.cookies, viewport={"width": 320, "height": 700})
         for name, address in pages.items():
             await page.goto(origin + address)
             assert await page.evaluate("document.documentElement.scrollWidth") <= 320, name
@@ -136,18 +108,15 @@ async def test_errors_and_320_pixels(site: Site, browser: Browser) -> None:
         )
         await page.click("text=Ajouter le document")
         assert (await page.title()).startswith("Erreur")
-        assert await axe(page) == []
-        assert await page.evaluate("document.documentElement.scrollWidth") <= 320
-        if SHOTS:
-            await page.screenshot(path=f"{SHOTS}/erreur-320.png", full_page=True)
+        assert await looks(page, "erreur", widths=(320,)) == []
 
 
 async def test_a_document_is_added_and_read_without_javascript(site: Site, browser: Browser) -> None:
     async with serving(site.app) as origin:
         visitor = await site.visitor(origin, JACQUELINE)
-        context = await browser.new_context(viewport={"width": 360, "height": 700}, java_script_enabled=False)
-        await context.add_cookies([{"name": "session", "value": visitor.cookies["session"], "url": origin}])
-        page = await context.new_page()
+        page = await tab_with(
+            browser, origin, visitor.cookies, viewport={"width": 360, "height": 700}, java_script_enabled=False
+        )
         await page.goto(origin + "/documents")
         await page.click("text=Ajouter un document")
         await page.fill("#nom", "Mon ordonnance")
@@ -158,5 +127,3 @@ async def test_a_document_is_added_and_read_without_javascript(site: Site, brows
         async with page.expect_download() as download:
             await page.click("#telecharger")
         assert (await download.value).suggested_filename == "o.png.jpg"
-        if SHOTS:
-            await page.screenshot(path=f"{SHOTS}/ajoute-360.png", full_page=True)

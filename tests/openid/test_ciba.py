@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import async_playwright
+import pytest_asyncio
+from playwright.async_api import Browser
 from structlog.testing import capture_logs
 
 from foundation.clock import MINUTE, SECOND, system_clock
@@ -19,14 +19,14 @@ from mssante.openid_provider import Asking, OpenIdProvider
 from tests.care_desk.office import ACCOUNT, CAMILLE_RPPS, NADIA_RPPS, SIGN_IN, Office
 from tests.openid.real import ACCOUNT as OURS
 from tests.openid.real import AUDIENCE, RealProvider
-from tests.support.web import CHROMIUM_FLAGS, Visitor, axe, serving
+from tests.support.chromium import looks, tab_with
+from tests.support.web import Visitor, serving
 
 PAGE = f"{SIGN_IN}/telephone"
 CAMILLE, NADIA = f"8{CAMILLE_RPPS}", f"8{NADIA_RPPS}"
-SHOTS = os.environ.get("SHOTS", "")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def provider() -> RealProvider:
     with socket.create_server(("127.0.0.1", 0)) as free:
         return RealProvider(free.getsockname()[1])
@@ -147,7 +147,7 @@ def test_two_figures() -> None:
 
 
 # ---------------------------------------------------------------- the page
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def office(tmp_path: Path, provider: RealProvider) -> AsyncIterator[Office]:
     provider_ = OpenIdProvider(Rules(provider.issuer, AUDIENCE), lambda: made.now)
     phone = Backchannel(provider_, Asking(*OURS), "openid scope_all", lambda: made.now)
@@ -158,7 +158,7 @@ async def office(tmp_path: Path, provider: RealProvider) -> AsyncIterator[Office
     await made.db.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def origin(office: Office, provider: RealProvider) -> AsyncIterator[str]:
     async with provider.running(), serving(office.app) as found:
         yield found
@@ -282,33 +282,17 @@ async def test_where_it_is_not_set_up(tmp_path: Path) -> None:
     await office.db.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_in_a_browser(office: Office, origin: str, provider: RealProvider, scheme: Any) -> None:
+async def test_in_a_browser(office: Office, origin: str, provider: RealProvider, browser: Browser) -> None:
     """The page notices by itself."""
     visitor = Visitor(origin)
     await office.password_step(visitor, "camille")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_FLAGS)
-        context = await browser.new_context(color_scheme=scheme)
-        cookies = [{"name": name, "value": value, "url": origin} for name, value in visitor.cookies.items()]
-        await context.add_cookies(cookies)  # type: ignore[arg-type]
-        tab = await context.new_page()
-        await tab.goto(origin + PAGE)
-        await look(tab, "telephone", scheme)
-        await tab.get_by_role("button", name="Prévenir mon téléphone").click()
-        await tab.locator(".number").wait_for()
-        await look(tab, "telephone-attente", scheme)
-        [shown] = await provider.telephones()
-        await provider.answers(shown)
-        office.now += 5 * SECOND
-        await tab.wait_for_url(origin + ACCOUNT)
-        await browser.close()
-
-
-async def look(tab: Any, shot: str, scheme: str) -> None:
-    for width in (360, 1280):
-        await tab.set_viewport_size({"width": width, "height": 900})
-        if SHOTS:
-            await tab.screenshot(path=f"{SHOTS}/{shot}-{scheme}-{width}.png", full_page=True)
-        assert await axe(tab) == []
-        assert await tab.evaluate("document.documentElement.scrollWidth") <= width
+    tab = await tab_with(browser, origin, visitor.cookies)
+    await tab.goto(origin + PAGE)
+    assert await looks(tab, "telephone") == []
+    await tab.get_by_role("button", name="Prévenir mon téléphone").click()
+    await tab.locator(".number").wait_for()
+    assert await looks(tab, "telephone-attente") == []
+    [shown] = await provider.telephones()
+    await provider.answers(shown)
+    office.now += 5 * SECOND
+    await tab.wait_for_url(origin + ACCOUNT)

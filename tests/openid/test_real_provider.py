@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from structlog.testing import capture_logs
 
 from foundation.clock import DAY, MINUTE, SECOND, system_clock
@@ -81,13 +82,13 @@ class Operator:
         return step
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def provider() -> RealProvider:
     with socket.create_server(("127.0.0.1", 0)) as free:
         return RealProvider(free.getsockname()[1])
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def operator(provider: RealProvider, tmp_path: Path) -> AsyncIterator[Operator]:
     made = Operator(tmp_path, provider.issuer)
     yield made

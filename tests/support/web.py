@@ -8,22 +8,11 @@ import http.client
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 import uvicorn
 from selectolax.lexbor import LexborHTMLParser
 from starlette.types import ASGIApp
-
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-gpu",
-]
-AXE = Path(__file__).parents[1] / "vendor" / "axe" / "axe.min.js"
 
 
 @contextlib.asynccontextmanager
@@ -138,11 +127,3 @@ class Visitor:
             name, _, rest = cookie.partition("=")
             self.cookies[name] = rest.split(";")[0].strip('"')
         return answer
-
-
-async def axe(page: Any) -> list[str]:
-    """Violations of axe-core 4.14.1 on a Playwright page, as readable lines; injected under the page's own CSP."""
-    await page.evaluate(AXE.read_text())
-    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    result = await page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", tags)
-    return [f"{v['id']}: {v['help']} {[n['html'][:160] for n in v['nodes']]}" for v in result["violations"]]
