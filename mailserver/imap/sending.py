@@ -6,8 +6,6 @@ kernel does not take waits for the reactor; producers are paused and resumed by 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from twisted.internet.tcp import Server
@@ -26,26 +24,27 @@ class PromptServer(Server):
             return
         super().startWriting()  # type: ignore[no-untyped-call]  # a fault, too, is the reactor's to meet
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """What is written meanwhile leaves in one piece: TLS writes its records one by one."""
+    def hold(self) -> None:
+        """What is written until `send` leaves in one piece: TLS writes its records one by one."""
         self._held = True
-        try:
-            yield
-        finally:
-            self._held = False
-            if self._tempDataLen:
-                self.startWriting()
+
+    def send(self) -> None:
+        self._held = False
+        if self._tempDataLen:
+            self.startWriting()
 
 
 def write(transport: Any, octets: bytes) -> None:
     """To a protocol's transport, TLS or not."""
     below = getattr(transport, "transport", transport)  # STARTTLS puts its layer inside
-    if isinstance(below, PromptServer):
-        with below.together():
-            transport.write(octets)
-    else:
+    if not isinstance(below, PromptServer):
         transport.write(octets)
+        return
+    below.hold()
+    try:
+        transport.write(octets)
+    finally:
+        below.send()
 
 
 def prompt(port: Any) -> Any:

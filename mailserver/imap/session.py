@@ -24,7 +24,7 @@ from mailserver.imap.context import Context, FolderLost, Settings, SignedOut, St
 from mailserver.imap.crowd import Crowd
 from mailserver.imap.deflate import Deflate, NotDeflate
 from mailserver.imap.fetch import ContentLost
-from mailserver.imap.framer import Event, Frame, LiteralOffer
+from mailserver.imap.framer import Event, Frame, LiteralOffer, TooLong
 from mailserver.imap.grammar import Cursor
 from mailserver.imap.member import not_permitted
 from mailserver.imap.progress import reporting
@@ -132,6 +132,9 @@ class ImapSession:
                         if self._size >= WRITE or response == b"" or isinstance(response, Continue):
                             for piece in self._drain():
                                 yield piece
+                ctx.discard_spools()
+                if self._bad >= ctx.settings.max_bad_commands or ctx.login_failures >= ctx.settings.max_login_failures:
+                    self._add(self._leave("too many faults", None))
                 if ctx.start_deflate:
                     for piece in self._drain():
                         yield piece
@@ -186,28 +189,19 @@ class ImapSession:
     async def _welcome(self, offer: LiteralOffer) -> No | Bad | None:
         return await self._judge(offer) or self._accept(offer)
 
-    async def _answer(self, event: Event, refusal: No | Bad | None) -> AsyncGenerator[Response | Tagged]:
+    def _answer(self, event: Event, refusal: No | Bad | None) -> AsyncGenerator[Response | Tagged]:
         """`refusal`: why a literal is not taken."""
-        if isinstance(event, LiteralOffer):
-            assert refusal is not None
+        if isinstance(event, Frame):
+            return self._command(event)
+        return self._refused(event, refusal or Bad("line too long"))
+
+    async def _refused(self, event: LiteralOffer | TooLong, refusal: No | Bad) -> AsyncGenerator[Response | Tagged]:
+        offer = event if isinstance(event, LiteralOffer) else None
+        if offer is not None:
             self.context.inbox.framer.refuse()
-            self.context.discard_spools()
-            yield self._status(_tag_of(event.line), refusal)
-            if not event.sync and event.size > PATIENCE * self.context.settings.append_limit:
-                yield self._leave("literal too large", "TOOBIG")
-        elif isinstance(event, Frame):
-            try:
-                async with aclosing(self._command(event)) as responses:
-                    async for response in responses:
-                        yield response
-            finally:
-                self.context.discard_spools()
-        else:
-            self.context.discard_spools()
-            yield self._status(_tag_of(event.line), Bad("line too long"))
-        settings = self.context.settings
-        if self._bad >= settings.max_bad_commands or self.context.login_failures >= settings.max_login_failures:
-            yield self._leave("too many faults", None)
+        yield self._status(_tag_of(event.line), refusal)
+        if offer is not None and not offer.sync and offer.size > PATIENCE * self.context.settings.append_limit:
+            yield self._leave("literal too large", "TOOBIG")
 
     def _leave(self, text: str, code: str | None) -> Bye:
         self.context.leaving = True

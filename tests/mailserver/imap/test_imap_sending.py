@@ -60,11 +60,12 @@ def test_an_answer_is_on_its_way_before_the_loop_turns(ends: tuple[Any, Reactor,
 def test_what_is_written_together_leaves_in_one_piece(ends: tuple[Any, Reactor, socket.socket]) -> None:
     server, reactor, client = ends
     client.setblocking(False)
-    with server.together():
-        server.write(b"one ")
-        with pytest.raises(BlockingIOError):
-            client.recv(100)
-        server.write(b"two")
+    server.hold()
+    server.write(b"one ")
+    with pytest.raises(BlockingIOError):
+        client.recv(100)
+    server.write(b"two")
+    server.send()
     assert client.recv(100) == b"one two"
     assert not reactor.writers
 
