@@ -17,6 +17,7 @@ from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from foundation.database import Database, Transaction
 from foundation.dn import DistinguishedName
+from foundation.jobs import hurry
 from foundation.keys import Key, KeyRing
 from foundation.prepared import Prepared
 from mssante.address import Address, parse_address
@@ -26,6 +27,7 @@ from mssante.kinds import BoxKind, BoxState, ProfileState
 from mssante.tables import directory_entries, mailboxes
 
 TOPIC = "mailbox"
+PUBLISHING = "annuaire-publish"  # the recurring job that tells the Annuaire Santé what changed
 GIB = 1 << 30
 REMEMBERED = 10_000  # mailboxes and keys kept in memory
 REMEMBER_SECONDS = 60.0
@@ -323,6 +325,8 @@ class Mailboxes:
         tx.signal(TOPIC, box_id)
 
     def _withdraw(self, tx: Transaction, box_id: int) -> None:
+        """From our directory in this transaction, from the Annuaire Santé at once after it."""
+        hurry(tx, PUBLISHING)
         address = self.address(tx.conn, box_id)
         tx.execute(delete(directory_entries).where(directory_entries.c.address == address))
 

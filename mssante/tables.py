@@ -50,6 +50,7 @@ mailboxes = Table(
     Column("kept_until", BigInteger),  # closed: when its key is destroyed; NULL: nobody said when
     Column("told_percent", Integer, nullable=False, server_default="0"),  # last warning of the quota: 0, 80, 95
     Column("certificate", Text, index=True),  # APP: DN of the organisation's certificate that opens it
+    Column("published", LargeBinary),  # keyed hash of what the Annuaire Santé was told last; NULL: nothing
     sqlite_autoincrement=True,
 )
 

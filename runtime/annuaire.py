@@ -1,18 +1,20 @@
-"""The FHIR server of the settings, and our mailboxes published there."""
+"""The FHIR server of the settings, and our mailboxes published there: those asked for, all, or those that changed."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from functools import cache
 from typing import Any
 
 from cryptography import x509
 
 from certs.contexts import fetch_context
+from foundation.database import Transaction
 from mssante.kinds import BoxKind
 from mssante.mailboxes import Mailbox
-from mssante.registers.annuaire import Server, Unanswered
-from mssante.registers.publishing import NoIdentifier, Verb, publish
+from mssante.registers.annuaire import Pace, Server, Unanswered
+from mssante.registers.publishing import NoIdentifier, Verb, changed, publish, record, to_withdraw
 from runtime.command import Desk
 from runtime.house import House
 from runtime.mailbox_facts import all_boxes
@@ -29,36 +31,66 @@ def server_of(settings: Settings) -> Server:
         tls = ssl.create_default_context()
     else:
         tls = fetch_context(x509.load_pem_x509_certificates(own.anchors.read_bytes()))
-    return Server(own.url.rstrip("/"), own.key.read_text(encoding="ascii").strip(), tls)
+    return Server(own.url.rstrip("/"), own.key.read_text(encoding="ascii").strip(), tls, _pace(own.url))
+
+
+@cache
+def _pace(url: str) -> Pace:
+    """One for all that this process asks of a server: what it allows is of the application, not of a task."""
+    return Pace()
 
 
 async def put(house: House, server: Server, box: Mailbox, author: str, rehearse: bool = False) -> Verb:
     """Published; what was done is in the audit trail. Raises `NoIdentifier`, `Unanswered`."""
     verb = await publish(server, box, rehearse)
-    if verb is not Verb.NOTHING and not rehearse:
-        details = {"box": box.id, "verb": verb.value}
-        who = author if author == SYSTEM else "operator"
-        await house.db.write(house.audit.record, f"{who}:directory:publish", author, details)
+    if not rehearse:
+        await house.db.write(_record, house, box, verb, author)
     return verb
 
 
-async def publishing(at: Desk, addresses: Sequence[str] | None) -> list[dict[str, Any]]:
-    """One row for each mailbox: what was done, or why not. None: all of ours."""
+def _record(tx: Transaction, house: House, box: Mailbox, verb: Verb, author: str) -> None:
+    record(tx, house.keys, box)
+    if verb is not Verb.NOTHING:
+        who = author if author == SYSTEM else "operator"
+        house.audit.record(tx, f"{who}:directory:publish", author, {"box": box.id, "verb": verb.value})
+
+
+async def those_changed(house: House, withdrawn_only: bool = False) -> AsyncIterator[Mailbox]:
+    """Ours of which the Annuaire Santé was told otherwise, or only those of which it must be told no longer."""
+    last, of_interest = 0, to_withdraw if withdrawn_only else changed
+    while page := await house.db.read(house.mailboxes.every, last):
+        ours = [box for box in page if box.kind is not BoxKind.CIT]
+        for box in await house.db.read(of_interest, house.keys, ours):
+            yield box
+        last = page[-1].id
+
+
+async def publishing(at: Desk, addresses: Sequence[str], every: bool) -> list[dict[str, Any]]:
+    """One row for each mailbox: what was done, or why not. Of these addresses, of every mailbox, or of those that changed."""
     server, report = server_of(at.house.settings), []
-    ours = [] if addresses is not None else [box for box in all_boxes(at) if box.kind is not BoxKind.CIT]
-    boxes: list[tuple[str, Mailbox | None]] = [(box.address.text, box) for box in ours]
-    boxes += [(text, at.read(at.house.mailboxes.resolve, text)) for text in addresses or ()]
-    for text, box in boxes:
+    async for text, box in _wanted(at, addresses, every):
+        row = {"address": text, "done": "refused", "why": ""}
         if box is None or box.kind is BoxKind.CIT:
-            report.append(
-                {"address": text, "done": "refused", "why": at.said("pas une boîte d’ici // not a mailbox of ours")}
-            )
+            report.append(row | {"why": at.said("pas une boîte d’ici // not a mailbox of ours")})
             continue
         try:
             verb = await put(at.house, server, box, at.author, at.dry_run)
         except (NoIdentifier, Unanswered) as fault:
-            why = at.said(str(fault) or "titulaire sans RPPS, ADELI, FINESS ni SIRET // holder without an identifier")
-            report.append({"address": text, "done": "refused", "why": why})
+            why = str(fault) or "titulaire sans RPPS, ADELI, FINESS ni SIRET // holder without an identifier"
+            report.append(row | {"why": at.said(why)})
             continue
-        report.append({"address": text, "done": verb.value, "why": ""})
+        report.append(row | {"done": verb.value})
     return report
+
+
+async def _wanted(at: Desk, addresses: Sequence[str], every: bool) -> AsyncIterator[tuple[str, Mailbox | None]]:
+    if addresses:
+        for text in addresses:
+            yield text, at.read(at.house.mailboxes.resolve, text)
+    elif every:
+        for box in all_boxes(at):
+            if box.kind is not BoxKind.CIT:
+                yield box.address.text, box
+    else:
+        async for box in those_changed(at.house):
+            yield box.address.text, box

@@ -6,28 +6,26 @@ and the log say it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection, func, select
 
-from foundation.clock import HOUR, MINUTE
+from foundation.clock import DAY, HOUR, MINUTE
 from foundation.jobs import Answer, Handler, Job, Retry
 from foundation.tables import jobs
-from mssante.kinds import BoxKind
-from mssante.mailboxes import Mailbox
-from mssante.registers.annuaire import Unanswered
+from mssante.mailboxes import PUBLISHING, Mailbox
+from mssante.registers.annuaire import NotTaken, Server, Unanswered
 from mssante.registers.publishing import NoIdentifier
 from mssante.registers.syncing import sync
 from mssante.tables import directory_entries, directory_imports
-from runtime.annuaire import SYSTEM, put, server_of
+from runtime.annuaire import SYSTEM, put, server_of, those_changed
 from runtime.house import House
 
 log = structlog.get_logger()
 
-FOLLOW, PUBLISH = "annuaire", "annuaire-publish"
+FOLLOW, PUBLISH = "annuaire", PUBLISHING
 AGAIN = 15 * MINUTE  # after a failure
 
 
@@ -66,17 +64,16 @@ def following(house: House) -> Handler:
 
 
 def publishing(house: House) -> Handler:
-    every = house.settings.annuaire.publish_hours * HOUR
+    """What changed is told as often as the settings say; by command only: what must be told no longer, at once all the same."""
+    hours = house.settings.annuaire.publish_hours
+    every = hours * HOUR or DAY
 
     async def publish(payload: dict[str, Any], job: Job) -> Answer:
         done = Counter[str]()
         try:
             server = server_of(house.settings)
-            async for box in _ours(house):
-                try:
-                    done[(await put(house, server, box, SYSTEM)).value] += 1
-                except NoIdentifier:
-                    done["no_identifier"] += 1
+            async for box in those_changed(house, withdrawn_only=not hours):
+                done[await _put(house, server, box)] += 1
         except (OSError, ValueError, Unanswered) as fault:
             return _failed(house, payload, job, str(fault), every)
         log.info("directory_published", **done)
@@ -85,13 +82,15 @@ def publishing(house: House) -> Handler:
     return publish
 
 
-async def _ours(house: House) -> AsyncIterator[Mailbox]:
-    last = 0
-    while page := await house.db.read(house.mailboxes.every, last):
-        for box in page:
-            if box.kind is not BoxKind.CIT:
-                yield box
-        last = page[-1].id
+async def _put(house: House, server: Server, box: Mailbox) -> str:
+    """What was done, or why not: one that is not taken holds up no other."""
+    try:
+        return (await put(house, server, box, SYSTEM)).value
+    except NoIdentifier:
+        return "no_identifier"
+    except NotTaken as fault:
+        log.warning("mailbox_not_published", box=box.id, reason=str(fault))
+        return "refused"
 
 
 def _failed(house: House, payload: dict[str, Any], job: Job, why: str, every: int) -> Retry:

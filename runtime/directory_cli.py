@@ -161,7 +161,16 @@ def sync(
         "{resources} ressources, {entries} boîtes reprises, {gone} retirées, {kept_out} d’ici laissées dehors. // "
         "{resources} resources, {entries} mailboxes taken, {gone} removed, {kept_out} of ours left out."
     )
-    at.shown(facts, at.said(text, facts))
+    lines = [at.said(text, facts)]
+    if found.doubtful:
+        lines.append(
+            at.said(
+                "{doubtful} boîtes ne sont plus dites par le serveur : c’est trop, elles sont restées. // "
+                "{doubtful} mailboxes are no longer told of by the server: too many, they were left.",
+                facts,
+            )
+        )
+    at.shown(facts, "\n".join(lines))
 
 
 @directory.command()
@@ -185,31 +194,38 @@ def status(at: Desk) -> None:
 def publish(
     at: Desk,
     addresses: Annotated[
-        list[str] | None, typer.Argument(help="Boîtes d’ici, ou --all. // Mailboxes of ours, or --all.")
+        list[str] | None,
+        typer.Argument(help="Boîtes d’ici ; aucune : ce qui a changé. // Mailboxes of ours; none: what changed."),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Toutes. // All of them.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Toutes, changées ou non. // All of them, changed or not.")
+    ] = False,
 ) -> None:
-    """Publier nos boîtes dans l’Annuaire Santé (PATCH FHIR) ; une boîte en liste rouge ou close n’est jamais envoyée, et retirée.
+    """Publier dans l’Annuaire Santé (PATCH FHIR) ce qui a changé de nos boîtes depuis la dernière fois, ou celles données.
 
-    // Publish our mailboxes in the Annuaire Santé (FHIR PATCH); one on the red list or closed is never sent, and is taken away.
+    Une boîte en liste rouge ou close n’est jamais envoyée, et retirée.
+
+    // Publish in the Annuaire Santé (FHIR PATCH) what changed of our mailboxes since the last time, or those given.
+
+    One on the red list or closed is never sent, and is taken away.
     """
     import asyncio
 
     from runtime.annuaire import publishing
 
-    if bool(addresses) == every:
-        at.wrong("Donnez des adresses, ou --all. // Give addresses, or --all.")
+    if addresses and every:
+        at.wrong("Des adresses ou --all, pas les deux. // Addresses or --all, not both.")
     if not at.house.settings.annuaire.url:
         at.wrong("Aucun serveur : réglage [annuaire] url. // No server: setting [annuaire] url.")
     try:
-        report = asyncio.run(publishing(at, addresses))
+        report = asyncio.run(publishing(at, addresses or (), every))
     except (OSError, ValueError) as fault:
         raise Refused("Annuaire Santé : {why} // Annuaire Santé: {why}", why=at.said(str(fault))) from None
     columns = {"address": "adresse // address", "done": "acte // act", "why": "motif // reason"}
     at.listed(
         report,
         columns,
-        "Aucune boîte. // No mailbox.",
+        "Rien à publier. // Nothing to publish.",
         lambda key, value: at.said(_DONE[value]) if key == "done" else plain(value, at.lang),
     )
     if any(one["done"] == "refused" for one in report):

@@ -119,6 +119,6 @@ async def _with_the_annuaire(house: House) -> None:
     if wanted.url and wanted.sync_minutes:
         house.jobs.handle(annuaire_jobs.FOLLOW, annuaire_jobs.following(house))
         await house.db.write(house.jobs.ensure, annuaire_jobs.FOLLOW)
-    if wanted.url and wanted.publish_hours:
+    if wanted.url:
         house.jobs.handle(annuaire_jobs.PUBLISH, annuaire_jobs.publishing(house))
         await house.db.write(house.jobs.ensure, annuaire_jobs.PUBLISH)

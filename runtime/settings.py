@@ -205,7 +205,9 @@ class Annuaire(Section):
     anchors: InFolder | None = Field(None, description="roots of its certificate; none: this machine's")
     sync_minutes: int = Field(60, ge=0, description="how often what changed there is taken up; 0: by command only")
     publish_hours: int = Field(
-        0, ge=0, description="how often our own mailboxes are published there; 0: by command only"
+        0,
+        ge=0,
+        description="how often what changed of our mailboxes is published there; 0: by command. Red list: taken away at once",
     )
     stale_hours: int = Field(72, ge=1, description="without success for longer: the alarm `annuaire_stale` in the log")
 

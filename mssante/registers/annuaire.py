@@ -1,16 +1,20 @@
 """A FHIR server of the Annuaire Santé, asked over HTTP: key in a header, at most 17 requests a second, page after page.
 
-The key goes to that server only: the address of a next page elsewhere is a fault.
+The key goes to that server only: the address of a next page elsewhere is a fault. Of an OperationOutcome only the codes are told
+(FHIR R4 IssueType): its words may repeat an address that was asked for.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -24,12 +28,23 @@ PER_PAGE = 200
 LARGEST = 32 << 20  # octets of a page
 TRIES = 5
 LONGEST_WAIT = 120.0  # seconds that a server may ask for
-SECONDS = 60.0
+SECONDS = 60.0  # the real one answers within 30 or fails
+BUSY = (429, 502, 503, 504)
+FORGOTTEN = (404, 410)  # of a further page: the search is no longer kept
+REFUSING = (400, 404, 409, 412, 422)  # this change, not its sender
 MEDIA = "application/fhir+json"
 
 
 class Unanswered(Exception):
-    """The server cannot be asked, or answers something else; `str` says why, for the operator."""
+    """The server cannot be asked, or answers something else; `str` says why, for the operator. `status` 0: no answer."""
+
+    def __init__(self, why: str, status: int = 0) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class NotTaken(Unanswered):
+    """This one change is refused; another may be taken."""
 
 
 @dataclass
@@ -59,53 +74,65 @@ class Server:
     pace: Pace = field(default_factory=Pace)
 
     async def pages(self, kind: str, since: str = "") -> AsyncIterator[Page]:
-        """All resources of this type with a mailbox, or with `since` (ISO 8601) all that changed. Raises `Unanswered`."""
+        """All resources of this type with a mailbox, or with `since` (ISO 8601) all that changed. A server that forgot the search
+        on the way is asked anew, once. Raises `Unanswered`."""
         asked = [("_count", str(PER_PAGE)), *(("_include", one) for one in fhir.INCLUDED.get(kind, ()))]
         asked.append(("_lastUpdated", f"ge{since}") if since else ("mailbox-mss:contains", "@"))
-        address = f"{self.url}/{kind}?{urlencode(asked)}"
+        first = f"{self.url}/{kind}?{urlencode(asked)}"
+        address, again = first, True
         async with self._client() as client:
             while address:
-                found = fhir.page(await self._json(client, "GET", address))
-                if found is None:
-                    raise Unanswered("la réponse n’est pas un Bundle // the answer is not a Bundle")
+                try:
+                    found = _page(await self._json(client, "GET", address))
+                except Unanswered as fault:
+                    if fault.status not in FORGOTTEN or address == first or not again:
+                        raise
+                    address, again = first, False
+                    continue
                 yield found
-                address = found.next and self._own(found.next)
+                address = found.next and self._own(found.next, address)
 
     async def holds(self, kind: str, address: str) -> bool:
         """Whether a resource of this type has this mailbox. Raises `Unanswered`."""
-        asked = urlencode([("mailbox-mss:exact", address), ("_elements", "identifier"), ("_count", "1")])
+        asked = urlencode([("mailbox-mss:exact", address), ("_count", "1")])
         async with self._client() as client:
-            found = fhir.page(await self._json(client, "GET", f"{self.url}/{kind}?{asked}"))
-        if found is None:
-            raise Unanswered("la réponse n’est pas un Bundle // the answer is not a Bundle")
-        return bool(found.held)
+            found = _page(await self._json(client, "GET", f"{self.url}/{kind}?{asked}"))
+        # A server may pass over a condition that it does not know (FHIR R4 3.1.1.3.1), and answer with anybody.
+        return any(address in one.addresses for one in found.held)
 
     async def patch(self, kind: str, identifier: str, body: dict[str, Any]) -> None:
-        """Conditional PATCH of the one resource with this identifier (`system|value`). Raises `Unanswered`."""
+        """Conditional PATCH of the one resource with this identifier (`system|value`). Raises `NotTaken`, `Unanswered`."""
         address = f"{self.url}/{kind}?{urlencode([('identifier', identifier)])}"
         async with self._client() as client:
-            await self._json(client, "PATCH", address, json.dumps(body).encode())
+            try:
+                await self._json(client, "PATCH", address, json.dumps(body).encode())
+            except Unanswered as fault:
+                if fault.status in REFUSING:
+                    raise NotTaken(str(fault), fault.status) from None
+                raise
 
     def _client(self) -> httpx2.AsyncClient:
         headers = {"ESANTE-API-KEY": self.key, "Accept": MEDIA}
         return httpx2.AsyncClient(verify=self.tls, timeout=SECONDS, headers=headers, follow_redirects=False)
 
-    def _own(self, address: str) -> str:
+    def _own(self, address: str, before: str) -> str:
         mine, other = urlsplit(self.url), urlsplit(address)
         if (mine.scheme, mine.netloc) != (other.scheme, other.netloc):
             raise Unanswered("la page suivante est sur un autre serveur // the next page is on another server")
+        if address == before:
+            raise Unanswered("la page suivante est la même // the next page is the same one")
         return address
 
     async def _json(self, client: httpx2.AsyncClient, method: str, address: str, content: bytes | None = None) -> Any:
-        """The JSON of a 200. A server that is busy is asked again when it says so."""
-        for _ in range(TRIES):
+        """The JSON of a 200. A server that is busy is asked again, when it says or ever later."""
+        for turn in range(TRIES):
             await self.pace.turn()
-            status, wait, body = await self._asked(client, method, address, content)
-            if status in (429, 503):
-                await self.pace.sleep(wait)
+            status, retry_after, body = await self._asked(client, method, address, content)
+            if status in BUSY:
+                await self.pace.sleep(_wait(retry_after, datetime.now(UTC), float(1 << turn)))
                 continue
             if status != 200:
-                raise Unanswered(_STATUS.get(status, f"statut {status} // status {status}"))
+                raise Unanswered(_said(status, body), status)
             try:
                 return json.loads(body)
             except (ValueError, RecursionError):
@@ -114,7 +141,7 @@ class Server:
 
     async def _asked(
         self, client: httpx2.AsyncClient, method: str, address: str, content: bytes | None
-    ) -> tuple[int, float, bytes]:
+    ) -> tuple[int, str, bytes]:
         headers = {"Content-Type": MEDIA} if content is not None else {}
         body = bytearray()
         try:
@@ -123,17 +150,57 @@ class Server:
                     body += piece
                     if len(body) > LARGEST:
                         raise Unanswered("la réponse est trop longue // the answer is too long")
-                return answer.status_code, _wait(answer.headers.get("retry-after", "")), bytes(body)
+                return answer.status_code, answer.headers.get("retry-after", ""), bytes(body)
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
             raise Unanswered(str(error) or type(error).__name__) from None
 
 
+def _page(answer: Any) -> Page:
+    found = fhir.page(answer)
+    if found is None:
+        raise Unanswered("la réponse n’est pas un Bundle // the answer is not a Bundle")
+    return found
+
+
 _STATUS = {
+    401: "clé refusée (statut 401) // key refused (status 401)",
+    403: "clé sans ce droit (statut 403) // key without this right (status 403)",
     404: "personne n’a cet identifiant (statut 404) // nobody has this identifier (status 404)",
     412: "plusieurs ont cet identifiant (statut 412) // several have this identifier (status 412)",
 }
 
 
-def _wait(retry_after: str) -> float:
-    """RFC 9110 10.2.3, in seconds; a date is not looked at."""
-    return min(float(retry_after), LONGEST_WAIT) if retry_after.isascii() and retry_after.isdigit() else 1.0
+def _said(status: int, body: bytes) -> str:
+    if status in _STATUS:
+        return _STATUS[status]
+    codes = ", ".join(_codes(body))
+    return (
+        f"statut {status} {codes} // status {status} {codes}".replace("  ", " ")
+        if codes
+        else f"statut {status} // status {status}"
+    )
+
+
+def _codes(body: bytes) -> list[str]:
+    """Of the issues of an OperationOutcome (FHIR R4 2.37)."""
+    try:
+        outcome = json.loads(body)
+    except (ValueError, RecursionError):
+        return []
+    issues = outcome.get("issue") if isinstance(outcome, dict) else None
+    codes = (one.get("code") for one in issues if isinstance(one, dict)) if isinstance(issues, list) else ()
+    return [code for code in codes if isinstance(code, str) and _CODE.fullmatch(code)][:3]
+
+
+_CODE = re.compile(r"[a-z-]{1,32}")  # of a mood of the server, never of a person
+
+
+def _wait(retry_after: str, now: datetime, otherwise: float) -> float:
+    """Seconds to wait: RFC 9110 10.2.3, a number or a date."""
+    if retry_after.isascii() and retry_after.isdigit():
+        return min(float(retry_after), LONGEST_WAIT)
+    try:
+        seconds = (parsedate_to_datetime(retry_after) - now).total_seconds()
+    except (ValueError, TypeError):  # TypeError: a date without its zone
+        return otherwise
+    return min(max(seconds, 0.0), LONGEST_WAIT)

@@ -29,11 +29,16 @@ Resource = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What one resource says: its mailboxes to show, and its addresses on the red list; others are no longer its own."""
+    """What one resource says: its mailboxes to show, and its addresses on the red list; others are no longer its own. One that was
+    deleted stays for 30 days, without anything but its id and that it is not active."""
 
     resource: str  # "Organization/123"
     entries: tuple[Entry, ...] = ()
     red_list: frozenset[str] = frozenset()
+
+    @property
+    def addresses(self) -> set[str]:
+        return {entry.address for entry in self.entries} | self.red_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,42 +99,45 @@ def _entry(box: _Box, resource: Resource, by_name: Mapping[str, Resource]) -> En
     names = next(iter(_dicts(person.get("name"))), {})
     family, given = _text(names, "family"), " ".join(one for one in _list(names.get("given")) if isinstance(one, str))
     title = titled(next((one for one in _list(names.get("prefix")) if isinstance(one, str)), ""))
-    organisation, service = _text(place, "name"), str(box.said.get("service", ""))
+    organisation, service = _text(place, "name"), str(box.said.get("service") or box.said.get("description") or "")
     label = " ".join(filter(None, (title, given, family.upper()))) or ", ".join(filter(None, (service, organisation)))
     where = next(iter(_dicts(place.get("address"))), {})
     return Entry(
         address=box.address,
         kind=kind,
         display_name=label or box.address.partition("@")[0],
-        profession=next(_labels(professions(), person, resource), ""),
+        profession=next(_labels("G15", professions(), person, resource), ""),
         town=_text(where, "city"),
         postcode=_text(where, "postalCode")[:10],
-        sector=next((code for code in _codes(place.get("type")) if code in sectors()), None),
+        sector=next((code for code in _codes(place.get("type"), "R02") if code in sectors()), None),
         structure_id=_structure(place),
         phone=str(box.said.get("phone", ""))[:32],
         title=title,
         given_name=given,
         family_name=family,
         person_id=_person(person),
-        speciality=SEVERAL.join(_labels(specialities(), resource, person)),
+        speciality=SEVERAL.join(_labels("R38", specialities(), resource, person)),
         organisation=organisation,
         service=service,
     )
 
 
-def _labels(table: Mapping[str, Concept], *resources: Resource) -> Iterator[str]:
+def _labels(name: str, table: Mapping[str, Concept], *resources: Resource) -> Iterator[str]:
     """Of codes of this table, in qualifications of a person or specialities of a role; each once."""
     parts: list[Any] = []
     for whole in resources:
         parts += [one.get("code") for one in _dicts(whole.get("qualification"))]
         parts += _list(whole.get("code")) + _list(whole.get("specialty"))
-    return iter(dict.fromkeys(table[code].label for code in _codes(parts) if code in table))
+    return iter(dict.fromkeys(table[code].label for code in _codes(parts, name) if code in table))
 
 
-def _codes(concepts: Any) -> Iterator[str]:
+def _codes(concepts: Any, table: str = "") -> Iterator[str]:
+    """Of this table (`G15`: TRE_G15), or of one that is not named: « 10 » is a profession, and other things."""
     for concept in _dicts(concepts):
         for coding in _dicts(concept.get("coding")):
-            yield _text(coding, "code")
+            system = _text(coding, "system")
+            if not table or "TRE_" not in system or f"TRE_{table}" in system:
+                yield _text(coding, "code")
 
 
 def _identifiers(resource: Resource, *systems: str) -> Iterator[str]:

@@ -1,18 +1,26 @@
 """Our mailboxes published in the Annuaire Santé by its FHIR server: FHIR Patch, as its guide drafts it (2026; not open yet).
 
 A mailbox on the red list, or closed, is never sent; where it was published before, it is taken away. Address and kind never change.
+What was told of each last is known by a keyed hash, so that only what changed is told again.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
+from sqlalchemy import Connection, select, update
+
+from foundation.database import Transaction
+from foundation.keys import KeyRing
 from mssante.identity import Adeli, Finess, Invalid, Rpps, Siret, parse_adeli, parse_finess, parse_rpps, parse_siret
 from mssante.kinds import BoxKind, BoxState
 from mssante.mailboxes import Mailbox
 from mssante.registers.annuaire import Server
 from mssante.registers.fhir import FINESS, METADATA, PERSON, SIRET
+from mssante.tables import mailboxes
 
 
 class Verb(Enum):
@@ -42,6 +50,34 @@ async def publish(server: Server, box: Mailbox, rehearse: bool = False) -> Verb:
     if verb is not Verb.NOTHING and not rehearse:
         await server.patch(kind, identifier, patch(kind, box, verb))
     return verb
+
+
+def changed(conn: Connection, keys: KeyRing, boxes: Sequence[Mailbox]) -> list[Mailbox]:
+    """Those of which the Annuaire Santé was told otherwise, or nothing."""
+    last = _told_last(conn, boxes)
+    return [box for box in boxes if last[box.id] != told(keys, box)]
+
+
+def to_withdraw(conn: Connection, keys: KeyRing, boxes: Sequence[Mailbox]) -> list[Mailbox]:
+    """Those that it was told of, and that are no longer to be shown."""
+    last = _told_last(conn, boxes)
+    return [box for box in boxes if not shown(box) and last[box.id] not in (None, told(keys, box))]
+
+
+def record(tx: Transaction, keys: KeyRing, box: Mailbox) -> None:
+    """It was told of this mailbox as it is here."""
+    tx.execute(update(mailboxes).where(mailboxes.c.id == box.id).values(published=told(keys, box)))
+
+
+def told(keys: KeyRing, box: Mailbox) -> bytes:
+    """Keyed hash of what is to be known of it there."""
+    said = json.dumps([box.holder.holder_id, _telecom(box)]) if shown(box) else ""
+    return keys.lookup("published", said)
+
+
+def _told_last(conn: Connection, boxes: Sequence[Mailbox]) -> dict[int, bytes | None]:
+    columns = select(mailboxes.c.id, mailboxes.c.published)
+    return {row.id: row.published for row in conn.execute(columns.where(mailboxes.c.id.in_([box.id for box in boxes])))}
 
 
 def shown(box: Mailbox) -> bool:

@@ -1,4 +1,9 @@
-"""The directory kept up with a FHIR server: everything the first time, then what changed since the last time that was finished."""
+"""The directory kept up with a FHIR server: everything the first time, then what changed since the last time that was finished.
+
+Everything again when that is too long ago for the server to know what changed, and every week: what changed of a person is not told
+of the places where they work. After everything, what was not told of is taken away, unless it is so much that the answers look cut
+short.
+"""
 
 from __future__ import annotations
 
@@ -7,34 +12,37 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
-from foundation.clock import HOUR
+from foundation.clock import DAY, HOUR
 from foundation.database import Database, Transaction
 from foundation.keys import KeyRing
 from mssante.directory import FHIR, OWN, hidden, learn, row_of
 from mssante.directory_words import vocabulary
 from mssante.mailboxes import address_lookup
-from mssante.registers import joining
+from mssante.registers import joining, runs
 from mssante.registers.annuaire import Server
 from mssante.registers.fhir import TYPES, Held
 from mssante.tables import directory_entries, directory_imports
 from mssante.upsert import upsert_all
 
 OVERLAP = HOUR  # what changed while the last one ran, and the difference between two clocks
+KEPT = 28 * DAY  # the server knows of 30
+WHOLE_EVERY = 7 * DAY
 
 
 @dataclass
 class Synced:
-    """`since`: where it began (ISO 8601), empty: everything. `gone`: entries taken away; `kept_out`: ours, red list or closed."""
+    """`since`: where it began (ISO 8601), empty: everything. `gone`: entries taken away; `kept_out`: ours, red list or closed;
+    `doubtful`: entries that everything no longer held, too many to be taken away."""
 
     since: str = ""
     resources: int = 0
     entries: int = 0
     gone: int = 0
     kept_out: int = 0
+    doubtful: int = 0
 
 
 async def sync(
@@ -46,9 +54,9 @@ async def sync(
     progress: Callable[[Synced], None] = lambda so_far: None,
 ) -> Synced:
     """Raises `annuaire.Unanswered`; what was taken by then stays, and the next time begins where this one did."""
-    name, started = sha256(f"fhir {server.url}".encode()).hexdigest(), clock()
-    so_far = Synced("" if everything else await db.read(_since, name))
-    number = await db.write(_begin, name, started)
+    started = clock()
+    so_far = Synced("" if everything else await db.read(_since, server.url, started))
+    number = await db.write(_begin, _name(server.url, whole=not so_far.since), started)
     for kind in TYPES:
         async for page in server.pages(kind, so_far.since):
             gone, kept_out = await db.write(_take, keys, number, page.held)
@@ -57,22 +65,41 @@ async def sync(
             so_far.gone += gone
             so_far.kept_out += kept_out
             progress(so_far)
+    if not so_far.since:
+        gone, so_far.doubtful = await db.write(_sweep, number)
+        so_far.gone += gone
     await asyncio.to_thread(joining.join, db, directory_entries.c.import_id == number)
     await db.write(_finish, number, clock())
     return so_far
 
 
-def _since(conn: Any, name: str) -> str:
-    last = (
-        select(directory_imports.c.started_at)
-        .where(directory_imports.c.digest == name, directory_imports.c.finished_at.is_not(None))
-        .order_by(directory_imports.c.id.desc())
-        .limit(1)
-    )
-    found = conn.execute(last).scalar()
-    if found is None:
+def _name(url: str, whole: bool) -> str:
+    return sha256(f"fhir {'whole ' if whole else ''}{url}".encode()).hexdigest()
+
+
+def _since(conn: Connection, url: str, now: int) -> str:
+    """Empty: everything."""
+
+    def last(*names: str) -> int:
+        ended = (directory_imports.c.digest.in_(names), directory_imports.c.finished_at.is_not(None))
+        return conn.execute(select(func.max(directory_imports.c.started_at)).where(*ended)).scalar() or 0
+
+    whole, changes = _name(url, whole=True), _name(url, whole=False)
+    latest = last(whole, changes)
+    if now - latest > KEPT or now - last(whole) >= WHOLE_EVERY:
         return ""
-    return datetime.fromtimestamp((found - OVERLAP) / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp((latest - OVERLAP) / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _sweep(tx: Transaction, number: int) -> tuple[int, int]:
+    """(taken away, left because they are too many): entries that only this server told of, and no longer does."""
+    told = (directory_entries.c.source == FHIR, directory_entries.c.line.is_(None))
+    unseen = (*told, directory_entries.c.import_id < number)
+    counted = select(func.count()).select_from(directory_entries)
+    lost, all_told = tx.execute(counted.where(*unseen)).scalar_one(), tx.execute(counted.where(*told)).scalar_one()
+    if lost > runs.LARGEST_LOSS * all_told:
+        return 0, lost
+    return tx.execute(delete(directory_entries).where(*unseen)).rowcount, 0
 
 
 def _begin(tx: Transaction, name: str, now: int) -> int:

@@ -14,7 +14,21 @@ import foundation.jobs
 from foundation.audit import Audit, verify
 from foundation.clock import MINUTE
 from foundation.database import Database, Transaction, metadata
-from foundation.jobs import AT_ONCE, IN_LANE, LEASE, Answer, Done, GiveUp, Job, Jobs, Kept, LeaseLost, Retry, counts
+from foundation.jobs import (
+    AT_ONCE,
+    IN_LANE,
+    LEASE,
+    Answer,
+    Done,
+    GiveUp,
+    Job,
+    Jobs,
+    Kept,
+    LeaseLost,
+    Retry,
+    counts,
+    hurry,
+)
 from foundation.keys import KeyRing
 from foundation.tables import audit, jobs
 
@@ -277,6 +291,27 @@ async def test_a_recurring_job_has_one_row_for_ever(house) -> None:
         time.now += MINUTE
     assert [attempt for _, attempt in seen] == [1, 2, 3]
     assert await db.read(counts) == {("sweep", "waiting"): 1}
+
+
+async def test_a_recurring_job_is_hurried(house) -> None:
+    """Due at once; while it runs, once more after it: what it read may be old. Then as often as before."""
+    db, work, time = house
+    seen: list[int] = []
+
+    async def handler(payload: dict[str, Any], job: Job) -> Answer:
+        seen.append(time.now)
+        if len(seen) == 2:
+            await db.write(hurry, "sweep")
+        return Retry(MINUTE, "again")
+
+    work.handle("sweep", handler)
+    await db.write(work.ensure, "sweep")
+    assert await work.drain() == 1
+    assert await work.drain() == 0
+    await db.write(hurry, "sweep")
+    assert await work.drain() == 2
+    assert await db.read(lambda conn: conn.execute(select(jobs.c.due_at)).scalars().all()) == [time.now + MINUTE]
+    await db.write(hurry, "nobody's")
 
 
 async def test_payloads_are_sealed(house) -> None:

@@ -14,13 +14,15 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
 
-from foundation.clock import HOUR, MINUTE, system_clock
+from foundation.clock import DAY, HOUR, MINUTE, system_clock
 from foundation.tables import audit, jobs
 from mssante import directory
 from mssante.address import Address
+from mssante.identity import luhn_key
 from mssante.kinds import BoxKind
-from mssante.mailboxes import Holder, NewMailbox
+from mssante.mailboxes import Holder, Mailbox, NewMailbox
 from runtime import annuaire_jobs, start
+from runtime.annuaire import server_of
 from runtime.annuaire_jobs import FOLLOW, PUBLISH
 from runtime.cli import app
 from runtime.figures import exposition
@@ -136,6 +138,100 @@ async def test_our_mailboxes_are_published_and_it_is_in_the_audit_trail(world: W
     assert row.due_at == world.now + 24 * HOUR
     trail = await house.db.read(lambda conn: conn.execute(select(audit.c.event, audit.c.actor)).all())
     assert ("system:directory:publish", "system") in [tuple(one) for one in trail]
+
+
+async def ours(house: House, name: str, holder: str = RPPS[1:]) -> Mailbox:
+    new = NewMailbox(f"{name}@medecins.exemple.example", BoxKind.PER, Holder(f"Dr {name}", holder))
+    return await house.db.write(house.mailboxes.create, new, house.clock())
+
+
+def sent(world: World) -> list[tuple[str, str]]:
+    """(verb, local part) of what was sent since the last look."""
+    found = []
+    for one in world.held.patched:
+        text = one["value"]["value"] if "value" in one else one["path"].split("'")[1]
+        found.append((one["type"], text.partition("@")[0]))
+    world.held.patched.clear()
+    return found
+
+
+async def test_only_what_changed_is_sent_again(world: World) -> None:
+    house = await world.process()
+    zoe, _ = await ours(house, "zoe"), await ours(house, "paul")
+    await house.jobs.drain()
+    assert sent(world) == [("insert", "zoe"), ("insert", "paul")]
+    world.held.asked.clear()
+    world.now += 25 * HOUR
+    await house.jobs.drain()
+    assert (sent(world), [kind for _, kind, asked in world.held.asked if "mailbox-mss:exact" in asked]) == ([], [])
+    world.held.resources[0]["telecom"].append(mailbox(zoe.address.text, "PER"))
+    await house.db.write(house.mailboxes.set_holder, zoe.id, Holder("Dr zoe", RPPS[1:], phone="01 99 00 10 10"))
+    world.now += 25 * HOUR
+    await house.jobs.drain()
+    assert sent(world) == [("replace", "zoe")]
+
+
+async def test_who_goes_on_the_red_list_is_taken_away_at_once(world: World) -> None:
+    """Whoever put them there, and also while our mailboxes are sent; once."""
+    house = await world.process()
+    zoe, paul = await ours(house, "zoe"), await ours(house, "paul")
+    await house.jobs.drain()
+    sent(world)
+    world.held.resources[0]["telecom"] += [mailbox(one.address.text, "PER") for one in (zoe, paul)]
+    await house.db.write(house.mailboxes.set_red_list, zoe.id, True)
+    assert await house.jobs.drain() == 1
+    assert sent(world) == [("delete", "zoe")]
+    await house.db.write(house.mailboxes.close, paul.id, world.now, world.now + DAY)
+    await house.jobs.drain()
+    assert sent(world) == [("delete", "paul")]
+    world.now += 25 * HOUR
+    await house.jobs.drain()
+    assert sent(world) == []
+
+
+async def test_published_by_command_they_are_taken_away_at_once_all_the_same(world: World) -> None:
+    text = world.config.read_text()
+    world.config.write_text(text.replace("publish_hours = 24", "publish_hours = 0"))
+    house = await world.process()
+    zoe, rouge = await ours(house, "zoe"), await ours(house, "rouge")
+    await house.jobs.drain()
+    assert sent(world) == []
+    done = await asyncio.to_thread(
+        CliRunner().invoke, app, ["directory", "publish", "--config", str(world.config), "--json"]
+    )
+    assert [one["done"] for one in json.loads(done.stdout)] == ["insert", "insert"]
+    again = await asyncio.to_thread(
+        CliRunner().invoke, app, ["directory", "publish", "--config", str(world.config), "--lang", "en"]
+    )
+    assert (again.exit_code, again.stdout.strip()) == (0, "Nothing to publish.")
+    sent(world)
+    world.held.resources[0]["telecom"].append(mailbox(rouge.address.text, "PER"))
+    await house.db.write(house.mailboxes.set_red_list, rouge.id, True)
+    await ours(house, "neuf")  # sent by the next command only
+    await house.jobs.drain()
+    assert sent(world) == [("delete", "rouge")]
+    assert zoe.address.text not in str(world.held.resources)
+
+
+async def test_one_that_is_refused_holds_up_no_other(world: World) -> None:
+    house = await world.process()
+    await ours(house, "inconnue", "1099900009" + luhn_key("1099900009"))
+    await ours(house, "zoe")
+    with capture_logs() as said:
+        await house.jobs.drain()
+    assert sent(world) == [("insert", "zoe")]
+    [told] = [one for one in said if one["event"] == "mailbox_not_published"]
+    assert (told["reason"].endswith("(status 404)"), "inconnue" in str(said)) == (True, False)
+    world.now += 25 * HOUR
+    with capture_logs() as said:
+        await house.jobs.drain()
+    assert [one["refused"] for one in said if one["event"] == "directory_published"] == [1]
+
+
+async def test_what_both_jobs_ask_is_one_pace(world: World) -> None:
+    """Seventeen a second are the application's, whoever asks."""
+    house = await world.process()
+    assert server_of(house.settings).pace is server_of(house.settings).pace
 
 
 async def test_status_of_an_empty_directory_that_nobody_follows(tmp_path: Path) -> None:

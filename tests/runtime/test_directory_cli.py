@@ -121,7 +121,7 @@ async def test_sync(config: Path, tmp_path: Path) -> None:
         assert json.loads(done.stdout)["entries"] == 1
         key.write_text("wrong")
         refused = await asyncio.to_thread(run, config, "sync", "--lang", "en")
-    assert (refused.exit_code, refused.stderr.strip()) == (1, "Annuaire Santé: status 401")
+    assert (refused.exit_code, refused.stderr.strip()) == (1, "Annuaire Santé: key refused (status 401)")
     assert "camille.roche" in run(config, "search", "roche").stdout
 
 
@@ -163,4 +163,4 @@ async def test_publish(config: Path, tmp_path: Path) -> None:
     ]
     assert held.patched[0]["value"]["value"] == "camille@medecins.exemple.example"
     assert "value" not in held.patched[2]
-    assert run(config, "publish").exit_code == 2
+    assert run(config, "publish", "camille@medecins.exemple.example", "--all").exit_code == 2

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
@@ -58,18 +60,37 @@ def role(number: str, person: str, place: str, boxes: Iterable[dict[str, Any]]) 
     }  # fmt: skip
 
 
+def gone(resource: dict[str, Any]) -> dict[str, Any]:
+    """What the changes of 30 days say of a resource that was deleted."""
+    return {"resourceType": resource["resourceType"], "id": resource["id"], "active": False}
+
+
+def outcome(status: int, code: str) -> Response:
+    said = f"HAPI-0302: camille.roche@medecins.example is not {code}"
+    issue = [{"severity": "error", "code": code, "diagnostics": said}]
+    return JSONResponse({"resourceType": "OperationOutcome", "issue": issue}, status)
+
+
 class Annuaire:
-    """`resources`: what it holds; `changed`: those that `_lastUpdated` finds; `busy`: so many answers 429 first."""
+    """`resources`: what it holds; `changed`: those that `_lastUpdated` finds; `busy`: so many answers 429 first; `forgets`: so many
+    further pages are no longer kept; `refuses`: (status, code) instead of any answer; `lenient`: conditions on addresses are passed
+    over."""
 
     def __init__(self, resources: list[dict[str, Any]]) -> None:
         self.resources, self.changed, self.busy = resources, resources, 0
         self.page_size, self.elsewhere, self.instead = 2, "", b""
+        self.retry_after, self.forgets, self.lenient = "7", 0, False
+        self.refuses: tuple[int, str] | None = None
         self.patched: list[dict[str, Any]] = []
         self.asked: list[tuple[float, str, dict[str, str]]] = []
 
     def app(self) -> Starlette:
         return Starlette(
-            routes=[Route("/fhir/v2/{kind}", self._search), Route("/fhir/v2/{kind}", self._patch, methods=["PATCH"])]
+            routes=[
+                Route("/fhir/v2/_page", self._further),
+                Route("/fhir/v2/{kind}", self._search),
+                Route("/fhir/v2/{kind}", self._patch, methods=["PATCH"]),
+            ]
         )
 
     async def _patch(self, request: Request) -> Response:
@@ -81,6 +102,8 @@ class Annuaire:
         if len(whole) != 1:
             return Response(status_code=412 if whole else 404)
         assert request.headers["content-type"] == "application/fhir+json"
+        if self.refuses:
+            return outcome(*self.refuses)
         [operation] = (await request.json())["parameter"]
         self.patched.append(
             {part["name"]: next(v for n, v in part.items() if n != "name") for part in operation["part"]}
@@ -88,34 +111,48 @@ class Annuaire:
         return JSONResponse(whole[0])
 
     async def _search(self, request: Request) -> Response:
-        self.asked.append((time.monotonic(), request.path_params["kind"], dict(request.query_params)))
+        return self._answer(request, request.path_params["kind"], dict(request.query_params), 0)
+
+    async def _further(self, request: Request) -> Response:
+        """The real one's shape: `/fhir/v2/_page?id=…`, a search that it keeps for a while."""
+        asked: dict[str, str] = json.loads(urlsafe_b64decode(request.query_params["id"]))
+        start, kind = int(asked.pop("start")), asked.pop("kind")
+        if self.forgets:
+            self.forgets -= 1
+            return outcome(410, "processing")
+        return self._answer(request, kind, asked, start)
+
+    def _answer(self, request: Request, kind: str, asked: dict[str, str], start: int) -> Response:
+        self.asked.append((time.monotonic(), kind, asked))
         if request.headers.get("esante-api-key") != KEY:
             return Response(status_code=401)
         if self.busy:
             self.busy -= 1
-            return Response(status_code=429, headers={"retry-after": "7"})
+            return Response(status_code=429, headers={"retry-after": self.retry_after})
+        if self.refuses:
+            return outcome(*self.refuses)
         if self.instead:
             return Response(self.instead)
-        of_kind = [one for one in self._held(request) if one["resourceType"] == request.path_params["kind"]]
-        start = int(request.query_params.get("_page", "0"))
+        of_kind = [one for one in self._held(asked) if one["resourceType"] == kind]
         shown = of_kind[start : start + self.page_size]
         names = {one[side]["reference"] for one in shown for side in ("practitioner", "organization") if side in one}
         included = [one for one in self.resources if f"{one['resourceType']}/{one['id']}" in names]
         entry = [{"resource": one, "search": {"mode": "match"}} for one in shown]
-        entry += [
-            {"resource": one, "search": {"mode": "include"}} for one in included if "_include" in request.query_params
-        ]
+        entry += [{"resource": one, "search": {"mode": "include"}} for one in included if "_include" in asked]
         bundle = {"resourceType": "Bundle", "type": "searchset", "total": len(of_kind), "entry": entry, "link": []}
         if start + self.page_size < len(of_kind):
-            more = urlencode(dict(request.query_params) | {"_page": start + self.page_size})
-            url = f"{self.elsewhere or request.base_url}fhir/v2/{request.path_params['kind']}?{more}"
-            bundle["link"] = [{"relation": "self", "url": str(request.url)}, {"relation": "next", "url": url}]
+            more = asked | {"kind": kind, "start": str(start + self.page_size)}
+            key = urlsafe_b64encode(json.dumps(more).encode()).decode()
+            url = f"{self.elsewhere or request.base_url}fhir/v2/_page?{urlencode({'id': key})}"
+            bundle["link"] = [{"relation": "next", "url": url}, {"relation": "self", "url": str(request.url)}]
         return JSONResponse(bundle)
 
-    def _held(self, request: Request) -> list[dict[str, Any]]:
-        if "_lastUpdated" in request.query_params:
+    def _held(self, asked: dict[str, str]) -> list[dict[str, Any]]:
+        if "_lastUpdated" in asked:
             return self.changed
-        if exact := request.query_params.get("mailbox-mss:exact"):
-            return [one for one in self.resources if any(box["value"] == exact for box in one["telecom"])]
-        assert request.query_params["mailbox-mss:contains"] == "@"
+        if exact := asked.get("mailbox-mss:exact"):
+            return [
+                one for one in self.resources if self.lenient or any(box["value"] == exact for box in one["telecom"])
+            ]
+        assert asked["mailbox-mss:contains"] == "@"
         return [one for one in self.resources if any("extension" in box for box in one["telecom"])]

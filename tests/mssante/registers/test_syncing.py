@@ -22,8 +22,10 @@ from mssante.registers.syncing import Synced, sync
 from tests.mssante.registers.annuaire_server import (
     FINESS_NUMBER,
     KEY,
+    NOS,
     RPPS,
     Annuaire,
+    gone,
     mailbox,
     organization,
     practitioner,
@@ -151,6 +153,64 @@ async def test_an_interrupted_one_is_begun_again(space: Any, annuaire: Any) -> N
     assert (await sync(space.db, space.keys, server, lambda: NOW)).since == ""
 
 
+async def test_what_was_deleted_leaves_with_the_changes(space: Any, annuaire: Any) -> None:
+    held, server, _ = annuaire
+    await sync(space.db, space.keys, server, lambda: NOW)
+    held.changed = [gone(PLACES[1]), gone(ROLES[0])]
+    assert (await sync(space.db, space.keys, server, lambda: NOW + DAY)).gone == 3
+    for address in ("cardio@chu.example", "automate@chu.example", "anne.petit@tilleuls.example"):
+        assert entry(space, address) is None
+    assert entry(space, "officine@pharmacie.example") is not None
+
+
+@pytest.mark.parametrize(
+    ("whole", "changes", "days", "everything"),
+    [
+        (0, 0, 1, False),
+        (0, 6, 6.9, False),
+        (0, 6, 7, True),  # every week
+        (0, 1, 29.5, True),  # the server knows no longer what changed
+    ],
+)
+async def test_everything_again(
+    space: Any, annuaire: Any, whole: int, changes: int, days: float, everything: bool
+) -> None:
+    """What was deleted while nobody asked is in no changes: it leaves when everything is told again."""
+    held, server, _ = annuaire
+    await sync(space.db, space.keys, server, lambda: NOW + whole * DAY)
+    held.changed = []
+    await sync(space.db, space.keys, server, lambda: NOW + changes * DAY)
+    many = [mailbox(f"service{number}@chu.example", "ORG") for number in range(20)]
+    held.resources = held.changed = [organization("30", "CHU", "SA01", many), *PLACES]
+    await sync(space.db, space.keys, server, lambda: NOW + changes * DAY + 1)
+    held.resources, held.changed = [organization("30", "CHU", "SA01", many), *PEOPLE, *PLACES], []
+    found = await sync(space.db, space.keys, server, lambda: NOW + round(days * DAY))
+    assert (found.since == "", found.gone, found.doubtful) == (everything, int(everything), 0)
+    assert (entry(space, "anne.petit@tilleuls.example") is None) == everything
+
+
+async def test_answers_cut_short_take_nothing_away(space: Any, annuaire: Any) -> None:
+    held, server, _ = annuaire
+    extracted = Entry("from.a.file@medecins.example", BoxKind.PER, "D’un fichier")
+    await space.db.write(directory.add, space.keys, extracted)
+    await sync(space.db, space.keys, server, lambda: NOW)
+    held.resources = [*PEOPLE]
+    found = await sync(space.db, space.keys, server, lambda: NOW, everything=True)
+    assert (found.gone, found.doubtful) == (0, 4)
+    assert entry(space, "officine@pharmacie.example") is not None
+    assert entry(space, extracted.address) == extracted
+
+
+async def test_a_search_that_the_server_forgot_is_asked_anew_once(space: Any, annuaire: Any) -> None:
+    held, server, _ = annuaire
+    held.forgets = 1
+    assert (await sync(space.db, space.keys, server, lambda: NOW)).entries >= 5
+    assert entry(space, "automate@chu.example") is not None
+    held.forgets = 9
+    with pytest.raises(Unanswered, match="status 410 processing"):
+        await sync(space.db, space.keys, server, lambda: NOW, everything=True)
+
+
 async def test_its_pace_is_kept_and_it_is_waited_for(space: Any, annuaire: Any) -> None:
     held, server, waiting = annuaire
     held.busy = 2
@@ -162,6 +222,63 @@ async def test_its_pace_is_kept_and_it_is_waited_for(space: Any, annuaire: Any) 
 
 
 @pytest.mark.parametrize(
+    ("retry_after", "waited"),
+    [
+        ("7", 7),
+        ("600", 120),  # no longer than that
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 0),
+        ("Sun, 06 Nov 2094 08:49:37 GMT", 120),
+        ("", 1),
+        ("soon", 1),
+        ("²", 1),
+    ],
+)
+async def test_how_long_a_busy_server_is_waited_for(space: Any, annuaire: Any, retry_after: str, waited: float) -> None:
+    """RFC 9110 10.2.3; without a word of it a second, then two, then four."""
+    held, server, waiting = annuaire
+    held.busy, held.retry_after = 1, retry_after
+    await server.holds("Practitioner", "camille.roche@medecins.example")
+    assert waiting.waited[:1] == [waited]
+    held.busy, held.retry_after = 9, ""
+    waiting.waited.clear()
+    with pytest.raises(Unanswered, match="too busy"):
+        await server.holds("Practitioner", "camille.roche@medecins.example")
+    assert [seconds for seconds in waiting.waited if seconds >= 1] == [1, 2, 4, 8, 16]
+
+
+async def test_why_the_server_refuses_is_told_by_codes_only(annuaire: Any) -> None:
+    """Its words may repeat whom it was asked for: never in a log."""
+    held, server, _ = annuaire
+    held.refuses = (400, "invalid")
+    with pytest.raises(Unanswered) as refused:
+        await server.holds("Practitioner", "camille.roche@medecins.example")
+    assert str(refused.value) == "statut 400 invalid // status 400 invalid"
+    held.refuses = (500, "Camille Roche")
+    with pytest.raises(Unanswered) as refused:
+        await server.holds("Practitioner", "camille.roche@medecins.example")
+    assert str(refused.value) == "statut 500 // status 500"
+
+
+async def test_a_server_that_passes_over_conditions_is_not_believed(annuaire: Any) -> None:
+    held, server, _ = annuaire
+    for lenient in (False, True):
+        held.lenient = lenient
+        assert await server.holds("Practitioner", "camille.roche@medecins.example")
+        assert await server.holds("Practitioner", "nobody@medecins.example") is False
+
+
+def test_a_code_of_another_table_is_none() -> None:
+    """« 10 » in TRE_R14 is no profession; the service of a team mailbox may be in its description."""
+    other = {"coding": [{"system": f"{NOS}/TRE_R14-TypeDiplome/FHIR/TRE-R14-TypeDiplome", "code": "10"}]}
+    doctor = practitioner("1", "Roche", "Camille", [mailbox("a@b.example", "PER")], qualification=[{"code": other}])
+    team = organization("2", "CHU", "SA01", [mailbox("c@b.example", "ORG", description="Accueil")])
+    found = fhir.page({"resourceType": "Bundle", "entry": [{"resource": one} for one in (doctor, team)]})
+    assert found is not None
+    [[one], [two]] = [held.entries for held in found.held]
+    assert (one.profession, two.display_name) == ("", "Accueil, CHU")
+
+
+@pytest.mark.parametrize(
     ("key", "instead", "why"),
     [
         ("wrong", b"", "status 401"),
@@ -169,11 +286,12 @@ async def test_its_pace_is_kept_and_it_is_waited_for(space: Any, annuaire: Any) 
         (KEY, b"[" * 100_000, "not JSON"),
         (KEY, b"[]", "not a Bundle"),
         (KEY, b'{"resourceType": "OperationOutcome"}', "not a Bundle"),
+        (KEY, b'{"resourceType": "Bundle", "link": [{"relation": "next", "url": "SELF"}]}', "the same one"),
     ],
 )
 async def test_what_is_no_answer(space: Any, annuaire: Any, key: str, instead: bytes, why: str) -> None:
     held, server, waiting = annuaire
-    held.instead = instead
+    held.instead = instead.replace(b"SELF", f"{server.url}/Organization?_count=200&mailbox-mss%3Acontains=%40".encode())
     with pytest.raises(Unanswered, match=why):
         await sync(space.db, space.keys, Server(server.url, key, server.tls, waiting.pace()), lambda: NOW)
     assert key not in repr(server)
