@@ -104,9 +104,11 @@ def attributes_of(entry: Entry) -> dict[str, Sequence[str]]:
 def matching(conn: Connection, wanted: Filter, limit: int) -> list[Entry]:
     """At most `limit` entries that the filter is true of."""
     found: dict[str, Entry] = {}
-    for entry in (entry for one in asked(wanted) for entry in _entries(conn, one, limit)):
-        if entry.address not in found and (not denies(wanted) or true_of(wanted, entry)):
-            found[entry.address] = entry
+    for one in asked(wanted):
+        doubtful = denies(wanted) or bool(one.address)  # an address was looked up whatever else is asked
+        for entry in _entries(conn, one, limit):
+            if entry.address not in found and (not doubtful or true_of(wanted, entry)):
+                found[entry.address] = entry
     return list(found.values())[:limit]
 
 
@@ -118,6 +120,14 @@ def _entries(conn: Connection, asked: Asked, limit: int) -> Iterator[Entry]:
     entry = directory.get(conn, address) if isinstance(address, Address) else None
     if entry is not None:
         yield entry
+        return
+    begun, local = (
+        asked.address.casefold(),
+        folded(asked.address.partition("@")[0]),
+    )  # Apple sends what is typed so far as equality
+    for one in directory.search(conn, Search(name=local), limit) if local else ():
+        if one.address.startswith(begun):
+            yield one
 
 
 def true_of(wanted: Filter, entry: Entry) -> bool:

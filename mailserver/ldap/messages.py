@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -12,6 +12,7 @@ from mailserver.ldap.filters import read_filter
 from mssante.directory_filters import Filter
 
 NOTICE_OF_DISCONNECTION = "1.3.6.1.4.1.1466.20036"  # RFC 4511 4.4.1
+START_TLS = "1.3.6.1.4.1.1466.20037"  # RFC 4511 4.14
 WHO_AM_I = "1.3.6.1.4.1.4203.1.11.3"  # RFC 4532
 
 
@@ -19,6 +20,7 @@ class Code(IntEnum):
     """RFC 4511 4.1.9 and appendix A."""
 
     SUCCESS = 0
+    OPERATIONS_ERROR = 1
     PROTOCOL_ERROR = 2
     SIZE_LIMIT_EXCEEDED = 4
     AUTH_METHOD_NOT_SUPPORTED = 7
@@ -93,11 +95,11 @@ Operation = Bind | Unbind | Abandon | SearchRequest | Extended | Other
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`critical`: it asks for a control that must be understood; none is."""
+    """`critical`: name of the first control that it says must be understood; none is."""
 
     number: int
     operation: Operation
-    critical: bool = False
+    critical: str = ""
 
 
 BIND, UNBIND, SEARCH, MODIFY, ADD, DELETE, RENAME, COMPARE, ABANDON, EXTENDED = (
@@ -125,7 +127,8 @@ def read(octets: bytes) -> Request:
     number = ber.integer(parts[0][1])
     if not 0 < number <= _LARGEST:
         raise Malformed("message number")
-    return Request(number, _operation(*parts[1]), len(parts) == 3 and any(_critical(parts[2][1])))
+    critical = next(_critical(parts[2][1]), "") if len(parts) == 3 else ""
+    return Request(number, _operation(*parts[1]), critical)
 
 
 def _operation(tag: int, content: bytes) -> Operation:
@@ -179,11 +182,13 @@ def _search(content: bytes) -> SearchRequest:
     )
 
 
-def _critical(controls: bytes) -> Iterable[bool]:
+def _critical(controls: bytes) -> Iterator[str]:
     for tag, control in ber.elements(controls):
         if tag != SEQUENCE:
             raise Malformed("control")
-        yield any(kind == ber.BOOLEAN and value not in (b"\0", b"") for kind, value in ber.elements(control))
+        name, *_ = _parts(control, OCTET_STRING)
+        if any(kind == ber.BOOLEAN and value not in (b"\0", b"") for kind, value in ber.elements(control)):
+            yield ber.text(name) or "?"
 
 
 def _parts(content: bytes, first: int) -> list[bytes]:

@@ -6,7 +6,7 @@ Before sign-in only the root entry is shown. Answers are bounded: `MOST` entries
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ from mailserver.sign_in import Refused, SignedIn, SignIn
 from mssante import directory
 from mssante.address import Address, parse_address
 from mssante.directory import Entry
-from mssante.directory_filters import attributes_of, matching, true_of
+from mssante.directory_filters import attributes_of, holds, matching, true_of
 
 MOST = 100  # entries of one answer
 LONGEST = 65_536  # octets of a request
@@ -126,7 +126,8 @@ class LdapSession:
             return ()  # what it names is answered already
         tag = messages.answer_tag(operation)
         if request.critical:
-            return (messages.result(number, tag, Code.UNAVAILABLE_CRITICAL_EXTENSION, "no controls here"),)
+            text = f"no control {request.critical} here"
+            return (messages.result(number, tag, Code.UNAVAILABLE_CRITICAL_EXTENSION, text),)
         if isinstance(operation, Bind):
             return (await self._bind(number, operation),)
         if self._doubtful and self._who is not None:
@@ -139,6 +140,8 @@ class LdapSession:
         return (messages.result(number, tag, Code.UNWILLING_TO_PERFORM, "this directory is read-only"),)
 
     def _extended(self, number: int, operation: Extended) -> bytes:
+        if operation.name == messages.START_TLS:  # RFC 4511 4.14.1: the session goes on
+            return messages.extended(number, Code.OPERATIONS_ERROR, "TLS is there already", messages.START_TLS)
         if operation.name != messages.WHO_AM_I:
             return messages.extended(number, Code.PROTOCOL_ERROR, "unknown extended operation")
         return messages.extended(number, Code.SUCCESS, value="" if self._who is None else f"u:{self._who.address}")
@@ -198,7 +201,8 @@ class LdapSession:
         here = entries.below_base(asked.base)
         if asked.scope is Scope.BASE and not asked.base:
             desk = Desk(self._sign_in, self._client_ip, self.context.bind)
-            yield self._entry(number, "", entries.root(desk.mechanisms, EXTENSIONS), asked)
+            for piece in self._known(number, "", entries.root(desk.mechanisms, EXTENSIONS), asked):
+                yield piece
             yield messages.result(number, messages.SEARCH_DONE, Code.SUCCESS)
             return
         code, text = Code.SUCCESS, ""
@@ -207,7 +211,8 @@ class LdapSession:
         elif here is None:
             code = Code.NO_SUCH_OBJECT
         elif here and asked.scope is Scope.BASE:
-            yield self._entry(number, entries.BASE, entries.base(), asked)
+            for piece in self._known(number, entries.BASE, entries.base(), asked):
+                yield piece
         else:
             limit = min(asked.size_limit or MOST, MOST)
             found = await self._db.read(_found, asked, here, limit + 1)
@@ -218,6 +223,13 @@ class LdapSession:
             if len(found) > limit:
                 code, text = Code.SIZE_LIMIT_EXCEEDED, "more entries match: ask for more words"
         yield messages.result(number, messages.SEARCH_DONE, code, text)
+
+    def _known(
+        self, number: int, dn: str, attributes: dict[str, Sequence[str]], asked: SearchRequest
+    ) -> Iterator[bytes]:
+        """The root or the base, if the filter is true of it."""
+        if holds(asked.filter, {name.lower(): values for name, values in attributes.items()}):
+            yield self._entry(number, dn, attributes, asked)
 
     def _entry(self, number: int, dn: str, attributes: dict[str, Sequence[str]], asked: SearchRequest) -> bytes:
         return messages.entry(number, dn, entries.chosen(attributes, asked.attributes, asked.types_only))
