@@ -1,4 +1,4 @@
-"""Whom a mailbox writes with: the addresses of its latest letters, sent and received. Read from them when asked, kept nowhere."""
+"""Whom a mailbox writes with: the addresses of its latest letters, sent and received. Read from them when asked."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from mssante.address import Address, parse_address
 from mssante.cache import Cache
 from mssante.identity import Invalid, parse_adeli, parse_finess, parse_ins, parse_rpps, parse_siret
 from mssante.kinds import BoxKind, BoxState, ProfileState
-from mssante.tables import directory_entries, mailboxes
+from mssante.tables import books, directory_entries, mailboxes
 
 TOPIC = "mailbox"
 PUBLISHING = "annuaire-publish"  # the recurring job that tells the Annuaire Santé what changed
@@ -316,6 +316,7 @@ class Mailboxes:
         if box is not None and box.state is not BoxState.CLOSED:
             self.set_state(tx, box_id, BoxState.CLOSED, now)
         self.set_holder(tx, box_id, Holder())
+        tx.execute(delete(books).where(books.c.box_id == box_id))
         self._change(tx, box_id, wrapped_key=None)
 
     def _change(self, tx: Transaction, box_id: int, **values: Any) -> None:

@@ -211,6 +211,14 @@ directory_vocabulary = Table(  # every word of the directory, against which typi
     sqlite_with_rowid=False,
 )
 
+books = Table(  # of those with whom a mailbox corresponds, as each person who works in it was told last: books.py
+    "books",
+    metadata,
+    Column("box_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("member", BigInteger, primary_key=True, autoincrement=False),  # credentials.id
+    Column("sealed", LargeBinary, nullable=False),
+)
+
 register_facts = Table(  # of all professionals, public: registers/facts.py
     "register_facts",
     metadata,

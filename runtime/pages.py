@@ -155,7 +155,9 @@ def _professionals(house: House, send: Send) -> list[Route]:
             care_desk.team.deps.Deps(web, house.db, house.credentials, house.mailboxes, house.store)
         ),
         *care_desk.carddav.app.routes(
-            care_desk.carddav.app.Deps(house.db, mail, partial(correspondents, house.store), _https(own.web))
+            care_desk.carddav.app.Deps(
+                house.db, house.mailboxes, mail, partial(correspondents, house.store), _https(own.web), house.clock
+            )
         ),
     ]
 

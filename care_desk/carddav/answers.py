@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from hashlib import sha256
 from urllib.parse import quote
 
 from lxml import etree
@@ -30,18 +29,23 @@ def multistatus(responses: Iterable[etree._Element]) -> bytes:
     return etree.tostring(D.multistatus(*responses), xml_declaration=True, encoding="utf-8")
 
 
-def token(members: Sequence[Entry]) -> str:
-    """Another one when a member comes, goes or changes: a URI (RFC 6578 3.8)."""
-    said = "".join(sorted(f"{entry.address} {etag(entry)}\n" for entry in members))
-    return f"data:,{sha256(said.encode()).hexdigest()[:32]}"
+def token(state: int) -> str:
+    """Another one for each state of the book: a URI (RFC 6578 3.8)."""
+    return f"data:,{state}"
 
 
-def sync_token(members: Sequence[Entry]) -> etree._Element:
-    return D("sync-token", token(members))
+def state_in(text: str) -> int:
+    """0: no token of ours."""
+    digits = text.removeprefix("data:,")
+    return int(digits) if digits != text and digits.isascii() and digits.isdigit() and len(digits) < 19 else 0
 
 
-def resource(path: str, members: Sequence[Entry] = ()) -> Properties | None:
-    """Properties of what stands at `path`; None: nothing, or a card. `members`: of MINE."""
+def sync_token(state: int) -> etree._Element:
+    return D("sync-token", token(state))
+
+
+def resource(path: str, state: int = 0) -> Properties | None:
+    """Properties of what stands at `path`; None: nothing, or a card. `state`: of MINE."""
     mine = (
         D("current-user-principal", D.href(PRINCIPAL)),
         D("current-user-privilege-set", *(D.privilege(D(name)) for name in READ)),
@@ -64,9 +68,9 @@ def resource(path: str, members: Sequence[Entry] = ()) -> Properties | None:
         kind = D.resourcetype(D.collection(), C.addressbook())
         description = "Ceux avec qui vous correspondez, et tout l’annuaire par recherche"
         changed = etree.Element(f"{{{CALENDARSERVER}}}getctag")
-        changed.text = token(members)
+        changed.text = token(state)
         reports = (*QUESTIONS, D("sync-collection"))
-        return _named(kind, *_book(MINE_NAME, description, reports), sync_token(members), changed, *mine)
+        return _named(kind, *_book(MINE_NAME, description, reports), sync_token(state), changed, *mine)
     return None
 
 
@@ -92,8 +96,8 @@ def card(entry: Entry, wanted: Wanted) -> Properties:
     )
 
 
-def href_of(entry: Entry, book: str) -> str:
-    return f"{book}{quote(entry.address, safe='@')}.vcf"
+def href_of(address: str, book: str) -> str:
+    return f"{book}{quote(address, safe='@')}.vcf"
 
 
 def found(path: str, properties: Properties, wanted: Wanted) -> etree._Element:

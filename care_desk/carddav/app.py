@@ -2,7 +2,8 @@
 
 Two books. The whole directory is not listed: it holds the country; clients that search on the server find people there, and it is
 named to them as a gateway. The other one lists those with whom the mailbox corresponds, as far as they are in the directory, for
-clients that copy whole address books; a question to it reaches the whole directory too.
+clients that copy whole address books; a question to it reaches the whole directory too. What of it was told last is kept for
+months (`mssante.books`), so that a client that comes back is told the difference.
 """
 
 from __future__ import annotations
@@ -25,12 +26,15 @@ from care_desk.carddav import answers
 from care_desk.carddav.answers import BOOKS, HOME, MINE, PRINCIPAL
 from care_desk.carddav.query import Named, NotUnderstood, Question, Sync, Wanted, report, wanted
 from care_desk.carddav.vcard import etag, vcard
+from foundation.clock import Clock, system_clock
 from foundation.database import Database
 from mailserver.sign_in import Refused, SignedIn, SignIn
-from mssante import directory
+from mssante import books, directory
 from mssante.address import Address, parse_address
+from mssante.books import Book
 from mssante.directory import Entry
 from mssante.directory_filters import matching
+from mssante.mailboxes import Mailboxes
 from mssante.signed_xml import XmlRefused, parse
 
 MOST = 100  # cards of one answer to a question
@@ -46,9 +50,19 @@ class Deps:
     """`correspondents`: addresses, the latest first; `https`: the client's side is encrypted."""
 
     db: Database
+    mailboxes: Mailboxes
     sign_in: SignIn
     correspondents: Callable[[SignedIn], Awaitable[Sequence[str]]]
     https: bool
+    clock: Clock = system_clock
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """The book that is listed: who is in it, and how it was told before."""
+
+    members: Sequence[Entry]
+    book: Book
 
 
 def routes(deps: Deps) -> list[Route]:
@@ -105,8 +119,8 @@ async def _propfind(request: Request, deps: Deps, who: SignedIn, root: etree._El
     if depth not in ("0", "1"):
         return Response(answers.error("propfind-finite-depth"), 403, media_type=XML)
     listed = depth == "1"
-    members = await _members(deps, who) if path == MINE or (path == HOME and listed) else []
-    own = answers.resource(path, members)
+    mine = await _mine(deps, who) if path == MINE or (path == HOME and listed) else Mine((), Book())
+    own = answers.resource(path, mine.book.changed)
     if own is None:
         entry = await deps.db.read(_at, path)
         if entry is None:
@@ -114,9 +128,11 @@ async def _propfind(request: Request, deps: Deps, who: SignedIn, root: etree._El
         own = answers.card(entry, asked)
     responses = [answers.found(path, own, asked)]
     if listed and path == HOME:
-        responses += [answers.found(one, answers.resource(one, members) or {}, asked) for one in (PRINCIPAL, MINE)]
+        responses += [
+            answers.found(one, answers.resource(one, mine.book.changed) or {}, asked) for one in (PRINCIPAL, MINE)
+        ]
     if listed and path == MINE:
-        responses += [_found(entry, asked, MINE) for entry in members]
+        responses += [_found(entry, asked, MINE) for entry in mine.members]
     return _multistatus(responses)
 
 
@@ -129,22 +145,24 @@ async def _report(request: Request, deps: Deps, who: SignedIn, root: etree._Elem
     if isinstance(asked, Named):
         return _multistatus(await deps.db.read(_named, asked))
     if isinstance(asked, Sync):
-        return _multistatus(_changes(await _members(deps, who), asked))
+        return _multistatus(_changes(await _mine(deps, who), asked))
     limit = min(asked.limit or MOST, MOST)
     entries = await deps.db.read(_matching, asked, limit + 1)
     responses = [_found(entry, asked.wanted, book) for entry in entries[:limit]]
     return _multistatus([*responses, answers.truncated(book)] if len(entries) > limit else responses)
 
 
-def _changes(members: Sequence[Entry], asked: Sync) -> list[etree._Element]:
-    """Nothing, or all: who comes with an older token is told that it is none, and asks anew (RFC 6578 3.2)."""
-    now = answers.token(members)
-    if asked.token not in ("", now):
+def _changes(mine: Mine, asked: Sync) -> list[etree._Element]:
+    """Since the token, or all. One so old that not all that went is known any more is none: the client asks anew (RFC 6578 3.2)."""
+    state = answers.state_in(asked.token)
+    if asked.token and not mine.book.knows(state):
         raise NotUnderstood("valid-sync-token")
-    shown = [] if asked.token else members
-    if asked.limit and len(shown) > asked.limit:
+    here, went = mine.book.since(state)
+    if asked.limit and len(here) + len(went) > asked.limit:
         raise NotUnderstood("number-of-matches-within-limits")
-    return [*(_found(entry, asked.wanted, MINE) for entry in shown), answers.sync_token(members)]
+    changed = [_found(entry, asked.wanted, MINE) for entry in mine.members if entry.address in here]
+    gone = [answers.gone(answers.href_of(address, MINE)) for address in sorted(went)]
+    return [*changed, *gone, answers.sync_token(mine.book.changed)]
 
 
 def _multistatus(responses: list[etree._Element]) -> Response:
@@ -156,10 +174,15 @@ def _matching(conn: Connection, asked: Question, limit: int) -> list[Entry]:
     return matching(conn, asked.filter, limit)
 
 
-async def _members(deps: Deps, who: SignedIn) -> list[Entry]:
+async def _mine(deps: Deps, who: SignedIn) -> Mine:
     """Those with whom the mailbox corresponds and who are in the directory."""
     addresses = await deps.correspondents(who)
-    return (await deps.db.read(directory.some, addresses))[:MEMBERS] if addresses else []
+    members = (await deps.db.read(directory.some, addresses))[:MEMBERS] if addresses else []
+    marks, theirs = {entry.address: etag(entry) for entry in members}, (deps.mailboxes, who.box_id, who.member)
+    book = await deps.db.read(books.kept, *theirs)
+    if not book.changed or not book.says(marks):
+        book = await deps.db.write(books.bring_up, *theirs, marks, deps.clock())
+    return Mine(members, book)
 
 
 def _named(conn: Connection, asked: Named) -> list[etree._Element]:
@@ -171,7 +194,7 @@ def _named(conn: Connection, asked: Named) -> list[etree._Element]:
 
 
 def _found(entry: Entry, asked: Wanted, book: str) -> etree._Element:
-    return answers.found(answers.href_of(entry, book), answers.card(entry, asked), asked)
+    return answers.found(answers.href_of(entry.address, book), answers.card(entry, asked), asked)
 
 
 def _at(conn: Connection, path: str) -> Entry | None:

@@ -21,12 +21,14 @@ from starlette.applications import Starlette
 from care_desk.carddav.app import Deps, routes
 from care_desk.carddav.query import NotUnderstood, report
 from care_desk.carddav.vcard import vcard
+from foundation.clock import DAY
 from foundation.database import Database, metadata
 from foundation.keys import KeyRing
 from mailserver.sign_in import SignedIn
 from mssante import directory
 from mssante.directory import Entry
 from mssante.kinds import BoxKind
+from mssante.mailboxes import Mailboxes, NewMailbox
 from tests.support.people import People
 from tests.support.web import serving
 
@@ -39,22 +41,35 @@ ROCHE = Entry(
 )  # fmt: skip
 MARCHE = Entry("officine@pharmacie.example", BoxKind.ORG, "Pharmacie du Marché", "", "Villefleur", "99100", "SA33")
 MANY = [Entry(f"anne{n}@a.example", BoxKind.PER, f"Anne Petit{n}") for n in range(105)]
-PEOPLE = People({"dr": ("pw", SignedIn(1, "dr@a.example")), "other": ("pw2", SignedIn(2, "other@a.example"))})
-LETTERS: dict[int, list[str]] = {}  # box -> whom it corresponds with
+PEOPLE = People({
+    "dr": ("pw", SignedIn(1, "dr@a.example", member=1)),
+    "other": ("pw2", SignedIn(2, "other@a.example", member=2)),
+    "helper": ("pw3", SignedIn(1, "dr@a.example", member=3)),  # reads less of it
+})  # fmt: skip
+LETTERS: dict[int, list[str]] = {}  # member -> whom the mailbox corresponds with, as far as they may read
+
+
+NOW = [0]
 
 
 async def correspondents(who: SignedIn) -> list[str]:
-    return LETTERS[who.box_id]
+    return LETTERS[who.member]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def origin(tmp_path: Path) -> AsyncIterator[str]:
     db = Database(f"sqlite:///{tmp_path}/book.db")
     metadata.create_all(db.engine)
+    keys = KeyRing(b"k" * 32)
+    mailboxes = Mailboxes(keys)
+    for address in ("dr@a.example", "other@a.example"):
+        await db.write(mailboxes.create, NewMailbox(address, BoxKind.PER), 1)
     for entry in (ROCHE, MARCHE, *MANY):
-        await db.write(directory.add, KeyRing(b"k" * 32), entry)
-    LETTERS.update({1: ["nobody@a.example", ROCHE.address, "officine@pharmacie.example"], 2: [MANY[0].address]})
-    async with serving(Starlette(routes=routes(Deps(db, PEOPLE, correspondents, https=True)))) as found:
+        await db.write(directory.add, keys, entry)
+    LETTERS.update({1: ["nobody@a.example", ROCHE.address, "officine@pharmacie.example"], 2: [MANY[0].address], 3: []})
+    NOW[0] = 2_000_000_000_000
+    deps = Deps(db, mailboxes, PEOPLE, correspondents, https=True, clock=lambda: NOW[0])
+    async with serving(Starlette(routes=routes(deps))) as found:
         yield found
     await db.close()
 
@@ -176,26 +191,88 @@ async def test_a_question_to_it_reaches_the_whole_directory(origin: str) -> None
     assert answer.all("//D:href/text()") == [f"{MINE}anne104@a.example.vcf"]
 
 
+class Reader:
+    """A client that copies the book: what it holds after each report, by token."""
+
+    def __init__(self, origin: str, user: str = "dr:pw") -> None:
+        self._origin, self._user, self.token, self.held = origin, user, "", dict[str, str]()
+
+    async def comes(self) -> tuple[list[str], list[str]]:
+        """(hrefs of cards that came or changed, of those that went)."""
+        said = await ask(self._origin, "REPORT", MINE, sync(self.token), self._user)
+        assert said.status == 207, said.body
+        came = said.all("//D:response[D:propstat]/D:href/text()")
+        went = said.all("//D:response[D:status='HTTP/1.1 404 Not Found']/D:href/text()")
+        self.held |= dict(zip(came, said.all("//D:getetag/text()"), strict=True))
+        for href in went:
+            self.held.pop(href, None)
+        [self.token] = said.all("/D:multistatus/D:sync-token/text()")
+        return came, went
+
+
+def card(entry: Entry) -> str:
+    return f"{MINE}{entry.address}.vcf"
+
+
 async def test_its_tokens_change_with_its_members(origin: str) -> None:
-    """RFC 6578 3: nothing new, something new, a token that is no longer known."""
+    """RFC 6578 3.2: nothing new; what came, changed and went; a token that is none of ours."""
 
     async def tokens() -> tuple[list[str], list[str]]:
         found = await ask(origin, "PROPFIND", MINE, PROPERTIES, depth="0")
         return found.all("//*[local-name()='getctag']/text()"), found.all("//D:sync-token/text()")
 
-    first = await ask(origin, "REPORT", MINE, sync(""))
-    assert len(first.all("//D:response/D:href/text()")) == 2
-    [token] = first.all("/D:multistatus/D:sync-token/text()")
-    assert await tokens() == ([token], [token])
-    same = await ask(origin, "REPORT", MINE, sync(token))
-    assert (same.all("//D:href/text()"), same.all("//D:sync-token/text()")) == ([], [token])
-    LETTERS[1] = [MANY[3].address, *LETTERS[1]]
-    assert await tokens() != ([token], [token])
-    late = await ask(origin, "REPORT", MINE, sync(token))
-    assert (late.status, b"valid-sync-token" in late.body) == (400, True)
-    assert len((await ask(origin, "REPORT", MINE, sync(""))).all("//D:response/D:href/text()")) == 3
+    reader = Reader(origin)
+    assert await reader.comes() == ([card(ROCHE), card(MARCHE)], [])
+    assert await tokens() == ([reader.token], [reader.token])
+    before = reader.token
+    assert (await reader.comes(), reader.token) == (([], []), before)
+    NOW[0] += 80 * DAY
+    LETTERS[1] = [MANY[3].address, MARCHE.address]
+    assert await reader.comes() == ([card(MANY[3])], [card(ROCHE)])
+    assert reader.token != before
+    assert await tokens() == ([reader.token], [reader.token])
+    LETTERS[1] = [ROCHE.address, MARCHE.address]
+    assert await reader.comes() == ([card(ROCHE)], [card(MANY[3])])
+    late = Reader(origin)
+    late.token, late.held = before, dict.fromkeys((card(ROCHE), card(MARCHE)), "old")
+    assert await late.comes() == ([card(ROCHE)], [card(MANY[3])])  # a card that it never had: passed over
     few = await ask(origin, "REPORT", MINE, sync("", "<D:limit><D:nresults>1</D:nresults></D:limit>"))
     assert (few.status, b"number-of-matches-within-limits" in few.body) == (403, True)
+
+
+async def test_a_token_of_ninety_days_gets_the_difference_an_older_one_none(origin: str) -> None:
+    reader, weekly = Reader(origin), Reader(origin)
+    await reader.comes()
+    await weekly.comes()
+    for people in ([ROCHE], [ROCHE, MANY[1]], [ROCHE, MANY[2]], [MANY[4]]):
+        NOW[0] += 44 * DAY
+        LETTERS[1] = [one.address for one in people]
+        await weekly.comes()
+    assert list(weekly.held) == [card(MANY[4])]
+    stale = await ask(origin, "REPORT", MINE, sync(reader.token))
+    assert (stale.status, b"valid-sync-token" in stale.body) == (400, True)  # Thunderbird asks anew after a 400 only
+    NOW[0] += 400 * DAY
+    assert await weekly.comes() == ([], [])  # nothing changed since: whatever its age
+
+
+@pytest.mark.parametrize(
+    "token", ["data:,1", "data:,99999999999999", "data:,x", "data:,", "http://a.example/1", "data:,²"]
+)
+async def test_a_token_that_is_none_of_ours(origin: str, token: str) -> None:
+    await Reader(origin).comes()
+    answer = await ask(origin, "REPORT", MINE, sync(token))
+    assert (answer.status, b"valid-sync-token" in answer.body) == (400, True)
+
+
+async def test_what_went_is_told_to_those_who_had_it(origin: str) -> None:
+    """Nobody else's book says with whom the mailbox wrote: of the same mailbox neither."""
+    readers = [Reader(origin, user) for user in ("dr:pw", "other:pw2", "helper:pw3")]
+    for reader in readers:
+        await reader.comes()
+    LETTERS[1] = []
+    assert [(await reader.comes())[1] for reader in readers] == [[card(ROCHE), card(MARCHE)], [], []]
+    strange = await ask(origin, "REPORT", MINE, sync(readers[0].token), "other:pw2")
+    assert (strange.status, b"roche" in strange.body) == (400, False)
 
 
 async def test_a_card_is_the_same_by_query_multiget_and_get(origin: str) -> None:
