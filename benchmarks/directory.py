@@ -122,6 +122,7 @@ def questions(rng: random.Random, path: Path, count: int) -> dict[str, list[tupl
         found[way] = [(make(line), line[1]) for line in people]
 
     ask("family name", lambda p: Search(folded(p[9])))
+    ask("the same, asked in the same département", lambda p: Search(folded(p[9]), near=p[28]))
     ask("beginning of a name", lambda p: Search(folded(p[9])[:4]))
     ask("two letters", lambda p: Search(folded(p[9])[:2]))
     ask("given and family name", lambda p: Search(f"{p[10]} {p[9]}"))
@@ -131,6 +132,8 @@ def questions(rng: random.Random, path: Path, count: int) -> dict[str, list[tupl
     found["speciality, as people say it, and town"] = [(Search(f"{SPOKEN[p[16]]} {p[27][6:]}"), p[1]) for p in skilled]
     ask("profession alone", lambda p: Search(p[14]))
     ask("mistyped family name", lambda p: Search(mistyped(rng, folded(p[9]))))
+    ask("the same, asked nearby", lambda p: Search(mistyped(rng, folded(p[9])), near=p[28]))
+    ask("beginning of a name, asked nearby", lambda p: Search(folded(p[9])[:4], near=p[28]))
     ask(
         "mistyped name and town",
         lambda p: Search(f"{p[10]} {mistyped(rng, folded(p[9]))} {mistyped(rng, folded(p[27][6:]))}"),

@@ -8,7 +8,7 @@ it; what a filter denies is looked at word by word.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, product
 
 from sqlalchemy import Connection
@@ -101,15 +101,22 @@ def attributes_of(entry: Entry) -> dict[str, Sequence[str]]:
     return {name: value for name, value in values.items() if any(value)}
 
 
-def matching(conn: Connection, wanted: Filter, limit: int) -> list[Entry]:
-    """At most `limit` entries that the filter is true of."""
+def matching(conn: Connection, wanted: Filter, limit: int, asker: str = "") -> list[Entry]:
+    """At most `limit` entries that the filter is true of; of more, those near to the mailbox `asker` first."""
+    near = _postcode(conn, asker)
     found: dict[str, Entry] = {}
     for one in asked(wanted):
         doubtful = denies(wanted) or bool(one.address)  # an address was looked up whatever else is asked
-        for entry in _entries(conn, one, limit):
+        for entry in _entries(conn, replace(one, search=replace(one.search, near=near)), limit):
             if entry.address not in found and (not doubtful or true_of(wanted, entry)):
                 found[entry.address] = entry
     return list(found.values())[:limit]
+
+
+def _postcode(conn: Connection, address: str) -> str:
+    parsed = parse_address(address) if address else None
+    entry = directory.get(conn, parsed) if isinstance(parsed, Address) else None
+    return "" if entry is None else entry.postcode
 
 
 def _entries(conn: Connection, asked: Asked, limit: int) -> Iterator[Entry]:

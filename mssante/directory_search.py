@@ -3,7 +3,7 @@
 Three looks, each only when the one before found too little: whole words, beginnings of words, then words one typing error away.
 A word of a profession is also looked for as the registers have it (`directory_meanings`).
 What is read is bounded (`SEEN` entries a look), whatever is asked, so that an answer takes milliseconds on a million entries; of
-more that match, some are shown.
+more that match, some are shown: those near to who asks, when it is known where that is.
 """
 
 from __future__ import annotations
@@ -26,13 +26,15 @@ SEEN = 200
 FEWEST_COMMON = 20_000  # entries: fewer are listed in some milliseconds
 WALKED = 12  # entries listed in the index in the time that one is walked by
 NEIGHBOURS = 20  # words that stand for a mistyped one
+DEPARTEMENT = 2  # digits of a postcode
 SHORTEST_BEGINNING = 3  # letters: two begin half the names of the country
 SHORTEST_MISTYPED = 4  # letters: below, every word is near to many
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """All that is given must hold. `text`: words of any field; the others: of that one. `sectors`: TRE_R02 codes, any of them."""
+    """All that is given must hold. `text`: words of any field; the others: of that one. `sectors`: TRE_R02 codes, any of them.
+    `near`: postcode of who asks; of too many that match, those of the same département are shown first."""
 
     text: str = ""
     name: str = ""
@@ -40,28 +42,41 @@ class Search:
     town: str = ""  # or the beginning of a postcode
     sectors: frozenset[str] = frozenset()
     kinds: frozenset[BoxKind] = frozenset()
+    near: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """`forms`: any of them; `meant`: or these words of a profession."""
+    """`forms`: any of them; `meant`: or these words of a profession; `begins`: others that begin so, at every look."""
 
     tags: str
     forms: tuple[str, ...]
     meant: tuple[Together, ...] = ()
+    begins: bool = False
 
 
 def rows(conn: Connection, search: Search, limit: int) -> list[Any]:
-    """Rows of `directory_entries`, the best first: most whole words, then town and name."""
+    """Rows of `directory_entries`, the best first: most whole words, then the nearest to who asks, then by town and name."""
     words, codes = _asked(search)
-    found = _look(conn, words, codes, beginnings=False)
+    found = _near_and_far(conn, search, words, codes, limit, beginnings=False)
     if len(found) < limit and words:
-        known = {row.id for row in found}
-        found += [row for row in _look(conn, words, codes, beginnings=True) if row.id not in known]
+        found |= _near_and_far(conn, search, words, codes, limit, beginnings=True)
     if not found and words:
         words = _corrected(conn, words)
-        found = _look(conn, words, codes, beginnings=True)
-    return sorted(found, key=lambda row: _rank(row, words))[:limit]
+        found = _near_and_far(conn, search, words, codes, limit, beginnings=True)
+    return sorted(found.values(), key=lambda row: _rank(row, words, search.near))[:limit]
+
+
+def _near_and_far(
+    conn: Connection, search: Search, words: list[_Word], codes: list[_Word], limit: int, beginnings: bool
+) -> dict[int, Any]:
+    """By id. Of more than are shown, those near to who asks are looked for on their own: not all others were seen."""
+    found = _look(conn, words, codes, beginnings)
+    near = words_of(search.near)[:1]
+    if len(found) > limit and words and near and near[0][:DEPARTEMENT].isdigit():
+        there = _Word(PLACE, (near[0][:DEPARTEMENT],), begins=True)
+        found += _look(conn, [*words, there], codes, beginnings)
+    return {row.id: row for row in found}
 
 
 def _asked(search: Search) -> tuple[list[_Word], list[_Word]]:
@@ -82,8 +97,8 @@ def _look(conn: Connection, words: list[_Word], codes: list[_Word], beginnings: 
         return list(conn.execute(_ANY))
     postgresql = conn.dialect.name == "postgresql"
     # A short word begins others only beside a longer one, which keeps them few: « camille ro » while it is typed.
-    longer = any(len(word.forms[0]) >= SHORTEST_BEGINNING for word in words)
-    groups = [_group(word, beginnings and longer, postgresql) for word in words]
+    longer = any(len(word.forms[0]) >= SHORTEST_BEGINNING for word in words if not word.begins)
+    groups = [_group(word, word.begins or (beginnings and longer), postgresql) for word in words]
     groups += [_group(code, False, postgresql) for code in codes]
     joined = (" & " if postgresql else " AND ").join(groups)
     if postgresql:
@@ -141,10 +156,11 @@ def _known(conn: Connection, words: Iterable[str]) -> set[str]:
     return set(conn.execute(query).scalars())
 
 
-def _rank(row: Any, words: list[_Word]) -> tuple[int, str, str, int]:
+def _rank(row: Any, words: list[_Word], near: str) -> tuple[int, int, str, str, int]:
     held = set(row.words.split(" "))
     whole = sum(_whole(word, held) for word in words)
-    return -whole, row.town, row.display_name, row.id
+    far = 0 if not near or row.postcode == near else 1 if row.postcode[:DEPARTEMENT] == near[:DEPARTEMENT] else 2
+    return -whole, far, row.town, row.display_name, row.id
 
 
 def _whole(word: _Word, held: set[str]) -> bool:

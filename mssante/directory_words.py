@@ -63,10 +63,10 @@ def vocabulary(indexed_texts: Iterable[str]) -> set[str]:
 
 
 def near(word: str) -> set[str]:
-    """All texts one typing error away from `word`; its first letter is taken as meant."""
+    """All texts one typing error away from `word`; its first letter is taken as meant, or exchanged with the second."""
     splits = [(word[:at], word[at:]) for at in range(1, len(word) + 1)]
     missing = (left + right[1:] for left, right in splits if right)
     exchanged = (left + right[1] + right[0] + right[2:] for left, right in splits if len(right) > 1)
     changed = (left + letter + right[1:] for left, right in splits if right for letter in LETTERS)
     added = (left + letter + right for left, right in splits for letter in LETTERS)
-    return {*missing, *exchanged, *changed, *added} - {word}
+    return {*missing, *exchanged, *changed, *added, word[1:2] + word[:1] + word[2:]} - {word}

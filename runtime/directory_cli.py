@@ -295,6 +295,13 @@ def search(
     sector: Annotated[
         list[str] | None, typer.Option("--sector", help="Secteur d’activité (TRE_R02). // Activity sector (TRE_R02).")
     ] = None,
+    near: Annotated[
+        str,
+        typer.Option(
+            "--near",
+            help="Code postal : s’il y en a trop, ceux du département d’abord. // Postcode: the nearest first.",
+        ),
+    ] = "",
     limit: Annotated[int, typer.Option("--limit", help="Au plus. // At most.", min=1, max=200)] = 25,
 ) -> None:
     """Chercher : sans accents, par débuts de mots, malgré une faute de frappe.
@@ -305,8 +312,10 @@ def search(
     from mssante.directory_search import Search
     from mssante.registers.nomenclatures import sectors
 
-    asked = Search(" ".join(words or ()), name, profession, town, frozenset(code.upper() for code in sector or ()))
-    if asked == Search():
+    asked = Search(
+        " ".join(words or ()), name, profession, town, frozenset(code.upper() for code in sector or ()), near=near
+    )
+    if asked == Search(near=near):
         at.wrong("Donnez au moins un mot. // Give at least one word.")
     if unknown := sorted(asked.sectors - sectors().keys()):
         at.wrong("Secteurs inconnus : {codes} // Unknown sectors: {codes}", codes=unknown)

@@ -24,7 +24,7 @@ from starlette.routing import Route
 
 from care_desk.carddav import answers
 from care_desk.carddav.answers import BOOKS, HOME, MINE, PRINCIPAL
-from care_desk.carddav.query import Named, NotUnderstood, Question, Sync, Wanted, report, wanted
+from care_desk.carddav.query import Named, NotUnderstood, Sync, Wanted, report, wanted
 from care_desk.carddav.vcard import etag, vcard
 from foundation.clock import Clock, system_clock
 from foundation.database import Database
@@ -147,7 +147,7 @@ async def _report(request: Request, deps: Deps, who: SignedIn, root: etree._Elem
     if isinstance(asked, Sync):
         return _multistatus(_changes(await _mine(deps, who), asked))
     limit = min(asked.limit or MOST, MOST)
-    entries = await deps.db.read(_matching, asked, limit + 1)
+    entries = await deps.db.read(matching, asked.filter, limit + 1, who.address)
     responses = [_found(entry, asked.wanted, book) for entry in entries[:limit]]
     return _multistatus([*responses, answers.truncated(book)] if len(entries) > limit else responses)
 
@@ -170,10 +170,6 @@ def _multistatus(responses: list[etree._Element]) -> Response:
 
 
 # -------------------------------------------------------------------- parts
-def _matching(conn: Connection, asked: Question, limit: int) -> list[Entry]:
-    return matching(conn, asked.filter, limit)
-
-
 async def _mine(deps: Deps, who: SignedIn) -> Mine:
     """Those with whom the mailbox corresponds and who are in the directory."""
     addresses = await deps.correspondents(who)

@@ -215,7 +215,7 @@ class LdapSession:
                 yield piece
         else:
             limit = min(asked.size_limit or MOST, MOST)
-            found = await self._db.read(_found, asked, here, limit + 1)
+            found = await self._db.read(_found, asked, here, limit + 1, self._who.address)
             for entry in found[:limit]:
                 yield self._entry(number, entries.dn_of(entry), attributes_of(entry), asked)
             if here is False and not found:
@@ -235,10 +235,10 @@ class LdapSession:
         return messages.entry(number, dn, entries.chosen(attributes, asked.attributes, asked.types_only))
 
 
-def _found(conn: Any, asked: SearchRequest, everywhere: bool, limit: int) -> list[Entry]:
+def _found(conn: Any, asked: SearchRequest, everywhere: bool, limit: int, asker: str) -> list[Entry]:
     """At most `limit` entries for which the filter holds."""
     if everywhere:
-        return matching(conn, asked.filter, limit)
+        return matching(conn, asked.filter, limit, asker)
     address = None if asked.scope is Scope.ONE else parse_address(entries.address_in(asked.base))
     entry = directory.get(conn, address) if isinstance(address, Address) else None
     return [entry] if entry is not None and true_of(asked.filter, entry) else []

@@ -40,6 +40,8 @@ ROCHE = Entry(
     organisation="Cabinet, des Tilleuls", phone="01 99 00 10 10",
 )  # fmt: skip
 MARCHE = Entry("officine@pharmacie.example", BoxKind.ORG, "Pharmacie du Marché", "", "Villefleur", "99100", "SA33")
+OWN = Entry("dr@a.example", BoxKind.PER, "Dr A", town="Montclair", postcode="98000")
+NEAR = Entry("anne@loin.example", BoxKind.PER, "Anne Zola", town="Zonville", postcode="98200")
 MANY = [Entry(f"anne{n}@a.example", BoxKind.PER, f"Anne Petit{n}") for n in range(105)]
 PEOPLE = People({
     "dr": ("pw", SignedIn(1, "dr@a.example", member=1)),
@@ -64,7 +66,7 @@ async def origin(tmp_path: Path) -> AsyncIterator[str]:
     mailboxes = Mailboxes(keys)
     for address in ("dr@a.example", "other@a.example"):
         await db.write(mailboxes.create, NewMailbox(address, BoxKind.PER), 1)
-    for entry in (ROCHE, MARCHE, *MANY):
+    for entry in (ROCHE, MARCHE, OWN, NEAR, *MANY):
         await db.write(directory.add, keys, entry)
     LETTERS.update({1: ["nobody@a.example", ROCHE.address, "officine@pharmacie.example"], 2: [MANY[0].address], 3: []})
     NOW[0] = 2_000_000_000_000
@@ -325,6 +327,12 @@ async def test_answers_are_bounded(origin: str) -> None:
     assert answer.all("//D:response/D:status/text()") == ["HTTP/1.1 507 Insufficient Storage"]
     few = query(match("FN", "anne"), more="<C:limit><C:nresults>7</C:nresults></C:limit>")
     assert len((await ask(origin, "REPORT", BOOK, few)).all("//C:address-data/text()")) == 7
+
+
+async def test_of_many_namesakes_those_near_to_who_asks(origin: str) -> None:
+    few = query(match("FN", "anne"), more="<C:limit><C:nresults>3</C:nresults></C:limit>")
+    for user, first in (("dr:pw", f"{BOOK}{NEAR.address}.vcf"), ("other:pw2", f"{BOOK}anne0@a.example.vcf")):
+        assert (await ask(origin, "REPORT", BOOK, few, user)).all("//D:response/D:href/text()")[0] == first
 
 
 @pytest.mark.parametrize("user", ["", "dr:no", "other:pw", "nobody:pw", "dr", ":"])

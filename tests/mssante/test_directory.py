@@ -86,6 +86,7 @@ ROCHER = Entry("h.rocher@medecins.example", BoxKind.PER, "Dr Hélène ROCHER", "
         (Search("roche"), [ROCHE, ROCHER]),  # the whole word first
         (Search("ROCHÉ"), [ROCHE, ROCHER]),
         (Search("rohce"), [ROCHE, ROCHER]),  # exchanged
+        (Search("orche"), [ROCHE, ROCHER]),
         (Search("rche camile"), [ROCHE]),  # missing
         (Search("rocxhe vilefleur"), [ROCHE]),  # added
         (Search("rochir"), [ROCHER]),  # changed; roche has two errors
@@ -154,6 +155,32 @@ async def test_what_people_call_a_speciality(space: Any, said: str, codes: str) 
         await space.db.write(directory.add, space.keys, entry)
     found = await space.db.read(directory.search, Search(said), 200)
     assert sorted(entry.display_name for entry in found) == codes.split()
+
+
+@pytest.mark.parametrize(
+    ("asked", "first"),
+    [
+        (Search("petit", near="69003"), ["anne31", "anne32", "anne30"]),  # the same postcode, then the same département
+        (Search("pet", near="69003"), ["anne31", "anne32", "anne30"]),  # beginnings
+        (Search("petti", near="69003"), ["anne31", "anne32", "anne30"]),  # typing errors
+        (Search("petit", near="97400"), ["anne0", "anne1", "anne2"]),
+        (Search("petit", near="Lyon"), ["anne0", "anne1", "anne2"]),
+        (Search("petit anne5", near="69003"), ["anne5"]),  # enough was said
+        (Search("petit"), ["anne0", "anne1", "anne2"]),
+    ],
+)
+async def test_of_many_namesakes_the_nearest_come_first(
+    space: Any, asked: Search, first: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even when there are more than any search looks at."""
+    monkeypatch.setattr(directory_search, "SEEN", 10)
+    places = {30: ("Bron", "69500"), 31: ("Lyon", "69003"), 32: ("Lyon", "69003")}
+    for number in range(40):
+        town, postcode = places.get(number, (f"Aville{number:02d}", "75001"))
+        entry = Entry(f"anne{number}@a.example", BoxKind.PER, "Anne PETIT", town=town, postcode=postcode)
+        await space.db.write(directory.add, space.keys, entry)
+    found = await space.db.read(directory.search, asked, 5)
+    assert [entry.address.partition("@")[0] for entry in found][: len(first)] == first
 
 
 async def test_common_words_are_found_by_walking_and_rare_ones_by_the_index(

@@ -106,6 +106,7 @@ def test_wrong_files_and_wrong_use(config: Path, tmp_path: Path) -> None:
     assert (refused.exit_code, "not an extraction" in refused.stderr) == (1, True)
     assert run(config, "import", str(tmp_path / "missing")).exit_code == 2
     assert run(config, "search").exit_code == 2
+    assert run(config, "search", "--near", "69003").exit_code == 2
     assert run(config, "search", "a", "--sector", "SA99").exit_code == 2
 
 

@@ -152,6 +152,20 @@ async def test_more_than_is_shown(client: Client) -> None:
     assert [tag for tag, _ in ber.elements(done)] == [0x0A, 0x04, 0x04]  # no referral, nothing to follow (4.1.10)
 
 
+async def test_of_many_namesakes_those_near_to_who_asks(client: Client) -> None:
+    """By the postcode of the asker's own mailbox in the directory; of a stranger's there is none."""
+    own = Entry("dr@a.example", BoxKind.PER, "Dr A", town="Lyon", postcode="69003")
+    near = Entry(
+        "zoe.petit@a.example", BoxKind.PER, "Zoé PETIT", family_name="PETIT", town="Villeurbanne", postcode="69100"
+    )
+    db = client.session._db
+    for entry in (own, near):
+        await db.write(directory.add, KeyRing(b"k" * 32), entry)
+    for filter_ in (OUTLOOK.format("petit"), thunderbird("petit"), APPLE.format("petit")):
+        addresses, result = await asked(client, filter_, "", 10, ["mail"])
+        assert (addresses[0], len(addresses), result) == (near.address, 10, Code.SIZE_LIMIT_EXCEEDED)
+
+
 @pytest.mark.parametrize(
     ("base", "scope", "text", "found"),
     [
