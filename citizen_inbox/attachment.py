@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
+from citizen_inbox import suspicious
 from citizen_inbox.conversation import find_message
 from citizen_inbox.deps import Deps
 from citizen_inbox.inbox import PATH
@@ -28,6 +29,7 @@ IMAGE_HEADERS = {"content-security-policy": "default-src 'none'; sandbox"}
 class Found:
     piece: Attachment
     content: bytes
+    warnings: list[str]
 
 
 async def show(visit: Visit, deps: Deps) -> Response:
@@ -50,6 +52,7 @@ async def show(visit: Visit, deps: Deps) -> Response:
         size=len(found.content),
         opened=isinstance(opened, Accepted),
         why=why,
+        warnings=found.warnings,
         pages=pages,
         more=opened.pages - pages if isinstance(opened, Accepted) else 0,
         text=text,
@@ -85,9 +88,10 @@ async def download(visit: Visit, deps: Deps) -> Response:
 
 async def _find(visit: Visit, deps: Deps) -> Found:
     number, name = visit.number("conversation"), str(visit.request.path_params["message"])
-    _, message = await deps.db.read(find_message, deps, visit.box, number, name)
+    place, message = await deps.db.read(find_message, deps, visit.box, number, name)
     section = visit.request.path_params["section"]
     for piece in message.attachments():
         if piece.section == section:
-            return Found(piece, message.decoded(section))
+            warnings = [] if place.mine else suspicious.sentences(message, section)
+            return Found(piece, message.decoded(section), warnings)
     raise errors.not_found()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from citizen_inbox import contacts, conversations, opening, sending, wording
+from citizen_inbox import contacts, conversations, opening, sending, suspicious, wording
 from citizen_inbox.contacts import Closed, Professional
 from citizen_inbox.conversations import Place
 from citizen_inbox.deps import Deps
@@ -48,6 +48,8 @@ class Shown:
     cut: bool  # only the beginning is on the page
     filed: Filed
     receipt: bool  # its sender is told that it is open
+    warnings: dict[str, list[str]]  # by section
+    warning: str  # of the message as a whole
 
     @property
     def at(self) -> int:
@@ -158,6 +160,8 @@ def _shown(conn: Connection, deps: Deps, box: int, place: Place, content: bytes,
         len(text) > LONGEST,
         filed(conn, deps, box, message) if attachments and not place.mine else NOTHING,
         place.receipt or (not place.mine and not place.seen and asked_by(message) is not None),
+        {} if place.mine else {piece.section: suspicious.sentences(message, piece.section) for piece in attachments},
+        "" if place.mine else suspicious.about_all(message),
     )
 
 

@@ -7,6 +7,7 @@ delivered with a header field in front that programs and people can sort by. Nev
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -20,6 +21,10 @@ from mssante.rules import Refused
 
 OPAQUE = Found(Kind.UNREADABLE, "MIME illisible / unreadable MIME")
 WARNING = "X-MSSante-Attachment-Warning"
+MOST = 50  # attachments named in one field: a message with more of them is warned of as a whole
+_FOLD = ",\r\n "
+_OURS = re.compile(rb"%s: [^\r]*\r\n(?: [^\r]*\r\n)*" % WARNING.encode())
+_SAID = re.compile(rf"\b({'|'.join(kind.value for kind in Kind)})\b(?:;\s*part=([0-9.]{{1,100}}))?")
 Addressed = BoxKind | None  # a mailbox of ours of this kind; None: another operator's
 
 
@@ -30,11 +35,19 @@ class Action(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Warned:
+    """`section` of the attachment, as IMAP numbers them; empty: the message's own."""
+
+    kind: Kind
+    section: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """Of one table: what it refuses, or what it warns of. `first`: the kind refused, or warned of first, for the figures."""
 
     refused: Refused | None = None
-    warned: tuple[Kind, ...] = ()
+    warned: tuple[Warned, ...] = ()
     first: Kind | None = None
 
 
@@ -48,15 +61,16 @@ class Policy:
     actions: Mapping[Kind, Action] = field(default_factory=dict)
     scripts: frozenset[str] = frozenset()
 
-    def judge(self, found: Iterable[Found]) -> Judgement:
-        warned: list[Kind] = []
-        for one in found:
+    def judge(self, found: Iterable[tuple[str, Found]]) -> Judgement:
+        """`found`: with the section where it was found."""
+        warned: dict[Warned, None] = {}
+        for section, one in found:
             action = self.actions.get(one.kind, Action.ACCEPT)
             if action is Action.REFUSE:
                 return Judgement(Refused(reasons.ATTACHMENT_REFUSED, {"type": one.label}), first=one.kind)
-            if action is Action.WARN and one.kind not in warned:
-                warned.append(one.kind)
-        return Judgement(warned=tuple(warned), first=warned[0]) if warned else NOTHING
+            if action is Action.WARN:
+                warned[Warned(one.kind, section)] = None
+        return Judgement(warned=tuple(warned), first=next(iter(warned)).kind) if warned else NOTHING
 
 
 NO_POLICY = Policy()
@@ -74,8 +88,8 @@ class Judged:
 
     def warning(self, addressed: Addressed) -> bytes:
         """Header lines to be put in front of the copy for these mailboxes."""
-        kinds = dict.fromkeys((*self.sent.warned, *self.of(addressed).warned))
-        return _header(kinds) if kinds else b""
+        warned = dict.fromkeys((*self.sent.warned, *self.of(addressed).warned))
+        return _header(list(warned)) if warned else b""
 
 
 NONE_JUDGED = Judged()
@@ -122,28 +136,40 @@ class MustOpen(Exception):
         self.files = files
 
 
-def _found(message: Message, scripts: frozenset[str], opened: Opened, shut: list[Shut]) -> Iterator[Found]:
+def _found(message: Message, scripts: frozenset[str], opened: Opened, shut: list[Shut]) -> Iterator[tuple[str, Found]]:
     purse = Purse()
     if message.cut:
-        yield OPAQUE
+        yield "", OPAQUE
     for section, name in message.files():
         if is_plain(message.decoded(section, START), name, scripts):
             continue
         head = message.decoded(section, HEAD)
         whole = len(head) < SEEN or is_container(head, name)  # short, or blank lines and comments of the encoding
         if (section, scripts) in opened:
-            yield from opened[section, scripts]
+            yield from ((section, one) for one in opened[section, scripts])
             continue
         content, purse.shut = message.decoded(section) if whole else head, False
-        yield from look(content, name, scripts, purse)
+        yield from ((section, one) for one in look(content, name, scripts, purse))
         if purse.shut:
             shut.append(Shut(section, name, scripts, content))
 
 
 def without_warning(octets: bytes) -> bytes:
     """A message that we held: it is judged again at its hour, by the tables of that hour."""
-    return octets[octets.index(b"\n") + 1 :] if octets.startswith(f"{WARNING}: ".encode()) else octets
+    found = _OURS.match(octets)
+    return octets[found.end() :] if found else octets
 
 
-def _header(kinds: Iterable[Kind]) -> bytes:
-    return f"{WARNING}: {', '.join(kind.value for kind in kinds)}\r\n".encode("ascii")
+def warned_of(message: Message) -> list[Warned]:
+    """What its field says, to be shown; whoever wrote it, for nobody gains by a warning."""
+    values = b",".join(message.raw_headers(WARNING))
+    found = _SAID.findall(values.decode("ascii", "replace"))[:MOST]
+    return [Warned(Kind(kind), section) for kind, section in found]
+
+
+def _header(warned: list[Warned]) -> bytes:
+    """`macros; part=2.1`: kinds are what programs sort by, parts are what pages show them beside. A line each (RFC 5322 2.2.3)."""
+    if len(warned) > MOST:
+        warned = [Warned(kind) for kind in dict.fromkeys(one.kind for one in warned)]
+    said = [f"{one.kind.value}; part={one.section}" if one.section else one.kind.value for one in warned]
+    return f"{WARNING}: {_FOLD.join(said)}\r\n".encode("ascii")

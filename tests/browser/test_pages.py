@@ -36,6 +36,7 @@ async def story(here: Town, origin: str) -> dict[str, str]:
         files.pdf("Résultats"), maintype="application", subtype="pdf", filename="résultats d'analyse.pdf"
     )
     message.add_attachment(b"<svg/>", maintype="image", subtype="svg+xml", filename="dessin.svg")
+    message.add_attachment(files.locked_zip(), maintype="application", subtype="zip", filename="radios.zip")
     await here.mail(message)
     html = here.letter(
         "claire", "Lettre mise en forme", "Bonjour\n\nLe 3 mai 2026, Vous a écrit :\n> merci\n\nÀ bientôt"
@@ -70,6 +71,7 @@ async def story(here: Town, origin: str) -> dict[str, str]:
         "conversation-close": last.attributes["href"] or "",
         "piece-pdf": pieces[0],
         "piece-refusee": pieces[1],
+        "piece-suspecte": pieces[-1],
         "mise-en-forme": shaped,
         "nouveau": "/messagerie/nouveau",
         "ordonnance-1": "/ordonnance",

@@ -47,6 +47,43 @@ async def attachment(here: Town, visitor: Visitor, name: str, kind: str, content
     return base, await visitor.get(base)
 
 
+LOCKED = "Attention : Un mot de passe le ferme : personne n’a pu vérifier ce qu’il contient. Ne l’ouvrez que si vous l’attendiez."
+
+
+async def test_a_suspicious_attachment_is_told_beside_it(place: tuple[Town, Visitor]) -> None:
+    """On the list, tied to its link; on its own page; and nothing beside the other one."""
+    here, visitor = place
+    message = with_file(here, "radio.jpg", "image/jpeg", files.jpg())
+    message.add_attachment(files.locked_zip(), maintype="application", subtype="zip", filename="radios.zip")
+    page = await opened(here, visitor, message)
+    plain, suspicious = page.tree.css(".files a")
+    assert [node.text().replace("\u00a0", " ") for node in page.tree.css(".warned")] == [LOCKED]
+    assert [node.attributes["id"] for node in page.tree.css(".warned")] == [suspicious.attributes["aria-describedby"]]
+    assert "aria-describedby" not in plain.attributes
+    shown = await visitor.get(suspicious.attributes["href"] or "")
+    assert "Attention à cette pièce jointe Un mot de passe le ferme" in shown.words
+    assert "Attention" not in (await visitor.get(plain.attributes["href"] or "")).words
+
+
+async def test_what_holds_of_the_whole_message_is_told_once(place: tuple[Town, Visitor]) -> None:
+    """An attached message is one attachment, whatever it holds; words that nobody here wrote are not shown."""
+    here, visitor = place
+    inner = EmailMessage()
+    inner.set_content("Voir la pièce.")
+    inner.add_attachment(files.locked_zip(), maintype="application", subtype="zip", filename="radios.zip")
+    message = here.letter()
+    message.add_attachment(inner)
+    message["X-MSSante-Attachment-Warning"] = "unreadable, <b>gagné</b>"
+    page = await opened(here, visitor, message)
+    words = [node.text().replace("\u00a0", " ") for node in page.tree.css(".warned")]
+    assert words == [
+        LOCKED,
+        "Attention : Ce message contient une partie que nous n’avons pas pu vérifier : "
+        "n’ouvrez que les pièces que vous attendiez.",
+    ]
+    assert "gagné" not in page.words
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "content", "text"),
     [

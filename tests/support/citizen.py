@@ -45,6 +45,7 @@ from mssante.identity import demo_ins
 from mssante.kinds import BoxKind, ProfileState
 from mssante.mailboxes import Holder, Mailboxes, NewMailbox
 from mssante.operators import Operator
+from runtime.attachment_settings import Attachments, AttachmentsSent, policies_of
 from tests.support import files
 from tests.support.web import Visitor, serving
 
@@ -170,7 +171,18 @@ async def town(folder: Path, url: str = "") -> AsyncIterator[Town]:
     store = SqlMailStore(db, keys, blobs, boxes, clock=clock)
     operator = Operator("mail.cabinet.example", frozenset({"cabinet.example", "patient.example"}), "patient.example")
     space = Space(
-        db, keys, blobs, store, boxes, exchanges, operator, TRUSTED.__contains__, Jobs(db, keys, clock), audit, clock
+        db,
+        keys,
+        blobs,
+        store,
+        boxes,
+        exchanges,
+        operator,
+        TRUSTED.__contains__,
+        Jobs(db, keys, clock),
+        audit,
+        clock,
+        attachments=policies_of(Attachments(), AttachmentsSent()),
     )
     readers, delivery = Readers(workers=1), Delivery(space)
     badges = {

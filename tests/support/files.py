@@ -83,3 +83,14 @@ def png_bomb(side: int = 30_000) -> bytes:
         + chunk(b"IDAT", zlib.compress(b"\0" * 4096))
         + chunk(b"IEND", b"")
     )
+
+
+def locked_zip() -> bytes:
+    """One picture, whose headers say that a password is needed (APPNOTE 4.4.4)."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as made:
+        made.writestr("radio.jpg", jpg())
+    octets = bytearray(out.getvalue())
+    octets[6] |= 1
+    octets[octets.rindex(b"PK\x01\x02") + 8] |= 1
+    return bytes(octets)

@@ -12,12 +12,24 @@ import pytest
 
 from foundation.blobs import BlobRef
 from foundation.tally import sums
-from mailserver.contents.kinds import Kind
+from mailserver.contents.kinds import Found, Kind
 from mailserver.contents.opening import Opener
 from mailserver.delivery.accept import Delivery
 from mailserver.delivery.api import Door, Outcome, Sender, Terms
-from mailserver.delivery.attachments import NO_POLICY, WARNING, Action, Policies, Policy
+from mailserver.delivery.attachments import (
+    MOST,
+    NO_POLICY,
+    WARNING,
+    Action,
+    Judged,
+    Policies,
+    Policy,
+    Warned,
+    warned_of,
+    without_warning,
+)
 from mailserver.delivery.release import Release
+from mailserver.mime import scan
 from mssante.kinds import BoxKind
 from runtime.attachment_settings import Attachments, AttachmentsSent, policies_of
 from tests.mailserver.contents.test_kinds import EXE, archive, encrypted, tape
@@ -64,11 +76,11 @@ async def opening(guarded: World) -> AsyncIterator[World]:
     [
         (archive({"a.zip": archive({"b.pdf": PDF})}), "delivered", None),
         (archive({"a.zip": archive({"b.pdf": EXE})}), "attachment_refused", None),
-        (archive({"a.zip": PASSWORD}), "delivered", "encrypted"),
+        (archive({"a.zip": PASSWORD}), "delivered", "encrypted; part=3"),
         (tape({"b.pdf": PDF}, "w:gz"), "delivered", None),
         (tape({"b.pdf": EXE}, "w:gz"), "attachment_refused", None),
         (outlook(b"b.pdf", EXE), "attachment_refused", None),
-        (b"Rar!\x1a\x07\x01\x00" + bytes(60), "delivered", "unreadable"),
+        (b"Rar!\x1a\x07\x01\x00" + bytes(60), "delivered", "unreadable; part=3"),
     ],
     ids=range(7),
 )
@@ -107,8 +119,12 @@ def answers(outcome: Outcome) -> list[str]:
         ([(b"GIF89a\x01\x00", "cr.gif")], "delivered", None),
         ([(b"%PDF-" + bytes(32_764) + b"CD001", "cr.iso")], "attachment_refused", None),
         ([(bytes(32_769) + b"CD001", "cr.bin")], "attachment_refused", None),
-        ([(PASSWORD, "cr.zip")], "delivered", "encrypted"),
-        ([(archive({"word/vbaProject.bin": b""}), "cr.docm"), (PASSWORD, "cr.zip")], "delivered", "macros, encrypted"),
+        ([(PASSWORD, "cr.zip")], "delivered", "encrypted; part=2"),
+        (
+            [(archive({"word/vbaProject.bin": b""}), "cr.docm"), (PASSWORD, "cr.zip")],
+            "delivered",
+            "macros; part=2, encrypted; part=3",
+        ),
         ([(PASSWORD, "cr.zip"), (EXE, "a")], "attachment_refused", None),
         ([(b"Rar!\x1a\x07", "cr.rar")], "delivered", None),
     ],
@@ -190,14 +206,14 @@ def test_the_defaults_of_each_type(kind: str, warned: str, refused: str, sent_wa
 MACROS = archive({"word/vbaProject.bin": b""})
 # section, kind, sender -> recipients: answers, and the warning that the first one reads
 BY_TYPE: list[tuple[str, bytes, str, list[str], list[str], str | None]] = [
-    ("", MACROS, PEER, [DOCTOR], ["delivered"], "macros"),
+    ("", MACROS, PEER, [DOCTOR], ["delivered"], "macros; part=2"),
     ("", MACROS, DOCTOR, [CITIZEN], ["attachment_refused"], None),
-    ("", PASSWORD, DOCTOR, [CITIZEN], ["delivered"], "encrypted"),
-    ("", MACROS, DOCTOR, [SERVICE, CITIZEN], ["delivered", "attachment_refused"], "macros"),
-    ("received.org", MACROS, PEER, [DOCTOR, SERVICE], ["delivered", "attachment_refused"], "macros"),
-    ("received.per", MACROS, PEER, [SERVICE, DOCTOR], ["delivered", "attachment_refused"], "macros"),
+    ("", PASSWORD, DOCTOR, [CITIZEN], ["delivered"], "encrypted; part=2"),
+    ("", MACROS, DOCTOR, [SERVICE, CITIZEN], ["delivered", "attachment_refused"], "macros; part=2"),
+    ("received.org", MACROS, PEER, [DOCTOR, SERVICE], ["delivered", "attachment_refused"], "macros; part=2"),
+    ("received.per", MACROS, PEER, [SERVICE, DOCTOR], ["delivered", "attachment_refused"], "macros; part=2"),
     ("sent.per", MACROS, DOCTOR, [SERVICE, PEER], ["attachment_refused"] * 2, None),
-    ("sent.org", MACROS, DOCTOR, [SERVICE], ["delivered"], "macros"),
+    ("sent.org", MACROS, DOCTOR, [SERVICE], ["delivered"], "macros; part=2"),
     ("sent.org", MACROS, SERVICE, [DOCTOR, PEER], ["attachment_refused"] * 2, None),
 ]
 
@@ -222,10 +238,30 @@ async def test_only_who_is_warned_reads_the_warning(world: World) -> None:
     attached = [(PASSWORD, "cr.zip"), (b"\x1f\x8b", "cr.gz")]
     outcome = await typed.send(PEER, [DOCTOR, SERVICE], letter(PEER, DOCTOR, attached))
     assert answers(outcome) == ["delivered"] * 2
-    assert (await warning(typed, DOCTOR), await warning(typed, SERVICE)) == (None, "encrypted, other_archive")
+    assert (await warning(typed, DOCTOR), await warning(typed, SERVICE)) == (
+        None,
+        "encrypted; part=2, other_archive; part=3",
+    )
     for to in (DOCTOR, SERVICE):
         message = message_from_bytes(await typed.last(to), policy=policy.default)
         assert [part.get_content() for part in message.iter_attachments()] == [content for content, _ in attached]
+
+
+def test_the_warning_reads_as_it_was_written() -> None:
+    """Folded; of very many parts only the kinds are left; nothing of it is believed but kinds and sections."""
+    judge = Policy({Kind.MACROS: Action.WARN, Kind.ENCRYPTED: Action.WARN}).judge
+    found = [("2", Found(Kind.MACROS, "x")), ("2", Found(Kind.ENCRYPTED, "x")), ("3.1", Found(Kind.MACROS, "x"))]
+    header = Judged(sent=judge(found)).warning(None)
+    assert header == (b"X-MSSante-Attachment-Warning: macros; part=2,\r\n encrypted; part=2,\r\n macros; part=3.1\r\n")
+    assert warned_of(scan(header + b"\r\nx")) == [
+        Warned(Kind.MACROS, "2"),
+        Warned(Kind.ENCRYPTED, "2"),
+        Warned(Kind.MACROS, "3.1"),
+    ]
+    assert without_warning(header + b"Subject: x\r\n\r\n") == b"Subject: x\r\n\r\n"
+    many = [(str(number), Found(Kind.MACROS, "x")) for number in range(MOST + 1)]
+    assert Judged(sent=judge(many)).warning(None) == b"X-MSSante-Attachment-Warning: macros\r\n"
+    assert warned_of(scan(WARNING.encode() + b": macrosse, <b>macros</b>; part=<x>\r\n\r\n")) == [Warned(Kind.MACROS)]
 
 
 async def test_a_message_that_is_held_is_judged_when_it_comes_and_at_its_hour(world: World) -> None:
@@ -240,7 +276,7 @@ async def test_a_message_that_is_held_is_judged_when_it_comes_and_at_its_hour(wo
     world.now += 60_000
     await guarded.space.jobs.drain()
     octets = await guarded.last(SERVICE)
-    assert octets.count(b"X-MSSante-Attachment-Warning: macros\r\n") == 1
+    assert octets.count(b"X-MSSante-Attachment-Warning: macros; part=2\r\n") == 1
 
 
 async def test_what_goes_to_another_operator_bears_the_warning_once(guarded: World) -> None:
@@ -253,7 +289,7 @@ async def test_what_goes_to_another_operator_bears_the_warning_once(guarded: Wor
     for name, key, size in kept:
         ref = BlobRef(name, bytes.fromhex(key), size)
         octets = await guarded.space.db.read(guarded.space.blobs.read, ref, 0, size)
-        assert octets.startswith(b"X-MSSante-Attachment-Warning: encrypted\r\n")
+        assert octets.startswith(b"X-MSSante-Attachment-Warning: encrypted; part=2\r\n")
         assert octets.count(b"Attachment-Warning") == 1
 
 
