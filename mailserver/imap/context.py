@@ -188,7 +188,7 @@ class Context(Member):
         except BaseException:
             self.deselect()
             raise
-        self.view = FolderView(folder, read_only, columns, self.rights(folder))
+        self.view = FolderView(folder, read_only, columns, self.rights(folder), self.seat_of(folder).who.team)
         return self.view
 
     def deselect(self) -> None:

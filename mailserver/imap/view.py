@@ -28,8 +28,16 @@ LINES = 1000  # answered in one piece: about 64 KB
 class FolderView:
     """Columns in UID order; index i is message number i + 1."""
 
-    def __init__(self, folder: Folder, read_only: bool, columns: Columns, rights: Rights = frozenset(ALL)) -> None:
+    def __init__(
+        self,
+        folder: Folder,
+        read_only: bool,
+        columns: Columns,
+        rights: Rights = frozenset(ALL),
+        team: bool = False,
+    ) -> None:
         self.folder = folder
+        self.team = team  # its flags are several people's
         self.read_only = read_only  # by EXAMINE
         self.rights = rights
         self.columns = columns  # as the client counts them, and messages not told yet behind
@@ -110,7 +118,8 @@ class FolderView:
         """FLAGS and PERMANENTFLAGS. Others can also exist (RFC 3501 7.2.6)."""
         flags = FolderFlags(self._words)
         kept = "" if self.read_only else permanent_flags(self.rights, tuple(flags.keywords))
-        return flags, Untagged(Ok("flags kept", f"PERMANENTFLAGS ({kept})"))
+        told = "flags kept for the whole team, \\Seen too" if self.team else "flags kept"
+        return flags, Untagged(Ok(told, f"PERMANENTFLAGS ({kept})"))
 
     @property
     def marks_seen(self) -> bool:

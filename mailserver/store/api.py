@@ -194,9 +194,12 @@ class StoreResult:
 
 @dataclass(frozen=True, slots=True)
 class CopyResult:
+    """`fault`: why a MOVE to another mailbox ended half-way; the messages named here were moved (RFC 6851 3.3)."""
+
     uid_validity: int  # of the target (RFC 4315 COPYUID)
     source: list[int]
     target: list[int]
+    fault: StoreError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,8 +323,9 @@ class MailStore(Protocol):
         (docs/rules.md section 2), the UID is that copy's, and no second one is stored."""
         ...
 
-    async def replace(self, folder_id: int, uid: int, target_folder_id: int, message: NewMessage) -> int:
-        """The message takes the place of the one with `uid`, in one step (RFC 8508 3.4); returns its UID in the target."""
+    async def replace(self, folder_id: int, uid: int, target_folder_id: int, message: NewMessage, by: int = 0) -> int:
+        """The message takes the place of the one with `uid`, in one step (RFC 8508 3.4); returns its UID in the target, which may
+        be in another mailbox. `by` as in `carry`."""
         ...
 
     async def store_flags(
@@ -342,7 +346,9 @@ class MailStore(Protocol):
     async def carry(
         self, folder_id: int, uids: Sequence[int], target_folder_id: int, by: int, leave: bool, undeleted: bool = False
     ) -> CopyResult:
-        """COPY, or MOVE (not `leave`), to a folder of another mailbox, all or nothing: sealed with its key, charged to its quota.
+        """COPY, or MOVE (not `leave`), to a folder of another mailbox: sealed with its key, charged to its quota. Any number, some
+        at a time, so that deliveries go on. A COPY that cannot be ended takes back what it made (RFC 9051 6.4.7); a MOVE ends
+        half-way, each message in one of the two. Goes on to its end when the caller is lost.
 
         `by`: the member who carries, for the audit trail; their rights in both were looked at. No exchange goes along.
         """

@@ -11,7 +11,21 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, Update, and_, bindparam, case, delete, func, insert, literal, not_, select, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    not_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from foundation.database import Transaction
@@ -143,7 +157,7 @@ def present(tx: Transaction, folder_id: int, uids: Sequence[int] | None, deleted
     return [uid for chunk in chunks(uids) for uid in tx.execute(query.where(chunk.holds(messages.c.uid))).scalars()]
 
 
-def tally_of(tx: Transaction, folder_id: int, uids: Sequence[int]) -> Tally:
+def tally_of(tx: Transaction | Connection, folder_id: int, uids: Sequence[int]) -> Tally:
     total = Tally()
     for chunk in chunks(uids):
         query = select(

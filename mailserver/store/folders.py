@@ -151,9 +151,9 @@ def create(
     return _add(tx, keys, key, box_id, name, special_use)
 
 
-def messages_in(tx: Transaction, box_id: int) -> int:
+def messages_in(conn: Connection, box_id: int) -> int:
     """Of all its folders."""
-    return int(_MESSAGES.run(tx.conn, {"box": box_id}).fetchone()[0] or 0)
+    return int(_MESSAGES.run(conn, {"box": box_id}).fetchone()[0] or 0)
 
 
 def remove(tx: Transaction, folder: FolderRow) -> None:

@@ -18,7 +18,7 @@ LOST = 500  # names of deleted folders that stay subscribed; beyond, DELETE ends
 MESSAGES = (
     1_000_000  # of one mailbox, by its clients: octet by octet, any quota has room for more than a COPY should hold up
 )
-CARRIED = 1_000  # to another mailbox at once: each is sealed again, and deliveries wait meanwhile
+CARRIED = 250  # to another mailbox in one transaction: each is sealed again, and deliveries wait meanwhile
 FOLDERS = 2_000  # of one mailbox: its list is opened at each SELECT, so fifty thousand would keep everybody waiting
 
 DEFAULT_FOLDERS: tuple[tuple[str, str | None], ...] = (
@@ -72,12 +72,6 @@ def check_messages(messages: int) -> None:
     """`messages` that the mailbox would have; raises StoreError LIMIT."""
     if messages > MESSAGES:
         raise StoreError("LIMIT", f"a mailbox has at most {MESSAGES} messages")
-
-
-def check_carried(messages: int) -> None:
-    """`messages` that one command takes to another mailbox; raises StoreError LIMIT."""
-    if messages > CARRIED:
-        raise StoreError("LIMIT", f"at most {CARRIED} messages at a time from one mailbox to another")
 
 
 def renamed(name: str, old: str, new: str) -> str | None:

@@ -25,7 +25,8 @@ from mailserver.store.api import (
 from mailserver.store.boxes import Boxes
 from mailserver.store.digest import Digest, digest_of
 from mailserver.store.insert import TOPIC
-from mailserver.store.sql_messages import ClosingHook, SqlMessages
+from mailserver.store.sql_carrying import SqlCarrying
+from mailserver.store.sql_messages import ClosingHook
 from mailserver.store.sweep import sweep
 from mailserver.store.watching import Wake, Watchers
 from mssante.cache import Cache
@@ -34,7 +35,7 @@ from mssante.rights import Rights, written
 KNOWN_BOXES, LISTED_SECONDS = 5_000, 60.0  # lists of folders in memory; a lost signal harms for a minute at most
 
 
-class SqlMailStore(SqlMessages):
+class SqlMailStore(SqlCarrying):
     """Implements `store.api.MailStore`; `on_closed` closes exchanges from the mail client (docs/rules.md section 4); `audit` has a
     row for each change of rights, and for what is carried to another mailbox."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from sqlalchemy import Connection
@@ -13,7 +13,7 @@ from foundation.blobs import Blobs
 from foundation.clock import Clock
 from foundation.database import Database, Transaction
 from foundation.keys import Key, KeyRing
-from mailserver.store import carrying, changing, names, reading, team
+from mailserver.store import changing, names, reading, team
 from mailserver.store import flags as flag_rules
 from mailserver.store import folders as folder_rows
 from mailserver.store.api import (
@@ -113,7 +113,8 @@ class SqlMessages(SqlReading):
         return uids
 
     async def answered(self, folder_id: int, uids: Sequence[int], member: int, actor: str) -> None:
-        await self._db.write(self._answered, folder_id, uids, member, actor)
+        for some in pieces(uids):
+            await self._db.write(self._answered, folder_id, some, member, actor)
 
     def _answered(self, tx: Transaction, folder_id: int, uids: Sequence[int], member: int, actor: str) -> None:
         box_id, answer = self._box(tx.conn, folder_id), Answer(member, actor, self._clock())
@@ -136,8 +137,8 @@ class SqlMessages(SqlReading):
         read = {uid: self._digest(card.header).message_id for uid, card in cards}
         return {uid: message_key(self._keys, name) for uid, name in read.items() if name}
 
-    async def replace(self, folder_id: int, uid: int, target_folder_id: int, message: NewMessage) -> int:
-        work = partial(self._replace, folder_id=folder_id, uid=uid, target_folder_id=target_folder_id)
+    async def replace(self, folder_id: int, uid: int, target_folder_id: int, message: NewMessage, by: int = 0) -> int:
+        work = partial(self._replace, folder_id=folder_id, uid=uid, target_folder_id=target_folder_id, by=by)
         return (await self._stored((message,), work))[0]
 
     async def _stored(
@@ -176,16 +177,22 @@ class SqlMessages(SqlReading):
         return put_all(tx, place, entries, now)
 
     def _replace(
-        self, tx: Transaction, ready: Sequence[Ready], folder_id: int, uid: int, target_folder_id: int
+        self, tx: Transaction, ready: Sequence[Ready], folder_id: int, uid: int, target_folder_id: int, by: int
     ) -> list[int]:
-        """The old one goes first: only what is more counts in the quota (RFC 8508 3.4)."""
+        """In one mailbox the old one goes first: only what is more counts in the quota (RFC 8508 3.4). In two, the lower number's
+        quota is charged first, as in `_carry`."""
         source, target = folder_rows.locked(tx, folder_id, target_folder_id)
-        if source.box_id != target.box_id:
-            raise StoreError("NOPERM", "messages stay inside their mailbox")
         if not changing.present(tx, folder_id, [uid]):
             raise StoreError("EXPUNGEISSUED", "the message is gone")
-        self._remove(tx, folder_id, source.box_id, [uid])
-        return self._append(tx, ready, target_folder_id)
+        if source.box_id <= target.box_id:
+            self._remove(tx, folder_id, source.box_id, [uid])
+            new = self._append(tx, ready, target_folder_id)
+        else:
+            new = self._append(tx, ready, target_folder_id)
+            self._remove(tx, folder_id, source.box_id, [uid])
+        if source.box_id != target.box_id:
+            self._crossed(tx, by, source.box_id, target.box_id, messages=1, moved=True)
+        return new
 
     async def store_flags(
         self, folder_id: int, uids: Sequence[int], op: FlagOp, flags: Flags, unchanged_since: int | None = None
@@ -251,63 +258,10 @@ class SqlMessages(SqlReading):
             changing.move_out(tx, folder_rows.by_id(tx.conn, folder_id), chosen, tally, self._clock())
         return CopyResult(target.uid_validity, chosen, new)
 
-    async def carry(
-        self, folder_id: int, uids: Sequence[int], target_folder_id: int, by: int, leave: bool, undeleted: bool = False
-    ) -> CopyResult:
-        return await self._db.write(self._carry, folder_id, uids, target_folder_id, by, leave, undeleted)
-
-    def _carry(
-        self,
-        tx: Transaction,
-        folder_id: int,
-        uids: Sequence[int],
-        target_folder_id: int,
-        by: int,
-        leave: bool,
-        undeleted: bool,
-    ) -> CopyResult:
-        source, target = folder_rows.locked(tx, folder_id, target_folder_id)
-        chosen = changing.present(tx, folder_id, uids)
-        names.check_carried(len(chosen))
-        if not chosen:
-            return CopyResult(target.uid_validity, [], [])
-        tally = changing.tally_of(tx, folder_id, chosen)
-        names.check_messages(folder_rows.messages_in(tx, target.box_id) + len(chosen))
-        charged = {target.box_id: tally.size, source.box_id: 0 if leave else -tally.size}
-        for box_id in sorted(charged):  # two that carry both ways never wait for each other
-            if not self._boxes.charge(tx, box_id, charged[box_id]):
-                raise StoreError("OVERQUOTA", "the mailbox is full")
-        new = self._put_carried(tx, source, target, chosen, undeleted)
-        if not leave:
-            changing.remove(tx, folder_rows.by_id(tx.conn, folder_id), chosen, tally, self._clock())
+    def _crossed(self, tx: Transaction, by: int, source: int, target: int, **more: int) -> None:
         if self._audit is not None:
-            details = {"from": source.box_id, "to": target.box_id, "messages": len(chosen), "moved": not leave}
+            details = {"from": source, "to": target, **more}
             self._audit.record(tx, "message:mailbox:carry", f"credential {by}", details)
-        return CopyResult(target.uid_validity, chosen, new)
-
-    def _put_carried(
-        self,
-        tx: Transaction,
-        source: folder_rows.FolderRow,
-        target: folder_rows.FolderRow,
-        chosen: Sequence[int],
-        undeleted: bool,
-    ) -> list[int]:
-        key, now = self._boxes.key(tx.conn, source.box_id), self._clock() // 1000
-        place = Place(target.box_id, target.id, self._boxes.key(tx.conn, target.box_id))
-        own = self._boxes.address(tx.conn, target.box_id)
-        left = Flag.DELETED if undeleted else Flag(0)
-        new: list[int] = []
-        for some in carrying.opened(tx, self._keys, key, source.box_id, source.id, chosen, self._digest):
-            others = [counterpart(self._keys, one.digest.counterpart(own)) for one in some]
-            named = [(other, one.kept, one.blob_id) for other, one in zip(others, some, strict=True)]
-            threads = own_threads(tx, target.box_id, named)
-            entries = [
-                Entry(one.kept, one.blob_id, thread, Flags(one.flags.system & ~left, one.flags.keywords), one.date)
-                for one, thread in zip(some, threads, strict=True)
-            ]
-            new += put_all(tx, place, entries, now)
-        return new
 
     def _tell_closed(
         self, tx: Transaction, box_id: int, target_key: bytes, folder_id: int, uids: Sequence[int], actor: str
@@ -342,6 +296,11 @@ class SqlMessages(SqlReading):
         return self._inbox_of[box_id]
 
     def _charge(self, tx: Transaction, box_id: int, octets: int, messages: int) -> None:
-        names.check_messages(folder_rows.messages_in(tx, box_id) + messages)
+        names.check_messages(folder_rows.messages_in(tx.conn, box_id) + messages)
         if not self._boxes.charge(tx, box_id, octets):
             raise StoreError("OVERQUOTA", "the mailbox is full")
+
+
+def pieces(uids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """For a transaction each."""
+    return (uids[start : start + names.CARRIED] for start in range(0, len(uids), names.CARRIED))

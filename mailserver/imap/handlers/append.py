@@ -49,7 +49,8 @@ async def replace(ctx: Context, command: Replace) -> AsyncGenerator[Response]:
         raise No("the message is gone", "EXPUNGEISSUED")
     message = await _message(ctx, folder, command.message)
     await ctx.room_for_keywords(folder, message.flags.keywords)
-    uid = await ctx.store.replace(view.folder.id, view.uids[indices[0]], folder.id, message)
+    by = ctx.seat_of(folder).who.member
+    uid = await ctx.store.replace(view.folder.id, view.uids[indices[0]], folder.id, message, by)
     ctx.known.counted(view.folder.id, gone=1)
     ctx.known.counted(folder.id, added=1)
     yield Untagged(Ok("replacement stored", _append_code(folder, [uid])))

@@ -22,7 +22,6 @@ from mailserver.store.api import CopyResult, Flag, FlagOp, Flags, Folder
 
 # RFC 5530: some of the messages meant are gone, and this session was not told yet.
 GONE = "EXPUNGEISSUED"
-FEW_ANSWERED = 10
 
 
 def chosen(view: FolderView, messages: SequenceSet, uid: bool) -> Sequence[int]:
@@ -114,9 +113,9 @@ async def store(ctx: Context, command: Store) -> AsyncGenerator[Response]:
 
 
 def _answered(ctx: Context, indices: Sequence[int], op: FlagOp, flags: Flags) -> list[int]:
-    """UIDs of a team's messages that are marked as answered by this; who marks many is tidying up."""
+    """UIDs of a team's messages that are marked as answered by this."""
     view = ctx.selected
-    if not flags.system & Flag.ANSWERED or op is FlagOp.REMOVE or len(indices) > FEW_ANSWERED:
+    if not flags.system & Flag.ANSWERED or op is FlagOp.REMOVE:
         return []
     if not ctx.seat_of(view.folder).who.team:
         return []
@@ -169,6 +168,8 @@ async def move(ctx: Context, command: Move) -> AsyncGenerator[Response]:
         await ctx.refresh()
         async for response in untold(ctx):
             yield response
+        if result.fault is not None:
+            raise result.fault
     yield Ok("MOVE completed", _highest(ctx))
 
 

@@ -28,7 +28,7 @@ import hypothesis
 from mailserver.imap.context import Settings
 from mailserver.imap.session import ImapSession, StartTls
 from mailserver.sign_in import SignedIn, SignIn
-from mailserver.store import flags, forgetting
+from mailserver.store import flags, forgetting, names
 from mailserver.store.api import Flag, Flags, NewMessage
 from mailserver.store.memory import MemoryMailStore
 from mailserver.store.sql import SqlMailStore
@@ -226,6 +226,7 @@ class Player:
     async def play(self) -> None:
         with (
             patch.object(forgetting, "FEWEST", forgetting.FEWEST),
+            patch.object(names, "CARRIED", names.CARRIED),
             patch.object(flags, "KEYWORDS_PER_FOLDER", flags.KEYWORDS_PER_FOLDER),
         ):
             await self._play()
@@ -240,6 +241,9 @@ class Player:
             text = text.removeprefix(" ").replace("<NUL>", "\0")
             if word == "remembers":
                 forgetting.FEWEST = int(text)
+                continue
+            if word == "carries":
+                names.CARRIED = int(text)
                 continue
             if word == "keywords":
                 flags.KEYWORDS_PER_FOLDER = int(text)

@@ -1,4 +1,4 @@
-"""COPY and MOVE to another mailbox: all or nothing, under the other key, on the other's quota; on every store."""
+"""COPY, MOVE and REPLACE to another mailbox: under the other key, on the other's quota; on every store."""
 
 from __future__ import annotations
 
@@ -96,13 +96,95 @@ async def test_what_does_not_fit_stays_whole_where_it_is(store: Any) -> None:
     assert await store.quota(OTHER_BOX) == used
 
 
-async def test_so_many_at_a_time(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    source, target = await filled(store)
+@pytest.mark.parametrize("leave", [True, False], ids=["copy", "move"])
+async def test_any_number_some_at_a_time(store: Any, leave: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(names, "CARRIED", 2)
+    source, target = await filled(store, 5)
+    result = await store.carry(source, [1, 2, 3, 4, 5, 9], target, BY, leave)
+    assert (result.source, result.target, result.fault) == ([1, 2, 3, 4, 5], [1, 2, 3, 4, 5], None)
+    assert [content for _, content in await store.octets(target, [1, 2, 3, 4, 5])] == [letter(n) for n in range(1, 6)]
+    assert (await store.status(source)).messages == (5 if leave else 0)
+
+
+async def test_room_is_looked_for_before_the_first(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For all of them: a COPY or MOVE that cannot fit does nothing."""
+    monkeypatch.setattr(names, "CARRIED", 1)
+    source, target = await filled(store)
+    await store.append(target, [NewMessage(b"Subject: x\r\n\r\n" + b"x" * (QUOTA - 2 * len(letter(1)) - 40))])
+    for leave in (True, False):
+        with pytest.raises(StoreError) as refused:
+            await store.carry(source, [1, 2, 3], target, BY, leave)
+        assert refused.value.code == "OVERQUOTA"
+        assert [row.uid for row in (await store.rows(target))[1]] == [1]
+    assert (await store.status(source)).messages == 3
+
+
+class Interrupted:
+    """The folder that is carried to is deleted by somebody else, or the mailbox fills, after the first piece."""
+
+    def __init__(self, parts: SqlParts, code: str) -> None:
+        self._real, self._code, self.pieces = parts.store._carry, code, 0
+
+    def __call__(self, *given: Any) -> Any:
+        self.pieces += 1
+        if self.pieces == 3:
+            raise StoreError(self._code, "meanwhile")
+        return self._real(*given)
+
+
+async def test_a_copy_that_cannot_be_ended_takes_back_what_it_made(
+    parts: SqlParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 9051 6.4.7: the target is as before."""
+    monkeypatch.setattr(names, "CARRIED", 1)
+    await parts.store.open_box(OTHER_BOX)
+    source, target = await filled(parts.store)
+    await parts.store.append(target, [NewMessage(letter(9))])
+    used = await parts.store.quota(OTHER_BOX)
+    monkeypatch.setattr(parts.store, "_carry", Interrupted(parts, "OVERQUOTA"))
     with pytest.raises(StoreError) as refused:
-        await store.carry(source, [1, 2, 3], target, BY, leave=True)
-    assert refused.value.code == "LIMIT"
-    await store.carry(source, [1, 2], target, BY, leave=True)
+        await parts.store.carry(source, [1, 2, 3], target, BY, leave=True)
+    assert refused.value.code == "OVERQUOTA"
+    assert [row.uid for row in (await parts.store.rows(target))[1]] == [1]
+    assert await parts.store.quota(OTHER_BOX) == used
+    assert (await parts.store.changes(target, 2)).vanished == [2, 3]
+
+
+async def test_a_move_that_cannot_be_ended_leaves_each_message_in_one_place(
+    parts: SqlParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 6851 3.3."""
+    monkeypatch.setattr(names, "CARRIED", 1)
+    await parts.store.open_box(OTHER_BOX)
+    source, target = await filled(parts.store)
+    monkeypatch.setattr(parts.store, "_carry", Interrupted(parts, "OVERQUOTA"))
+    result = await parts.store.carry(source, [1, 2, 3], target, BY, leave=False)
+    assert (result.source, result.target) == ([1, 2], [1, 2])
+    assert result.fault is not None
+    assert [row.uid for row in (await parts.store.rows(source))[1]] == [3]
+
+
+# ---------------------------------------------------------------- REPLACE
+async def test_a_message_is_replaced_by_one_in_another_mailbox(store: Any) -> None:
+    """Both ways: the lower number first, and the higher."""
+    source, target = await filled(store)
+    assert await store.replace(source, 2, target, NewMessage(letter(7), MARKED, 1007), BY) == 1
+    assert await store.replace(target, 1, source, NewMessage(letter(8)), BY) == 4
+    assert [content for _, content in await store.octets(source, [1, 2, 3, 4])] == [letter(n) for n in (1, 3, 8)]
+    assert (await store.status(target)).messages == 0
+    assert (await store.quota(BOX))[0] == sum(len(letter(n)) for n in (1, 3, 8))
+    assert (await store.quota(OTHER_BOX))[0] == 0
+
+
+async def test_what_cannot_be_put_there_replaces_nothing(store: Any) -> None:
+    source, target = await filled(store)
+    await store.append(target, [NewMessage(b"Subject: x\r\n\r\n" + b"x" * (QUOTA - 40))])
+    for uid, code in ((2, "OVERQUOTA"), (7, "EXPUNGEISSUED")):
+        with pytest.raises(StoreError) as refused:
+            await store.replace(source, uid, target, NewMessage(letter(7)), BY)
+        assert refused.value.code == code
+    assert [row.uid for row in (await store.rows(source))[1]] == [1, 2, 3]
+    assert (await store.status(target)).messages == 1
 
 
 async def test_nobody_there_nothing_done(store: Any) -> None:
@@ -158,9 +240,10 @@ async def test_each_crossing_is_in_the_audit_trail(parts: SqlParts) -> None:
     await store.open_box(OTHER_BOX)
     source, target = await filled(store)
     await store.carry(source, [1, 2], target, BY, leave=False)
+    await store.replace(source, 3, target, NewMessage(letter(7)), BY)
     with parts.db.engine.begin() as conn:
         rows = conn.execute(select(audit.c.event, audit.c.actor, audit.c.details)).all()
-    assert [(row.event, row.actor) for row in rows] == [("message:mailbox:carry", f"credential {BY}")]
+    assert [(row.event, row.actor) for row in rows] == [("message:mailbox:carry", f"credential {BY}")] * 2
     assert '"messages":2' in rows[0].details.replace(" ", "")
 
 

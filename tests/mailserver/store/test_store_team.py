@@ -8,13 +8,24 @@ import pytest
 from sqlalchemy import select
 
 from foundation.keys import Key, Tampered
-from mailserver.store import team
+from mailserver.store import names, team
 from mailserver.store.api import Answer, Flag, Flags, NewMessage
 from mailserver.store.tables import answers, filed_copies
 from tests.mailserver.store.conftest import BOX, OTHER_BOX, SqlParts, clock
 from tests.mailserver.store.test_store_carrying import letter, place
 
 AWA, LUC = 12, 13
+
+
+async def test_who_marked_many(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "CARRIED", 7)
+    inbox = next(folder.id for folder in await store.folders(BOX) if folder.name == "INBOX")
+    uids = await store.append(inbox, [NewMessage(b"Message-ID: <%d@x>\r\n\r\nx" % n) for n in range(30)])
+    await store.answered(inbox, uids, AWA, "Dr Awa Diallo")
+    found = await store.answers(inbox, uids)
+    assert {uid: [one.actor for one in given] for uid, given in found.items()} == {
+        uid: ["Dr Awa Diallo"] for uid in uids
+    }
 
 
 async def test_who_marked_a_message_as_answered_and_when(store: Any) -> None:
