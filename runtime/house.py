@@ -85,6 +85,9 @@ class House:
             audit=self.audit,
             clock=self.clock,
             product_number=self.settings.operator.product_number,
+            products=frozenset(
+                map(str.upper, (self.settings.operator.product_number, *self.settings.operator.products))
+            ),
             held_messages=self.settings.limits.held_messages,
             may_send=self.credentials.may_send,
             antivirus=self.antivirus,

@@ -32,6 +32,10 @@ class Operator(Section):
         "patient.mssante.fr", description="the domain of citizens in the whole trust space"
     )
     product_number: str = Field("MSSPY0001", description="X-MSS-NIL on every message sent from here")
+    products: list[str] = Field(
+        default_factory=list,
+        description="others' product numbers that the figures tell apart (`DEV935997`); all others are counted together",
+    )
 
 
 class Storage(Section):

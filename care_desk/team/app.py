@@ -9,7 +9,7 @@ from care_desk.team import page
 from care_desk.team.deps import Deps
 from foundation.web.kit import Page
 
-TABLE = (Page(TEAMS, page.teams), Page(f"{TEAMS}/{{box}}", page.team))
+TABLE = (Page(TEAMS, page.teams), Page(f"{TEAMS}/{{box}}", page.team), Page(f"{TEAMS}/{{box}}/{{folder}}", page.folder))
 
 
 def routes(deps: Deps) -> list[Route]:

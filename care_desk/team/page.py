@@ -1,4 +1,4 @@
-"""« Boîtes partagées »: what came for a team, and who answered it (docs/rules.md section 2).
+"""« Boîtes partagées »: what came for a team, folder by folder, and who answered it (docs/rules.md section 2).
 
 Whoever may read a folder in their mail client may read its list here: of another mailbox, as of none, the page does not exist.
 """
@@ -13,9 +13,10 @@ from starlette.responses import Response
 
 from care_desk.account.people import TEAMS
 from care_desk.team.deps import Deps
-from foundation.web import errors
+from foundation.web import errors, french
 from foundation.web.kit import Link, Visit
 from mailserver.imap.rights import rights_in
+from mailserver.mime.addresses import Address
 from mailserver.mime.message import scan
 from mailserver.store import names
 from mailserver.store.api import Answer, Card, Flag, Folder
@@ -24,6 +25,8 @@ from mssante.credentials import WEB, SignedIn
 from mssante.life import SHARED
 
 PER_PAGE = 30
+SENT, DRAFTS = "\\Sent", "\\Drafts"
+_ORDER = {name: place for place, (name, _) in enumerate(names.default_folders(professional=True))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +36,35 @@ class Team:
     seat: SignedIn
     name: str
 
+    @property
+    def path(self) -> str:
+        return f"{TEAMS}/{self.seat.box_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A folder that the person may read, with how many messages nobody of the team has opened."""
+
+    folder: Folder
+    unread: int
+
+    @property
+    def name(self) -> str:
+        return "Boîte de réception" if self.folder.name == names.INBOX else self.folder.name
+
+    @property
+    def own(self) -> bool:
+        """What the team wrote: shown by whom it is for."""
+        return self.folder.special_use in (SENT, DRAFTS)
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A message received; `marked`: as answered, whoever did it. `at` in ms."""
+    """A message; `other`: who wrote it, or whom the team wrote to. `marked`: as answered, whoever did it. `at` in ms."""
 
     subject: str
-    writer: str
+    other: str
+    writer: str  # of the team
     at: int
     unread: bool
     marked: bool
@@ -53,15 +78,44 @@ async def teams(visit: Visit, deps: Deps) -> Response:
 
 
 async def team(visit: Visit, deps: Deps) -> Response:
-    """GET /boites-partagees/{box}."""
+    """GET /boites-partagees/{box}: the INBOX, or the first folder that the person may read."""
+    mine, shelves = await _found(visit, deps)
+    return await _page(visit, deps, mine, shelves, shelves[0], mine.path)
+
+
+async def folder(visit: Visit, deps: Deps) -> Response:
+    """GET /boites-partagees/{box}/{folder}."""
+    mine, shelves = await _found(visit, deps)
+    chosen = visit.number("folder")
+    here = next((one for one in shelves if one.folder.id == chosen), None)
+    if here is None:
+        raise errors.not_found()
+    return await _page(visit, deps, mine, shelves, here, f"{mine.path}/{chosen}")
+
+
+async def _found(visit: Visit, deps: Deps) -> tuple[Team, list[Shelf]]:
     box_id = visit.number("box")
     mine = next((one for one in await deps.db.read(_teams, deps, visit.person) if one.seat.box_id == box_id), None)
-    if mine is None:
+    shelves = [] if mine is None else await _shelves(deps, mine.seat)
+    if mine is None or not shelves:
         raise errors.not_found()
-    inbox = next(one for one in await deps.store.folders(box_id) if one.name == names.INBOX)
-    if not rights_in(inbox, mine.seat.role, mine.seat.credential_id).issuperset("lr"):
-        raise errors.not_found()
-    columns = await deps.store.look(inbox.id)
+    return mine, shelves
+
+
+async def _shelves(deps: Deps, seat: SignedIn) -> list[Shelf]:
+    """Those that every mailbox has first, in their order, then by name."""
+    statuses = await deps.store.statuses(seat.box_id)
+    readable = [
+        one
+        for one in await deps.store.folders(seat.box_id)
+        if one.id in statuses and rights_in(one, seat.role, seat.credential_id).issuperset("lr")
+    ]
+    readable.sort(key=lambda one: (_ORDER.get(one.name, len(_ORDER)), one.name.casefold()))
+    return [Shelf(one, statuses[one.id].unseen) for one in readable]
+
+
+async def _page(visit: Visit, deps: Deps, mine: Team, shelves: list[Shelf], here: Shelf, href: str) -> Response:
+    columns = await deps.store.look(here.folder.id)
     pages = max(1, -(-len(columns) // PER_PAGE))
     number = min(visit.page_number(), pages)
     return visit.render(
@@ -69,10 +123,12 @@ async def team(visit: Visit, deps: Deps) -> Response:
         mine.name,
         back=Link(TEAMS, "Boîtes partagées"),
         team=mine,
-        lines=await _lines(deps, inbox, columns, number),
+        shelves=shelves,
+        here=here,
+        lines=await _lines(deps, here, columns, number),
         page=number,
         pages=pages,
-        href=f"{TEAMS}/{box_id}?page=",
+        href=f"{href}?page=",
     )
 
 
@@ -94,29 +150,36 @@ def _name(deps: Deps, conn: Connection, seat: SignedIn) -> str:
     return (box.holder.display_name if box is not None else "") or seat.address
 
 
-async def _lines(deps: Deps, inbox: Folder, columns: Columns, page: int) -> list[Line]:
+async def _lines(deps: Deps, here: Shelf, columns: Columns, page: int) -> list[Line]:
     """The newest first."""
     end = len(columns) - (page - 1) * PER_PAGE
     indices = range(max(0, end - PER_PAGE), end)
     uids = [columns.uids[index] for index in indices]
-    cards = {uid: card async for uid, card in deps.store.cards(inbox.id, uids)}
-    answers = await deps.store.answers(inbox.id, uids)
+    cards = {uid: card async for uid, card in deps.store.cards(here.folder.id, uids)}
+    answers = await deps.store.answers(here.folder.id, uids)
     return [
-        _line(cards[uid], columns, index, answers.get(uid, ()))
+        _line(cards[uid], columns, index, answers.get(uid, ()), here.own)
         for index, uid in reversed(list(zip(indices, uids, strict=True)))
         if uid in cards
     ]
 
 
-def _line(card: Card, columns: Columns, index: int, answers: Sequence[Answer]) -> Line:
+def _line(card: Card, columns: Columns, index: int, answers: Sequence[Answer], own: bool) -> Line:
     head = scan(card.header)
-    writer = next(iter(head.addresses("From")), None)
-    name = "" if writer is None else " ".join(writer.display.split()) or str(writer)
     return Line(
         " ".join(head.subject.split()) or "(sans objet)",
-        name or "Expéditeur inconnu",
+        _named(head.addresses("To" if own else "From")) or ("" if own else "Expéditeur inconnu"),
+        _named(head.addresses("Sender")) if own else "",
         columns.dates[index] * 1000,
         not columns.system[index] & Flag.SEEN,
         bool(columns.system[index] & Flag.ANSWERED),
         answers,
     )
+
+
+def _named(people: Sequence[Address]) -> str:
+    """The first, by name if they have one, and how many more."""
+    if not people:
+        return ""
+    more = f" et {french.count(len(people) - 1, 'autre', 'autres')}" if len(people) > 1 else ""
+    return (" ".join(people[0].display.split()) or str(people[0])) + more

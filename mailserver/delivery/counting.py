@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from mailserver.delivery.api import Door, Envelope
 from mailserver.delivery.letter import Letter
@@ -33,6 +34,13 @@ def documents(value: str) -> list[str]:
     """Codes of CDA documents in X-MSS-CODECDA: LOINC codes whose check digit is right, each once; "?" for anything else."""
     found = [code.strip() for code in value.split(",")[:CODES]]
     return sorted({code if _is_loinc(code) else "?" for code in found if code})
+
+
+def product(value: str, known: Collection[str]) -> str:
+    """X-MSS-NIL: the product's number when it is one of the `known` (in capitals), else "?": the list of all is published nowhere,
+    and a number that nobody here knows may be anything that a sender chose."""
+    number = value.strip().upper()
+    return number if number in known else "?"
 
 
 def _is_loinc(code: str) -> bool:

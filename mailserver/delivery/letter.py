@@ -60,6 +60,7 @@ class Letter:
     )
     report: str = ""  # its type, when it tells a program what became of another message (RFC 6522)
     documents: str = ""  # X-MSS-CODECDA, as it came
+    product: str = ""  # X-MSS-NIL, as it came
     answers: str = ""  # Message-ID of the message that it answers
 
 
@@ -135,6 +136,7 @@ def _letter(
         fault=judged.sent.refused,
         report=kind(message),
         documents=message.header("X-MSS-CODECDA") or "",
+        product=message.header("X-MSS-NIL") or "",
         answers=next(iter(message.in_reply_to), ""),
     )
 

@@ -15,7 +15,7 @@ from foundation.jobs import Job
 from mailserver.contents.kinds import Kind
 from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Verdict
 from mailserver.delivery.attachments import Addressed
-from mailserver.delivery.counting import documents, kind_of
+from mailserver.delivery.counting import NIL, documents, kind_of, product
 from mailserver.delivery.decide import Decision, decisions
 from mailserver.delivery.letter import Letter
 from mailserver.delivery.promises import Promises
@@ -277,7 +277,8 @@ class _Run:
         if accepted:
             tally.count_in(self.tx, "kinds", door, kind_of(self.letter, self.envelope))
             for name, value in self.letter.x_mss.items():
-                tally.count_in(self.tx, "headers", name, value)
+                shown = product(self.letter.product, self.space.products) if name == NIL else value
+                tally.count_in(self.tx, "headers", name, shown)
             for code in documents(self.letter.documents) if self.letter.documents else ():
                 tally.count_in(self.tx, "documents", code)
         if self.envelope.sender.box_id is not None:

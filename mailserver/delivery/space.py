@@ -33,7 +33,8 @@ NOTICE_DOORS = frozenset({Door.MX, Door.BENCH, Door.SYSTEM})  # where a null rev
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """`trusted(domain)`: is it in the trust list in force; `product_number`: X-MSS-NIL of this product; `held_messages`: of one
+    """`trusted(domain)`: is it in the trust list in force; `product_number`: X-MSS-NIL of this product; `products`: those that
+    the figures tell apart, in capitals; `held_messages`: of one
     mailbox, waiting for their hour; `may_send(conn, box, member)`: may this person still write from this mailbox.
     """
 
@@ -49,6 +50,7 @@ class Space:
     audit: Audit
     clock: Clock = field(default=system_clock)
     product_number: str = ""
+    products: frozenset[str] = frozenset()
     held_messages: int = 50
     may_send: Callable[[Connection, int, int], bool] = lambda conn, box_id, member: True
     antivirus: Antivirus | None = None

@@ -107,17 +107,63 @@ async def test_another_s_mailbox_is_no_page(office: Office, ward: Ward, origin: 
     assert len({answer.title() for answer in answers}) == 1
 
 
-@pytest.mark.parametrize("act", ["suspend", "hide"])
-async def test_who_lost_the_seat_or_the_right_to_read_has_no_page(
-    office: Office, ward: Ward, origin: str, act: str
-) -> None:
+async def test_who_lost_the_seat_has_no_page(office: Office, ward: Ward, origin: str) -> None:
     awa = await entered(office, origin, "awa")
     assert (await awa.get(page_of(ward))).status == 200
-    if act == "suspend":
-        await office.db.write(office.credentials.set_state, ward.seat, SignInState.SUSPENDED)
-    else:
-        await ward.store.set_rights(ward.box, ward.inbox, ward.seat, frozenset(), 1)
+    await office.db.write(office.credentials.set_state, ward.seat, SignInState.SUSPENDED)
     assert (await awa.get(page_of(ward))).status == 404
+    assert (await awa.get(f"{page_of(ward)}/{ward.inbox}")).status == 404
+
+
+async def test_a_folder_that_is_hidden_from_a_member_is_no_page(office: Office, ward: Ward, origin: str) -> None:
+    """The others stay; when all are hidden there is nothing to show."""
+    awa = await entered(office, origin, "awa")
+    await ward.store.set_rights(ward.box, ward.inbox, ward.seat, frozenset(), 1)
+    assert (await awa.get(f"{page_of(ward)}/{ward.inbox}")).status == 404
+    page = await awa.get(page_of(ward))
+    assert "Rendez-vous" not in page.words
+    assert "Boîte de réception" not in page.words
+    for folder in await ward.store.folders(ward.box):
+        await ward.store.set_rights(ward.box, folder.id, ward.seat, frozenset(), 1)
+    assert (await awa.get(page_of(ward))).status == 404
+
+
+async def test_each_folder_with_what_nobody_opened(office: Office, ward: Ward, origin: str) -> None:
+    folders = {folder.name: folder.id for folder in await ward.store.folders(ward.box)}
+    await ward.store.answered(ward.inbox, [3], ward.seat, "Dr Awa Diallo")
+    await ward.store.copy(ward.inbox, [2, 3], folders["Archives"])
+    sent = (
+        "From: cardiologie@alpha.example\r\nSender: Dr Nadia Benali <cardiologie@alpha.example>\r\n"
+        "To: Jacqueline Morel <j@patient.example>, b@patient.example\r\nSubject: Re: Ordonnance\r\n\r\nx\r\n"
+    )
+    await ward.store.append(folders["Envoyés"], [NewMessage(sent.encode(), Flags(Flag.SEEN))])
+    awa = await entered(office, origin, "awa")
+    page = await awa.get(page_of(ward))
+    shown = [" ".join(node.text().replace("\u00a0", " ").split()) for node in page.tree.css(".folders li")]
+    assert shown[:3] == ["Boîte de réception 1 non lu", "Brouillons", "Envoyés"]
+    assert "Archives 1 non lu" in shown
+    links = {node.text(): node.attributes["href"] or "" for node in page.tree.css(".folders a")}
+    archived = await awa.get(links["Archives"])
+    assert [node.text() for node in archived.tree.css(".folders [aria-current=page]")] == ["Archives"]
+    assert "Rendez-vous" not in archived.words
+    assert "Répondu par Dr Awa Diallo" in archived.words, "an answer is one to the message, wherever it lies"
+    own = await awa.get(links["Envoyés"])
+    assert "À Jacqueline Morel et 1 autre" in own.words
+    assert "Écrit par Dr Nadia Benali" in own.words
+    assert "Pas encore de réponse" not in own.words
+    assert "Aucun message dans ce dossier" in (await awa.get(links["Corbeille"])).words
+
+
+async def test_another_mailbox_s_folder_is_no_page(office: Office, ward: Ward, origin: str) -> None:
+    own = office.db.read_now(office.credentials.of, office.ids["awa"])
+    await ward.store.open_box(own.box_id, professional=True)
+    mine = (await ward.store.folders(own.box_id))[0].id
+    awa = await entered(office, origin, "awa")
+    camille = await entered(office, origin, "camille")
+    pages = [await awa.get(f"{page_of(ward)}/{folder}") for folder in (mine, 99_999, "x")]
+    pages.append(await awa.get(f"{TEAMS}/{own.box_id}/{mine}"))
+    pages.append(await camille.get(f"{page_of(ward)}/{ward.inbox}"))
+    assert {page.status for page in pages} == {404}
 
 
 async def test_thirty_a_page(office: Office, ward: Ward, origin: str) -> None:

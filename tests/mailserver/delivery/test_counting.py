@@ -5,14 +5,16 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from foundation.clock import DAY, MINUTE
 from foundation.tally import at_most, sums
+from mailserver.delivery.accept import Delivery
 from mailserver.delivery.api import Door, Fate, Sender
-from mailserver.delivery.counting import documents
+from mailserver.delivery.counting import documents, product
 from mailserver.delivery.traces import Trace, Traces
 from runtime.figures import LABELS, month
 from tests.mailserver.delivery.conftest import CHILD, CITIZEN, DOCTOR, PEER, SERVICE, World, mail, make_world
@@ -137,3 +139,29 @@ async def test_delays_are_shown_with_the_month(world: World) -> None:
     rows = {(row["figure"], row["labels"]): row["count"] for row in await world.space.db.read(month, 2026, 11)}
     assert (rows["relayed_seconds", "p50"], rows["relayed_seconds", "p95"]) == (1, 300)
     assert await world.space.db.read(sums) == {("relayed", "1s"): 2, ("relayed", "5m"): 1}
+
+
+@pytest.mark.parametrize(
+    ("value", "counted"),
+    [
+        ("DEV935997", "DEV935997"),
+        (" dev935997 ", "DEV935997"),
+        ("MSSPY0001", "MSSPY0001"),
+        ("DEV935998", "?"),
+        ("MOREL1959", "?"),
+        ("279035121518989", "?"),
+    ],
+)
+def test_products_that_the_operator_knows(value: str, counted: str) -> None:
+    assert product(value, frozenset({"DEV935997", "MSSPY0001"})) == counted
+
+
+async def test_each_message_is_counted_by_its_product(world: World) -> None:
+    space = replace(world.space, products=frozenset({"DEV935997", "PRODUIT-42"}))
+    knowing = replace(world, space=space, delivery=Delivery(space))
+    for number, value in enumerate(("DEV935997", "dev935997", "Jacqueline MOREL")):
+        await knowing.send(PEER, DOCTOR, mail(PEER, DOCTOR, ident=f"p{number}", more=(f"X-MSS-NIL: {value}",)))
+    await knowing.send(DOCTOR, SERVICE, mail(DOCTOR, SERVICE, ident="own"))
+    await space.tally.pour(space.db, world.now)
+    found = {label: count for (name, label), count in (await space.db.read(sums)).items() if name == "headers"}
+    assert found == {"X-MSS-NIL DEV935997": 2, "X-MSS-NIL ?": 1, "X-MSS-NIL PRODUIT-42": 1}
