@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 
 from mailserver.imap.commands.fetch import BodyItem, Item
 from mailserver.imap.fetch_items import (
@@ -23,13 +23,13 @@ from mailserver.imap.fetch_items import (
     encoding_of,
     fields_of,
     is_read,
-    joined,
     literal,
     needs_card,
     runs,
     sized,
     span,
     window,
+    woven,
 )
 from mailserver.imap.modes import Modes
 from mailserver.imap.shelf import Place, Shelf
@@ -206,11 +206,11 @@ class Renderer:
     async def _streamed(self, batch: Batch, columns: Sequence[Column]) -> AsyncIterator[bytes]:
         """Large messages, one piece in memory at a time."""
         cards = batch.cards or [NO_CARD] * len(batch.indices)
-        for head, index, card in zip(self._lines(columns, batch), batch.indices, cards, strict=True):
-            pieces, begun = [head], False
+        for line, index, card in zip(self._lines(columns, batch), batch.indices, cards, strict=True):
+            pieces, begun = list(line), False
             try:
                 for number, item in enumerate(self._bodies):
-                    if number or not head.endswith(b"("):
+                    if number or columns:
                         pieces.append(b" ")
                     async for piece in self._body(item, index, card):
                         pieces.append(piece)
@@ -274,15 +274,14 @@ class Renderer:
             raise ContentLost
         return found
 
-    def _lines(self, columns: Sequence[Column], batch: Batch, end: bytes = b"") -> Iterator[bytes]:
-        """Each message's line."""
-        form, values = joined(columns)
-        form = fetch_head(self._modes) + form[1:] + end
+    def _lines(self, columns: Sequence[Column], batch: Batch, end: bytes = b"") -> Iterator[tuple[bytes, ...]]:
+        """Each message's line, in pieces."""
         numbers = self._view.numbers(batch.indices, self._modes)
-        return (form % line for line in zip(numbers, *[one(batch) for one in values], strict=True))
+        return woven(fetch_head(self._modes), numbers, columns, batch, end)
 
 
-def _joined(lines: Iterator[bytes]) -> Iterator[bytes]:
+def _joined(lines: Iterator[tuple[bytes, ...]]) -> Iterator[bytes]:
     """In pieces of about SMALL octets, that need not be cut again to be sent; neighbours are about as long as each other."""
     for first in lines:
-        yield b"".join([first, *islice(lines, SMALL // len(first))])
+        others = islice(lines, SMALL // sum(map(len, first)))
+        yield b"".join(chain(first, chain.from_iterable(others)))

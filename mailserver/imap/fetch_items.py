@@ -6,10 +6,10 @@ Items that never change for a message and come from its card stand in *runs*, re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import groupby
+from itertools import groupby, repeat
 from typing import Any, NamedTuple
 
 from mailserver.imap.commands.fetch import BodyItem, Item
@@ -43,10 +43,11 @@ class Batch:
 
 
 class Column(NamedTuple):
-    """`form` begins with a space and takes one value of each of `values`."""
+    """`form` begins with a space and takes one value of each of `values`; the last of a `long` one is its end, and never copied."""
 
     form: bytes
     values: tuple[Callable[[Batch], Sequence[Any]], ...]
+    long: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ def is_read(item: Item) -> bool:
 
 def column(item: Item | Run) -> Column:
     if isinstance(item, Run):
-        return _column(b" %b", lambda b: b.pieces[item])
+        return Column(b" %b", (lambda b: b.pieces[item],), long=True)
     if isinstance(item, BodyItem):
         return _content_column(item)
     return _CHANGING.get(item) or _LASTING[item]
@@ -163,6 +164,26 @@ def column(item: Item | Run) -> Column:
 
 def joined(columns: Sequence[Column]) -> tuple[bytes, list[Callable[[Batch], Sequence[Any]]]]:
     return b"".join([one.form for one in columns]), [values for one in columns for values in one.values]
+
+
+def woven(
+    head: bytes, numbers: Sequence[int], columns: Sequence[Column], batch: Batch, end: bytes
+) -> Iterator[tuple[bytes, ...]]:
+    """What stands on each message's line, behind `head` and its number."""
+    form, values = head, list[Sequence[Any]]([numbers])
+    pieces: list[Iterable[bytes]] = []
+    for place, one in enumerate(columns):
+        form += one.form[not place :]
+        values += [value(batch) for value in one.values]
+        if one.long:
+            last = values.pop()
+            pieces += [_filled(form.removesuffix(b"%b"), values, len(numbers)), last]
+            form, values = b"", []
+    return zip(*pieces, _filled(form + end, values, len(numbers)), strict=True)
+
+
+def _filled(form: bytes, values: Sequence[Sequence[Any]], count: int) -> Iterable[bytes]:
+    return map(form.__mod__, zip(*values, strict=True)) if values else repeat(form, count)
 
 
 def _lasts(item: Item) -> bool:
@@ -185,7 +206,7 @@ def _content_column(item: BodyItem) -> Column:
         )
     if not (item.section.part or item.section.text or item.partial):  # the whole message: the card need not be read
         form = b" " + item.label + b" {%d}\r\n%b"
-        return _column(form, lambda b: list(map(len, b.contents)), lambda b: b.contents)
+        return Column(form, (lambda b: list(map(len, b.contents)), lambda b: b.contents), long=True)
     keep = fields_of(item)
 
     def one(card: Card | Front, content: bytes) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from asyncio import Lock
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
@@ -72,9 +72,9 @@ class Shelf:
     def keep(self, place: Place, pieces: Mapping[int, bytes]) -> None:
         """Pieces, in the place of those that were there. Those of one place that would fill the whole room are not kept."""
         found = self._places.get(place)
-        octets = sum(len(piece) + OVERHEAD for piece in pieces.values())
+        octets = _octets(pieces.values())
         if found is not None:
-            octets -= sum(len(found.by_uid[uid]) + OVERHEAD for uid in found.by_uid.keys() & pieces.keys())
+            octets -= _octets([found.by_uid[uid] for uid in found.by_uid.keys() & pieces.keys()])
         if octets + (found.octets if found else 0) > self._room:
             return
         if found is None:
@@ -91,3 +91,7 @@ class Shelf:
 
     def _drop(self, place: Place) -> None:
         self._held -= self._places.pop(place).octets
+
+
+def _octets(pieces: Collection[bytes]) -> int:
+    return sum(map(len, pieces)) + OVERHEAD * len(pieces)
