@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -9,12 +10,24 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, make_url, text
 
 from runtime import schema, start
 from tests.support.postgres import postgres_server  # noqa: F401  a fixture
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_steps_are_one_chain_and_named_by_date_and_subject() -> None:
+    """No number to collide with; numbers are of before. PostgreSQL's `alembic_version` holds 32 characters."""
+    steps = ScriptDirectory.from_config(schema.config())
+    newest, *others = steps.get_heads()
+    assert others == [], f"two come after one: give one of {newest}, {others[0]} the other as its down_revision"
+    for step in steps.walk_revisions():
+        stem = Path(step.path).stem
+        assert re.fullmatch(r"00\d\d_\w+|20\d{6}_[a-z_]{1,23}", stem), f"{stem}: made by scripts/migration?"
+        assert step.revision in (stem, stem[:4])
 
 
 def difference(url: str) -> list[object]:

@@ -1,1 +1,1 @@
-"""One file per step, oldest first; made by Alembic, read by `runtime.schema`."""
+"""One file per step, each after its `down_revision`; made by `scripts/migration`, read by `runtime.schema`."""
