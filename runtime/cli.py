@@ -6,6 +6,8 @@ settings. Help is « français // English » (`runtime.help_in`).
 
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -166,6 +168,7 @@ app.command()(backup_cli.restore)
 
 
 def main() -> None:
+    atexit.register(gc.freeze)  # the end looks through nothing for garbage: a quarter of what a short command costs
     sys.exit(app())
 
 

@@ -11,9 +11,6 @@ from citizen_inbox import conversations
 from citizen_inbox.conversations import Listing
 from mailserver.store.api import Flag, FlagOp, Flags
 from tests.support.citizen import DOCTOR, PEER, Town, town
-from tests.support.postgres import postgres_server, postgres_url
-
-__all__ = ["postgres_server", "postgres_url"]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -7,23 +7,16 @@ from pathlib import Path
 
 import pytest
 from imapclient import IMAPClient
-from sqlalchemy import create_engine, make_url, text
 
 from tests.support.browser_session import WebSession
 from tests.support.demo import Demo, free_port_base
-from tests.support.postgres import postgres_server  # noqa: F401  a fixture
+from tests.support.postgres import other_database
 
 pytestmark = pytest.mark.xdist_group("postgresql")
 
 
-def test_the_story_on_postgresql(postgres_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as conn:
-        conn.execute(text("DROP DATABASE IF EXISTS product WITH (FORCE)"))
-        conn.execute(text("CREATE DATABASE product"))
-    admin.dispose()
-    url = make_url(postgres_server).set(database="product").render_as_string(hide_password=False)
-    monkeypatch.setenv("MSSANTE_STORAGE__DATABASE", url)
+def test_the_story_on_postgresql(postgres_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MSSANTE_STORAGE__DATABASE", other_database(postgres_server, "product"))
     demo = Demo(tmp_path / "demo", free_port_base(), ("--operators", "1", "--workers", "2"))
     try:
         demo.start()

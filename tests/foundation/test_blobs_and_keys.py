@@ -14,6 +14,7 @@ from foundation.blobs import CHUNK, TAG, Blobs
 from foundation.clock import DAY, system_clock
 from foundation.database import Database, metadata
 from foundation.keys import NONCE_BYTES, Key, KeyRing, Tampered, random_octets
+from tests.support.properties import examples
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def test_round_trip_at_every_edge(blobs: Blobs, size: int) -> None:
     assert (prepared.data is None) == (size > CHUNK)  # large: in a file
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     size=st.integers(0, 3 * CHUNK),
     offset=st.integers(0, 4 * CHUNK),
@@ -47,7 +48,7 @@ def test_a_slice_is_the_slice(tmp_path_factory, size: int, offset: int, length: 
     assert blobs.open(blob.ref, blob.data, offset, length) == blob.read(offset, length) == content[offset:end]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     size=st.integers(40, 3 * CHUNK + 40),
     at=st.integers(0, 30),

@@ -18,9 +18,6 @@ from sqlalchemy.exc import DBAPIError
 from foundation import doubt
 from foundation.database import Database, Transaction, metadata
 from foundation.doubt import CommitUnknown
-from tests.support.postgres import postgres_server
-
-__all__ = ["postgres_server"]
 
 promises = Table("test_promises", metadata, Column("id", Integer, primary_key=True), Column("word", String(20)))
 SOCKET = ".s.PGSQL.5432"

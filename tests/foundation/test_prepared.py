@@ -12,9 +12,6 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from foundation.prepared import Prepared
-from tests.support.postgres import postgres_server
-
-__all__ = ["postgres_server"]
 
 things = Table(
     "test_things",

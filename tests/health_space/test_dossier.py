@@ -18,9 +18,6 @@ from health_space.dossier import operations as ops
 from health_space.dossier import refusals
 from health_space.dossier.categories import LABELS, OTHER, PATIENT_TYPES, guess, types
 from health_space.profiles import operations as profiles
-from tests.support.postgres import postgres_server, postgres_url
-
-__all__ = ["postgres_server", "postgres_url"]
 
 JACQUELINE, NEIGHBOUR = 80, 81
 

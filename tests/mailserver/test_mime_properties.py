@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from mailserver.mime import Message, header_fields, locate, scan
 from mailserver.mime.fields import FIELD
 from mailserver.mime.scanner import MAX_DEPTH, MAX_PARTS
+from tests.support.properties import examples
 
-SLOW = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(deadline=None, max_examples=examples(150), suppress_health_check=[HealthCheck.too_slow])
 
 LETTERS = st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Cf", "Zl", "Zp", "Zs", "Co", "Cn"))
 WORDS = st.text(LETTERS, min_size=1, max_size=20)

@@ -15,9 +15,6 @@ from mssante.exchanges import Exchanges
 from mssante.identity import demo_ins
 from mssante.kinds import BoxKind, ProfileState
 from mssante.mailboxes import Holder, Mailbox, Mailboxes, NewMailbox
-from tests.support.postgres import postgres_server, postgres_url
-
-__all__ = ["postgres_server", "postgres_url"]  # fixtures
 
 
 @dataclass

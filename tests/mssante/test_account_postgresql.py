@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
 
 from foundation.clock import SECOND
 from foundation.database import Database
@@ -19,17 +18,12 @@ from mssante.ceremonies import BadPasskey
 from mssante.passkeys import RightPasskey
 from mssante.recovery import NotNow
 from tests.mssante.test_passkeys import MINE, NOW, OTHERS, PARTY, House
-from tests.support.postgres import postgres_server  # noqa: F401  a fixture
+from tests.support.postgres import other_database
 
 
 @pytest.fixture
-async def two(postgres_server: str) -> AsyncIterator[tuple[House, Database]]:  # noqa: F811
-    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as conn:
-        conn.execute(text("DROP DATABASE IF EXISTS account"))
-        conn.execute(text("CREATE DATABASE account"))
-    admin.dispose()
-    url = make_url(postgres_server).set(database="account").render_as_string(hide_password=False)
+async def two(postgres_server: str) -> AsyncIterator[tuple[House, Database]]:
+    url = other_database(postgres_server, "account")
     house, other = House(url), Database(url)
     yield house, other
     await other.close()

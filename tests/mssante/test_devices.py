@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine, func, make_url, select, text, update
+from sqlalchemy import Connection, func, select, update
 
 from foundation.clock import DAY, HOUR, MINUTE
 from foundation.database import Database, metadata
@@ -21,7 +21,7 @@ from mssante.kinds import BoxKind
 from mssante.mailboxes import Holder, Mailboxes, NewMailbox
 from mssante.passwords import hash_password
 from mssante.tables import credentials, mail_clients, mailboxes
-from tests.support.postgres import postgres_server  # noqa: F401  a fixture
+from tests.support.postgres import other_database
 
 HASH = hash_password("cheval correct", None)
 NOW = 1_794_472_800_000 - 1_794_472_800_000 % HOUR + 7 * MINUTE
@@ -59,12 +59,7 @@ async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     url = f"sqlite:///{tmp_path}/d.db"
     if request.param == "postgresql":
         server = request.getfixturevalue("postgres_server")
-        admin = create_engine(server, isolation_level="AUTOCOMMIT")
-        with admin.connect() as conn:
-            conn.execute(text("DROP DATABASE IF EXISTS devices"))
-            conn.execute(text("CREATE DATABASE devices"))
-        admin.dispose()
-        url = make_url(server).set(database="devices").render_as_string(hide_password=False)
+        url = other_database(server, "devices")
     made = House(url)
     yield made
     await made.db.close()

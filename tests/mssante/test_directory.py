@@ -22,6 +22,7 @@ from mssante.kinds import BoxKind, BoxState, Party, ProfileState
 from mssante.operators import Operator, Route, parse_route
 from mssante.registers.nomenclatures import specialities
 from mssante.rules import RecipientFacts, SenderFacts
+from tests.support.properties import examples
 
 MARCHE = Entry(
     "officine@pharmacie.example",
@@ -211,7 +212,7 @@ async def test_common_words_are_found_by_walking_and_rare_ones_by_the_index(
     assert found() == by_index
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(), st.text(alphabet="'\"*():|&!<>-_ \0%\\étoile", max_size=40))
 def test_no_text_is_an_order_to_the_index(searched: Any, one: str, two: str) -> None:
     """Whatever is typed is words, never the query language of the index."""

@@ -24,6 +24,7 @@ from mssante.one_time import WrongCode
 from mssante.passkeys import RightPasskey
 from mssante.passwords import hash_password
 from tests.support.authenticator import PRESENT, VERIFIED, Device, octets, text
+from tests.support.properties import examples
 
 HASH = hash_password("cheval correct", None)
 PARTY = RelyingParty("alpha.example", "Opérateur Alpha", "https://pages.alpha.example")
@@ -279,7 +280,7 @@ assert isinstance(_MADE, ceremonies.Made)
 _GOOD = (_DEVICE.create(_OPTIONS), _DEVICE.get(_OPTIONS))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.sampled_from(_GOOD), st.integers(0, 2_000), st.binary(max_size=6), st.integers(0, 40))
 def test_an_altered_answer_is_refused_and_never_a_fault(good: str, at: int, put: bytes, cut: int) -> None:
     at = min(at, len(good))

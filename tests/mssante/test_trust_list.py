@@ -24,6 +24,7 @@ from foundation.dn import CN, parse
 from mssante import signed_xml
 from mssante.signed_xml import XmlFault, XmlRefused
 from mssante.trust_list import NAMESPACE, Entry, ListFault, ListRefused, Signer, TrustList, read_list, sign_list
+from tests.support.properties import examples
 
 NOW = 1_795_000_000_000
 DN_A1 = "CN=mx1.a.example,OU=344368557300034,O=OPÉRATEUR A,ST=Bouches-du-Rhône (13),C=FR"
@@ -279,7 +280,7 @@ def test_a_comment_cannot_cut_a_signed_name(agency: Agency) -> None:
     assert found.entries.keys() == {"un.mssante.example", "deux.mssante.example"}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_damage_to_the_signed_part_is_refused(agency: Agency, data: st.DataObject) -> None:
     """One byte changed anywhere before the signature: refused, or (in comments, spaces inside tags) read the same."""

@@ -6,16 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, delete, make_url, select, text, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from foundation.audit import Audit, verify
 from foundation.database import Database
 from foundation.tables import audit
 from runtime import schema
-from tests.support.postgres import postgres_server
-
-__all__ = ["postgres_server"]
+from tests.support.postgres import other_database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -24,12 +22,7 @@ def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     url = f"sqlite:///{tmp_path}/t.db"
     if request.param == "postgresql":
         server = request.getfixturevalue("postgres_server")
-        admin = create_engine(server, isolation_level="AUTOCOMMIT")
-        with admin.connect() as conn:
-            conn.execute(text("DROP DATABASE IF EXISTS guarded"))
-            conn.execute(text("CREATE DATABASE guarded"))
-        admin.dispose()
-        url = make_url(server).set(database="guarded").render_as_string(hide_password=False)
+        url = other_database(server, "guarded")
     schema.upgrade(url)
     found = Database(url)
     trail = Audit(lambda: 1_000)

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, func, make_url, select, text
+from sqlalchemy import func, select
 from typer.testing import CliRunner, Result
 
 from foundation.blobs import CHUNK
@@ -18,21 +18,15 @@ from runtime.cli import app
 from runtime.dump import JUMP
 from runtime.house import House
 from runtime.settings import read
-from tests.support.postgres import postgres_server  # noqa: F401  a fixture
+from tests.support.postgres import other_database
 
 
-def test_there_and_back(postgres_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as conn:
-        for name in ("kept", "empty"):
-            conn.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-            conn.execute(text(f"CREATE DATABASE {name}"))
-    admin.dispose()
+def test_there_and_back(postgres_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    urls = {name: other_database(postgres_server, name) for name in ("kept", "empty")}
     config, copy = tmp_path / "mssante.toml", tmp_path / "copy"
 
     def settle(database: str, blobs_folder: str) -> None:
-        url = make_url(postgres_server).set(database=database).render_as_string(hide_password=False)
-        monkeypatch.setenv("MSSANTE_STORAGE__DATABASE", url)
+        monkeypatch.setenv("MSSANTE_STORAGE__DATABASE", urls[database])
         monkeypatch.setenv("MSSANTE_STORAGE__BLOBS", blobs_folder)
 
     def mssante(*words: str) -> Result:

@@ -11,10 +11,10 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, text
 
 from runtime import schema, start
-from tests.support.postgres import postgres_server  # noqa: F401  a fixture
+from tests.support.postgres import other_database
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -48,14 +48,8 @@ def test_a_migrated_sqlite_database_is_the_declared_one(tmp_path: Path) -> None:
     assert difference(f"sqlite:///{tmp_path}/t.db") == []
 
 
-def test_a_migrated_postgresql_database_is_the_declared_one(postgres_server: str) -> None:  # noqa: F811
-    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as conn:
-        conn.execute(text("DROP DATABASE IF EXISTS migrated"))
-        conn.execute(text("CREATE DATABASE migrated"))
-    admin.dispose()
-    url = make_url(postgres_server).set(database="migrated")
-    assert difference(url.render_as_string(hide_password=False)) == []
+def test_a_migrated_postgresql_database_is_the_declared_one(postgres_server: str) -> None:
+    assert difference(other_database(postgres_server, "migrated")) == []
 
 
 def test_a_store_that_cannot_be_migrated_is_said_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

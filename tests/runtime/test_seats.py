@@ -23,9 +23,6 @@ from mssante.mailboxes import Holder, Mailboxes, NewMailbox
 from mssante.passwords import hash_password
 from mssante.rights import Role
 from runtime.sign_in import MailSignIn
-from tests.support.postgres import postgres_server, postgres_url
-
-__all__ = ["postgres_server", "postgres_url"]  # fixtures
 
 HASH = hash_password("x", None)
 RPPS = "1099000001" + luhn_key("1099000001")

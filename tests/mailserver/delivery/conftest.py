@@ -31,9 +31,6 @@ from mssante.exchanges import Exchange, Exchanges
 from mssante.kinds import BoxKind, ProfileState
 from mssante.mailboxes import Holder, Mailboxes, NewMailbox
 from mssante.operators import Operator
-from tests.support.postgres import postgres_server, postgres_url
-
-__all__ = ["postgres_server", "postgres_url"]
 
 START = 1_800_000_000_000
 DOCTOR, SERVICE, PHARMACY = "dr.martin@cabinet.example", "cardio@cabinet.example", "officine@cabinet.example"

@@ -16,6 +16,7 @@ from mailserver.delivery.letter import Letter, read
 from mailserver.store.sealed import unpack_ref, unpack_text
 from mssante.closing import Act
 from mssante.kinds import BoxKind
+from tests.support.properties import examples
 
 KEYS = KeyRing(b"k" * 32)
 PIECES = [
@@ -52,7 +53,7 @@ def letter(content: bytes, folder: Path, wanted: set[Addressed] | None = None) -
     )
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=examples(300), deadline=None, database=None)
 @given(octets)
 def test_any_octets_are_a_letter(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     got = letter(content, tmp_path_factory.getbasetemp() / "blobs")

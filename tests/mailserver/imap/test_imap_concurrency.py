@@ -23,10 +23,8 @@ from mailserver.store import forgetting
 from mailserver.store.memory import MemoryMailStore
 from tests.mailserver.imap.believer import Believer, Flags, Mailbox, set_of, stored
 from tests.mailserver.imap.player import DAY, PATIENT, Connection
-from tests.mailserver.store.conftest import postgres_server, postgres_url, sql_parts
+from tests.mailserver.store.conftest import sql_parts
 from tests.support.people import People
-
-__all__ = ["postgres_server", "postgres_url"]
 
 MODES = ("", "CONDSTORE", "QRESYNC", "NOTIFY")
 # Hears of everything at any time, in the selected folder and in the others (RFC 5465).

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mailserver.imap.context import Settings
 from mailserver.imap.table import COMMANDS
 from tests.mailserver.imap.player import PATIENT, Connection, connect, inbox_of, new_store
+from tests.support.properties import examples
 
 WORDS = st.sampled_from(
     'INBOX Archives "" * % 1 1:* 2,1 9:* * 0 4294967295 99999999999 FLAGS (FLAGS) +FLAGS -FLAGS.SILENT (\\Seen) (\\Deleted) '
@@ -58,7 +59,7 @@ async def generous(begin: str) -> Connection:
     return connection
 
 
-@settings(PATIENT, max_examples=250)
+@settings(PATIENT, max_examples=examples(250))
 @given(st.lists(st.one_of(LINE, VALID, VALID), min_size=1, max_size=15))
 async def test_half_sense(lines: list[tuple[bytes, list[str]]]) -> None:
     connection = await generous("selected")
@@ -104,7 +105,7 @@ class Client:
                 self.uids[place] = int(uid) if uid else self.uids[place]
 
 
-@settings(PATIENT, max_examples=200)
+@settings(PATIENT, max_examples=examples(200))
 @given(st.lists(st.tuples(st.booleans(), VALID), max_size=25))
 async def test_two_clients_never_lose_count(steps: list[tuple[bool, tuple[bytes, list[str]]]]) -> None:
     store = await new_store("three messages")
@@ -121,7 +122,7 @@ async def test_two_clients_never_lose_count(steps: list[tuple[bool, tuple[bytes,
         await client.connection.close()
 
 
-@settings(PATIENT, max_examples=150)
+@settings(PATIENT, max_examples=examples(150))
 @given(st.lists(st.binary(max_size=60), max_size=8))
 async def test_nonsense(chunks: list[bytes]) -> None:
     connection = await generous("signed in")

@@ -38,6 +38,7 @@ from mailserver.store.columns import Columns, columns_of, narrow
 from mailserver.store.memory import MemoryMailStore
 from tests.mailserver.imap.player import BOX, PATIENT, connect, inbox_of, mail, new_store
 from tests.mailserver.imap.player import DAY as DAY_OF_MAIL
+from tests.support.properties import examples
 
 DAY = 86400
 LETTERS = "aé\n"
@@ -141,7 +142,7 @@ async def found_in(store: Texts, shelf: Shelf, view: FolderView, key: Key, reach
     return await Finder(store, shelf, view).find(key, 0, reach=reach)
 
 
-@settings(PATIENT, max_examples=500)
+@settings(PATIENT, max_examples=examples(500))
 @given(st.lists(KEYS, min_size=1, max_size=2), MESSAGES)
 async def test_search_finds_what_the_words_mean(
     keys: list[Key], messages: list[tuple[int, bool, int, str, str]]

@@ -20,6 +20,7 @@ from mssante.directory_filters import And, Asked, Equal, Not, Or, Parts, Present
 from mssante.directory_search import LONGEST_TEXT
 from tests.mailserver.ldap.asking import equal, search, substrings
 from tests.support.people import People
+from tests.support.properties import examples
 
 
 def message(operation: bytes, *more: bytes, at: int = 1) -> bytes:
@@ -95,7 +96,7 @@ def test_filters_are_bounded() -> None:
     assert time.process_time() - began < 1
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.binary(max_size=200))
 def test_any_octets_are_a_request_or_malformed(octets: bytes) -> None:
     for one in (octets, element(0x30, octets), message(octets), message(element(0x63, octets))):
@@ -103,7 +104,7 @@ def test_any_octets_are_a_request_or_malformed(octets: bytes) -> None:
             assert isinstance(messages.read(one), Request)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.sampled_from(GOOD), st.data())
 def test_good_octets_with_some_changed(good: bytes, data: st.DataObject) -> None:
     octets = bytearray(good)

@@ -14,6 +14,7 @@ from mailserver.smtp import ports
 from mailserver.smtp.data import ChunkScanner, DataFault
 from mailserver.smtp.limits import Limits
 from tests.mailserver.smtp.smtp_house import Memory, Wire, house, wire
+from tests.support.properties import examples
 
 BEGIN = b"EHLO c\r\nMAIL FROM:<a@beta.example>\r\nRCPT TO:<b@alpha.example>\r\n"
 LIMIT = 3_000
@@ -21,7 +22,7 @@ PIECES = st.sampled_from([b"\r\n", b"\r\n", b"\r\n.\r\n", b".", b"a", b"d" * 997
 HOSTILE = st.sampled_from([b"\r", b"\n", b"\n.\n", b"\r\r\n", b"\0"])
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.lists(PIECES, max_size=14), st.lists(PIECES | HOSTILE, max_size=4), st.lists(st.integers(0, 900), min_size=1))
 def test_the_scanner_agrees_with_the_reference(first: list[bytes], second: list[bytes], cuts: list[int]) -> None:
     message = b"".join(first + second)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mailserver.smtp.data import DataFault, DataScanner
 from mailserver.smtp.reader import HIGH, ByteReader, LineFault
+from tests.support.properties import examples
 
 LIMIT = 3_000
 
@@ -52,7 +53,7 @@ def reference(stream: bytes) -> tuple[set[DataFault], bytes, bytes] | None:
     return faults, message, rest
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(st.lists(PIECES, max_size=14), st.lists(PIECES | HOSTILE, max_size=4), CUTS)
 def test_scanner_agrees_with_the_reference(first: list[bytes], second: list[bytes], cuts: list[int]) -> None:
     stream = b"".join(first + second) + b"\r\n.\r\nQUIT\r\n"
@@ -75,7 +76,7 @@ def test_scanner_agrees_with_the_reference(first: list[bytes], second: list[byte
         assert (scanner.fault, out, scanner.size) == (None, message, len(message))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(PIECES | HOSTILE, max_size=12), CUTS)
 def test_scanner_never_ends_before_the_reference(pieces: list[bytes], cuts: list[int]) -> None:
     stream = b"".join(pieces)
@@ -153,7 +154,7 @@ def reference_lines(stream: bytes, longest: int) -> list[bytes | LineFault]:
     return found
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(
     st.lists(
         st.sampled_from([b"NOOP", b"\r\n", b"\r\n", b"\r\n", b" ", b"x" * 30, b"y" * 60, b"\n", b"\r"]), max_size=16

@@ -19,6 +19,7 @@ from mailserver.smtp.engine import SmtpSession
 from mailserver.smtp.limits import Limits
 from mailserver.smtp.link import PRIVATE_NAMES, Link
 from tests.mailserver.smtp.smtp_house import Memory, Wire, house, wire
+from tests.support.properties import examples
 
 HELLO = b"HELO client.example\r\n"
 BEGIN = b"MAIL FROM:<a@beta.example>\r\nRCPT TO:<b@alpha.example>\r\nDATA\r\n"
@@ -451,7 +452,7 @@ WORDS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rules=st.sampled_from([ports.BENCH, ports.MX, ports.SUBMISSION]),
     lines=st.lists(

@@ -17,9 +17,6 @@ from foundation.database import Database, Transaction, metadata
 from foundation.keys import Key, KeyRing
 from mailserver.store.memory import MemoryMailStore
 from mailserver.store.sql import SqlMailStore
-from tests.support.postgres import postgres_server, postgres_url
-
-__all__ = ["postgres_server", "postgres_url"]
 
 BOX, OTHER_BOX = 1, 2
 QUOTA = 1_000_000

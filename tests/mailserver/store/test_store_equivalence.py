@@ -15,6 +15,7 @@ from mailserver.store import forgetting
 from mailserver.store.api import Flag, FlagOp, Flags, NewMessage, StoreError
 from mailserver.store.memory import MemoryMailStore
 from tests.mailserver.store.conftest import QUOTA, clock, quiet_parts
+from tests.support.properties import examples
 
 NAMES = ["INBOX", "Archives", "Corbeille", "a", "a/b", "c"]
 
@@ -110,7 +111,7 @@ def test_any_sequence_of_commands(tmp_path: Path, remembered: int, monkeypatch: 
     parts = quiet_parts(f"sqlite:///{tmp_path}/mail.db", tmp_path)
     boxes = itertools.count(1)
 
-    @settings(max_examples=60, deadline=None, database=None)
+    @settings(max_examples=examples(60), deadline=None, database=None)
     @given(st.lists(commands, max_size=12))
     def check(sequence: list[tuple[Any, ...]]) -> None:
         asyncio.run(same(parts.store, next(boxes), sequence))

@@ -1,3 +1,3 @@
-from tests.mssante.conftest import postgres_server, postgres_url, space
+from tests.mssante.conftest import space
 
-__all__ = ["postgres_server", "postgres_url", "space"]  # fixtures
+__all__ = ["space"]  # a fixture
