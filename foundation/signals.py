@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import socket
 import struct
 import threading
@@ -166,7 +167,7 @@ class _Notify:
     def __init__(self, url: URL) -> None:
         self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._own = f"{os.getpid()}-{os.urandom(4).hex()}"
-        self._stop = threading.Event()
+        self._end = os.eventfd(0)
         self._sender: Any = None
         self._send_lock = threading.Lock()
 
@@ -184,11 +185,16 @@ class _Notify:
             with psycopg.connect(self._dsn, autocommit=True) as conn:
                 conn.execute(f"LISTEN {CHANNEL}")
                 loop.call_soon_threadsafe(ready.set)
-                while not self._stop.is_set():
-                    for note in conn.notifies(timeout=0.5):
+                either = select.poll()
+                for descriptor in (conn.fileno(), self._end):
+                    either.register(descriptor, select.POLLIN)
+                while True:
+                    for note in conn.notifies(timeout=0):
                         sender, _, data = note.payload.partition(" ")
                         if sender != self._own:
                             loop.call_soon_threadsafe(deliver, _decode(bytes.fromhex(data)))
+                    if self._end in dict(either.poll()):
+                        break
 
         self._thread = threading.Thread(target=listen, name="db-listen", daemon=True)
         self._thread.start()
@@ -201,11 +207,12 @@ class _Notify:
                 self._sender.execute("SELECT pg_notify(%s, %s)", (CHANNEL, f"{self._own} {data}"))
 
     async def deafen(self) -> None:
-        self._stop.set()
+        os.eventfd_write(self._end, 1)
         await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
 
     def close(self) -> None:
         self._sender.close()
+        os.close(self._end)
 
 
 def _encode(signals: list[Signal]) -> bytes:

@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -187,6 +188,22 @@ async def test_two_processes_write_side_by_side_and_hear_each_other(db: Database
     await asyncio.sleep(0.05)
     assert await db.read(count) == 400
     assert len(heard) >= 201  # ours, and the other process's (a datagram may carry several)
+
+
+async def test_on_postgresql_they_hear_each_other_by_notify_and_nobody_listens_on(postgres_url: str) -> None:
+    one, other = Database(postgres_url), Database(postgres_url)
+    await one.start()
+    await other.start()
+    heard: asyncio.Queue[tuple[str, int]] = asyncio.Queue()
+    one.subscribe("word", lambda key: heard.put_nowait(("one", key)))
+    other.subscribe("word", lambda key: heard.put_nowait(("other", key)))
+    await one.write(add, "abc")
+    await other.write(add, "abcd")
+    came = sorted([await asyncio.wait_for(heard.get(), 5) for _ in range(4)])
+    assert came == [("one", 3), ("one", 4), ("other", 3), ("other", 4)]
+    await one.close()
+    await other.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "db-listen"]
 
 
 async def test_processes_hear_each_other_in_a_folder_deeper_than_a_socket_name_may_be(tmp_path: Path) -> None:
