@@ -19,15 +19,14 @@ install: $(VENV)/runtime.done      ## virtual environment with hashed, pinned de
 test: $(VENV)/dev.done             ## everything: Debian packages when root, lint, types, layers, tests
 	@scripts/system-packages
 	@$(MAKE) --no-print-directory clients check
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -q --durations=10 --durations-min=5
 
 clients: $(NODE)                   ## what the tests drive of Node.js: a mail client, an OpenID provider
 
 check: $(VENV)/dev.done            ## lint, types, layers
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && echo "Lint and form: as they should be."
+	@$(BIN)/mypy
+	@said=$$($(BIN)/lint-imports) && echo "Layers: imports point downwards." || { echo "$$said"; exit 1; }
 
 bench: $(VENV)/dev.done            ## figures of this machine (benchmarks/README.md)
 	@$(BIN)/python -m benchmarks.run
