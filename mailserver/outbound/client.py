@@ -13,7 +13,8 @@ from typing import cast
 
 from OpenSSL import SSL
 
-from certs.tls_transport import TlsTransport, start_tls_client
+from certs.tls_switch import start_tls_client
+from certs.tls_transport import TlsTransport
 
 STEP = 60.0  # seconds for one reply
 MAX_REPLY = 64 * 1024  # octets of one reply, and of replies not read yet

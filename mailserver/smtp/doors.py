@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from OpenSSL import SSL
 
 from certs.ocsp_client import OcspClient
-from certs.tls_transport import start_tls_server
+from certs.tls_switch import start_tls_server
 from certs.trust_store import TrustStore
 from mailserver.delivery.api import Door
 from mailserver.smtp.engine import SmtpSession

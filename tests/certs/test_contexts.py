@@ -26,7 +26,8 @@ from certs.contexts import (
 from certs.profiles import OPERATOR, ORGANISATION, operator_subject
 from certs.rotating import Rotating
 from certs.tls_session import TlsError
-from certs.tls_transport import TlsTransport, start_tls_client
+from certs.tls_switch import start_tls_client
+from certs.tls_transport import TlsTransport
 from certs.trust_store import TrustStore
 from foundation.clock import DAY, SECOND, system_clock
 from foundation.dn import CN

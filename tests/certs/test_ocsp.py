@@ -21,7 +21,7 @@ from certs.ocsp import Answer, OcspError
 from certs.ocsp_client import OcspClient, ask
 from certs.profiles import OPERATOR, ORGANISATION, operator_subject
 from certs.staple import KeptStaple
-from certs.tls_transport import start_tls_client, tls_server_factory
+from certs.tls_switch import start_tls_client, tls_server_factory
 from certs.trust_store import TrustStore
 from foundation.clock import DAY, HOUR, MINUTE, system_clock
 from tests.support.http_server import HttpServer
