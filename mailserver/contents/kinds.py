@@ -95,6 +95,7 @@ _ZIP, _ZIP_END, _ZIP_64 = (b"PK\x03\x04", b"PK\x05\x06"), b"PK\x05\x06", b"PK\x0
 _ZIP_NAMES = frozenset(
     "zip zipx jar apk xpi docx docm dotm xlsx xlsm xlsb xltm xlam pptx pptm potm ppsm odt ods odp".split()
 )
+_ARCHIVE_NAMES = frozenset("7z rar cab ace lzh lha gz tgz bz2 tbz tbz2 xz txz zst tar tnef".split())
 BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -113,7 +114,7 @@ BROKEN = (
 
 def is_plain(start: bytes, name: str, scripts: Collection[str]) -> bool:
     """Its first octets are a document's or a picture's, and its name makes nothing else of it: nothing more to look at."""
-    return start.startswith(_DOCUMENTS) and _ending(name) not in (*_IMAGES, *_ZIP_NAMES, *scripts)
+    return start.startswith(_DOCUMENTS) and _ending(name) not in (*_IMAGES, *_ZIP_NAMES, *_ARCHIVE_NAMES, *scripts)
 
 
 @dataclass(slots=True)
@@ -129,12 +130,17 @@ class Purse:
 
 def is_container(head: bytes, name: str) -> bool:
     """Whether `look` wants all of it."""
-    return head.startswith((*_ZIP, _OLE)) or _ending(name) in _ZIP_NAMES or is_shut(head)
+    return head.startswith((*_ZIP, _OLE)) or _ending(name) in _ZIP_NAMES or is_shut(head) or _is_hidden(head, name)
 
 
 def is_shut(head: bytes) -> bool:
     """Only opening shows what it holds."""
     return bool(archive_of(head)) or head.startswith(TNEF)
+
+
+def _is_hidden(head: bytes, name: str) -> bool:
+    """An archive by its name only: programs look for one behind whatever stands in front, we do not."""
+    return _ending(name) in _ARCHIVE_NAMES and not (head.startswith(_ZIP) or is_shut(head))
 
 
 def archive_of(head: bytes) -> str:
@@ -150,6 +156,8 @@ def look(data: bytes, name: str, scripts: Collection[str], purse: Purse | None =
     purse = purse or Purse()
     purse.shut |= is_shut(data[:HEAD])
     found = [*named(name, scripts)]
+    if _is_hidden(data[:HEAD], name):
+        found.append(unreadable("archive"))
     if data.startswith(_ZIP) or (_ending(name) in _ZIP_NAMES and _end_of(data) >= 0):
         found += _zip(data, scripts, purse)
     elif data.startswith(_OLE):

@@ -88,6 +88,8 @@ class Judged:
 
     def warning(self, addressed: Addressed) -> bytes:
         """Header lines to be put in front of the copy for these mailboxes."""
+        if self is NONE_JUDGED:
+            return b""
         warned = dict.fromkeys((*self.sent.warned, *self.of(addressed).warned))
         return _header(list(warned)) if warned else b""
 
@@ -111,7 +113,7 @@ class Policies:
         """Looks once at every file of it, those of attached messages too. Raises `MustOpen` for those that only opening shows;
         `opened`: what was found in them."""
         tables = [*self.sent.values(), *self.received.values()]
-        if not any(table.actions for table in tables) or not (message.cut or message.has_attachments):
+        if not tables or not (message.cut or message.has_attachments):
             return NONE_JUDGED
         shut: list[Shut] = []
         found = {

@@ -33,12 +33,18 @@ def searches() -> Iterator[bytes]:
     yield search(element(0xA0, substrings("cn", "martin"), element(0xA1, equal("l", "lyon"), equal("title", "x"))))
 
 
+def attachments() -> Iterator[bytes]:
+    for path in sorted((MAIL / "contents" / "files").iterdir()):
+        yield path.read_bytes()
+
+
 SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "mime": messages,
     "imap": partial(commands, "imap"),
     "smtp": messages,
     "peer": lambda: chain(messages(), commands("smtp")),
     "ldap": searches,
+    "contents": attachments,
 }
 
 

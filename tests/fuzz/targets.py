@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
+from mailserver.contents import tnef
+from mailserver.contents.kinds import look
 from mailserver.imap.framer import Frame, Framer, LiteralOffer, TooLong
 from mailserver.imap.grammar import Cursor
 from mailserver.imap.modes import Modes
@@ -105,4 +107,18 @@ def ldap(data: bytes) -> None:
         repr(read(data))
 
 
-TARGETS: dict[str, Callable[[bytes], None]] = {"mime": mime, "imap": imap, "smtp": smtp, "peer": peer, "ldap": ldap}
+def contents(data: bytes) -> None:
+    """What an attachment is; winmail.dat, which is read by our own. (What libarchive reads is fenced: a fault ends a process.)"""
+    look(data, "a.zip", frozenset({"js"}))
+    with suppress(tnef.Broken):
+        tnef.files(tnef.TNEF + data)
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "mime": mime,
+    "imap": imap,
+    "smtp": smtp,
+    "peer": peer,
+    "ldap": ldap,
+    "contents": contents,
+}

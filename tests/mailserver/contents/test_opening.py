@@ -142,6 +142,8 @@ OTHERS = [
     (archive({"a.doc": VBA}), "a.zip", ["macros: ZIP > Microsoft Office + macros VBA"]),
     (archive({"a.tgz": tape({"b": EXE}, "w:gz")}), "a.zip",
      ["other_archive: ZIP > GZIP", "executable: ZIP > GZIP > Windows EXE"]),
+    (archive({"a.rar": b"%PDF-1.7\nRar!\x1a\x07\x01\x00"}), "a.zip",
+     ["unreadable: ZIP > archive illisible / unreadable archive"]),
     (archive({"winmail.dat": outlook(b"b", EXE)}), "a.zip", ["executable: ZIP > winmail.dat > Windows EXE"]),
 ]  # fmt: skip
 

@@ -127,6 +127,7 @@ def answers(outcome: Outcome) -> list[str]:
         ),
         ([(PASSWORD, "cr.zip"), (EXE, "a")], "attachment_refused", None),
         ([(b"Rar!\x1a\x07", "cr.rar")], "delivered", None),
+        ([(b"%PDF-1.7\nRar!\x1a\x07", "cr.rar")], "delivered", "unreadable; part=2"),
     ],
 )
 async def test_by_default(
