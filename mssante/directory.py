@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, delete, func, or_, select
 from foundation.database import Transaction
 from foundation.keys import KeyRing
 from mssante import directory_search
-from mssante.address import Address, address_key
+from mssante.address import Address, address_key, parse_address
 from mssante.directory_search import Search
 from mssante.directory_words import KIND, NAME, PLACE, PROFESSION, SECTOR, folded, indexed, vocabulary
 from mssante.identity import Invalid
@@ -125,6 +125,13 @@ def remove(tx: Transaction, address: Address) -> None:
 def get(conn: Connection, address: Address) -> Entry | None:
     row = conn.execute(select(directory_entries).where(directory_entries.c.address == address.key)).first()
     return None if row is None else entry_of(row)
+
+
+def postcode_of(conn: Connection, address: str) -> str:
+    """Empty: not known."""
+    parsed = parse_address(address)
+    entry = None if isinstance(parsed, Invalid) else get(conn, parsed)
+    return "" if entry is None else entry.postcode
 
 
 def some(conn: Connection, addresses: Sequence[str]) -> list[Entry]:

@@ -103,7 +103,7 @@ def attributes_of(entry: Entry) -> dict[str, Sequence[str]]:
 
 def matching(conn: Connection, wanted: Filter, limit: int, asker: str = "") -> list[Entry]:
     """At most `limit` entries that the filter is true of; of more, those near to the mailbox `asker` first."""
-    near = _postcode(conn, asker)
+    near = directory.postcode_of(conn, asker) if asker else ""
     found: dict[str, Entry] = {}
     for one in asked(wanted):
         doubtful = denies(wanted) or bool(one.address)  # an address was looked up whatever else is asked
@@ -111,12 +111,6 @@ def matching(conn: Connection, wanted: Filter, limit: int, asker: str = "") -> l
             if entry.address not in found and (not doubtful or true_of(wanted, entry)):
                 found[entry.address] = entry
     return list(found.values())[:limit]
-
-
-def _postcode(conn: Connection, address: str) -> str:
-    parsed = parse_address(address) if address else None
-    entry = directory.get(conn, parsed) if isinstance(parsed, Address) else None
-    return "" if entry is None else entry.postcode
 
 
 def _entries(conn: Connection, asked: Asked, limit: int) -> Iterator[Entry]:

@@ -16,6 +16,8 @@ import care_desk.account.deps
 import care_desk.app
 import care_desk.carddav.app
 import care_desk.deps
+import care_desk.directory.app
+import care_desk.directory.deps
 import care_desk.team.app
 import care_desk.team.deps
 import citizen_inbox.app
@@ -154,6 +156,7 @@ def _professionals(house: House, send: Send) -> list[Route]:
         *care_desk.team.app.routes(
             care_desk.team.deps.Deps(web, house.db, house.credentials, house.mailboxes, house.store)
         ),
+        *care_desk.directory.app.routes(care_desk.directory.deps.Deps(web, house.db, house.credentials)),
         *care_desk.carddav.app.routes(
             care_desk.carddav.app.Deps(
                 house.db, house.mailboxes, mail, partial(correspondents, house.store), _https(own.web), house.clock

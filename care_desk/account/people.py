@@ -19,7 +19,13 @@ from mssante.mailboxes import Mailbox
 HOME = "/mon-compte"
 SIGN_IN = f"{HOME}/connexion"
 TEAMS = "/boites-partagees"
-NAV = (Link(HOME, "Mon compte"), Link(TEAMS, "Boîtes partagées"), Link("/regler-ma-messagerie", "Régler mon logiciel"))
+DIRECTORY = "/annuaire"
+NAV = (
+    Link(HOME, "Mon compte"),
+    Link(TEAMS, "Boîtes partagées"),
+    Link(DIRECTORY, "Annuaire"),
+    Link("/regler-ma-messagerie", "Régler mon logiciel"),
+)
 
 
 def web_settings(https: bool, help: str = "") -> WebSettings:

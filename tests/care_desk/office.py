@@ -11,6 +11,8 @@ from care_desk import app as desk
 from care_desk import deps as desk_deps
 from care_desk.account import app, people
 from care_desk.account.deps import Deps
+from care_desk.directory import app as directory_app
+from care_desk.directory import deps as directory_deps
 from care_desk.team import app as team_app
 from care_desk.team import deps as team_deps
 from foundation.audit import Audit
@@ -77,7 +79,14 @@ class Office:
             self.db, self.keys, Blobs(FolderFiles(folder / "blobs"), clock), self.boxes, clock=clock
         )
         shared = team_deps.Deps(web, self.db, self.credentials, self.boxes, self.store)
-        self.app = web.app([*app.routes(account), *team_app.routes(shared), *desk.routes(desk_deps.Deps(web, TABLE))])
+        self.app = web.app(
+            [
+                *app.routes(account),
+                *team_app.routes(shared),
+                *directory_app.routes(directory_deps.Deps(web, self.db, self.credentials)),
+                *desk.routes(desk_deps.Deps(web, TABLE)),
+            ]
+        )
 
     def _people(self, tx: Transaction) -> None:
         for login, address, kind, holder, profile in (

@@ -1,0 +1,1 @@
+"""« Annuaire » for professionals who look for someone to write to."""
