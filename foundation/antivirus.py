@@ -13,7 +13,7 @@ from typing import Protocol
 
 import structlog
 
-from foundation.blobs import INLINE, PreparedBlob
+from foundation.blobs import PreparedBlob
 
 log = structlog.get_logger()
 
@@ -100,8 +100,7 @@ class Clamd:
 async def _pieces(content: PreparedBlob) -> AsyncIterator[bytes]:
     """From memory, or from the disk in a thread."""
     for at in range(0, content.ref.size, PIECE):
-        small = content.ref.size <= INLINE
-        yield content.read(at, PIECE) if small else await asyncio.to_thread(content.read, at, PIECE)
+        yield await asyncio.to_thread(content.read, at, PIECE) if content.on_disk else content.read(at, PIECE)
 
 
 async def _zeros(octets: int) -> AsyncIterator[bytes]:

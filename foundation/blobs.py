@@ -13,21 +13,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2s
 from itertools import islice
+from threading import Semaphore
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, delete, insert, select
 
+from foundation.blob_chunks import CHUNK, TAG, chunk_count, seal, seal_runs, unseal
 from foundation.blob_files import BlobFiles, SealedFile
 from foundation.clock import DAY, Clock, system_clock
 from foundation.database import Transaction
-from foundation.keys import KEY_BYTES, Tampered, random_octets
+from foundation.keys import KEY_BYTES, random_octets
 from foundation.prepared import Prepared
 from foundation.tables import blobs
 
-CHUNK = 64 * 1024
-TAG = 16
 STRAY_AGE = DAY
+WAITING = 16  # large contents that may wait in memory in one process (`blob_receiver`)
 INLINE = CHUNK  # up to one chunk in the database: measured 4 times faster than a file of its own, above it loses
 
 _INSERT_ALL = Prepared(insert(blobs))
@@ -47,13 +47,24 @@ class BlobRef:
 
 
 class PreparedBlob:
-    """Encrypted and, when large, already synced to a file; it exists for others once `Blobs.insert` is committed."""
+    """Encrypted and, when large, synced to a file; it exists for others once `Blobs.insert` is committed.
 
-    __slots__ = ("_blobs", "_plain", "data", "ref")
+    With a `place` it is large and still in memory, its file not written: it must be made `secure` before it is inserted.
+    """
 
-    def __init__(self, blobs_: Blobs, ref: BlobRef, data: bytes | None, plain: bytes | None = None) -> None:
+    __slots__ = ("_blobs", "_place", "_plain", "data", "ref")
+
+    def __init__(
+        self,
+        blobs_: Blobs,
+        ref: BlobRef,
+        data: bytes | None,
+        plain: bytes | None = None,
+        place: Semaphore | None = None,
+    ) -> None:
         self._blobs = blobs_
-        self._plain = plain  # as it came, when small: it is read at once, as a rule
+        self._plain = plain  # as it came: it is read at once, as a rule
+        self._place = place
         self.ref = ref
         self.data = data  # sealed, when small
 
@@ -61,14 +72,34 @@ class PreparedBlob:
         return self.read(0, None)
 
     def read(self, offset: int, length: int | None) -> bytes:
-        if self._plain is not None:
-            return self._plain[offset : None if length is None else offset + length]
+        if (plain := self._plain) is not None:
+            return plain[offset : None if length is None else offset + length]
         return self._blobs.open(self.ref, self.data, offset, length)
+
+    @property
+    def on_disk(self) -> bool:
+        """To read it is to wait for the disk."""
+        return self._plain is None and self.data is None
+
+    def secure(self) -> PreparedBlob:
+        """Itself, on disk if it is large (blocks)."""
+        if self._place is not None:
+            assert self._plain is not None
+            self._blobs.write_file(self.ref, self._plain)
+            self._leave()
+        return self
 
     def discard(self) -> None:
         """Forgets a blob that was never inserted."""
-        if self.data is None:
+        if self._place is not None:
+            self._leave()
+        elif self.data is None:
             self._blobs.files.remove(self.ref.name)
+
+    def _leave(self) -> None:
+        assert self._place is not None
+        self._place.release()
+        self._place = self._plain = None
 
 
 class BlobWriter:
@@ -123,14 +154,14 @@ class BlobWriter:
         if index == 0 and self._keeps_first:
             return bytes(self._first)
         assert self._file is not None  # there is a sealed chunk
-        return _open(self._aead, index, self._file.read(index * (CHUNK + TAG), CHUNK + TAG), last=False)
+        return unseal(self._aead, index, self._file.read(index * (CHUNK + TAG), CHUNK + TAG), last=False)
 
     def finish(self) -> PreparedBlob:
         """Seals the last chunk; a large blob is on disk when this returns (blocks on fsync: call it in a thread)."""
         self._end()
         ref = BlobRef(_name(self._key), self._key, self.size)
         if self._file is not None:
-            self._file.commit(ref.name)
+            self._file.commit(ref.name, read_soon=True)
         return PreparedBlob(self._blobs, ref, self._small, self._plain)
 
     def abort(self) -> None:
@@ -142,11 +173,11 @@ class BlobWriter:
             return
         if self._file is None:
             self._plain = bytes(self._buffer)
-            self._small = _seal(self._aead, 0, self._plain, last=True)
+            self._small = seal(self._aead, 0, self._plain, last=True)
         else:
             self._flush(bytes(self._buffer), last=True)
             if self._keeps_first:
-                self._file.write_first(_seal(self._aead, 0, bytes(self._first), last=False))
+                self._file.write_first(seal(self._aead, 0, bytes(self._first), last=False))
         self._buffer, self._first = None, bytearray()
 
     def _flush(self, chunk: bytes, last: bool) -> None:
@@ -156,7 +187,7 @@ class BlobWriter:
             self._first += chunk
             self._file.write(bytes(CHUNK + TAG))  # its place
         else:
-            self._file.write(_seal(self._aead, self._sealed, chunk, last))
+            self._file.write(seal(self._aead, self._sealed, chunk, last))
         self._sealed += 1
 
 
@@ -165,19 +196,36 @@ class Blobs:
 
     def __init__(self, files: BlobFiles, clock: Clock = system_clock) -> None:
         self.files = files
+        self.places = Semaphore(WAITING)
         self._clock = clock
 
     def writer(self) -> BlobWriter:
         return BlobWriter(self)
 
     def prepare(self, content: bytes) -> PreparedBlob:
-        if len(content) <= CHUNK:
-            key = random_octets(KEY_BYTES)
-            ref = BlobRef(_name(key), key, len(content))
-            return PreparedBlob(self, ref, _seal(AESGCM(key), 0, content, last=True), content)
-        writer = self.writer()
-        writer.write(content)
-        return writer.finish()
+        """On disk when this returns, if it is large (blocks)."""
+        blob = self.held(content, None)
+        if blob.data is None:
+            self.write_file(blob.ref, content)
+        return blob
+
+    def held(self, content: bytes, place: Semaphore | None) -> PreparedBlob:
+        """A large one is still to be written."""
+        key = random_octets(KEY_BYTES)
+        ref = BlobRef(_name(key), key, len(content))
+        if len(content) <= INLINE:
+            return PreparedBlob(self, ref, seal(AESGCM(key), 0, content, last=True), content)
+        return PreparedBlob(self, ref, None, content if place else None, place)
+
+    def write_file(self, ref: BlobRef, content: bytes) -> None:
+        file = self.files.create()
+        try:
+            for sealed in seal_runs(AESGCM(ref.key), content):
+                file.write(sealed)
+            file.commit(ref.name, read_soon=False)
+        except BaseException:
+            file.abort()
+            raise
 
     def insert(self, tx: Transaction, prepared: PreparedBlob) -> int:
         """The blob's row; returns its id."""
@@ -238,30 +286,15 @@ class Blobs:
         start = first * (CHUNK + TAG)
         stop = min((last + 1) * (CHUNK + TAG), ref.size + TAG * chunk_count(ref.size))
         sealed = data[start:stop] if data is not None else self.files.read(ref.name, start, stop - start)
-        aead, total = AESGCM(ref.key), chunk_count(ref.size)
+        aead, total, view = AESGCM(ref.key), chunk_count(ref.size), memoryview(sealed)
         if total == 1:  # nearly all mail, and nothing to copy
-            return _open(aead, 0, sealed, last=True)[offset:end]
+            return unseal(aead, 0, sealed, last=True)[offset:end]
         plain = b"".join(
-            _open(aead, first + i, sealed[at : at + CHUNK + TAG], first + i == total - 1)
+            unseal(aead, first + i, view[at : at + CHUNK + TAG], first + i == total - 1)
             for i, at in enumerate(range(0, len(sealed), CHUNK + TAG))
         )
         return plain[offset - first * CHUNK : end - first * CHUNK]
 
 
-def chunk_count(size: int) -> int:
-    return max(1, -(-size // CHUNK))
-
-
 def _name(key: bytes) -> str:
     return blake2s(b"blob", key=key, digest_size=16).hexdigest()
-
-
-def _seal(aead: AESGCM, index: int, chunk: bytes, last: bool) -> bytes:
-    return aead.encrypt(index.to_bytes(12, "big"), chunk, b"last" if last else b"more")
-
-
-def _open(aead: AESGCM, index: int, sealed: bytes, last: bool) -> bytes:
-    try:
-        return aead.decrypt(index.to_bytes(12, "big"), sealed, b"last" if last else b"more")
-    except InvalidTag as cause:
-        raise Tampered("a blob's chunk does not open") from cause

@@ -25,8 +25,8 @@ from typing import BinaryIO
 
 from sqlalchemy import Connection, select
 
+from foundation.blob_chunks import TAG, chunk_count
 from foundation.blob_files import FolderFiles
-from foundation.blobs import TAG, chunk_count
 from foundation.keys import KEY_BYTES, KeyRing
 from foundation.tables import blobs as blob_rows
 from runtime import dump

@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from certs.contexts import Identity, TwistedContextFactory, asking_context, serv
 from certs.rotating import Rotating
 from certs.staple import KeptStaple
 from certs.tls_session import peer_certificate, peer_chain
+from foundation.blob_receiver import Receiver
 from foundation.clock import HOUR, MINUTE, Clock, system_clock
 from foundation.dn import DistinguishedName
 from mailserver.delivery.api import Acceptor
@@ -134,7 +136,7 @@ async def open_smtp(
         return SmtpHouse(
             hostname=settings.operator.host,
             acceptor=acceptor,
-            new_writer=house.blobs.writer,
+            new_writer=partial(Receiver, house.blobs),
             start_tls=start_tls,
             sign_in=_sign_in(house, credentials.SUBMISSION, Door.SUBMISSION),
             judge_peer=by_certificate,

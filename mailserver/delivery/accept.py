@@ -92,15 +92,12 @@ class Delivery:
         return await self._space.db.read(hold.fault, self._space, sender)
 
     async def _accept(self, envelope: Envelope, content: PreparedBlob, promise: Job | None) -> Outcome:
-        heavy, held = content.ref.size > HEAVY, envelope.terms.hold_until > self._space.clock()
-        wanted: set[Addressed] = {None} if held else self._addressed(envelope)
-        reading = (envelope, content, wanted, await self._kind_of(envelope.sender))
-        async with self._large if content.ref.size > LARGE else nullcontext():
-            try:
-                message = await asyncio.to_thread(self._read, *reading) if heavy else self._read(*reading)
-            except MustOpen as found:
-                opened = await self._space.opener.open(found.files) if self._space.opener is not None else {}
-                message = await asyncio.to_thread(self._read, *reading, opened)
+        held = envelope.terms.hold_until > self._space.clock()
+        try:
+            message = await self._letter(envelope, content, held)
+        except BaseException:
+            content.discard()
+            raise
         if self._space.antivirus is not None and envelope.sender.door is not Door.SYSTEM and promise is None:
             message = replace(message, fault=await self._scanned(self._space.antivirus, content) or message.fault)
         settlement = Settlement(self._space, self._traces, envelope, message, content.ref, held, promise)
@@ -111,6 +108,17 @@ class Delivery:
             raise
         _discard({content, *message.made}, used)
         return outcome
+
+    async def _letter(self, envelope: Envelope, content: PreparedBlob, held: bool) -> Letter:
+        wanted: set[Addressed] = {None} if held else self._addressed(envelope)
+        reading = (envelope, content, wanted, await self._kind_of(envelope.sender))
+        heavy = content.ref.size > HEAVY
+        async with self._large if content.ref.size > LARGE else nullcontext():
+            try:
+                return await asyncio.to_thread(self._read, *reading) if heavy else self._read(*reading)
+            except MustOpen as found:
+                opened = await self._space.opener.open(found.files) if self._space.opener is not None else {}
+                return await asyncio.to_thread(self._read, *reading, opened)
 
     async def _scanned(self, antivirus: Antivirus, content: PreparedBlob) -> Refused | None:
         """Our own notices are not asked about, nor what was held: it was, when it came."""

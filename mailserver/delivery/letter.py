@@ -98,7 +98,7 @@ def read(
         if (front, rewritten) not in made:
             octets = front + (shown if rewritten else public)
             same = front == first and not rewritten
-            blob = content if octets == plain else blobs.prepare(octets)
+            blob = content.secure() if octets == plain else blobs.prepare(octets)
             made[front, rewritten] = Copy(blob, keep(keys, digest if same else digest_message(scan(octets)), blob.ref))
         return made[front, rewritten]
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 
-from foundation.blobs import INLINE, BlobWriter, PreparedBlob
+from foundation.blob_receiver import Receiver
+from foundation.blobs import PreparedBlob
 from mailserver.mime.fields import MAX_HEADER
 from mailserver.signatures.checking import Case, Checker
 from mailserver.signatures.results import without_ours
@@ -18,7 +19,7 @@ class Arrival:
     """`path` and `trace`: Return-Path, if any, and Received. `checker`: None where signatures are nobody's business."""
 
     def __init__(
-        self, writer: BlobWriter, host: str, path: bytes, trace: bytes, checker: Checker | None, client_ip: str
+        self, writer: Receiver, host: str, path: bytes, trace: bytes, checker: Checker | None, client_ip: str
     ) -> None:
         self._writer = writer
         self._host = host
@@ -43,7 +44,7 @@ class Arrival:
             self._begin(len(self._header))
 
     async def finish(self) -> PreparedBlob:
-        """Sealed; a large blob waits for the disk, in a thread."""
+        """What went to the disk as it came waits for it, in a thread."""
         if self._header is not None:
             self._begin(len(self._header))
         if self._case is not None and self._checker is not None:
@@ -51,9 +52,9 @@ class Arrival:
                 self._case, lambda: self._writer.pieces(self._body), self._writer.size - self._body
             )
             self._writer.put(len(self._path), told)
-        if self._writer.size <= INLINE:
-            return self._writer.finish()
-        return await asyncio.get_running_loop().run_in_executor(None, self._writer.finish)
+        if self._writer.large:
+            return await asyncio.to_thread(self._writer.finish)
+        return self._writer.finish()
 
     def abort(self) -> None:
         self._writer.abort()

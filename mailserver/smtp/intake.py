@@ -198,7 +198,10 @@ async def _hand_over(talk: Conversation, transaction: Transaction, content: Prep
     if talk.doubted and not await talk.stands(transaction):  # since RCPT: a large message takes its time
         content.discard()
         return replies.SIGNED_OUT
-    outcome = await talk.house.acceptor.accept(transaction.envelope(), content)
+    try:
+        outcome = await talk.house.acceptor.accept(transaction.envelope(), content)
+    except OSError:  # what waited in memory could not be written
+        return replies.NO_ROOM
     answer = replies.reply_after_data(outcome)
     if not answer.is_error:
         talk.count_delivery(transaction)

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Protocol
 
 from certs import chain
-from foundation.blobs import BlobWriter
+from foundation.blob_receiver import Receiver
 from foundation.clock import Clock, system_clock
 from foundation.dn import DistinguishedName
 from foundation.keys import random_octets
@@ -84,7 +84,7 @@ class House:
 
     hostname: str
     acceptor: Acceptor
-    new_writer: Callable[[], BlobWriter]
+    new_writer: Callable[[], Receiver]
     start_tls: StartTls | None = None
     sign_in: SignIn | None = None
     judge_peer: JudgePeer | None = None

@@ -1,4 +1,4 @@
-"""The bytes between the transport and the command loop: one buffer, whole command lines out, blocks of DATA out.
+"""The bytes between the transport and the command loop: whole command lines out, blocks of DATA out, as they came where possible.
 
 A line that does not end with CR LF, or holds a CR or LF elsewhere, is a fault and never a command (RFC 5321 2.3.8). The buffer
 is bounded: above `HIGH` octets the transport is told to stop reading. Knows no command and writes nothing.
@@ -7,12 +7,15 @@ is bounded: above `HIGH` octets the transport is told to stop reading. Knows no 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from enum import Enum
 from typing import Protocol
 
 from mailserver.smtp.limits import AUTH_OCTETS
 
-HIGH = 512 * 1024  # octets kept before the client must wait (measured: larger blocks are no faster)
+HIGH = 256 * 1024  # octets kept before the client must wait: one read of the transport (measured: more is no faster)
+
+BLOCK = 4 * 1024  # octets from which a block is kept as it came: each costs memory of its own
 
 
 class LineFault(Enum):
@@ -30,12 +33,25 @@ class Throttle(Protocol):
 class ByteReader:
     """Fed by `data_received`; one task reads. `waiting` is the future of that task while it lacks bytes."""
 
-    __slots__ = ("_buffer", "_loop", "_paused", "_scanned", "_skipping", "_throttle", "ended", "waiting")
+    __slots__ = (
+        "_blocks",
+        "_buffer",
+        "_kept",
+        "_loop",
+        "_paused",
+        "_scanned",
+        "_skipping",
+        "_throttle",
+        "ended",
+        "waiting",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, throttle: Throttle) -> None:
         self._loop = loop
         self._throttle = throttle
-        self._buffer = bytearray()
+        self._buffer = bytearray()  # where lines are looked for
+        self._blocks: deque[bytes] = deque()  # behind it, as they came
+        self._kept = 0  # octets of both
         self._scanned = 0  # no LF before this place: a line sent octet by octet costs no more than in one piece
         self._skipping = False  # inside a line that is too long
         self._paused = False
@@ -43,8 +59,13 @@ class ByteReader:
         self.waiting: asyncio.Future[None] | None = None
 
     def feed(self, data: bytes) -> None:
-        self._buffer += data
-        if not self._paused and len(self._buffer) > HIGH:
+        if len(data) < BLOCK:
+            self._gather()
+            self._buffer += data
+        else:
+            self._blocks.append(data)
+        self._kept += len(data)
+        if not self._paused and self._kept > HIGH:
             self._throttle.pause_reading()
             self._paused = True
         self.wake()
@@ -71,6 +92,7 @@ class ByteReader:
 
     def take_line(self, longest: int = AUTH_OCTETS) -> bytes | LineFault | None:
         """The next line without its CR LF; None when it is not all there. A line over `longest` octets is thrown away whole."""
+        self._gather()
         if not self._buffer:
             return None
         end = self._buffer.find(b"\n", self._scanned)
@@ -97,18 +119,25 @@ class ByteReader:
         return None
 
     def take_block(self, most: int | None = None) -> bytes:
-        """All that is there, or its first `most` octets."""
+        """Some of what is there, `most` octets of it; nothing when nothing is there."""
+        if not self._buffer and self._blocks and (most is None or len(self._blocks[0]) <= most):
+            block = self._blocks.popleft()
+            self._less(len(block))
+            return block
+        self._gather()
         block = bytes(self._buffer if most is None or most >= len(self._buffer) else self._buffer[:most])
         self._drop(len(block))
         return block
 
     def put_back(self, data: bytes) -> None:
         self._buffer[:0] = data
+        self._kept += len(data)
         self._scanned = 0
 
     def discard(self) -> int:
         """Forgets what is there (after STARTTLS: RFC 3207 4.2) and says how much it was."""
-        size = len(self._buffer)
+        size = self._kept
+        self._gather()
         self._drop(size)
         self._skipping = False
         return size
@@ -118,10 +147,18 @@ class ByteReader:
         self._throttle = throttle
         self._paused = False
 
+    def _gather(self) -> None:
+        while self._blocks:
+            self._buffer += self._blocks.popleft()
+
     def _drop(self, size: int) -> None:
         del self._buffer[:size]
         self._scanned = 0
-        if self._paused and len(self._buffer) <= HIGH // 2:
+        self._less(size)
+
+    def _less(self, size: int) -> None:
+        self._kept -= size
+        if self._paused and self._kept <= HIGH // 2:
             self._resume()
 
     def _resume(self) -> None:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foundation.blob_chunks import CHUNK, TAG
 from foundation.blob_files import FolderFiles
-from foundation.blobs import CHUNK, TAG, Blobs
+from foundation.blobs import Blobs
 from foundation.clock import DAY, system_clock
 from foundation.database import Database, metadata
 from foundation.keys import NONCE_BYTES, Key, KeyRing, Tampered, random_octets

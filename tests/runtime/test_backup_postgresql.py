@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 from typer.testing import CliRunner, Result
 
-from foundation.blobs import CHUNK
+from foundation.blob_chunks import CHUNK
 from foundation.tables import blobs
 from runtime import start
 from runtime.backup import sealed_size

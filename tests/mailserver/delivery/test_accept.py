@@ -10,12 +10,14 @@ import pytest
 from sqlalchemy import func, select
 
 from foundation.audit import verify
-from foundation.blobs import INLINE
+from foundation.blob_files import FolderFiles
+from foundation.blob_receiver import Receiver
+from foundation.blobs import INLINE, WAITING, PreparedBlob
 from foundation.clock import DAY
 from foundation.tables import audit as audit_rows
 from foundation.tables import blobs as blob_rows
 from foundation.tally import sums
-from mailserver.delivery.api import Door, Fate, Recipient, Sender, Terms
+from mailserver.delivery.api import Door, Envelope, Fate, Recipient, Sender, Terms
 from mailserver.store.api import Flag
 from mailserver.store.tables import messages
 from mssante.kinds import BoxState, ExchangeState, ProfileState
@@ -354,3 +356,49 @@ async def test_a_client_lost_on_the_way_leaves_things_whole(world: World, size: 
         await asyncio.sleep(0.02)
     assert (await world.last(DOCTOR)).endswith(b"x\r\n")
     assert len([path for path in (world.folder / "blobs").rglob("*") if path.is_file()]) == (size > INLINE)
+
+
+# ---------------------------------------------------------------- large ones, as they come from a door: in memory
+def large_one(world: World, to: str) -> PreparedBlob:
+    receiver = Receiver(world.space.blobs)
+    receiver.write(mail(PEER, to, text="x" * 1_000_000))
+    return receiver.finish()
+
+
+def waiting_and_files(world: World) -> tuple[int, int]:
+    places = world.space.blobs.places
+    free = sum(places.acquire(blocking=False) for _ in range(WAITING))
+    for _ in range(free):
+        places.release()
+    return WAITING - free, sum(path.is_file() for path in (world.folder / "blobs").glob("??/*"))
+
+
+async def test_a_large_message_is_written_once_and_not_read_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = large_one(world, SERVICE)
+    assert waiting_and_files(world) == (1, 0)
+    monkeypatch.setattr(FolderFiles, "read", None)
+    envelope = Envelope(world.sender(PEER), PEER, (Recipient(SERVICE), Recipient(DOCTOR)))
+    assert fates(await world.delivery.accept(envelope, content)) == [("delivered", None)] * 2
+    assert waiting_and_files(world) == (0, 1)
+    monkeypatch.undo()
+    assert (await world.last(DOCTOR)).endswith(b"x" * 1_000_000 + b"\r\n")
+
+
+async def test_a_large_message_that_nobody_gets_keeps_no_place(world: World) -> None:
+    envelope = Envelope(world.sender(PEER), PEER, (Recipient("nobody@cabinet.example"),))
+    assert fates(await world.delivery.accept(envelope, large_one(world, SERVICE))) == [("refused", "box_unknown")]
+    assert waiting_and_files(world) == (0, 0)
+
+
+async def test_a_large_message_that_cannot_be_written_keeps_no_place(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: FolderFiles) -> Any:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(FolderFiles, "create", full)
+    envelope = Envelope(world.sender(PEER), PEER, (Recipient(SERVICE),))
+    with pytest.raises(OSError, match="No space"):
+        await world.delivery.accept(envelope, large_one(world, SERVICE))
+    assert waiting_and_files(world) == (0, 0)
+    assert await world.rows(SERVICE) == []

@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from certs.chain import Fault, Refused, Trusted
 from foundation.blob_files import FolderFiles
+from foundation.blob_receiver import Receiver
 from foundation.blobs import Blobs, PreparedBlob
 from foundation.dn import DistinguishedName, parse
 from mailserver.delivery.api import Envelope, Fate, Outcome, Recipient, Sender, Verdict
@@ -62,7 +64,10 @@ class Memory:
         local_parts = [r.address.partition("@")[0].removeprefix("late-") for r in envelope.recipients]
         verdicts = tuple(map(self._verdict, envelope.recipients, local_parts))
         if any(v.fate is not Fate.REFUSED for v in verdicts):
+            content.secure()
             self.accepted.append((envelope, content.plaintext()))
+        else:
+            content.discard()
         return Outcome(verdicts, "mid-1")
 
     async def room_to_hold(self, sender: Sender) -> Reason | None:
@@ -122,7 +127,7 @@ def house(folder: Path, acceptor: Memory, peer: str = "beta", **changes: Any) ->
     made = House(
         hostname=HOST,
         acceptor=acceptor,
-        new_writer=Blobs(FolderFiles(folder)).writer,
+        new_writer=partial(Receiver, Blobs(FolderFiles(folder))),
         start_tls=no_tls,
         sign_in=PEOPLE,
         judge_peer=shown(peer),

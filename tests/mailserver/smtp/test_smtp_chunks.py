@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foundation.blob_files import FolderFiles
+from foundation.blob_receiver import Receiver
+from foundation.blobs import WAITING, Blobs
 from mailserver.smtp import ports
 from mailserver.smtp.data import ChunkScanner, DataFault
 from mailserver.smtp.limits import Limits
@@ -52,8 +57,8 @@ def test_the_scanner_agrees_with_the_reference(first: list[bytes], second: list[
         assert (scanner.fault, out, scanner.size) == (None, message, len(message))
 
 
-async def begun(folder: Path, acceptor: Memory, limits: Limits | None = None) -> Wire:
-    connection = wire(ports.BENCH, house(folder, acceptor, limits=limits or Limits(linger_s=0.02)))
+async def begun(folder: Path, acceptor: Memory, limits: Limits | None = None, **changes: Any) -> Wire:
+    connection = wire(ports.BENCH, house(folder, acceptor, limits=limits or Limits(linger_s=0.02), **changes))
     assert (await connection.send(BEGIN)).splitlines()[-1].startswith(b"250 2.1.5")
     return connection
 
@@ -146,13 +151,17 @@ async def test_a_chunk_before_tls_is_read_and_refused(tmp_path: Path) -> None:
     assert not connection.closed
 
 
+@pytest.mark.parametrize("lines", [200, 2200])
 @pytest.mark.parametrize("end", [b"RSET\r\n", b"EHLO c\r\n", b"QUIT\r\n", b"STARTTLS\r\n", None, b"BDAT 1\r\n\n"])
-async def test_chunks_that_are_given_up_leave_nothing_on_disk(end: bytes | None, tmp_path: Path) -> None:
+async def test_chunks_that_are_given_up_leave_nothing_on_disk_nor_in_memory(
+    end: bytes | None, lines: int, tmp_path: Path
+) -> None:
     acceptor = Memory()
-    connection = await begun(tmp_path, acceptor)
+    blobs = Blobs(FolderFiles(tmp_path))
+    connection = await begun(tmp_path, acceptor, new_writer=partial(Receiver, blobs))
     line = b"y" * 998 + b"\r\n"
-    await connection.send(b"BDAT 200002\r\n\r\n" + line * 200)
-    assert len(files(tmp_path)) == 1
+    await connection.send(b"BDAT %d\r\n\r\n" % (2 + 1000 * lines) + line * lines)
+    assert len(files(tmp_path)) == (lines > 2000)
     if end is None:
         connection.close()
     else:
@@ -160,6 +169,7 @@ async def test_chunks_that_are_given_up_leave_nothing_on_disk(end: bytes | None,
     await asyncio.sleep(0.05)
     assert files(tmp_path) == []
     assert acceptor.accepted == []
+    assert all(blobs.places.acquire(blocking=False) for _ in range(WAITING))
 
 
 async def test_a_message_in_chunks_has_one_time_for_all(tmp_path: Path) -> None:
@@ -171,14 +181,19 @@ async def test_a_message_in_chunks_has_one_time_for_all(tmp_path: Path) -> None:
     assert connection.closed
 
 
-async def test_a_full_disk_is_told_and_the_chunks_are_not_taken_for_commands(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("lines", "first"), [(200, b"250 2.0.0"), (2400, b"452 4.3.1")])
+async def test_a_full_disk_is_told_and_the_chunks_are_not_taken_for_commands(
+    lines: int, first: bytes, tmp_path: Path
+) -> None:
+    """At the end, when the message could wait in memory."""
     acceptor = Memory()
     connection = await begun(tmp_path, acceptor)
     (tmp_path / "incoming").rmdir()
     said = await connection.send(
-        b"BDAT 180402\r\n\r\n" + (b"z" * 900 + b"\r\n") * 200 + b"BDAT 6 LAST\r\nQUIT\r\nNOOP\r\n", 10_000
+        b"BDAT %d\r\n\r\n" % (2 + 902 * lines) + (b"z" * 900 + b"\r\n") * lines + b"BDAT 6 LAST\r\nQUIT\r\nNOOP\r\n",
+        10_000,
     )
-    assert codes(said) == [b"452 4.3.1", b"452 4.3.1", b"250 2.0.0"]
+    assert codes(said) == [first, b"452 4.3.1", b"250 2.0.0"]
     assert acceptor.accepted == []
 
 

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from foundation.blob_receiver import LONGEST
 from mailserver.delivery.api import Door, Terms
 from mailserver.smtp import ports
 from mailserver.smtp.engine import SmtpSession
@@ -421,11 +422,12 @@ async def test_a_fault_in_accept_is_451_and_leaves_no_words_in_the_log(tmp_path:
     assert "alpha.example" not in str(logs)
 
 
-async def test_a_full_disk_is_452_and_the_message_is_not_taken_for_commands(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lines", [200, 2 + LONGEST // 900])
+async def test_a_full_disk_is_452_and_the_message_is_not_taken_for_commands(lines: int, tmp_path: Path) -> None:
     acceptor = Memory()
     connection = await in_data(tmp_path, acceptor, Limits())
     (tmp_path / "incoming").rmdir()
-    said = await connection.send(b"\r\n" + (b"z" * 900 + b"\r\n") * 200 + b"NOOP\r\n.\r\nRSET\r\n", 10_000)
+    said = await connection.send(b"\r\n" + (b"z" * 900 + b"\r\n") * lines + b"NOOP\r\n.\r\nRSET\r\n", 10_000)
     assert [line[:9] for line in said.splitlines()] == [b"452 4.3.1", b"250 2.0.0"]
     assert acceptor.accepted == []
 

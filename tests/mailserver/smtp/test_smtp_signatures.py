@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from foundation.blobs import CHUNK
+from foundation.blob_chunks import CHUNK
 from mailserver.smtp import ports
 from mailserver.smtp.ports import DoorRules
 from tests.mailserver.signatures.signing import HOST, MESSAGE, Zone, checker, ed25519_key, seal, sign
