@@ -27,6 +27,7 @@ from mailserver.delivery.settle import Settlement
 from mailserver.delivery.space import Space, addressee_of, author_of
 from mailserver.delivery.traces import Traces
 from mailserver.mime import scan
+from mailserver.mime.weight import LIGHT, weight
 from mssante import reasons
 from mssante.address import parse_address
 from mssante.identity import Invalid
@@ -36,7 +37,9 @@ from mssante.rules import MessageFacts, Refused, decide
 
 LARGE = 4 * 1024 * 1024  # octets
 PROFESSIONAL = frozenset(kind for kind in BoxKind if kind.party is Party.PROFESSIONAL)
-HEAVY = INLINE  # octets: above, a copy waits for the disk, so reading leaves the loop
+HEAVY = (
+    INLINE  # octets: above, a copy waits for the disk, so reading leaves the loop; below too, what is made to be slow
+)
 
 
 class Delivery:
@@ -112,7 +115,7 @@ class Delivery:
     async def _letter(self, envelope: Envelope, content: PreparedBlob, held: bool) -> Letter:
         wanted: set[Addressed] = {None} if held else self._addressed(envelope)
         reading = (envelope, content, wanted, await self._kind_of(envelope.sender))
-        heavy = content.ref.size > HEAVY
+        heavy = content.ref.size > HEAVY or weight(content.plaintext()) > LIGHT
         async with self._large if content.ref.size > LARGE else nullcontext():
             try:
                 return await asyncio.to_thread(self._read, *reading) if heavy else self._read(*reading)

@@ -29,7 +29,6 @@ from mailserver.sasl import Desk
 from mailserver.scram import Bind
 from mailserver.sign_in import SignedIn, SignIn
 from mailserver.store.api import Folder, MailStore, Spool, StoreError, StoreResult
-from mailserver.store.flags import check_folder
 from mssante.rights import NONE
 
 
@@ -147,13 +146,6 @@ class Context(Member):
             raise Bad("no search result is kept")
         here = {kept: index for kept in self.view.saved if (index := self.view.index_of(kept)) is not None}
         return SequenceSet.of(here if uid else [index + 1 for index in here.values()])
-
-    async def room_for_keywords(self, folder: Folder, words: Collection[str]) -> None:
-        """Raises StoreError LIMIT. Two sessions at one moment can each be the last: a bound, not a count."""
-        if words:
-            own = self.view is not None and self.view.folder.id == folder.id
-            columns = self.selected.columns if own else await self.store.look(folder.id)
-            check_folder(columns.keywords.values(), columns.known, words)
 
     def writable(self) -> FolderView:
         if self.selected.read_only:

@@ -106,10 +106,6 @@ class FolderView:
         texts = {flags: flag_text(flags, NO_KEYWORDS) for flags in set(system)}
         return [texts[flags] for flags in system]
 
-    def keywords_of(self, uids: Sequence[int]) -> frozenset[str]:
-        """All that these messages have."""
-        return NO_KEYWORDS.union(*[self.keywords[uid] for uid in uids if uid in self.keywords] if self.keywords else [])
-
     def first_unseen(self) -> int | None:
         """The message number for SELECT's UNSEEN."""
         return next((i + 1 for i, system in enumerate(self.system) if not system & Flag.SEEN), None)

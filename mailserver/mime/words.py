@@ -29,7 +29,12 @@ def codec_for(charset: str) -> str | None:
         return None
     if name in ("iso8859-1", "ascii"):
         return "cp1252"  # what senders mean by it (WHATWG Encoding): « ’ » and « œ » live in 0x80-0x9F
-    return name if _SAFE_CODEC.match(name) else None
+    return name if _SAFE_CODEC.match(name) and _shows_markup(name) else None
+
+
+def _shows_markup(codec: str) -> bool:
+    """In the codes of mainframes a tag is written with other octets."""
+    return b"<" in "<".encode(codec)
 
 
 def to_text(data: bytes, charset: str | None, cut: bool = False) -> str:

@@ -11,14 +11,14 @@ from foundation.blobs import Blobs, PreparedBlob
 from foundation.keys import KeyRing
 from mailserver.mime.downgrade import without_nul
 from mailserver.mime.fields import MAX_HEADER
+from mailserver.mime.weight import LIGHT, weight
 from mailserver.store.api import NewMessage, StoreError
 from mailserver.store.digest import Digest
 from mailserver.store.insert import Kept, keep
 from mailserver.store.spool import BlobSpool, Room
 
 LARGE = 4 * 1024 * 1024  # octets
-# Octets of a command that is read on the loop: a thread costs as much as reading it; 13 ms for what is made to be slow (measured).
-SHORT = 16 * 1024
+SHORT = 16 * 1024  # octets of a command that is read on the loop, if it is light: a thread costs as much as reading it
 AT_ONCE = 16  # each may sync a file, and other work waits for the thread
 
 
@@ -47,7 +47,7 @@ class Arrivals:
 
     async def prepared(self, messages: Sequence[NewMessage], ready: list[Ready]) -> None:
         """Adds to `ready`, in their order: when it raises, the caller knows what to discard."""
-        if sum(one.size for one in messages) <= SHORT:
+        if sum(one.size for one in messages) <= SHORT and sum(map(_weight, messages)) <= LIGHT:
             self._prepare(messages, ready)
             return
         for start in range(0, len(messages), AT_ONCE):
@@ -83,6 +83,10 @@ class Arrivals:
             raise
         blob.discard()
         return self._blobs.prepare(fit), fit
+
+
+def _weight(message: NewMessage) -> int:
+    return weight(message.content) if isinstance(message.content, bytes) else LIGHT + 1
 
 
 def check_header(digest: Digest) -> None:

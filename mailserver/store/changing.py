@@ -35,8 +35,9 @@ from mailserver.store import folders as folder_rows
 from mailserver.store import forgetting, sheets
 from mailserver.store.api import Flag, FlagOp, Flags, FolderStatus, StoreResult
 from mailserver.store.insert import TOPIC
+from mailserver.store.keywords import check_room
 from mailserver.store.ranges import Chunk, chunks
-from mailserver.store.tables import cards, expunged, folders, loose_blobs, messages, search_texts
+from mailserver.store.tables import WITH_KEYWORDS, cards, expunged, folders, loose_blobs, messages, search_texts
 
 _IS_SEEN = messages.c.flags.op("&")(int(Flag.SEEN)) != 0
 _OTHER = messages.alias("other")
@@ -82,6 +83,7 @@ class Tally:
     unseen: int = 0
     deleted: int = 0
     size: int = 0
+    with_keywords: int = 0  # among `messages`
 
     def __neg__(self) -> Tally:
         return Tally(-self.messages, -self.unseen, -self.deleted, -self.size)
@@ -101,6 +103,8 @@ def store_flags(
         if unchanged_since is not None:
             modified += [uid for (uid,) in _on(tx, _REFUSED, chunk, where).fetchall()]
         changed |= _apply(tx, chunk, where, op, wish, modseq, tally)
+    if changed and wish.keywords and op is not FlagOp.REMOVE:
+        check_room(tx, folder_id)
     before = folder_rows.status_of(folder)
     if not changed:
         return StoreResult(before.highest_modseq, before.highest_modseq, modified), before
@@ -165,12 +169,14 @@ def tally_of(tx: Transaction | Connection, folder_id: int, uids: Sequence[int]) 
             func.sum(case((_IS_SEEN, 0), else_=1)),
             func.sum(case((_IS_DELETED, 1), else_=0)),
             func.sum(messages.c.size),
+            func.sum(case((WITH_KEYWORDS, 1), else_=0)),
         ).where(messages.c.folder_id == folder_id, chunk.holds(messages.c.uid))
-        count, unseen, gone, size = (int(value or 0) for value in tx.execute(query).one())
+        count, unseen, gone, size, named = (int(value or 0) for value in tx.execute(query).one())
         total.messages += count
         total.unseen += unseen
         total.deleted += gone
         total.size += size
+        total.with_keywords += named
     return total
 
 
@@ -210,6 +216,8 @@ def copy(
         tx.execute(insert(messages).from_select([column.name for column in messages.c], rows))
         at += chunk.count
     grow(tx, target.id, modseq, replace(tally, deleted=0) if undeleted else tally, new_uids=len(uids))
+    if tally.with_keywords:
+        check_room(tx, target.id)
     return list(range(target.uid_next, at))
 
 

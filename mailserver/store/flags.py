@@ -48,14 +48,9 @@ def check(flags: Flags) -> None:
         raise StoreError("LIMIT", f"a keyword has at most {KEYWORD_CHARACTERS} characters")
 
 
-def check_folder(used: Iterable[Collection[str]], known: Collection[str], more: Iterable[str]) -> None:
-    """Raises StoreError LIMIT when a folder would have too many keywords with these. `known`: those it had since it was looked at,
-    in lower case; `used`: those of each message that has some, which are counted only when it matters."""
-    words = {word.lower() for word in more}
-    if len(words.union(known)) <= KEYWORDS_PER_FOLDER:
-        return
-    words.update(word.lower() for some in set(used) for word in some)
-    if len(words) > KEYWORDS_PER_FOLDER:
+def check_folder(used: Iterable[Collection[str]]) -> None:
+    """Raises StoreError LIMIT when the messages of a folder, with the keywords of each in `used`, have too many in all."""
+    if len({word.lower() for some in used for word in some}) > KEYWORDS_PER_FOLDER:
         raise StoreError("LIMIT", f"a folder has at most {KEYWORDS_PER_FOLDER} keywords")
 
 

@@ -22,6 +22,7 @@ from mailserver.store import flags as flag_rules
 from mailserver.store import sheets
 from mailserver.store.api import Flags, StoreError
 from mailserver.store.digest import Digest
+from mailserver.store.keywords import check_room
 from mailserver.store.sealed import (
     back_context,
     front_context,
@@ -269,6 +270,8 @@ def put_all(tx: Transaction, place: Place, entries: Sequence[Entry], now: int) -
     if pages := sheets.completed(uids):
         sheets.bind(tx, place.key, place.folder_id, pages)
     tx.signal(TOPIC, place.folder_id)
+    if any(entry.flags.keywords for entry in entries):
+        check_room(tx, place.folder_id)
     return uids
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from mailserver.store import annotations as annotation_rules
@@ -206,6 +206,7 @@ class MemoryMailStore(MemoryReading):
         for digest in digests:
             check_header(digest)
         self._check_room(found.folder.box_id, sum(map(len, contents)), len(contents))
+        _check_keywords(found, [message.flags for message in messages])
         uids: list[int] = []
         modseq = found.advance() if messages else 0
         for message, content, digest in zip(messages, contents, digests, strict=True):
@@ -227,6 +228,7 @@ class MemoryMailStore(MemoryReading):
         here = source.folder.box_id == target.folder.box_id
         less = source.messages[uid].row.size if here else 0
         self._check_room(target.folder.box_id, len(content) - less, 0 if here else 1)
+        _check_keywords(target, [message.flags], [uid] if source is target else ())
         self._remove(source, [uid])
         return (await self.append(target_folder_id, [replace(message, content=content)]))[0]
 
@@ -237,14 +239,19 @@ class MemoryMailStore(MemoryReading):
         found = self._get(folder_id)
         modified: list[int] = []
         previous, modseq = found.modseq, found.modseq + 1
+        changed: dict[int, Flags] = {}
         for uid, message in self._some(found, uids):
             if unchanged_since is not None and message.row.modseq > unchanged_since:
                 modified.append(uid)
                 continue
             after = flag_rules.apply(op, flags, message.row.flags)
             if after != message.row.flags:
-                message.row = replace(message.row, flags=after, modseq=modseq)
-                found.modseq = modseq
+                changed[uid] = after
+        if flags.keywords and op is not FlagOp.REMOVE:
+            _check_keywords(found, list(changed.values()), changed)
+        for uid, after in changed.items():
+            found.messages[uid].row = replace(found.messages[uid].row, flags=after, modseq=modseq)
+            found.modseq = modseq
         if found.modseq == modseq:
             self._folder_watchers.wake(folder_id)
         return StoreResult(previous, found.modseq, modified)
@@ -336,6 +343,7 @@ class MemoryMailStore(MemoryReading):
     def _copy(self, chosen: list[tuple[int, KeptMessage]], target: KeptFolder, undeleted: bool) -> CopyResult:
         if not chosen:
             return CopyResult(target.folder.uid_validity, [], [])
+        _check_keywords(target, [message.row.flags for _, message in chosen])
         modseq, first = target.advance(), target.uid_next
         for _, message in chosen:
             flags = message.row.flags
@@ -365,3 +373,10 @@ class MemoryMailStore(MemoryReading):
         names.check_messages(sum(len(found.messages) for found in self._of(box_id)) + messages)
         if self._used(box_id) + octets > self._limit:
             raise StoreError("OVERQUOTA", "the mailbox is full")
+
+
+def _check_keywords(found: KeptFolder, more: Sequence[Flags], changed: Collection[int] = ()) -> None:
+    """Room for `more`; the flags that the messages `changed` have now are about to go."""
+    if any(flags.keywords for flags in more):
+        others = (message.row.flags.keywords for uid, message in found.messages.items() if uid not in changed)
+        flag_rules.check_folder([*others, *(flags.keywords for flags in more)])

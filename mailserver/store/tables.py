@@ -8,7 +8,19 @@ epoch (what IMAP shows), the others in milliseconds.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, SmallInteger, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    literal_column,
+)
 
 from foundation.database import metadata
 from foundation.tables import Id
@@ -95,6 +107,14 @@ messages = Table(
     Index("messages_thread", "thread_id"),
     Index("messages_blob", "blob_id"),
     sqlite_with_rowid=False,
+)
+WITH_KEYWORDS = messages.c.keywords != literal_column("''")  # as it stands in the index, or that is not used
+Index(
+    "messages_keywords",
+    messages.c.folder_id,
+    messages.c.keywords,
+    sqlite_where=WITH_KEYWORDS,
+    postgresql_where=WITH_KEYWORDS,
 )
 
 cards = Table(

@@ -29,7 +29,6 @@ async def append(ctx: Context, command: Append) -> AsyncGenerator[Response]:
         total += messages[-1].size
         if total > ctx.settings.command_limit:  # of URLs too, whose sizes the command does not say
             raise No(f"the messages of one command have at most {ctx.settings.command_limit} octets", "TOOBIG")
-    await ctx.room_for_keywords(folder, {word for message in messages for word in message.flags.keywords})
     uids = await ctx.store.append(folder.id, messages, team=ctx.seat_of(folder).who.team)
     ctx.known.counted(folder.id, added=len(uids))
     if ctx.view is not None and ctx.view.folder.id == folder.id:
@@ -48,7 +47,6 @@ async def replace(ctx: Context, command: Replace) -> AsyncGenerator[Response]:
     if not indices:
         raise No("the message is gone", "EXPUNGEISSUED")
     message = await _message(ctx, folder, command.message)
-    await ctx.room_for_keywords(folder, message.flags.keywords)
     by = ctx.seat_of(folder).who.member
     uid = await ctx.store.replace(view.folder.id, view.uids[indices[0]], folder.id, message, by)
     ctx.known.counted(view.folder.id, gone=1)

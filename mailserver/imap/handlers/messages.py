@@ -91,8 +91,6 @@ async def store(ctx: Context, command: Store) -> AsyncGenerator[Response]:
     if wish is None:
         raise not_permitted()
     if uids:
-        if wish[0] is not FlagOp.REMOVE:
-            await ctx.room_for_keywords(view.folder, wish[1].keywords)
         answered = _answered(ctx, indices, *wish)
         result = await ctx.store.store_flags(view.folder.id, uids, *wish, command.unchanged_since)
         await ctx.refresh(result)
@@ -139,7 +137,6 @@ async def copy(ctx: Context, command: Copy) -> AsyncGenerator[Response]:
     indices = chosen(view, command.messages, command.uid)
     target = await ctx.folder(command.name, missing="TRYCREATE")
     uids = [view.uids[i] for i in indices]
-    await ctx.room_for_keywords(target, view.keywords_of(uids))
     result = await _carried(ctx, view.folder, target, uids, leave=True) if indices else None
     if result is not None:
         ctx.known.counted(target.id, added=len(result.target))
@@ -158,7 +155,6 @@ async def move(ctx: Context, command: Move) -> AsyncGenerator[Response]:
         raise No("the messages are in this folder already", "CANNOT")
     if indices:
         uids = [view.uids[i] for i in indices]
-        await ctx.room_for_keywords(target, view.keywords_of(uids))
         result = await _carried(ctx, view.folder, target, uids, leave=False)
         ctx.known.counted(view.folder.id, gone=len(result.source))
         ctx.known.counted(target.id, added=len(result.target))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from foundation.clock import DAY
 from foundation.tables import audit as audit_rows
 from foundation.tables import blobs as blob_rows
 from foundation.tally import sums
+from mailserver.delivery import letter
 from mailserver.delivery.api import Door, Envelope, Fate, Recipient, Sender, Terms
 from mailserver.store.api import Flag
 from mailserver.store.tables import messages
@@ -402,3 +404,25 @@ async def test_a_large_message_that_cannot_be_written_keeps_no_place(
         await world.delivery.accept(envelope, large_one(world, SERVICE))
     assert waiting_and_files(world) == (0, 0)
     assert await world.rows(SERVICE) == []
+
+
+# ---------------------------------------------------------------- what is made to be slow
+@pytest.mark.parametrize(
+    ("text", "on_the_loop"), [("Bonjour. " * 100, True), ("<p>" * 5_000, False), ("(" * 9_000, False)]
+)
+async def test_what_is_made_to_be_slow_is_read_off_the_loop(
+    world: World, monkeypatch: pytest.MonkeyPatch, text: str, on_the_loop: bool
+) -> None:
+    """Whose other sessions it would hold up."""
+    readers: list[int] = []
+    read = letter.read
+
+    def watched(*args: Any) -> letter.Letter:
+        readers.append(threading.get_ident())
+        return read(*args)
+
+    monkeypatch.setattr(letter, "read", watched)
+    content = mail(PEER, SERVICE, text=text)
+    assert len(content) < INLINE
+    assert fates(await world.send(PEER, SERVICE, content)) == [("delivered", None)]
+    assert [one == threading.get_ident() for one in readers] == [on_the_loop]
