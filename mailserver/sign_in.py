@@ -9,6 +9,7 @@ from typing import Protocol
 from foundation.dn import DistinguishedName
 from mssante.rights import Role
 from mssante.scram import Proof, Salt
+from mssante.sent_for_later import UNKNOWN, Brought
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -16,7 +17,7 @@ class SignedIn:
     """`box_id` is the mailbox opened, `address` what it may send from, `actor` who acts in it (member of an ORG box).
 
     `member` is the number of the credential: never another person's. `team`: several people work in the mailbox. `token` is the
-    sign-in's own, to know them again.
+    sign-in's own, to know them again; `brought` is kept with what they send for later.
     """
 
     box_id: int
@@ -26,6 +27,7 @@ class SignedIn:
     role: Role = Role.HOLDER
     team: bool = False
     token: object = field(default=None, compare=False)
+    brought: Brought = field(default=UNKNOWN, compare=False)
 
     def __repr__(self) -> str:
         return f"SignedIn(box {self.box_id}, member {self.member})"

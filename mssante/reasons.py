@@ -312,8 +312,8 @@ ACCOUNT_TOO_FAST = _reason(
 )
 PAIR_TOO_FAST = _reason(
     "pair_too_fast", "rules 7", 450, "4.7.1",
-    fr="Vous écrivez trop souvent à ce destinataire en peu de temps. Réessayez dans {minutes} min.",
-    en="You write to this recipient too often in a short time. Try again in {minutes} min.",
+    fr="Vous, ou votre opérateur, écrivez trop souvent à ce destinataire en peu de temps. Réessayez dans {minutes} min.",
+    en="You, or your operator, write to this recipient too often in a short time. Try again in {minutes} min.",
 )
 RECIPIENT_TOO_FAST = _reason(
     "recipient_too_fast", "rules 7", 450, "4.2.1",

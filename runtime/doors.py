@@ -123,6 +123,7 @@ async def open_smtp(
         account=Gauge(limits.account_recipients_per_hour, HOUR),
         recipient=Gauge(limits.recipient_messages_per_hour, HOUR),
         pair=Gauge(limits.pair_messages_per_hour, HOUR),
+        peer_pair=Gauge(limits.peer_pair_messages_per_hour, HOUR),
     )
 
     by_certificate = smtp.by_certificate(trust.store.get, trust.ocsp)

@@ -27,6 +27,7 @@ from mssante.devices import Devices
 from mssante.exchanges import Exchanges
 from mssante.mailboxes import Mailboxes
 from mssante.operators import Operator, parse_route
+from mssante.sent_for_later import StillSends
 from mssante.token_sign_in import TokenSignIn
 from mssante.trust_holder import TrustListHolder
 from mssante.trust_list import TrustList
@@ -89,7 +90,7 @@ class House:
                 map(str.upper, (self.settings.operator.product_number, *self.settings.operator.products))
             ),
             held_messages=self.settings.limits.held_messages,
-            may_send=self.credentials.may_send,
+            may_send=StillSends(self.credentials, self.mailboxes),
             antivirus=self.antivirus,
             unscanned=self.settings.antivirus.when_absent == "accept",
             attachments=policies_of(self.settings.attachments, self.settings.attachments_sent),

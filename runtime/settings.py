@@ -250,7 +250,7 @@ class Limits(Section):
     peer_messages_per_minute: int = Field(
         6_000,
         ge=1,
-        description="of another operator: so many at once, then as steadily; this and the next three for each process",
+        description="of another operator: so many at once, then as steadily; this and the next four for each process",
     )
     account_recipients_per_hour: int = Field(3_000, ge=1, description="of the messages that one mailbox sends")
     recipient_messages_per_hour: int = Field(3_000, ge=1, description="for one address, whoever sends them")
@@ -258,6 +258,9 @@ class Limits(Section):
         600,
         ge=1,
         description="for one address from one sender; far fewer, so that nobody alone uses up the turns of all",
+    )
+    peer_pair_messages_per_hour: int = Field(
+        1_500, ge=1, description="for one address from one other operator, whatever senders it names"
     )
     trace_days: int = Field(
         186, ge=1, description="how long it can be asked what became of a message; six months are recommended"

@@ -23,6 +23,7 @@ from mssante.devices import Came, Devices, Door
 from mssante.life import SHARED
 from mssante.mailboxes import Mailboxes
 from mssante.scram import Proof, Salt
+from mssante.sent_for_later import Brought
 from mssante.token_sign_in import TokenSignIn
 
 KNOWN, KNOWN_FOR = (
@@ -97,7 +98,10 @@ class MailSignIn:
 
     async def _opened(self, certificate: DistinguishedName, address: str) -> SignedIn | None:
         box = await self._db.read(opened_by, self._mailboxes, certificate, address)
-        return None if box is None else SignedIn(box.id, box.address.key, box.holder.display_name, token=certificate)
+        if box is None:
+            return None
+        brought = Brought(certificate=certificate.text)
+        return SignedIn(box.id, box.address.key, box.holder.display_name, token=certificate, brought=brought)
 
     def nonce(self) -> str:
         return secrets.token_urlsafe(18)
@@ -177,4 +181,5 @@ def _reaches(who: SignedIn, seat: SignedIn) -> bool:
 
 
 def _seen(who: credentials.SignedIn) -> SignedIn:
-    return SignedIn(who.box_id, who.address, who.actor, who.credential_id, who.role, who.kind in SHARED, who)
+    brought = Brought(who.credential_id, who.app_password, who.at)
+    return SignedIn(who.box_id, who.address, who.actor, who.credential_id, who.role, who.kind in SHARED, who, brought)

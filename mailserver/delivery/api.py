@@ -13,6 +13,7 @@ from typing import Protocol
 
 from foundation.blobs import PreparedBlob
 from mssante.reasons import Reason
+from mssante.sent_for_later import UNKNOWN, Brought
 
 
 class Door(Enum):
@@ -37,6 +38,7 @@ class Sender:
     team: bool = False  # the mailbox is several people's: the message says which of them wrote it
     peer_domains: frozenset[str] | None = None  # MX: domains the peer's certificate may send for; None = not a peer
     client_ip: str = ""
+    brought: Brought = UNKNOWN  # the sign-in behind it, judged again when the message was held
 
 
 @dataclass(frozen=True, slots=True)

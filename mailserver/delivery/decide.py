@@ -113,11 +113,14 @@ def _no_room_to_hold(conn: Connection, space: Space, envelope: Envelope, now: in
 
 
 def _lost_right(conn: Connection, space: Space, envelope: Envelope) -> Refused | None:
-    """Of a message that was held: its writer may have left, or only read from now on. Others have just signed in."""
+    """Of a message that was held: its writer may have left, or only read from now on, or the application password that brought it
+    was removed. Others have just signed in.
+    """
     sender = envelope.sender
-    if not envelope.arrived_at or not sender.member or sender.box_id is None:
+    if not envelope.arrived_at or sender.box_id is None:
         return None
-    return None if space.may_send(conn, sender.box_id, sender.member) else Refused(reasons.SENDER_LOST_RIGHT)
+    may = space.may_send(conn, sender.box_id, sender.member, sender.brought)
+    return None if may else Refused(reasons.SENDER_LOST_RIGHT)
 
 
 def _sender_full(conn: Connection, space: Space, envelope: Envelope, author: Author, letter: Letter) -> Refused | None:

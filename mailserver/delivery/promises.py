@@ -1,8 +1,8 @@
 """What we owe after the commit, as job rows in the same transaction (ARCHITECTURE.md, principle 3). Payloads are sealed.
 
 `relay`   {blob, reverse_path, recipients: [{address, notify, orcpt}], domain, envid, ret, terms, created_at}: one per domain
-`held`    {blob, reverse_path, sender: {box_id, actor, member, team}, recipients, envid, ret, terms, created_at, domain: ""}: comes
-          through the one door again at `terms.hold_until` (`release`)
+`held`    {blob, reverse_path, sender: {box_id, actor, member, team, brought}, recipients, envid, ret, terms, created_at,
+          domain: ""}: comes through the one door again at `terms.hold_until` (`release`)
 `file`    {box_id, folder_id, uid, content}: attachments of a citizen's message go to the dossier
 `notify`  {box_id, kind: "message", content}: the citizen learns that something came
 `learn`   {blob, to, by, domains}: a report that came in says what became of a message of `to`; `by`: who wrote it, or "";
@@ -93,7 +93,13 @@ class Promises:
         assert sender.box_id is not None  # only submission takes the wish
         payload = self._envelope(blob[1]) | {
             "domain": "",
-            "sender": {"box_id": sender.box_id, "actor": sender.actor, "member": sender.member, "team": sender.team},
+            "sender": {
+                "box_id": sender.box_id,
+                "actor": sender.actor,
+                "member": sender.member,
+                "team": sender.team,
+                "brought": asdict(sender.brought),
+            },
             "recipients": _recipients(self.held),
         }
         self._owe(tx, "held", payload, lane=hold.lane(sender.box_id), due_at=until)

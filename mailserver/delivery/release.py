@@ -15,6 +15,7 @@ from foundation.keys import Tampered
 from mailserver.delivery.accept import Delivery
 from mailserver.delivery.api import Door, Envelope, Recipient, Sender, Terms
 from mailserver.delivery.space import Space
+from mssante.sent_for_later import Brought
 
 
 class Release:
@@ -37,7 +38,7 @@ class Release:
 
 def _envelope(payload: dict[str, Any]) -> Envelope:
     return Envelope(
-        Sender(Door.SUBMISSION, **payload["sender"]),
+        _sender(payload["sender"]),
         payload["reverse_path"],
         tuple(Recipient(one["address"], frozenset(one["notify"]), one["orcpt"]) for one in payload["recipients"]),
         payload["ret"],
@@ -45,3 +46,8 @@ def _envelope(payload: dict[str, Any]) -> Envelope:
         terms=Terms(**payload["terms"]),
         arrived_at=payload["created_at"],
     )
+
+
+def _sender(kept: dict[str, Any]) -> Sender:
+    """What was held before `brought` was kept has none."""
+    return Sender(Door.SUBMISSION, **{**kept, "brought": Brought(**kept.get("brought", {}))})

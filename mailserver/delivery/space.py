@@ -27,6 +27,7 @@ from mssante.identity import Invalid
 from mssante.mailboxes import Mailbox, Mailboxes
 from mssante.operators import Operator
 from mssante.rules import RecipientFacts, Refused, SenderFacts
+from mssante.sent_for_later import Brought
 
 NOTICE_DOORS = frozenset({Door.MX, Door.BENCH, Door.SYSTEM})  # where a null reverse path means a notice
 
@@ -35,7 +36,7 @@ NOTICE_DOORS = frozenset({Door.MX, Door.BENCH, Door.SYSTEM})  # where a null rev
 class Space:
     """`trusted(domain)`: is it in the trust list in force; `product_number`: X-MSS-NIL of this product; `products`: those that
     the figures tell apart, in capitals; `held_messages`: of one
-    mailbox, waiting for their hour; `may_send(conn, box, member)`: may this person still write from this mailbox.
+    mailbox, waiting for their hour; `may_send(conn, box, member, brought)`: may this person still write from this mailbox.
     """
 
     db: Database
@@ -52,7 +53,7 @@ class Space:
     product_number: str = ""
     products: frozenset[str] = frozenset()
     held_messages: int = 50
-    may_send: Callable[[Connection, int, int], bool] = lambda conn, box_id, member: True
+    may_send: Callable[[Connection, int, int, Brought], bool] = lambda conn, box_id, member, brought: True
     antivirus: Antivirus | None = None
     unscanned: bool = False  # accepted when the antivirus does not answer; else put off
     attachments: Policies = field(default_factory=Policies)

@@ -70,7 +70,9 @@ def judge_author(signed_in: SignedIn, reverse_path: str, client_ip: str) -> Send
         if isinstance(key, Invalid) or key != address_key(signed_in.address):
             return of_reason(reasons.FROM_NOT_SENDER)
     who = signed_in
-    return Sender(Door.SUBMISSION, who.box_id, who.actor, who.member, team=who.team, client_ip=client_ip)
+    return Sender(
+        Door.SUBMISSION, who.box_id, who.actor, who.member, who.team, client_ip=client_ip, brought=who.brought
+    )
 
 
 def bench_sender(reverse_path: str, client_ip: str) -> Sender:

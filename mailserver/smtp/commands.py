@@ -192,7 +192,7 @@ async def rcpt(talk: Conversation, argument: str) -> Reply:
         return replies.reply_of(verdict)
     if talk.rules.door is not Door.BENCH:
         address = recipient.address.lower()
-        if wait := rates.pair.wait((transaction.writer, address), now):
+        if wait := max(gauge.wait(pair, now) for gauge, pair in transaction.pairs(rates, address)):
             return replies.too_fast(reasons.PAIR_TOO_FAST, wait)
         if wait := rates.recipient.wait(address, now):
             return replies.too_fast(reasons.RECIPIENT_TOO_FAST, wait)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field, replace
 
 from certs.chain import Trusted
 from mailserver.delivery.api import Door, Envelope, Recipient, Sender
@@ -14,6 +14,7 @@ from mailserver.smtp.arrival import Arrival
 from mailserver.smtp.data import ChunkScanner
 from mailserver.smtp.grammar import MailCommand, OddPath
 from mailserver.smtp.ports import ChainVerdict, DoorRules, House, Tls
+from mailserver.smtp.rates import Gauge, Rates
 from mssante.address import address_key
 from mssante.identity import Invalid
 from mssante.rights import OF_ROLE
@@ -38,10 +39,14 @@ class Transaction:
     recipients: list[Recipient] = field(default_factory=list)
     chunks: Chunks | None = None
 
-    @property
-    def writer(self) -> Hashable:
-        """Who writes, as far as the door knows: one of our mailboxes, or an address that the peer answers for."""
-        return self.sender.box_id or (self.sender.peer_domains, self.mail.reverse_path.lower())
+    def pairs(self, rates: Rates, address: str) -> Iterator[tuple[Gauge, Hashable]]:
+        """Who writes to this address, as far as the door knows, and where that is counted: one of our mailboxes; or an address
+        that the peer answers for, and the peer itself, as its certificate proves, whatever address it gives.
+        """
+        peer = self.sender.peer_domains
+        yield rates.pair, (self.sender.box_id or (peer, self.mail.reverse_path.lower()), address)
+        if peer is not None:
+            yield rates.peer_pair, (peer, address)
 
     def envelope(self) -> Envelope:
         mail = self.mail
@@ -112,12 +117,13 @@ class Conversation:
         self.seats = None
 
     async def writer(self, reverse_path: str) -> SignedIn:
-        """Who signed in; or the same person in the shared mailbox from which they write."""
+        """Who signed in; or the same person, by the same sign-in, in the shared mailbox from which they write."""
         assert self.signed_in is not None
         key = address_key(reverse_path)
         if not reverse_path or isinstance(key, Invalid) or key == address_key(self.signed_in.address):
             return self.signed_in
-        return next((seat for seat in await self._seats() if seat.address == key), self.signed_in)
+        seat = next((seat for seat in await self._seats() if seat.address == key), self.signed_in)
+        return replace(seat, brought=self.signed_in.brought)
 
     async def _seats(self) -> tuple[SignedIn, ...]:
         if self.seats is None:
@@ -168,4 +174,5 @@ class Conversation:
             now = self.house.clock()
             for address in {recipient.address.lower() for recipient in transaction.recipients}:
                 self.house.rates.recipient.take(address, now)
-                self.house.rates.pair.take((transaction.writer, address), now)
+                for gauge, pair in transaction.pairs(self.house.rates, address):
+                    gauge.take(pair, now)

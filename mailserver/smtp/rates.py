@@ -1,5 +1,5 @@
-"""How fast one operator, one account and one mailbox may be served, and one account that writes to one mailbox, per process: a full
-store of turns, refilled steadily.
+"""How fast one operator, one account and one mailbox may be served, and one account or one operator that writes to one mailbox, per
+process: a full store of turns, refilled steadily.
 
 The generic cell rate algorithm (ITU-T I.371): one number a key, the moment at which its store is full again, nothing for who is
 at rest. Of a key only a hash is kept, so that no address stays in memory; the number of keys is bounded.
@@ -69,14 +69,20 @@ def _of_pair() -> Gauge:
     return Gauge(600, HOUR)
 
 
+def _of_peer_pair() -> Gauge:
+    return Gauge(1_500, HOUR)
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
     """`peer`: messages of another operator; `account`: recipients of one of our mailboxes' messages; `recipient`: messages for one
-    address, and `pair`: those of one sender, far fewer, so that nobody alone uses up the turns of all. These two are counted once
-    messages are taken: who only names an address takes no turn from the others.
+    address, and `pair`: those of one sender, far fewer, so that nobody alone uses up the turns of all; `peer_pair`: those of one
+    other operator, which names its senders as it likes. These three are counted once messages are taken: who only names an address
+    takes no turn from the others.
     """
 
     peer: Gauge = field(default_factory=_peer)
     account: Gauge = field(default_factory=_hourly)
     recipient: Gauge = field(default_factory=_hourly)
     pair: Gauge = field(default_factory=_of_pair)
+    peer_pair: Gauge = field(default_factory=_of_peer_pair)

@@ -17,6 +17,7 @@ from mssante.devices import Devices, Door, Way
 from mssante.kinds import BoxKind
 from mssante.mailboxes import Holder, Mailboxes, NewMailbox
 from mssante.passwords import hash_password
+from mssante.sent_for_later import Brought
 from mssante.tables import mail_clients
 from runtime.sign_in import MailSignIn
 
@@ -35,6 +36,8 @@ async def test_a_program_and_its_certificate(tmp_path: Path) -> None:
     who = await sign_in.by_certificate("", LAB, "192.0.2.1")
     assert who == SignedIn(box.id, "resultats@labo.example", "Laboratoire")
     assert await sign_in.by_certificate("", OTHER, "192.0.2.1") == Refused()
+    assert isinstance(who, SignedIn)
+    assert who.brought == Brought(certificate=LAB.text)
     assert await sign_in.standing(who) == who
     await db.write(boxes.bind, box.id, OTHER)
     assert await sign_in.standing(who) is None
@@ -55,6 +58,8 @@ async def test_what_its_owner_is_told_of_a_program(tmp_path: Path) -> None:
         sign_in = MailSignIn(db, credentials, boxes, system_clock, scope, devices=(Devices(db, keys), door))
         who = await sign_in.by_password("anne", "secret", "2001:db8:1:2::9")
         assert isinstance(who, SignedIn)
+        assert (who.brought.credential_id, who.brought.app_password) == (anne, 0)
+        assert who.brought.at > 0
         sign_in.came(who, "2001:db8:1:2::9", name)
         program = await sign_in.by_certificate("", LAB, "192.0.2.1")
         assert isinstance(program, SignedIn)

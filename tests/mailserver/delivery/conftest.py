@@ -31,6 +31,7 @@ from mssante.exchanges import Exchange, Exchanges
 from mssante.kinds import BoxKind, ProfileState
 from mssante.mailboxes import Holder, Mailboxes, NewMailbox
 from mssante.operators import Operator
+from mssante.sent_for_later import StillSends
 
 START = 1_800_000_000_000
 DOCTOR, SERVICE, PHARMACY = "dr.martin@cabinet.example", "cardio@cabinet.example", "officine@cabinet.example"
@@ -155,7 +156,7 @@ async def make_world(url: str, folder: Path) -> World:
         audit=audit,
         clock=clock,
         product_number="PRODUIT-42",
-        may_send=CredentialRows(keys, boxes).may_send,
+        may_send=StillSends(CredentialRows(keys, boxes), boxes),
     )
     world = World(space, Delivery(space), folder)
 

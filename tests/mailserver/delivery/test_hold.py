@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from email import message_from_bytes
 from email.policy import default
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy import delete, select, update
 
 from foundation.clock import DAY, HOUR
 from foundation.database import Transaction
+from foundation.dn import parse
 from foundation.jobs import LEASE, Job, counts
 from foundation.tables import blobs as blob_rows
 from foundation.tables import jobs as job_rows
@@ -23,11 +25,14 @@ from mailserver.outbound.compose import Office
 from mailserver.outbound.queue import Chosen, State, cancel, listed, retry, shown
 from mailserver.outbound.relay import Relay
 from mailserver.store.sweep import GRACE, sweep
-from mssante.credential_rows import CredentialRows, NewCredential
-from mssante.kinds import BoxState
+from mssante import app_passwords, devices
+from mssante.credential_rows import IMAP, SUBMISSION, CredentialRows, NewCredential
+from mssante.kinds import BoxKind, BoxState
+from mssante.mailboxes import Holder, NewMailbox
 from mssante.passwords import PasswordHash
 from mssante.reasons import SENDER_BOX_INACTIVE, SENDER_LOST_RIGHT, TOO_MANY_HELD
 from mssante.rights import Role
+from mssante.sent_for_later import UNKNOWN, Brought
 from mssante.tables import credentials
 from tests.mailserver.delivery.conftest import CITIZEN, DOCTOR, PEER, PHARMACY, SERVICE, START, World, mail
 from tests.mailserver.delivery.test_accept import fates
@@ -107,9 +112,9 @@ async def member_of(world: World, role: Role = Role.MEMBER, box: str = SERVICE) 
     return await world.space.db.write(rows.add, new, world.now)
 
 
-async def held_by(world: World, member: int) -> None:
+async def held_by(world: World, member: int, brought: Brought = UNKNOWN) -> None:
     """A message of « Cardiologie » to the doctor, prepared by `member`."""
-    who = Sender(Door.SUBMISSION, world.ids[SERVICE], "Luc Petit", member)
+    who = Sender(Door.SUBMISSION, world.ids[SERVICE], "Luc Petit", member, brought=brought)
     outcome = await world.send(SERVICE, DOCTOR, mail(SERVICE, DOCTOR), who=who, terms=LATER)
     assert fates(outcome) == [("held", None)]
 
@@ -162,6 +167,114 @@ async def test_a_mailbox_suspended_meanwhile_sends_nothing(world: World) -> None
     await held_by(world, await member_of(world))
     await world.space.db.write(world.space.mailboxes.set_state, world.ids[SERVICE], BoxState.SUSPENDED, world.now)
     assert SENDER_BOX_INACTIVE.en in " ".join((await told(world)).split())
+
+
+async def app_password_of(world: World, person: int, protocol: str = SUBMISSION) -> int:
+    keys, rows = world.space.keys, CredentialRows(world.space.keys, world.space.mailboxes)
+    secret = app_passwords.new_secret(rows.salt_for("anyone"))
+    add = app_passwords.add
+    return await world.space.db.write(add, keys, person, "Téléphone", frozenset({protocol}), secret, world.now)
+
+
+async def took_away(world: World, what: str, person: int, app: int) -> None:
+    rows = CredentialRows(world.space.keys, world.space.mailboxes)
+
+    def take(tx: Transaction) -> None:
+        match what:
+            case "that application password":
+                assert app_passwords.remove(tx, person, app)
+            case "all of them":
+                app_passwords.remove_all(tx, person)
+            case "all devices signed out":
+                devices.sign_out(tx, person, AT - HOUR)
+            case "the sign-in":
+                rows.revoke(tx, person)
+            case "the right to mail":
+                tx.execute(update(credentials).where(credentials.c.id == person).values(scopes="web"))
+            case _:
+                world.space.mailboxes.set_state(tx, world.ids[PHARMACY], BoxState.CLOSED, AT)
+
+    await world.space.db.write(take)
+
+
+TAKEN = ["that application password", "all of them", "all devices signed out", "the sign-in", "the right to mail"]
+
+
+@pytest.mark.parametrize("what", TAKEN)
+async def test_what_an_application_password_brought_goes_with_it(world: World, what: str) -> None:
+    member = await member_of(world)
+    app = await app_password_of(world, member)
+    await held_by(world, member, Brought(member, app, START))
+    await took_away(world, what, member, app)
+    assert " ".join(SENDER_LOST_RIGHT.fr.split()) in " ".join((await told(world)).split())
+
+
+@pytest.mark.parametrize("what", [*TAKEN, "their own mailbox"])
+async def test_from_a_shared_mailbox_it_is_their_own_sign_in_that_stands(world: World, what: str) -> None:
+    """Who works in « Cardiologie » wrote in its name from their own mailbox."""
+    seat, own = await member_of(world), await member_of(world, Role.HOLDER, PHARMACY)
+    app = await app_password_of(world, own)
+    await held_by(world, seat, Brought(own, app, START))
+    await took_away(world, what, own, app)
+    assert " ".join(SENDER_LOST_RIGHT.fr.split()) in " ".join((await told(world)).split())
+
+
+async def test_what_is_taken_from_others_or_replaced_stops_nothing(world: World) -> None:
+    """Another application password, one's own password, a sign-out before it was sent; a new one beside one's own password."""
+    member = await member_of(world)
+    app, other = await app_password_of(world, member), await app_password_of(world, member)
+    for brought in (Brought(member, app, START), Brought(member, 0, START), UNKNOWN):
+        await held_by(world, member, brought)
+    rows = CredentialRows(world.space.keys, world.space.mailboxes)
+    await took_away(world, "that application password", member, other)
+    await world.space.db.write(devices.sign_out, member, START - 1)
+    await world.space.db.write(rows.set_password, member, PasswordHash("y", None))
+    await work(world, AT)
+    assert len(await world.rows(DOCTOR)) == 3
+
+
+@pytest.mark.parametrize("protocol", [IMAP, SUBMISSION])
+async def test_an_application_password_for_reading_sends_nothing(world: World, protocol: str) -> None:
+    member = await member_of(world)
+    await held_by(world, member, Brought(member, await app_password_of(world, member, protocol), START))
+    await work(world, AT)
+    assert len(await world.rows(DOCTOR)) == (protocol == SUBMISSION)
+
+
+@pytest.mark.parametrize("bound", [True, False])
+async def test_a_program_sends_while_its_certificate_opens_the_mailbox(world: World, bound: bool) -> None:
+    lab, boxes = parse("CN=labo,O=Centre,C=FR"), world.space.mailboxes
+    new = NewMailbox("resultats@cabinet.example", BoxKind.APP, Holder(display_name="Résultats"))
+
+    def made(tx: Transaction) -> int:
+        box = boxes.create(tx, new, START)
+        world.space.store.open_box_in(tx, box.id, professional=True)
+        boxes.bind(tx, box.id, lab)
+        return box.id
+
+    world.ids[new.address] = box_id = await world.space.db.write(made)
+    who = Sender(Door.SUBMISSION, box_id, "Résultats", brought=Brought(certificate=lab.text))
+    letter = mail(new.address, DOCTOR)
+    assert fates(await world.send(new.address, DOCTOR, letter, who=who, terms=LATER)) == [("held", None)]
+    if not bound:
+        await world.space.db.write(boxes.bind, box_id, None)
+    await work(world, AT)
+    assert [len(await world.rows(one)) for one in (DOCTOR, new.address)] == ([1, 0] if bound else [0, 1])
+
+
+async def test_a_message_held_before_the_sign_in_was_kept_goes_out(world: World) -> None:
+    member = await member_of(world)
+    await held_by(world, member)
+    registry, kind = world.space.keys.registry, b"job held"
+
+    def older(tx: Transaction) -> None:
+        payload = json.loads(registry.open(tx.execute(select(job_rows.c.payload)).scalar_one(), kind))
+        del payload["sender"]["brought"]
+        tx.execute(update(job_rows).values(payload=registry.seal(json.dumps(payload).encode(), kind)))
+
+    await world.space.db.write(older)
+    await work(world, AT)
+    assert len(await world.rows(DOCTOR)) == 1
 
 
 async def test_a_message_refused_to_all_is_not_held(world: World) -> None:

@@ -16,6 +16,7 @@ from mailserver.smtp.grammar import MailCommand, parse_mail, parse_rcpt
 from mailserver.smtp.replies import Reply, ascii_text, reply_after_data, reply_of
 from mssante import reasons
 from mssante.rights import Role
+from mssante.sent_for_later import Brought
 from tests.mailserver.smtp.smtp_house import BETA_DN, PEERS, List
 
 
@@ -248,6 +249,12 @@ def test_every_fault_has_its_reply() -> None:
 def test_author(reverse_path: str, allowed: bool) -> None:
     found = border.judge_author(SignedIn(7, "camille@alpha.example", "C"), reverse_path, "")
     assert isinstance(found, Sender) == allowed
+
+
+def test_the_sign_in_goes_with_what_it_brings() -> None:
+    found = border.judge_author(SignedIn(7, "camille@alpha.example", "C", brought=Brought(3, 5, 7)), "", "")
+    assert isinstance(found, Sender)
+    assert found.brought == Brought(3, 5, 7)
 
 
 @pytest.mark.parametrize(("role", "sends"), [(Role.HOLDER, True), (Role.MEMBER, True), (Role.READER, False)])

@@ -87,9 +87,16 @@ class Time:
 
 
 def made(
-    folder: Path, time: Time, peer: int = MANY, account: int = MANY, recipient: int = MANY, pair: int = MANY
+    folder: Path,
+    time: Time,
+    peer: int = MANY,
+    account: int = MANY,
+    recipient: int = MANY,
+    pair: int = MANY,
+    peer_pair: int = MANY,
 ) -> House:
-    rates = Rates(Gauge(peer, MINUTE), Gauge(account, HOUR), Gauge(recipient, HOUR), Gauge(pair, HOUR))
+    hourly = (Gauge(count, HOUR) for count in (account, recipient, pair, peer_pair))
+    rates = Rates(Gauge(peer, MINUTE), *hourly)
     return house(folder, Memory(), clock=time, rates=rates)
 
 
@@ -210,7 +217,7 @@ async def test_one_sender_keeps_nobody_from_a_mailbox(tmp_path: Path) -> None:
     camille = b"camille.roche@alpha.example"
     assert [(await written(peer, b"a@beta.example"))[:9] for _ in range(2)] == ["250 2.1.5"] * 2
     assert await written(other, b"A@beta.example", b"B@alpha.example") == (
-        "450-4.7.1 You write to this recipient too often in a short time. Try again in 30 min."
+        "450-4.7.1 You, or your operator, write to this recipient too often in a short time. Try again in 30 min."
     )
     assert (await written(peer, b"a@beta.example", b"c@alpha.example"))[:9] == "250 2.1.5", "to another one"
     assert (await written(peer, b"b@beta.example"))[:9] == "250 2.1.5", "from another one"
@@ -221,12 +228,33 @@ async def test_one_sender_keeps_nobody_from_a_mailbox(tmp_path: Path) -> None:
     assert (await written(peer, b"a@beta.example"))[:9] == "250 2.1.5"
 
 
+async def test_an_operator_gets_no_more_turns_by_other_reverse_paths(tmp_path: Path) -> None:
+    """It is known by its certificate: senders, domains, notices, connections, all are its own. Others keep their turns."""
+    time = Time()
+    home = made(tmp_path, time, peer_pair=3)
+    first, second, colleague = await operator(home), await operator(home), await user(home)
+    said = [
+        await written(one, path)
+        for one, path in ((first, b"a@beta.example"), (second, b"b@beta.example"), (first, b""))
+    ]
+    assert [line[:9] for line in said] == ["250 2.1.5"] * 3
+    for connection, path in ((first, b"c@beta.example"), (second, b""), (second, b"D@BETA.example")):
+        assert await written(connection, path, b"B@alpha.example") == (
+            "450-4.7.1 You, or your operator, write to this recipient too often in a short time. Try again in 20 min."
+        )
+    assert (await written(first, b"c@beta.example", b"c@alpha.example"))[:9] == "250 2.1.5", "to another one"
+    assert (await written(colleague, b"camille.roche@alpha.example"))[:9] == "250 2.1.5", "from our own"
+    time.now += 20 * MINUTE
+    assert (await written(first, b"e@beta.example"))[:9] == "250 2.1.5"
+    assert (await written(second, b"f@beta.example"))[:9] == "450-4.7.1"
+
+
 async def test_who_only_names_it_takes_no_turn_of_the_pair(tmp_path: Path) -> None:
     home = made(tmp_path, Time(), pair=1)
     peer = await operator(home)
     await peer.send(b"MAIL FROM:<a@beta.example>\r\n")
     assert await codes(peer, b"RCPT TO:<b@alpha.example>\r\n" * 3) == ["250 2.1.5"] * 3
-    assert len(home.rates.pair) == 0
+    assert len(home.rates.pair) == len(home.rates.peer_pair) == 0
 
 
 async def test_unknown_addresses_fill_no_memory(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,16 +11,18 @@ import pytest
 from mailserver.sign_in import SignedIn
 from mailserver.smtp.ports import SUBMISSION
 from mssante.rights import Role
+from mssante.sent_for_later import Brought
 from tests.mailserver.smtp.smtp_house import CAMILLE, Memory, Wire, house, wire
 from tests.mailserver.smtp.test_smtp_revoked import GONE
 from tests.support.people import People
 
+PHONE = Brought(6, app_password=3, at=1)
 TEAM, OTHER = "service@alpha.example", "autre@alpha.example"
 
 
 async def camille(folder: Path, acceptor: Memory, role: Role | None = Role.MEMBER) -> tuple[People, Wire]:
     people = {
-        "camille": ("x", CAMILLE),
+        "camille": ("x", replace(CAMILLE, brought=PHONE)),
         "seat": ("x", SignedIn(80, TEAM, "Dr Camille Roche", 81, role or Role.MEMBER)),
         "stranger": ("x", SignedIn(90, OTHER, "Autre", 91)),
     }
@@ -47,6 +50,7 @@ async def test_the_message_is_the_shared_mailbox_s_and_the_person_s(tmp_path: Pa
     [(envelope, _)] = acceptor.accepted
     sender = envelope.sender
     assert (sender.box_id, sender.actor, sender.member, sender.team) == (80, "Dr Camille Roche", 81, True)
+    assert sender.brought == PHONE  # what stands at the hour of a message sent for later: their own sign-in
 
 
 async def test_one_s_own_message_is_one_s_own_and_asks_for_no_seat(tmp_path: Path) -> None:
