@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import tempfile
 import time
@@ -36,11 +37,16 @@ class Clamd:
             ["/usr/sbin/clamd", f"--config-file={self._config}"], stdout=quiet, stderr=quiet
         )
         deadline = time.monotonic() + 30
-        while not Path(self.address).exists():
+        while not self._listens():
             assert self._process.poll() is None, "clamd did not start"
             assert time.monotonic() < deadline
             time.sleep(0.05)
         return self
+
+    def _listens(self) -> bool:
+        """Its socket has a name before it listens."""
+        with socket.socket(socket.AF_UNIX) as wire:
+            return wire.connect_ex(self.address) == 0
 
     def stop(self) -> None:
         if self._process is not None:
