@@ -1,6 +1,6 @@
 """The different keywords of a folder found without reading its messages
 
-Revision: 0025, after 0024.
+Revision: 20261130_keywords, after 0026.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0025"
-down_revision = "0024"
+revision = "20261130_keywords"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 
