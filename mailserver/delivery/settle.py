@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from foundation.blobs import BlobRef
 from foundation.database import Transaction
 from foundation.jobs import Job
-from mailserver.contents.kinds import Kind
 from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Verdict
 from mailserver.delivery.attachments import Addressed
-from mailserver.delivery.counting import NIL, documents, kind_of, product
 from mailserver.delivery.decide import Decision, decisions
+from mailserver.delivery.figures import Told, count
 from mailserver.delivery.letter import Letter
 from mailserver.delivery.promises import Promises
 from mailserver.delivery.space import Addressee, Author, Space
@@ -262,43 +261,10 @@ class _Run:
             self.inserted[addressed] = same or (self.space.blobs.insert(self.tx, blob), blob.ref)
         return self.inserted[addressed][0]
 
-    def _count(self, author: Author, decided: Sequence[Decision], verdicts: Sequence[Verdict]) -> None:
-        """For the figures: each recipient's verdict; accepted messages by their X-MSS headers (docs/rules.md section 6)."""
-        tally, door, accepted = self.space.tally, self.envelope.sender.door.value, False
-        for decision, verdict in zip(decided, verdicts, strict=True):
-            to = decision.to.facts.party.value if decision.to else "unknown"
-            tally.count_in(self.tx, "messages", author.facts.party.value, to, verdict.fate.value)
-            if verdict.reason is not None:
-                tally.count_in(self.tx, "refusals", door, verdict.reason.name)
-            accepted |= verdict.fate not in (Fate.REFUSED, Fate.HELD)
-        if not self.released:
-            for kind, action in self._attached(decided, verdicts):
-                tally.count_in(self.tx, "attachments", kind.value, action)
-        if accepted:
-            tally.count_in(self.tx, "kinds", door, kind_of(self.letter, self.envelope))
-            for name, value in self.letter.x_mss.items():
-                shown = product(self.letter.product, self.space.products) if name == NIL else value
-                tally.count_in(self.tx, "headers", name, shown)
-            for code in documents(self.letter.documents) if self.letter.documents else ():
-                tally.count_in(self.tx, "documents", code)
-        if self.envelope.sender.box_id is not None:
-            self.space.activity.seen(self.envelope.sender.box_id)
-
-    def _attached(self, decided: Sequence[Decision], verdicts: Sequence[Verdict]) -> set[tuple[Kind, str]]:
-        """What was refused, and what was warned of; each once a message."""
-        told, judged = set(), self.letter.judged
-        for decision, verdict in zip(decided, verdicts, strict=True):
-            box = decision.to.box if decision.to else None
-            for judgement in (judged.sent, judged.of(box.kind if box else None)):
-                if verdict.reason is reasons.ATTACHMENT_REFUSED and judgement.refused and judgement.first:
-                    told.add((judgement.first, "refused"))
-                elif verdict.fate is not Fate.REFUSED and judgement.first:
-                    told.add((judgement.first, "warned"))
-        return told
-
     def _trace(self, author: Author, decided: Sequence[Decision], verdicts: Sequence[Verdict]) -> None:
         """Who, what, answered how; no address, no name."""
-        self._count(author, decided, verdicts)
+        told = Told(self.envelope, self.letter, author, decided, verdicts, fresh=not self.released)
+        count(self.tx, self.space, told)
         sender = self.envelope.sender
         actor = f"box {sender.box_id}" if sender.box_id is not None else sender.door.value
         if sender.box_id is None and author.address is not None:
