@@ -34,7 +34,7 @@ def test_the_schema_has_each_figure() -> None:
 
 def test_whatever_is_counted_is_declared() -> None:
     """Else Prometheus would never see it."""
-    counting = re.compile(r"\bcount(?:_in)?\(\s*(?:self\.tx, )?\"([a-z_]+)\"")
+    counting = re.compile(r"\bcount(?:_in)?\(\s*(?:(?:self\.)?tx, )?\"([a-z_]+)\"")
     counted = {
         name
         for package in ("foundation", "mailserver", "mssante", "citizen_inbox", "care_desk", "runtime", "dmp_bridge")
