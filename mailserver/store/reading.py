@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 from sqlalchemy import Column, Connection, Executable, Select, bindparam, select
 
 from foundation.blobs import Blobs
-from foundation.keys import Key
+from foundation.keys import Key, Tampered
 from foundation.prepared import Prepared
 from foundation.tables import blobs as blob_rows
 from mailserver.store import folders as folder_rows
@@ -161,13 +162,14 @@ def some_origins(conn: Connection, folder_id: int, uids: Sequence[int]) -> list[
 def some_fronts(
     conn: Connection, key: Key, folder_id: int, uids: Sequence[int]
 ) -> tuple[list[tuple[int, Front]], Collection[int]]:
-    """From sheets, where many of a page are asked for; and the pages that had none."""
+    """From sheets, where many of a page are asked for; and the pages that had none, or one that does not open."""
     asked = Counter([uid >> PAGE_BITS for uid in uids])
     pages = {page for page, count in asked.items() if count >= WORTH}
     found = dict[int, Front]()
     for page, sealed in _of(conn, _SHEETS, folder_id, pages, sheets.c.page):
-        found.update(unpack_sheet(key.open(sealed, sheet_context(folder_id, page))))
-        pages.remove(page)
+        with suppress(Tampered, ValueError):  # the cards are the truth
+            found.update(unpack_sheet(key.open(sealed, sheet_context(folder_id, page))))
+            pages.remove(page)
     found.update(card_fronts(conn, key, folder_id, [uid for uid in uids if uid not in found]))
     return [(uid, found[uid]) for uid in uids if uid in found], pages
 

@@ -7,6 +7,7 @@ nothing of it stays readable, and the next list reads the others from their card
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from sqlalchemy import delete
 from sqlalchemy.dialects import postgresql, sqlite
@@ -23,12 +24,15 @@ from mailserver.store.tables import sheets
 
 LONGEST = 8192  # octets of a front; longer ones stay on their cards, so that a sheet is read in a millisecond
 
-_INSERT = Prepared(
-    {
-        "sqlite": sqlite.insert(sheets).on_conflict_do_nothing(),
-        "postgresql": postgresql.insert(sheets).on_conflict_do_nothing(),
-    }
-)
+
+def _keep(insert: Any) -> Any:
+    """A sheet that did not open is in the way."""
+    return insert.on_conflict_do_update(
+        index_elements=[sheets.c.folder_id, sheets.c.page], set_={"sealed": insert.excluded.sealed}
+    )
+
+
+_KEEP = Prepared({"sqlite": _keep(sqlite.insert(sheets)), "postgresql": _keep(postgresql.insert(sheets))})
 
 
 def completed(uids: Sequence[int]) -> Collection[int]:
@@ -44,7 +48,7 @@ def bind(tx: Transaction, key: Key, folder_id: int, pages: Collection[int]) -> N
         fronts = _fronts(tx, key, folder_id, range(first, beyond)) if beyond <= folder.uid_next else ()
         if len(fronts) >= WORTH:
             sealed = key.seal(pack_sheet(fronts), sheet_context(folder_id, page))
-            _INSERT.run(tx.conn, {"folder_id": folder_id, "page": page, "sealed": sealed})
+            _KEEP.run(tx.conn, {"folder_id": folder_id, "page": page, "sealed": sealed})
 
 
 def _fronts(tx: Transaction, key: Key, folder_id: int, uids: Sequence[int]) -> Sequence[tuple[int, Front]]:

@@ -61,20 +61,22 @@ class SqlReading:
 
     async def cards(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, Card]]:
         for part in _batches(uids, CARDS_AT_ONCE):
-            for item in await self._db.read(self._some_cards, folder_id, part):
+            for item in await self._read_some(self._some_cards, folder_id, part):
                 yield item
 
     def _some_cards(self, conn: Connection, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Card]]:
         return reading.some_cards(conn, self._key(conn, folder_id), folder_id, uids)
 
     async def fronts(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Front]]:
-        def work(conn: Connection) -> tuple[list[tuple[int, Front]], Collection[int]]:
-            return reading.some_fronts(conn, self._key(conn, folder_id), folder_id, uids)
-
-        found, loose = await self._db.read(work)
+        found, loose = await self._read_some(self._some_fronts, folder_id, uids)
         if loose:  # the next list finds them bound; nobody waits for it
             self._db.submit(self._bind, folder_id, loose)
         return found
+
+    def _some_fronts(
+        self, conn: Connection, folder_id: int, uids: Sequence[int]
+    ) -> tuple[list[tuple[int, Front]], Collection[int]]:
+        return reading.some_fronts(conn, self._key(conn, folder_id), folder_id, uids)
 
     def _bind(self, tx: Transaction, folder_id: int, pages: Collection[int]) -> None:
         sheets.bind(tx, self._key(tx.conn, folder_id), folder_id, pages)
@@ -98,10 +100,10 @@ class SqlReading:
         return reading.some_contents(conn, self._key(conn, folder_id), self._blobs, folder_id, uids)
 
     async def octets(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
-        def work(conn: Connection, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
-            return reading.some_octets(conn, self._key(conn, folder_id), self._blobs, folder_id, uids)
+        return await self._read_some(self._some_octets, folder_id, uids)
 
-        return await self._read_some(work, folder_id, uids)
+    def _some_octets(self, conn: Connection, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:
+        return reading.some_octets(conn, self._key(conn, folder_id), self._blobs, folder_id, uids)
 
     async def _read_some(
         self, work: Callable[[Connection, int, Sequence[int]], T], folder_id: int, uids: Sequence[int]

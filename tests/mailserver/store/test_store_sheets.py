@@ -142,6 +142,17 @@ async def test_a_sheet_is_sealed_and_stands_for_its_own_page(parts: Any) -> None
         await opened(parts, inbox, 0, of=(inbox + 1, 0))
 
 
+async def test_a_sheet_that_does_not_open_is_made_anew_from_the_cards(parts: Any) -> None:
+    inbox = await filled(parts, 2 * PAGE)
+    everything = range(1, 2 * PAGE + 1)
+    expected = await from_cards(parts, inbox, everything)
+    for broken in (b"x" * 64, parts.boxes.key(None, BOX).seal(b"\x09later", sealed.sheet_context(inbox, 1))):
+        await parts.db.write(lambda tx, broken=broken: tx.execute(update(sheets).values(sealed=broken)))
+        assert await parts.store.fronts(inbox, everything) == expected
+        assert await pages(parts, inbox) == [0, 1]
+        assert list(await opened(parts, inbox, 1)) == list(range(PAGE, 2 * PAGE))
+
+
 async def test_a_card_that_nobody_can_read_keeps_no_mail_out(parts: Any) -> None:
     inbox = await filled(parts, PAGE - 2)
     await parts.db.write(lambda tx: tx.execute(update(cards).where(cards.c.blob_id == 1).values(front=b"x" * 64)))
