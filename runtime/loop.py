@@ -7,6 +7,7 @@ cannot be restarted, so one process runs this once. Signals have one owner: `run
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -37,6 +38,14 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
         loop.run_forever()  # until the reactor has stopped the loop
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
+
+
+def keep_what_is_there() -> None:
+    """What the start made stays to the end: the collector looks through it no more, which held the loop for 60 to 90 ms each time
+    (measured: 150,000 objects).
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def install(loop: asyncio.AbstractEventLoop) -> None:

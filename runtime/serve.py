@@ -17,6 +17,7 @@ from mailserver.delivery.accept import Delivery
 from runtime import annuaire_jobs, figures, revocation, trust_fetch
 from runtime.doors import Certificates, Close, open_imap, open_ldap, open_smtp, open_web
 from runtime.house import House, Trust
+from runtime.loop import keep_what_is_there
 from runtime.metrics import application
 from runtime.notify import beat, notify
 from runtime.outgoing import identity_of, notified, outbox_of, register_outgoing
@@ -100,6 +101,7 @@ async def serve(
         Reload(settings, config, watch.look).listen()
     if "jobs" in settings.roles:
         tasks.append(asyncio.create_task(house.jobs.work(stop)))
+    keep_what_is_there()
     log.info("ready", roles=settings.roles, doors=sorted(sockets))
     notify("READY=1")
     await stop.wait()
