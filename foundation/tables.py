@@ -61,3 +61,12 @@ figures = Table(
     Column("process", String(16), primary_key=True),  # so that two processes never wait for one row
     Column("count", BigInteger, nullable=False),
 )
+
+retentions = Table(
+    "retentions",
+    metadata,
+    Column("name", String(32), primary_key=True),  # of the setting: trace_days
+    Column("days", Integer, nullable=False),  # in force
+    Column("lowered_to", Integer),  # announced; NULL: nothing is
+    Column("acts_at", BigInteger, nullable=False),
+)

@@ -50,11 +50,14 @@ _NOTE = (
 def trace(at: Desk, ident: Ident = None, address: Of = None, day: Day = None, limit: Most = 20) -> None:
     """Dire ce qu’est devenu un message, par Message-ID, adresse ou jour. // Say what became of a message."""
     from foundation.clock import DAY
+    from foundation.retention import found as found_retention
     from mailserver.delivery.traces import Traces
 
     if ident is None and address is None and day is None:
         at.wrong("Donnez --id, --address ou --day. // Give --id, --address or --day.")
-    since, until = at.now - at.house.settings.limits.trace_days * DAY, at.now + DAY
+    kept = at.read(found_retention, "trace_days")
+    days = at.house.settings.limits.trace_days if kept is None else kept.days  # a lower setting acts after some days
+    since, until = at.now - days * DAY, at.now + DAY
     if day is not None:
         since = int(day.replace(tzinfo=UTC).timestamp() * 1000)
         until = since + DAY
@@ -69,7 +72,7 @@ def trace(at: Desk, ident: Ident = None, address: Of = None, day: Day = None, li
         raise Refused(
             "Aucune trace. Elles sont gardées {days} jours (limits.trace_days). "
             "// No trace. They are kept for {days} days (limits.trace_days).",
-            days=at.house.settings.limits.trace_days,
+            days=days,
         )
     at.shown([_facts(one) for one in found], "\n\n".join(_told(at, one) for one in found))
     at.say(f"\n{_NOTE}")

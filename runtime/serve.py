@@ -24,7 +24,7 @@ from runtime.outgoing import identity_of, notified, outbox_of, register_outgoing
 from runtime.pages import site
 from runtime.reload import Reload
 from runtime.settings import Settings
-from runtime.sweep import filing_traces, sweeping
+from runtime.sweep import filing_traces, keep_traces, sweeping
 from runtime.time_check import writing_down
 from runtime.trust_record import TrustRecord
 from runtime.watch import Watch, nothing
@@ -74,6 +74,7 @@ async def serve(
     )
     house.jobs.handle("sweep", sweeping(house))
     await house.db.write(house.jobs.ensure, "sweep")
+    await keep_traces(house)
     house.jobs.handle("trace_index", filing_traces(house))
     await house.db.write(house.jobs.ensure, "trace_index")
     house.jobs.handle(revocation.KIND, revocation.fetching(house))

@@ -263,7 +263,9 @@ class Limits(Section):
         1_500, ge=1, description="for one address from one other operator, whatever senders it names"
     )
     trace_days: int = Field(
-        186, ge=1, description="how long it can be asked what became of a message; six months are recommended"
+        186,
+        ge=1,
+        description="how long it can be asked what became of a message; six months are recommended. Lowered, it acts after 7 days",
     )
     quota_bytes: int = Field(2_000_000_000, ge=1_000_000, description="of a new mailbox; each can have its own")
     retention_days: int = Field(

@@ -1,6 +1,7 @@
 """The daily job `sweep`: removes stored content that nothing points to any more, web sessions that ended, old traces of messages,
-and the keys of mailboxes closed long enough ago, with all rows that they sealed; says a week before which of these will go. And,
-each minute, the job `trace_index`: traces are filed so that one is found among millions.
+and the keys of mailboxes closed long enough ago, with all rows that they sealed; says a week before which of these will go, also
+when a setting was lowered (`foundation.retention`). And, each minute, the job `trace_index`: traces are filed so that one is found
+among millions.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from typing import Any
 
 import structlog
 
+from foundation import retention
 from foundation.clock import DAY, MINUTE
 from foundation.database import Transaction
 from foundation.jobs import Answer, Handler, Job, Retry
+from foundation.retention import ANNOUNCED, Retention
 from foundation.web import sessions
 from mailserver.delivery.trace_index import file_away
 from mailserver.delivery.traces import forget, older
@@ -19,7 +22,7 @@ from mssante import devices
 from mssante.credential_rows import forget_erased
 from runtime.house import House
 
-ANNOUNCED = 7 * DAY  # before a key is destroyed, or traces
+TRACES = "trace_days"
 BLOCKS = 50  # of traces, a minute: a transaction each, so that deliveries pass in between
 
 log = structlog.get_logger()
@@ -37,14 +40,24 @@ def sweeping(house: House) -> Handler:
         soon = await house.db.read(house.mailboxes.due, house.clock() + ANNOUNCED)
         if soon:
             log.warning("mailboxes_erased_soon", count=len(soon), boxes=soon)
-        oldest = house.clock() - house.settings.limits.trace_days * DAY
-        if going := await house.db.read(older, oldest + ANNOUNCED):
-            log.info("traces_erased_soon", count=going, days=house.settings.limits.trace_days)
-        traces = await house.db.write(forget, oldest)
+        kept = await keep_traces(house)
+        if going := await house.db.read(older, house.clock() + ANNOUNCED - kept.soon * DAY):
+            log.info("traces_erased_soon", count=going, days=kept.soon)
+        traces = await house.db.write(forget, house.clock() - kept.days * DAY)
         log.info("swept", unused=unused, strays=strays, erased=erased, traces=traces)
         return Retry(DAY, "daily")
 
     return sweep
+
+
+async def keep_traces(house: House) -> Retention:
+    """How long traces are kept now; at the start too, so that the days of a lower setting are counted from there."""
+    days, now = house.settings.limits.trace_days, house.clock()
+    kept = await house.db.write(retention.follow, house.audit, TRACES, days, now)
+    if kept.lowered_to is not None:
+        in_days = -(-(kept.acts_at - now) // DAY)
+        log.warning("retention_lowered", what=TRACES, before=kept.days, after=kept.lowered_to, in_days=in_days)
+    return kept
 
 
 def filing_traces(house: House) -> Handler:

@@ -6,26 +6,31 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, func, inspect, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from foundation import retention
 from foundation.clock import DAY, HOUR, SECOND
 from foundation.database import Database
 from foundation.keys import KEY_BYTES
 from foundation.tables import audit, jobs
+from mailserver.delivery.traces import older
 from runtime.annuaire_jobs import FOLLOW, followed_at
 from runtime.doctor.finding import Finding, missing, private
 from runtime.doctor.machine import CLOCK
 from runtime.schema import knows, newest
 from runtime.settings import Settings
+from runtime.sweep import TRACES
 from runtime.time_check import behind
 
 KEY = "clé maîtresse // master key"
 DATABASE = "base de données // database"
 BACKUP = "sauvegarde // backup"
 DISK = "disque // disk"
+RETENTION = "conservation // retention"
 SECRETS = "secrets // secrets"
 TIMERS = "travaux périodiques // recurring jobs"
 LOW_DISK = 2 * 1024**3
@@ -122,6 +127,7 @@ def _looked_at(conn: Connection, settings: Settings, now: int, running: bool) ->
         )
     yield from _backup(conn, settings, now)
     yield from _directory(conn, settings, now)
+    yield from _retention(conn, settings, now)
     if running:
         yield from _jobs(conn, settings, now)
 
@@ -157,6 +163,24 @@ def _directory(conn: Connection, settings: Settings, now: int) -> Iterator[Findi
             f"last followed {days} days ago: mssante directory status",
             fatal=False,
         )
+
+
+def _retention(conn: Connection, settings: Settings, now: int) -> Iterator[Finding]:
+    """What a lower setting will erase, from the moment that it stands in the file."""
+    days, before = settings.limits.trace_days, retention.found(conn, TRACES)
+    after = None if before is None else before.asked(days, now)
+    if before is None or after is None or after.lowered_to is None:
+        return
+    going = older(conn, after.acts_at - after.lowered_to * DAY)
+    day = datetime.fromtimestamp(after.acts_at / 1000, UTC).date()
+    yield Finding(
+        RETENTION,
+        f"limits.trace_days passe de {before.days} à {days} : {going} traces de messages seront effacées le {day}, et on ne "
+        f"pourra plus dire ce que ces messages sont devenus ; pour les garder, remettez {before.days} avant // "
+        f"limits.trace_days goes from {before.days} to {days}: {going} traces of messages will be erased on {day}, and nobody "
+        f"will be able to say what became of these messages; to keep them, set {before.days} again before",
+        fatal=False,
+    )
 
 
 def _jobs(conn: Connection, settings: Settings, now: int) -> Iterator[Finding]:
