@@ -47,18 +47,30 @@ def load(model: type[M], path: Path, environment: dict[str, str] | None = None) 
         raise BadSettings([fault]) from None
     except OSError as error:
         why = of_error(error)
-        raise BadSettings([f"{path} : {said(why, 'fr')} // {path}: {said(why, 'en')}"]) from None
+        raise BadSettings([f"{path} : {said(why, 'fr')} // {path}: {said(why, 'en')}", _remedy(path)]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         at = _PLACE.search(str(error))
         where = f", ligne {at[1]}, colonne {at[2]}" if at else ""
-        raise BadSettings([f"{path} : pas du TOML valable{where} // {path}: not valid TOML: {error}"]) from None
+        raise BadSettings(
+            [f"{path} : pas du TOML valable{where} // {path}: not valid TOML: {error}", _remedy(path)]
+        ) from None
     for name, value in (os.environ if environment is None else environment).items():
         if name.startswith(PREFIX):
             _put(values, name.removeprefix(PREFIX).lower().split("__"), value)
     try:
         return model.model_validate(values, context={"folder": path.parent})
     except ValidationError as fault:
-        raise BadSettings([_in_words(error) for error in fault.errors()]) from None
+        raise BadSettings([*map(_in_words, fault.errors()), _remedy(path)]) from None
+
+
+def _remedy(path: Path) -> str:
+    """Last, below all faults."""
+    return (
+        f"Rien ne démarre ainsi ; ce qui tourne garde les réglages d’avant. À faire : corrigez {path} "
+        "(docs/settings.md explique chaque réglage), puis mssante doctor // "
+        f"Nothing starts like this; what runs keeps the settings of before. To do: mend {path} "
+        "(docs/settings.md explains each setting), then mssante doctor"
+    )
 
 
 def _put(values: dict[str, Any], names: list[str], value: str) -> None:

@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
+from typer.models import OptionInfo
 
 from foundation.wording import Lang, of_error
 from runtime.acts import Act, Done, Refused, Row, WrongFile, all_done, lines_of, rehearsal
 from runtime.author import Author, By, author_now
 from runtime.command_words import csv_text, moment, plain, printable, table, worded
+from runtime.usage_words import ARGUMENTS
 
 if TYPE_CHECKING:
     from foundation.database import Transaction
@@ -84,13 +86,14 @@ class _Rehearsed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One run of one command."""
+    """One run of one command. `typed`: parameter -> how it is given on the line."""
 
     house: House
     lang: Lang = "fr"
     as_json: bool = False
     dry_run: bool = False
     as_csv: bool = False
+    typed: Mapping[str, str] = field(default_factory=dict)
     whose: Author = field(default_factory=author_now)
 
     @property
@@ -174,8 +177,9 @@ class Desk:
     ) -> None:
         """What was `given` on the line, or each line of a file, which has the same words as columns: one or the other."""
         if file is None:
-            if missing := [name for name in columns if not given.get(name)]:
-                self.wrong("Il manque : {names}, ou --file. // Missing: {names}, or --file.", names=missing)
+            if missing := [self.said(self.typed.get(name, name)) for name in columns if not given.get(name)]:
+                text = "Il manque : {names} (ou un fichier de lignes : --file). // Missing: {names} (or a file of lines: --file)."
+                self.wrong(text, names=missing)
             self.one(plan(dict.fromkeys(others, "") | dict(given)))
         elif any(given.values()):
             self.wrong("Donnez --file ou les valeurs, pas les deux. // Give --file or the values, not both.")
@@ -229,7 +233,12 @@ class Desk:
 
 @contextmanager
 def desk(
-    config: Path, lang: Lang = "fr", as_json: bool = False, dry_run: bool = False, as_csv: bool = False
+    config: Path,
+    lang: Lang = "fr",
+    as_json: bool = False,
+    dry_run: bool = False,
+    as_csv: bool = False,
+    typed: Mapping[str, str] | None = None,
 ) -> Iterator[Desk]:
     """The house that the settings describe, open while the command runs; `Refused` ends the command with a sentence."""
     from foundation.settings import BadSettings
@@ -246,7 +255,7 @@ def desk(
         raise typer.Exit(WRONG) from None
     try:
         house.db.speak()  # what is changed holds at once in the server's processes
-        at = Desk(house, lang, as_json, dry_run, as_csv)
+        at = Desk(house, lang, as_json, dry_run, as_csv, typed or {})
         try:
             yield at
         except typer.Exit as ended:
@@ -272,6 +281,15 @@ _OPTIONS: Mapping[str, tuple[Any, Any]] = {
 }
 
 
+def _typed(parameter: Parameter) -> tuple[str, str]:
+    """Its name, and how it is given: an option, or what the help calls the argument."""
+    name = parameter.name
+    for info in getattr(parameter.annotation, "__metadata__", ()):
+        if isinstance(info, OptionInfo):
+            return name, (info.param_decls or (f"--{name}",))[0]
+    return name, f"{ARGUMENTS.get(name, name)} // {name}"
+
+
 def _at_desk(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """For a command whose first parameter is its desk: it is opened for each run, from the options of these names."""
 
@@ -281,7 +299,7 @@ def _at_desk(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]
                  for name, (annotation, default) in _OPTIONS.items() if name in names]  # fmt: skip
 
         def run(**given: Any) -> None:
-            with desk(**{name: given.pop(name) for name in names}) as at:
+            with desk(**{name: given.pop(name) for name in names}, typed=dict(map(_typed, own))) as at:
                 command(at, **given)
 
         parameters = [*(one.replace(kind=Parameter.KEYWORD_ONLY) for one in own), *asked]

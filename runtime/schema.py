@@ -13,7 +13,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, text
 
 import citizen_inbox.tables
 import foundation.tables
@@ -50,6 +50,19 @@ def knows(revision: str) -> bool:
 def newest() -> str:
     """The revision that `upgrade` leads to."""
     return ScriptDirectory.from_config(config()).get_current_head() or ""
+
+
+def found(url: str) -> bool:
+    """Whether there is a store at `url`; none is made by asking. Raises SQLAlchemyError."""
+    where = make_url(url)
+    if where.get_backend_name() == "sqlite":
+        file = Path(where.database or "")
+        return file.is_file() and file.stat().st_size > 0
+    engine = create_engine(url)
+    try:
+        return inspect(engine).has_table("alembic_version")
+    finally:
+        engine.dispose()
 
 
 def upgrade(url: str) -> None:

@@ -22,7 +22,7 @@ from foundation.keys import KeyRing
 from foundation.settings import BadSettings
 from foundation.wording import Lang, of_error, said
 from mailserver.outbound.dkim import BadKey
-from runtime import logs, workers
+from runtime import logs, schema, workers
 from runtime.doctor import Finding, ask, examine, machine, told
 from runtime.doors import doors_of
 from runtime.house import operator_of
@@ -105,45 +105,77 @@ def _play(settings: Settings, config: Path, worker: int | None, lang: Lang) -> i
 
 
 def init(config: Path, lang: Lang = "fr") -> int:
-    if not config.exists():
-        try:
-            config.parent.mkdir(parents=True, exist_ok=True)
-            config.touch(mode=0o600)  # the database's password may come to stand in it
-            config.write_text(FIRST_SETTINGS, encoding="utf-8")
-        except OSError as fault:
-            _complain([f"{config} : {said(of_error(fault), lang)}"], lang)
-            return WRONG
-        _say(
-            f"{config} : écrit ; mettez-y vos noms, vos portes et vos certificats // "
-            f"{config}: written; put your names, doors and certificates there",
-            lang,
-        )
+    """What is there already is left alone, and said to be: it can be called again."""
+    written = not config.exists()
+    if written and not _first_settings(config, lang):
+        return WRONG
     settings = _settings(config, lang)
-    if settings is None or not prepare(settings, lang):
+    if settings is None:
         return WRONG
     key, url = settings.storage.master_key, make_url(settings.storage.database).render_as_string(hide_password=True)
-    _say(
-        f"{key} : la clé maîtresse. Sans elle, rien de ce qui est gardé ne peut être lu : copiez-la hors des données. // "
-        f"{key}: the master key. Without it nothing stored can be read: back it up, apart from the data.",
-        lang,
-    )
+    made = not key.exists()
+    if not prepare(settings, lang):
+        return WRONG
+    if not written:
+        _say(f"{config} : déjà là, inchangé // {config}: there already, unchanged", lang)
+    if made:
+        _say(
+            f"{key} : la clé maîtresse. Sans elle, rien de ce qui est gardé ne peut être lu : copiez-la hors des données. // "
+            f"{key}: the master key. Without it nothing stored can be read: back it up, apart from the data.",
+            lang,
+        )
+    else:
+        _say(f"{key} : la clé maîtresse, déjà là, inchangée // {key}: the master key, there already, unchanged", lang)
     _say(f"{url} : la base est prête // {url}: the database is ready", lang)
     return OK
+
+
+def _first_settings(config: Path, lang: Lang) -> bool:
+    try:
+        config.parent.mkdir(parents=True, exist_ok=True)
+        config.touch(mode=0o600)  # the database's password may come to stand in it
+        config.write_text(FIRST_SETTINGS, encoding="utf-8")
+    except OSError as fault:
+        _complain([f"{config} : {said(of_error(fault), lang)}"], lang)
+        return False
+    _say(
+        f"{config} : écrit ; mettez-y vos noms, vos portes et vos certificats // "
+        f"{config}: written; put your names, doors and certificates there",
+        lang,
+    )
+    return True
 
 
 def prepare(settings: Settings, lang: Lang = "fr") -> bool:
     """Master key and database, made when they are missing; a database is never left without its key.
 
-    False, and said in words, when one cannot be made, or the database cannot become what this version needs.
+    False, and said in words, when one cannot be made, or the database cannot become what this version needs; and when there is a
+    database whose key is gone: a new one would open nothing of it.
     """
+    key, url = settings.storage.master_key, settings.storage.database
     try:
-        if not settings.storage.master_key.exists():
-            KeyRing.create(settings.storage.master_key)
+        if not key.exists() and schema.found(url):
+            lost = (
+                f"{key} manque, et la base existe : une nouvelle clé n’en lirait rien ; remettez celle de la copie // "
+                f"{key} is missing, and there is a database: a new key would read nothing of it; restore it from its copy"
+            )
+            _complain([lost], lang)
+            return False
+        if not key.exists():
+            KeyRing.create(key)
         settings.storage.blobs.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as fault:
         _complain([f"{fault.filename} : {said(of_error(fault), lang)}"], lang)
         return False
+    except SQLAlchemyError as fault:
+        _complain([_silent_database(url, fault)], lang)
+        return False
     return _upgraded(settings, lang)
+
+
+def _silent_database(url: str, fault: SQLAlchemyError) -> str:
+    shown, name = make_url(url).render_as_string(hide_password=True), type(fault).__name__
+    return f"{shown} : la base ne répond pas ({name}) // {shown}: the database does not answer ({name})"
 
 
 def _upgraded(settings: Settings, lang: Lang) -> bool:
@@ -155,8 +187,7 @@ def _upgraded(settings: Settings, lang: Lang) -> bool:
         _complain([old], lang)
         return False
     except SQLAlchemyError as fault:
-        name = type(fault).__name__
-        _complain([f"{shown} : la base ne répond pas ({name}) // {shown}: the database does not answer ({name})"], lang)
+        _complain([_silent_database(settings.storage.database, fault)], lang)
         return False
     return True
 
@@ -194,7 +225,7 @@ def dns(config: Path, lang: Lang = "fr") -> int:
             print(record)
     except (BadKey, OSError):
         unusable = machine.dkim(settings, system_clock())
-        _complain([said(finding.text, lang) for finding in unusable], lang)
+        _complain([finding.line(lang) for finding in unusable], lang)
         return FAILED
     return OK
 

@@ -19,6 +19,7 @@ from foundation.antivirus import Clean, largest
 from mailserver.outbound.dkim import BadKey
 from mssante.ciba import ENDPOINT
 from mssante.openid_provider import Unreachable
+from runtime.doctor.faults import others as faults
 from runtime.doctor.finding import Finding, private
 from runtime.house import operator_of
 from runtime.mail_doors import mail_doors, mx_records
@@ -27,9 +28,6 @@ from runtime.settings import Settings
 from runtime.signing import signing_keys, txt_records
 from runtime.sockets import split_door
 
-ANTIVIRUS = "antivirus"
-OPENID = "openid"
-DNS = "DNS"
 PING_SECONDS = 5
 STREAM_SECONDS = 60
 ASK_SECONDS = 4.0
@@ -50,12 +48,12 @@ def antivirus(settings: Settings, _now: int) -> Iterator[Finding]:
         answer = type(fault).__name__.encode()
     if answer != b"PONG\0":
         taken = settings.antivirus.when_absent == "accept"
-        yield Finding(
-            ANTIVIRUS,
-            f"{address} ne répond pas : le courrier est {'accepté sans contrôle' if taken else 'différé'} // "
-            f"{address} does not answer: mail is {'taken unseen' if taken else 'put off'}",
-            fatal=False,
+        fate = (
+            "accepté sans contrôle // taken unseen"
+            if taken
+            else "différé (451), rien n’est perdu // put off (451), nothing is lost"
         )
+        yield faults.ANTIVIRUS_SILENT.at(address=address, fate=fate)
 
 
 def antivirus_takes_all(settings: Settings, now: int) -> Iterator[Finding]:
@@ -65,12 +63,7 @@ def antivirus_takes_all(settings: Settings, now: int) -> Iterator[Finding]:
         return
     verdict = asyncio.run(largest(own.clamd, octets, STREAM_SECONDS))
     if not isinstance(verdict, Clean):
-        yield Finding(
-            ANTIVIRUS,
-            f"{own.clamd} refuse {octets} octets, la taille d’un message : StreamMaxLength {octets // 1_000_000 + 1}M // "
-            f"{own.clamd} refuses {octets} octets, the size of a message: StreamMaxLength {octets // 1_000_000 + 1}M",
-            fatal=False,
-        )
+        yield faults.ANTIVIRUS_LIMIT.at(address=own.clamd, octets=octets, megabytes=octets // 1_000_000 + 1)
 
 
 def _connected(address: str) -> socket.socket:
@@ -90,18 +83,13 @@ def openid(settings: Settings, now: int) -> Iterator[Finding]:
     try:
         for secret in (settings.openid.client_secret, settings.openid.ciba_client_secret):
             if secret is not None:
-                yield from private(OPENID, secret)
+                yield from private(faults.OPENID_OPEN, secret)
         backchannel_of(settings.openid, provider_of(settings.openid, lambda: now), lambda: now)
     except (OSError, ValueError) as fault:
         name = getattr(fault, "filename", None) or settings.openid.anchors
-        yield Finding(OPENID, f"{name} : illisible // {name}: cannot be read")
+        yield faults.OPENID_UNREADABLE.at(path=name)
     if not settings.openid.acr:
-        yield Finding(
-            OPENID,
-            "acr est vide : les jetons sont acceptés quel que soit le niveau de connexion // "
-            "acr is empty: tokens are taken however weakly their owner signed in",
-            fatal=False,
-        )
+        yield faults.OPENID_ANY_LEVEL.at()
 
 
 def openid_answers(settings: Settings, now: int) -> Iterator[Finding]:
@@ -110,20 +98,11 @@ def openid_answers(settings: Settings, now: int) -> Iterator[Finding]:
         if provider is not None:
             asyncio.run(provider.probe())
         if provider is not None and settings.openid.ciba_client_id and not asyncio.run(provider.offers(ENDPOINT)):
-            yield Finding(
-                OPENID,
-                "le fournisseur ne propose pas de confirmer sur un téléphone (CIBA) // the provider does not offer CIBA",
-                fatal=False,
-            )
+            yield faults.OPENID_NO_CIBA.at()
     except (OSError, ValueError):
         return  # told by `openid`
     except Unreachable:
-        issuer = settings.openid.issuer
-        yield Finding(
-            OPENID,
-            f"{issuer} ne répond pas comme un fournisseur OpenID // {issuer} does not answer as an OpenID provider does",
-            fatal=False,
-        )
+        yield faults.OPENID_SILENT.at(issuer=settings.openid.issuer)
 
 
 # -------------------------------------------------------------------- DNS
@@ -132,26 +111,20 @@ def dns_records(settings: Settings, _now: int, resolver: dns.resolver.Resolver |
     try:
         asking = resolver or dns.resolver.Resolver()
     except dns.exception.DNSException:
-        yield Finding(DNS, "aucun serveur DNS n’est réglé ici // no DNS server is set here", fatal=False)
+        yield faults.DNS_UNSET.at()
         return
     wanted = expected(settings)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         told = list(pool.map(lambda record: _asked(asking, record), wanted))
     if told and all(one is _SILENT for one in told):
-        yield Finding(DNS, "aucun serveur DNS ne répond // no DNS server answers", fatal=False)
+        yield faults.DNS_SILENT.at()
         return
     for record, found in zip(wanted, told, strict=True):
         if found is None:
             continue
         name, kind = record.name.to_text(omit_final_dot=True), dns.rdatatype.to_text(record.rdtype)
-        fr = "pas de réponse" if found is _SILENT else "absent" if not found else f"{found}"
-        en = "no answer" if found is _SILENT else "absent" if not found else f"{found}"
-        line = f"{kind} {name}"
-        yield Finding(
-            DNS,
-            f"{line} : {fr}, au lieu de ce que donne mssante dns // {line}: {en}, not what mssante dns prints",
-            fatal=False,
-        )
+        have = "pas de réponse // no answer" if found is _SILENT else found or "absent // absent"
+        yield faults.DNS_RECORD.at(record=f"{kind} {name}", found=have)
 
 
 def expected(settings: Settings) -> Sequence[dns.rrset.RRset]:

@@ -50,6 +50,26 @@ def test_help_is_french_unless_english_is_asked_for(line: list[str]) -> None:
         assert "//" not in text
 
 
+@pytest.mark.parametrize(
+    ("line", "french", "english"),
+    [
+        ("mailbox create", "adresse, --kind, --name", "address, --kind, --name"),
+        ("mailbox create a@b.example --kind PER", "--name", "--name"),
+        ("mailbox suspend", "adresse", "address"),
+        ("mailbox members add a@b.example", "identifiant", "login"),
+    ],
+)
+def test_what_is_missing_is_told_as_it_is_typed(tmp_path: Path, line: str, french: str, english: str) -> None:
+    config = str(tmp_path / "mssante.toml")
+    CliRunner().invoke(app, ["init", "--config", config])
+    for lang, said_ in (
+        ("fr", f"Il manque : {french} (ou un fichier de lignes : --file).\n"),
+        ("en", f"Missing: {english} (or a file of lines: --file).\n"),
+    ):
+        done = CliRunner().invoke(app, [*line.split(), "--config", config, "--lang", lang])
+        assert (done.exit_code, done.output) == (2, said_)
+
+
 # -------------------------------------------------------------------- acts
 def creating(at: Desk) -> Callable[[Row], Act]:
     def plan(row: Row) -> Act:

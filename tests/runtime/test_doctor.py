@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import sqlite3
@@ -25,12 +26,15 @@ from runtime import start
 from runtime.demo.operator_files import Ports, settings_text
 from runtime.demo.people import BETA
 from runtime.demo.pki import ED25519_KEY, Pki
-from runtime.doctor import Finding, examine, told
+from runtime.doctor import examine, told
+from runtime.doctor.faults import kept, machine, others, trusted
+from runtime.doctor.finding import Fault
 from runtime.doctor.machine import archives
 from runtime.doctor.others import antivirus_takes_all, dns_records, expected, openid_answers
 from runtime.settings import Annuaire, Antivirus, OpenId, Settings, read
 from tests.support.clamd import Clamd, clamd
-from tests.support.demo import free_port_base
+from tests.support.demo import ROOT, free_port_base
+from tests.support.languages import english_in
 
 __all__ = ["clamd"]  # a fixture
 RIGHT = KernelClock(synchronised=True, error_ms=20)
@@ -50,7 +54,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def said(settings: Settings, now: int | None = None) -> str:
-    return "\n".join(finding.line("en") for finding in examine(settings, now or system_clock(), kernel=lambda: RIGHT))
+    return "\n".join(finding.head("en") for finding in examine(settings, now or system_clock(), kernel=lambda: RIGHT))
 
 
 def test_a_healthy_operator_has_no_finding(settings: Settings) -> None:
@@ -83,10 +87,10 @@ def small_key(settings: Settings, bits: int) -> None:
 BREAKAGES: dict[str, tuple[Callable[[Settings], object], str]] = {
     "key file gone": (lambda s: s.storage.master_key.unlink(), "master.key is missing"),
     "key file readable by all": (lambda s: s.storage.master_key.chmod(0o644), "can be read by other users"),
-    "certificate gone": (lambda s: s.tls.certificate.unlink(), "server.pem is missing"),
+    "certificate gone": (lambda s: s.tls.certificate.unlink(), "server.pem: missing"),
     "key of another certificate": (other_key, "is not the key of"),
     "unreadable certificate": (lambda s: s.tls.certificate.write_text("x"), "not a PEM certificate"),
-    "no revocation list": (lambda s: s.tls.crl.unlink(), "crl.pem is missing"),
+    "no revocation list": (lambda s: s.tls.crl.unlink(), "crl.pem: missing"),
     "trust list cut short": (
         lambda s: s.trust_list.file.write_bytes(s.trust_list.file.read_bytes()[:-30]),
         "trust list: ",
@@ -108,7 +112,7 @@ BREAKAGES: dict[str, tuple[Callable[[Settings], object], str]] = {
     ),
     "trust list gone": (lambda s: s.trust_list.file.unlink(), "trust-list.xml is missing"),
     "no database": (lambda s: Path(s.storage.database.removeprefix("sqlite:///")).unlink(), "does not exist"),
-    "DKIM key gone": (lambda s: rsa_key(s).unlink(), "dkim-rsa.pem is missing"),
+    "DKIM key gone": (lambda s: rsa_key(s).unlink(), "dkim-rsa.pem: missing"),
     "DKIM key readable by all": (lambda s: rsa_key(s).chmod(0o640), "can be read by other users"),
     "DKIM key of the other kind": (
         lambda s: rsa_key(s).write_bytes((rsa_key(s).parent / ED25519_KEY).read_bytes()),
@@ -118,12 +122,12 @@ BREAKAGES: dict[str, tuple[Callable[[Settings], object], str]] = {
         lambda s: rsa_key(s).write_bytes(rsa_key(s).read_bytes()[:-50]),
         "not an unencrypted PEM key of the kind rsa",
     ),
-    "no zone of others' keys": (lambda s: zone(s).unlink(), "dkim.zone is missing"),
+    "no zone of others' keys": (lambda s: zone(s).unlink(), "dkim.zone: missing"),
     "a zone of others' keys that is none": (lambda s: zone(s).write_text("x y"), "dkim.zone: "),
     "DKIM key too small": (lambda s: small_key(s, 512), "512 bits"),
     "empty database": (
         lambda s: Path(s.storage.database.removeprefix("sqlite:///")).write_bytes(b""),
-        "run mssante init",
+        "it is empty",
     ),
 }
 
@@ -133,7 +137,7 @@ def test_each_breakage_is_told(settings: Settings, name: str) -> None:
     breakage, expected = BREAKAGES[name]
     breakage(settings)
     findings = examine(settings, system_clock(), kernel=lambda: RIGHT)
-    assert any(finding.fatal and expected in finding.line("en") for finding in findings), findings
+    assert any(finding.fatal and expected in finding.head("en") for finding in findings), findings
 
 
 def test_a_weak_or_lonely_dkim_key_is_noted(settings: Settings) -> None:
@@ -172,9 +176,9 @@ def with_provider(settings: Settings, **values: object) -> Settings:
 def test_the_openid_provider(settings: Settings) -> None:
     found = with_provider(settings)
     assert said(found) == ""
-    assert [one.line("en") for one in openid_answers(settings, 0)] == []  # none is set
+    assert [one.head("en") for one in openid_answers(settings, 0)] == []  # none is set
     [silent] = openid_answers(found, system_clock())
-    assert silent.line("en") == "note    openid: http://127.0.0.1:9 does not answer as an OpenID provider does"
+    assert silent.head("en") == "note    openid: http://127.0.0.1:9 does not answer as an OpenID provider does"
     assert "however weakly" in said(with_provider(settings, acr=[]))
     assert found.openid.client_secret is not None
     found.openid.client_secret.chmod(0o644)
@@ -211,18 +215,48 @@ def test_the_exit_code_tells_a_script(settings: Settings, capsys: pytest.Capture
     capsys.readouterr()
     settings.tls.crl.unlink()
     assert start.doctor(config, running=False) == start.FAILED
-    assert f"DÉFAUT  listes de révocation : {settings.tls.crl} manque" in capsys.readouterr().out
+    assert f"DÉFAUT  listes de révocation : {settings.tls.crl} : absent" in capsys.readouterr().out
     assert start.doctor(config, running=False, lang="en", as_json=True) == start.FAILED
     found = json.loads(capsys.readouterr().out)
-    assert {"subject": "revocation lists", "text": f"{settings.tls.crl} is missing", "fatal": True} in found
+    [lists] = [one for one in found if one["subject"] == "revocation lists"]
+    assert (lists["text"], lists["fatal"]) == (f"{settings.tls.crl}: missing", True)
+    assert "mssante certificate fetch" in lists["remedy"]
     assert start.doctor(config.with_name("nowhere.toml"), running=False) == start.WRONG
 
 
 def test_all_is_told_in_french_and_in_english() -> None:
     assert told([], "fr") == "Tout est en ordre."
     assert told([], "en") == "Everything is in order."
-    lines = told([Finding("a // b", "c // d"), Finding("x", "y", fatal=False)], "fr")
-    assert lines == "DÉFAUT  a : c\nnote    x : y"
+    fault = Fault("a // b", "{n} c // {n} d", "e // f", "g // h")
+    french, english = told([fault.at(n=1)], "fr"), told([fault.noted(n="2 // 3")], "en")
+    assert french == "DÉFAUT  a : 1 c\n        conséquence : e\n        à faire : g"
+    assert english == "note    b: 3 d\n        meaning: f\n        to do: h"
+
+
+TABLES = (kept, machine, others, trusted)
+FAULTS = {name: one for table in TABLES for name, one in vars(table).items() if isinstance(one, Fault)}
+TO_TYPE = re.compile(  # a command, a setting, or a file
+    r"journalctl|mssante [a-z]|chmod|chown|systemctl|chronyc|apt-get|openssl |resolvectl|curl |\bcp |\bss |"
+    r"\b(?:annuaire|dkim|limits|openid|operator|outbox|storage|tls)\.[a-z_]+|\[[a-z]+\]|/etc/|docs/|\{path\}"
+)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_each_fault_says_what_is_wrong_what_it_means_and_what_to_type(name: str) -> None:
+    fault = FAULTS[name]
+    for text in (fault.text, fault.means, fault.remedy):
+        french, _, english = text.partition(" // ")
+        assert french
+        assert english
+        assert set(re.findall(r"{\w+}", french)) == set(re.findall(r"{\w+}", english))
+        assert english_in(re.sub(r"{\w+}|\(file\)|mssante [a-z -]+|« .+ »", "", french)) == []
+    assert TO_TYPE.search(fault.remedy.partition(" // ")[0])
+    assert TO_TYPE.search(fault.remedy.partition(" // ")[2])
+
+
+def test_each_fault_is_found_by_a_check() -> None:
+    checks = "".join(path.read_text() for path in (ROOT / "runtime" / "doctor").glob("*.py"))
+    assert [name for name in FAULTS if not re.search(rf"\b{name}\b", checks)] == []
 
 
 # -------------------------------------------------------------------- what is kept
@@ -247,7 +281,7 @@ def recorded(settings: Settings, event: str, at: int) -> None:
 def test_a_new_database_is_for_its_owner_only(settings: Settings) -> None:
     assert database_of(settings).stat().st_mode & 0o077 == 0
     database_of(settings).chmod(0o640)
-    assert said(settings) == f"note    secrets: {database_of(settings)} can be read by other users: chmod 600 it"
+    assert said(settings) == f"note    secrets: {database_of(settings)} can be read by other users"
 
 
 def test_a_database_of_an_older_version_is_migrated_at_the_start(settings: Settings) -> None:
@@ -260,7 +294,7 @@ def test_the_age_of_the_last_backup(settings: Settings) -> None:
     now = system_clock()
     recorded(settings, "operator:backup:make", now - 47 * HOUR)
     assert said(settings, now) == ""
-    assert said(settings, now + 2 * HOUR) == "note    backup: the last one is 49 hours old: mssante backup FOLDER"
+    assert said(settings, now + 2 * HOUR) == "note    backup: the last one is 49 hours old"
     storage = settings.storage.model_copy(update={"backup_hours": 0})
     assert said(settings.model_copy(update={"storage": storage}), now + 2 * HOUR) == ""
 
@@ -268,16 +302,16 @@ def test_the_age_of_the_last_backup(settings: Settings) -> None:
 def test_no_backup_at_all(settings: Settings) -> None:
     now = system_clock()
     recorded(settings, "operator:mailbox:create", now - 49 * HOUR)
-    assert said(settings, now) == "note    backup: none, after 49 hours of service: mssante backup FOLDER"
+    assert said(settings, now) == "note    backup: none, after 49 hours of service"
 
 
 def test_a_directory_that_nobody_follows_any_more(settings: Settings) -> None:
     key = settings.tls.key.with_name("annuaire.key")
     with_server = settings.model_copy(update={"annuaire": Annuaire(url="https://annuaire.example/fhir", key=key)})
-    assert said(with_server) == f"FAULT   secrets: {key} is missing"
+    assert said(with_server) == f"FAULT   secrets: {key}: missing"
     key.write_text("x")
     key.chmod(0o644)
-    assert said(with_server) == f"FAULT   secrets: {key} can be read by other users: chmod 600 it"
+    assert said(with_server) == f"FAULT   secrets: {key} can be read by other users"
     key.chmod(0o600)
     now = system_clock()
     columns = "digest, position, lines, faults, started_at, finished_at"
@@ -290,30 +324,47 @@ def test_while_it_runs_its_doors_must_answer_and_its_jobs_be_worked(settings: Se
     now = system_clock()
     columns = "kind, state, due_at, lease_until, attempts, created_at, payload"
     execute(settings, f"INSERT INTO jobs ({columns}) VALUES ('sweep', 'waiting', ?, 0, 0, 0, x'')", now - 2 * HOUR)
-    findings = [one.line("en") for one in examine(settings, now, running=True, kernel=lambda: RIGHT)]
+    findings = [one.head("en") for one in examine(settings, now, running=True, kernel=lambda: RIGHT)]
     doors = [name for name, door in settings.doors.model_dump().items() if door]
     assert sum(": does the server run?" in one or "does not answer" in one for one in findings) == len(doors)
     assert any("recurring jobs: « sweep » waits" in one for one in findings)
+
+
+def test_mail_that_nobody_takes_and_jobs_given_up(settings: Settings) -> None:
+    now = system_clock()
+    columns = "kind, state, lane, due_at, lease_until, attempts, created_at, last_reason, payload"
+    for kind, state, lane, hours, reason in (
+        ("relay", "waiting", "chu.beta.example", 5, "unreachable"),
+        ("relay", "waiting", "chu.beta.example", 30, "unreachable"),
+        ("relay", "waiting", "chu.gamma.example", 1, "unreachable"),
+        ("notify", "failed", "", 9, "crashed"),
+    ):
+        values = (kind, state, lane, now, 0, 1, now - hours * HOUR, reason, b"")
+        execute(settings, f"INSERT INTO jobs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", *values)
+    assert said(settings, now).splitlines() == [
+        "note    queue: 2 messages for chu.beta.example have waited for 30 h (unreachable)",
+        "note    jobs given up: 1 of « notify » (crashed)",
+    ]
 
 
 def test_every_certificate_has_an_end(settings: Settings) -> None:
     """Not only ours: an anchor that ends closes every door."""
     told_ = said(settings, system_clock() + 10_000 * DAY)
     assert "note    certificate: the root authority" in told_
-    assert "has expired: replace" in told_
+    assert "has expired" in told_
 
 
 # -------------------------------------------------------------------- the machine
 @pytest.mark.parametrize(
     ("kernel", "expected"),
     [
-        (KernelClock(False, 0), "note    clock: nothing keeps it right: start an NTP service (chrony)"),
-        (KernelClock(True, 16_000), "note    clock: it may be up to 16 s off: look at the NTP service"),
+        (KernelClock(False, 0), "note    clock: nothing keeps it right"),
+        (KernelClock(True, 16_000), "note    clock: it may be up to 16 s off"),
         (KernelClock(True, 1_900), ""),
     ],
 )
 def test_the_clock(settings: Settings, kernel: KernelClock, expected: str) -> None:
-    assert "\n".join(one.line("en") for one in examine(settings, system_clock(), kernel=lambda: kernel)) == expected
+    assert "\n".join(one.head("en") for one in examine(settings, system_clock(), kernel=lambda: kernel)) == expected
 
 
 def test_the_kernel_is_asked() -> None:
@@ -337,9 +388,10 @@ def test_the_antivirus_must_take_the_largest_message(settings: Settings, clamd: 
     assert list(antivirus_takes_all(found, 0)) == []
     limits = limits.model_copy(update={"message_bytes": 2_000_000})
     [finding] = antivirus_takes_all(found.model_copy(update={"limits": limits}), 0)
-    assert "refuses 2000000 octets, the size of a message: StreamMaxLength 3M" in finding.line("en")
+    assert "refuses 2000000 octets, the size of a message" in finding.head("en")
+    assert "StreamMaxLength 3M in /etc/clamav/clamd.conf" in finding.line("en")
     clamd.stop()
-    assert "does not answer: mail is put off" in said(found)
+    assert said(found).endswith("does not answer")
     assert list(antivirus_takes_all(found, 0)) == []  # told already
 
 
@@ -370,9 +422,9 @@ def test_dns_must_say_what_mssante_dns_prints(settings: Settings) -> None:
     domain = settings.operator.domains[0]
     known[domain, "MX"] = ["10 elsewhere.example."]
     del known[f"autoconfig.{domain}", "CNAME"]
-    lines = [one.line("en") for one in dns_records(settings, 0, Names(known))]
+    lines = [one.head("en") for one in dns_records(settings, 0, Names(known))]
     assert f"note    DNS: MX {domain}: 10 elsewhere.example., not what mssante dns prints" in lines
     assert f"note    DNS: CNAME autoconfig.{domain}: absent, not what mssante dns prints" in lines
     assert len(lines) == 2
     [silent] = dns_records(settings, 0, Names({}, silent=True))
-    assert silent.line("en") == "note    DNS: no DNS server answers"
+    assert silent.head("en") == "note    DNS: no DNS server answers"

@@ -21,7 +21,7 @@ NOW = system_clock()
 
 
 def told_by_doctor(operator: Path, at: int) -> list[str]:
-    return [one.line("en") for one in database(read(operator), at) if "retention" in one.subject]
+    return [one.line("en") for one in database(read(operator), at) if "retention" in one.fault.subject]
 
 
 def with_days(operator: Path, days: int) -> None:
@@ -50,7 +50,7 @@ async def test_a_lower_setting_acts_after_a_week(operator: Path) -> None:
     with_days(operator, 90)
     [finding] = told_by_doctor(operator, NOW + HOUR)  # before any start
     assert "limits.trace_days goes from 186 to 90: 2 traces of messages will be erased on" in finding
-    assert "set 186 again" in finding
+    assert "set limits.trace_days = 186 again" in finding
     left, logs = await day(operator, 1)
     assert left == 3
     assert [one["event"] for one in logs] == ["retention_lowered", "retention_lowered", "traces_erased_soon"]
