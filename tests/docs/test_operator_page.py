@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "operator.md").read_text(encoding="utf-8")
 PACKAGES = ("foundation", "mssante", "certs", "mailserver", "health_space", "citizen_inbox", "dmp_bridge", "runtime")
 EVENT = re.compile(r"\blog\.(?:info|warning|error)\(\s*\"([^\"]+)\"")
+ALARM = re.compile(r"\blog\.(?:warning|error|critical|exception)\(\s*\"([^\"]+)\"")
 ADDRESS = "cardiologie@medecins.exemple.example"
 
 
@@ -49,6 +50,26 @@ def test_every_log_event_is_explained() -> None:
     }
     assert len(events) > 10
     assert not [event for event in sorted(events) if f"`{event}`" not in PAGE]
+
+
+def test_every_alarm_has_its_line_for_who_is_woken() -> None:
+    """What people see, the first look, the remedy, when to sleep again: no cell is empty."""
+    alarms = {
+        event
+        for package in (*PACKAGES, "care_desk")
+        for path in (ROOT / package).rglob("*.py")
+        for event in ALARM.findall(path.read_text(encoding="utf-8"))
+    }
+    section = PAGE.partition("### Alarms of the log")[2].partition("\n## ")[0]
+    rows = [
+        [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in section.splitlines() if "|" in line
+    ]
+    found = {row[0].strip("`"): row for row in rows[2:]}
+    assert len(alarms) > 30
+    assert sorted(alarms - set(found)) == []
+    assert [row for row in found.values() if len(row) != 6 or not all(row)] == []
+    told = {name for name in found if re.fullmatch(r"[a-z_. :]+", name)}
+    assert sorted(told - alarms) == [], "no longer raised"
 
 
 def test_the_commands_make_a_mailbox_with_folders_sign_ins_and_an_entry(folder: Path) -> None:

@@ -377,7 +377,7 @@ def test_the_library_that_opens_archives_is_looked_for(settings: Settings, monke
     assert list(archives(settings, 0)) == []
     monkeypatch.setitem(LIBRARY, "LIBARCHIVE", "libarchive.so.0")
     [finding] = archives(settings, 0)
-    assert "libarchive13" in finding.text
+    assert "libarchive13" in finding.line("en")
     assert not finding.fatal
 
 
