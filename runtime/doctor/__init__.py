@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import groupby
 
 from foundation.clock import KernelClock, kernel_clock
 from foundation.wording import Lang
@@ -53,6 +54,9 @@ def ask(settings: Settings, now: int) -> Iterator[Finding]:
 
 
 def told(findings: list[Finding], lang: Lang) -> str:
-    """A line each; one sentence when there is none."""
+    """What is wrong, a line each, and below what that means and what to do, once for all that have it in common; one sentence when
+    there is nothing.
+    """
     in_order = "Tout est en ordre." if lang == "fr" else "Everything is in order."
-    return "\n".join(finding.line(lang) for finding in findings) or in_order
+    groups = groupby(findings, lambda one: one.help(lang))
+    return "\n".join(line for help, ones in groups for line in (*(one.head(lang) for one in ones), help)) or in_order

@@ -53,11 +53,14 @@ class Finding:
         grade = said("DÉFAUT // FAULT " if self.fatal else "note   // note  ", lang)
         return f"{grade:<6}  {self._after(self.fault.subject, lang)} {self.said(self.fault.text, lang)}"
 
-    def line(self, lang: Lang) -> str:
-        """And below it what that means, and what to do."""
+    def help(self, lang: Lang) -> str:
+        """What that means, and what to do: two lines."""
         means = f"{self._after('conséquence // meaning', lang)} {self.said(self.fault.means, lang)}"
         remedy = f"{self._after('à faire // to do', lang)} {self.said(self.fault.remedy, lang)}"
-        return f"{self.head(lang)}\n        {means}\n        {remedy}"
+        return f"        {means}\n        {remedy}"
+
+    def line(self, lang: Lang) -> str:
+        return f"{self.head(lang)}\n{self.help(lang)}"
 
     def _after(self, text: str, lang: Lang) -> str:
         return self.said(text, lang) + (" :" if lang == "fr" else ":")

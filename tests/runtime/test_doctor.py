@@ -230,6 +230,8 @@ def test_all_is_told_in_french_and_in_english() -> None:
     fault = Fault("a // b", "{n} c // {n} d", "e // f", "g // h")
     french, english = told([fault.at(n=1)], "fr"), told([fault.noted(n="2 // 3")], "en")
     assert french == "DÉFAUT  a : 1 c\n        conséquence : e\n        à faire : g"
+    twice = told([fault.at(n=1), fault.at(n=2)], "fr")
+    assert twice == "DÉFAUT  a : 1 c\nDÉFAUT  a : 2 c\n        conséquence : e\n        à faire : g"
     assert english == "note    b: 3 d\n        meaning: f\n        to do: h"
 
 
