@@ -1,16 +1,17 @@
 """The audit trail takes no row in the place of another one
 
-Revision: 0027, after 0026. SQLite's INSERT OR REPLACE removes what is in its way without asking the triggers of DELETE, unless a
-connection says `recursive_triggers`: which is for the connection to say. What is in the way has the same number in its chain, or
-the same rowid (0 or less where none was given). PostgreSQL's ON CONFLICT DO UPDATE is an UPDATE, refused since 0017.
+Revision: 20261130_trail, after 20261130_keywords. SQLite's INSERT OR REPLACE removes what is in its way without asking the triggers
+of DELETE, unless a connection says `recursive_triggers`: which is for the connection to say. What is in the way has the same number
+in its chain, or the same rowid (0 or less where none was given). PostgreSQL's ON CONFLICT DO UPDATE is an UPDATE, refused since
+0017.
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0027"
-down_revision = "0026"
+revision = "20261130_trail"
+down_revision = "20261130_keywords"
 branch_labels = None
 depends_on = None
 

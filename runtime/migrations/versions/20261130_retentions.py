@@ -1,6 +1,6 @@
 """How long things are kept, as it is in force and as it was announced
 
-Revision: 0028, after 0027.
+Revision: 20261130_retentions, after 20261130_trail.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0028"
-down_revision = "0027"
+revision = "20261130_retentions"
+down_revision = "20261130_trail"
 branch_labels = None
 depends_on = None
 
