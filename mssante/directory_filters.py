@@ -2,7 +2,8 @@
 
 Attributes are LDAP's, in lower case (RFC 4519, RFC 2798). Matching is that of the directory, not of octets: by words and their
 beginnings, without case or accents, despite a typing error. So a condition on a name is true of an entry that the search finds by
-it; what a filter denies is looked at word by word.
+it; what a filter denies is looked at word by word. Where an address is completed and nobody has that name, the words are looked for
+in all fields: « cardiologue Lyon ».
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ FIELDS = {
     **dict.fromkeys(("l", "localityname", "postalcode"), "town"),
 }
 MAIL = ("mail", "rfc822mailbox")
+WHOLE_NAME = ("cn", "commonname", "displayname", "name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ def matching(conn: Connection, wanted: Filter, limit: int, asker: str = "") -> l
         for entry in _entries(conn, replace(one, search=replace(one.search, near=near)), limit):
             if entry.address not in found and (not doubtful or true_of(wanted, entry)):
                 found[entry.address] = entry
+    if not found and (text := spoken(wanted)):
+        return directory.search(conn, Search(text, near=near), limit)
     return list(found.values())[:limit]
 
 
@@ -129,6 +133,24 @@ def _entries(conn: Connection, asked: Asked, limit: int) -> Iterator[Entry]:
     for one in directory.search(conn, Search(name=local), limit) if local else ():
         if one.address.startswith(begun):
             yield one
+
+
+def spoken(wanted: Filter) -> str:
+    """What somebody typed to whom a whole name would be completed, and nothing else was asked; else empty."""
+    if denies(wanted) or any(one.address or one.search != Search(name=one.search.name) for one in asked(wanted)):
+        return ""
+    return next(_typed(wanted), "")
+
+
+def _typed(wanted: Filter) -> Iterator[str]:
+    match wanted:
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from _typed(part)
+        case Equal(name, text) if name in WHOLE_NAME:
+            yield text
+        case Parts(name, values) if name in WHOLE_NAME:
+            yield " ".join(values)
 
 
 def true_of(wanted: Filter, entry: Entry) -> bool:

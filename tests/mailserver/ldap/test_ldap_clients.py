@@ -26,7 +26,7 @@ from tests.mailserver.ldap.test_ldap_session import Client, bind, code
 
 ROCHE = Entry(
     "camille.roche@medecins.example", BoxKind.PER, "Dr Camille ROCHE", "Médecin", "Villefleur", "99100", given_name="Camille",
-    family_name="ROCHE", organisation="Cabinet des Tilleuls", phone="01 99 00 10 10",
+    family_name="ROCHE", organisation="Cabinet des Tilleuls", phone="01 99 00 10 10", speciality="Cardiologie",
 )  # fmt: skip
 ROCHER = Entry("h.rocher@medecins.example", BoxKind.PER, "Dr Hélène ROCHER", given_name="Hélène", family_name="ROCHER")
 MARCHE = Entry(
@@ -101,6 +101,10 @@ async def asked(client: Client, text: str, base: str, limit: int, wanted: list[s
         ("helene rocher", [ROCHER]),
         ("officine", [MARCHE]),
         ("rohcer", [ROCHER]),  # a typing error
+        ("cardiologue villefleur", [ROCHE]),  # nobody's name
+        ("cardiolgue", [ROCHE]),
+        ("villefleur", [ROCHE, MARCHE]),
+        ("roche montclair", []),
         ("zzz", []),
     ],
 )
@@ -120,6 +124,19 @@ async def test_an_address_and_something_else(client: Client) -> None:
     for town, found in (("villefleur", [ROCHE.address]), ("montclair", [])):
         wanted = f"(&(mail={ROCHE.address})(l={town}))"
         assert await asked(client, wanted, BASE, 0, ["mail"]) == (found, Code.SUCCESS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(sn=villefleur)",  # a family name, not what one types
+        "(&(cn=villefleur)(title=médecin))",
+        "(&(cn=villefleur)(!(sn=roche)))",
+        "(|(cn=villefleur)(mail=nobody@a.example))",
+    ],
+)
+async def test_a_precise_question_is_not_widened(client: Client, text: str) -> None:
+    assert await asked(client, text, BASE, 0, ["mail"]) == ([], Code.SUCCESS)
 
 
 async def test_what_each_is_told_of_a_person(client: Client) -> None:
