@@ -15,7 +15,7 @@ from health_space.dossier import operations as ops
 from health_space.dossier import refusals
 from health_space.dossier.operations import Origin
 from health_space.notices.rules import Kind
-from tests.health_space.test_dossier_pages import JACQUELINE, LOUISE, SARAH, Site, ring
+from tests.health_space.site import JACQUELINE, LOUISE, SARAH, Site, ring
 from tests.support import files
 from tests.support.chromium import looks, tab_with
 from tests.support.web import Visitor, serving
