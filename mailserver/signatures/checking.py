@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import threading
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
+from itertools import takewhile
 
 import structlog
 
@@ -20,7 +22,7 @@ from mailserver.signatures.arc import Chain
 from mailserver.signatures.evidence import Evidence, Pieces
 from mailserver.signatures.header import Header
 from mailserver.signatures.records import Answer, Records
-from mailserver.signatures.results import Told, properties_of, results_field
+from mailserver.signatures.results import Told, properties_of, results_field, shown
 from mailserver.signatures.signature import Signature, read_dkim
 from mailserver.signatures.verdicts import Verdict
 
@@ -39,8 +41,10 @@ class Case:
 
     header: Header
     signatures: tuple[Signature, ...]
+    properties: tuple[str, ...]  # of each of them, as they are told
     more: bool  # signatures beyond `MOST`
     chain: Chain | None
+    key_names: tuple[str, ...]  # that are asked for
     client_ip: str
 
     @classmethod
@@ -48,31 +52,31 @@ class Case:
         """`now` in seconds."""
         header = Header(content)
         fields = header.named(b"dkim-signature")
-        signatures = tuple(read_dkim(field, now) for field in fields[:MOST])
-        return cls(header, signatures, len(fields) > MOST, Chain.read(header, now), client_ip)
-
-    def key_names(self) -> set[str]:
-        chained = self.chain.signatures() if self.chain else ()
-        return {one.key_name for one in (*self.signatures, *chained) if one.fault is None}
+        signatures = tuple([read_dkim(field, now) for field in fields[:MOST]])
+        properties = tuple(map(properties_of, signatures))
+        chain = Chain.read(header, now)
+        chained = chain.signatures() if chain else ()
+        names = {one.key_name for one in (*signatures, *chained) if one.fault is None}
+        return cls(header, signatures, properties, len(fields) > MOST, chain, tuple(names), client_ip)
 
     def told(self, evidence: Evidence | None) -> Iterable[Told]:
         """Without evidence, that nothing was checked; as many, with the same properties."""
         if not self.signatures:
             yield Told("dkim=none")
-        for one in self.signatures:
+        for one, properties in zip(self.signatures, self.properties, strict=True):
             verdict = evidence.verdict(one) if evidence else Verdict.NOT_CHECKED
-            yield Told(f"dkim={verdict}", properties_of(one))
+            yield Told(f"dkim={verdict}", properties)
         if self.more:
             yield Told(f"dkim={Verdict.TOO_MANY}")
         if self.chain is not None:
             statement = self.chain.conclude(evidence) if evidence else 'arc=fail reason="not checked"'  # RFC 8617 5.2.1
-            yield Told(statement, (("smtp.remote-ip", self.client_ip),))
+            yield Told(statement, shown({"smtp.remote-ip": self.client_ip}))
 
-    def conclude(self, answers: Mapping[str, Answer], pieces: Pieces, over: threading.Event) -> list[Told]:
+    def conclude(self, answers: Mapping[str, Answer], pieces: Pieces) -> list[Told]:
         """Blocks; `pieces` of the body are read when a key asks for it."""
         evidence = Evidence(self.header, answers)
         chained = self.chain.messages() if self.chain else []
-        evidence.read_body((*self.signatures, *chained), pieces, over)
+        evidence.read_body((*self.signatures, *chained), pieces)
         return list(self.told(evidence))
 
 
@@ -92,7 +96,7 @@ class Checker:
         if b"dkim-signature" not in lower and b"arc-" not in lower:
             return self.unsigned, None
         case = Case.read(header, client_ip, self._clock() // 1000)
-        if not case.key_names():
+        if not case.key_names:
             return results_field(self._host, case.told(Evidence(case.header, {})), room=0), None
         return self.unchecked(case), case
 
@@ -102,17 +106,15 @@ class Checker:
 
     async def judge(self, case: Case, pieces: Pieces, size: int) -> bytes:
         """The field that tells; `pieces` of the body, of `size` octets in all, may be asked for in a thread."""
-        over, loop = threading.Event(), asyncio.get_running_loop()
+        names = case.key_names
         try:
             async with asyncio.timeout(PATIENCE_S):
-                names = list(case.key_names())
                 answers = dict(zip(names, await self._ask(names), strict=True))
                 if case.chain is None and len(names) <= LIGHT_KEYS and case.header.body + size <= LIGHT_OCTETS:
-                    told = case.conclude(answers, pieces, over)
+                    told = case.conclude(answers, pieces)
                 else:
-                    told = await loop.run_in_executor(self._threads, case.conclude, answers, pieces, over)
+                    told = await self._in_thread(case, answers, pieces)
         except TimeoutError:
-            over.set()
             return self.unchecked(case)
         except Exception as fault:
             place = traceback.extract_tb(fault.__traceback__)[-1]
@@ -120,6 +122,16 @@ class Checker:
             return self.unchecked(case)
         return results_field(self._host, told)
 
-    async def _ask(self, names: list[str]) -> list[Answer]:
+    async def _in_thread(self, case: Case, answers: Mapping[str, Answer], pieces: Pieces) -> list[Told]:
+        """It reads no more of the body once nobody waits for it."""
+        over = threading.Event()
+        while_asked = partial(takewhile, lambda _: not over.is_set())
+        conclude = partial(case.conclude, answers, lambda: while_asked(pieces()))
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, conclude)
+        finally:
+            over.set()
+
+    async def _ask(self, names: Sequence[str]) -> list[Answer]:
         """One question needs no task of its own."""
         return [await self._records(names[0])] if len(names) == 1 else await asyncio.gather(*map(self._records, names))

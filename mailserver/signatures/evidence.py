@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mailserver.signatures.body import BodyHash, Canonical
@@ -25,13 +24,11 @@ class Evidence:
         }
         self._bodies: dict[Canonical, tuple[bytes, int]] = {}
 
-    def read_body(self, signatures: Iterable[Signature], pieces: Pieces, over: threading.Event) -> None:
-        """Once, in the forms that those `signatures` need which have a key; gives up when it is `over`."""
+    def read_body(self, signatures: Iterable[Signature], pieces: Pieces) -> None:
+        """Once, in the forms that those `signatures` need which have a key."""
         wanted = {one.canonical for one in signatures if isinstance(self._key(one), PublicKey)}
         hashes = {canonical: BodyHash(canonical) for canonical in wanted}
         for piece in pieces() if hashes else ():
-            if over.is_set():
-                break
             for one in hashes.values():
                 one.update(piece)
         self._bodies = {canonical: (one.digest(), one.size) for canonical, one in hashes.items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mailserver.mime.fields import FIELD, MAX_HEADER
@@ -30,10 +30,10 @@ _CLAIM = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """`statement`: "dkim=pass", at most `ROOM` characters; `properties`: (name, value), which do not change with it."""
+    """`statement`: "dkim=pass", at most `ROOM` characters; `properties`: as `shown`, which do not change with it."""
 
     statement: str
-    properties: tuple[tuple[str, str], ...] = ()
+    properties: str = ""
 
 
 def results_field(host: str, told: Iterable[Told], room: int = ROOM) -> bytes:
@@ -42,15 +42,24 @@ def results_field(host: str, told: Iterable[Told], room: int = ROOM) -> bytes:
     for one in told:
         parts.append(f";\r\n\t{one.statement:{room}}")
         if one.properties:
-            parts.append("\r\n\t" + " ".join(f"{name}={_value(value)}" for name, value in one.properties))
+            parts.append(f"\r\n\t{one.properties}")
     return f"Authentication-Results: {host}{''.join(parts)}\r\n".encode("ascii")
 
 
-def properties_of(signature: Signature) -> tuple[tuple[str, str], ...]:
+def shown(properties: Mapping[str, str]) -> str:
+    return " ".join([f"{name}={_value(value)}" for name, value in properties.items() if value])
+
+
+def properties_of(signature: Signature) -> str:
     """Those that could be read (2.7.1); the beginning of b= tells two of one domain apart (RFC 6008 4)."""
-    start = base64.b64encode(signature.octets)[:8].decode()
-    tags = {"d": signature.domain, "s": signature.selector, "a": signature.algorithm.decode(), "b": start}
-    return tuple((f"header.{tag}", value) for tag, value in tags.items() if value)
+    return shown(
+        {
+            "header.d": signature.domain,
+            "header.s": signature.selector,
+            "header.a": signature.algorithm.decode(),
+            "header.b": base64.b64encode(signature.octets[:6]).decode(),
+        }
+    )
 
 
 def without_ours(header: bytes, host: str) -> bytes:

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 
 import dkim
 from cryptography.exceptions import InvalidSignature
-from dkim.util import InvalidTagValueList, parse_tag_value
 
 from mailserver.signatures.body import Canonical
 from mailserver.signatures.domains import ascii_domain
 from mailserver.signatures.header import Field
 from mailserver.signatures.keys import PublicKey
+from mailserver.signatures.tags import Tags, read_tags
 from mailserver.signatures.verdicts import Verdict
 
 LONGEST = 4096  # octets of a field: the longest lists of names seen take 1,500, RSA of 4,096 bits 700
@@ -33,11 +33,9 @@ FORMS = {
 
 _DKIM_TAGS = frozenset({b"v", b"a", b"b", b"bh", b"d", b"h", b"s"})
 _WORD = re.compile(rb"[a-z0-9-]{1,30}")
-_LONG_BLANK = re.compile(rb"\s{100}")
-_WSP = re.compile(rb"\s+")
+LONGEST_BLANK = 100
+_LONG_BLANK = re.compile(rb"\s{%d}" % LONGEST_BLANK)
 _NUMBER = re.compile(rb"[0-9]{1,12}")
-
-Tags = dict[bytes, bytes]
 
 
 @dataclass(slots=True)
@@ -84,11 +82,10 @@ def read_dkim(field: Field, now: int) -> Signature:
 def read_signature(field: Field, required: frozenset[bytes], now: int) -> Signature:
     """A field of any of the kinds that share DKIM's tags, with the `required` ones."""
     value = field[1]
-    if len(value) > LONGEST or _LONG_BLANK.search(value):
+    if len(value) > LONGEST or _has_long_blank(value):
         return Signature(field, fault=Verdict.TOO_LONG)
-    try:
-        tags = parse_tag_value(value)
-    except InvalidTagValueList:
+    tags = read_tags(value)
+    if tags is None:
         return Signature(field, fault=Verdict.SYNTAX)
     algorithm = tags.get(b"a", b"").lower()
     found = Signature(
@@ -104,6 +101,12 @@ def read_signature(field: Field, required: frozenset[bytes], now: int) -> Signat
     )
     found.fault = _fault(found, required, now)
     return found
+
+
+def _has_long_blank(value: bytes) -> bool:
+    """Most fields have fewer blanks in all, and counting them takes a tenth of the search."""
+    blanks = len(value) - len(b"".join(value.split()))
+    return blanks >= LONGEST_BLANK and _LONG_BLANK.search(value) is not None
 
 
 def _fault(found: Signature, required: frozenset[bytes], now: int) -> Verdict | None:
@@ -138,7 +141,7 @@ def _dkim_fault(found: Signature) -> Verdict | None:
 def _octets(value: bytes) -> bytes:
     """Of base64 with white space in it (RFC 6376 2.10); b"" for anything else."""
     try:
-        return base64.b64decode(_WSP.sub(b"", value), validate=True)
+        return base64.b64decode(b"".join(value.split()), validate=True)
     except binascii.Error:
         return b""
 

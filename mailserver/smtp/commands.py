@@ -115,7 +115,7 @@ async def helo(talk: Conversation, name: str) -> Reply:
     if not _HELLO_NAME.fullmatch(name):
         return replies.BAD_ARGUMENT
     talk.greet(name, extended=False)
-    return reply(250, "", talk.house.hostname)
+    return _hello((talk.house.hostname,))
 
 
 # ---------------------------------------------------------------- the message

@@ -1,7 +1,7 @@
 """Opens the doors of `ports` (MX, submission, submissions, bench) on the running loop, and closes them without losing mail.
 
-Each session is made from a pattern: aiosmtpd's constructor inspects itself by reflection, at 0.5 ms a connection, so it runs once
-a door.
+Each door has a class of sessions, in which stands what all of them share: aiosmtpd's constructor inspects itself by reflection, at
+0.5 ms a connection, so it runs once a door, and a session is made with nothing but what is its own.
 """
 
 from __future__ import annotations
@@ -22,25 +22,26 @@ from mailserver.smtp.engine import SmtpSession
 from mailserver.smtp.guard import Guard
 from mailserver.smtp.link import OF_THE_PATTERN, Link
 from mailserver.smtp.ports import ChainVerdict, DoorRules, House, JudgePeer, StartTls, Tls
+from mailserver.smtp.replies import Reply
 
 BACKLOG = 512
 
 
 class Template:
-    """Makes sessions that share what never changes and have the rest for themselves."""
+    """Makes the sessions of one door."""
 
     def __init__(self, rules: DoorRules, house: House, loop: asyncio.AbstractEventLoop) -> None:
         pattern = SmtpSession(object(), hostname=house.hostname, enable_SMTPUTF8=True, loop=loop)
         self.live: set[Link] = set()
-        self._state = {name: value for name, value in vars(pattern).items() if name not in OF_THE_PATTERN}
+        shared = {name: value for name, value in vars(pattern).items() if name not in OF_THE_PATTERN}
+        shared |= {"rules": rules, "house": house, "guard": Guard(house.limits), "live": self.live}
+        shared["greeting"] = Reply(220, "", (f"{house.hostname} ESMTP",))
+        self._kind: type[SmtpSession] = type("DoorSession", (SmtpSession,), shared)
         self._door, self._tally = rules.door.value, house.tally
-        self._state |= {"rules": rules, "house": house, "guard": Guard(house.limits), "live": self.live}
 
     def __call__(self) -> SmtpSession:
         self._tally.count("connections", self._door)
-        session = SmtpSession.__new__(SmtpSession)
-        session.__dict__.update(self._state)
-        return session
+        return self._kind.__new__(self._kind)
 
 
 @dataclass(frozen=True, slots=True)

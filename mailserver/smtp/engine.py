@@ -59,7 +59,7 @@ class SmtpSession(Link):
     async def _converse(self) -> None:
         if self.rules.tls is Tls.IMPLICIT and not await self._begin_tls():
             return
-        self._say(Reply(220, "", (f"{self.house.hostname} ESMTP",)))
+        self._say(self.greeting)
         answered = 0
         while not self._over and (line := await self._next_line()) is not None:
             answer = await self._answer(line)
@@ -87,10 +87,11 @@ class SmtpSession(Link):
         if line is LineFault.BARE_LINE_END:
             return replies.BARE_LINE_END
         answer = replies.COMMAND_TOO_LONG if isinstance(line, LineFault) else await self._obey(line)
-        if answer is not None and answer.reason:
-            self.house.tally.count("refusals", self.rules.door.value, answer.reason)
-        if answer is not None and answer.code in ERROR_CODES:
-            self.talk.errors += 1
+        if answer is not None and answer.is_error:
+            if answer.reason:
+                self.house.tally.count("refusals", self.rules.door.value, answer.reason)
+            if answer.code in ERROR_CODES:
+                self.talk.errors += 1
         return replies.TOO_MANY_ERRORS if self.talk.errors > self.house.limits.errors else answer
 
     async def _obey(self, line: bytes) -> Reply | None:
@@ -110,14 +111,14 @@ class SmtpSession(Link):
             return stop
         if command.idle:
             self.talk.count_idle()
+        run = command.run
         try:
-            run = command.run
             return await (self._act(run, argument, stop) if isinstance(run, Action) else run(self.talk, argument))
         except (Lost, ConnectionError):
             raise
         except Exception as fault:
             _log_fault(verb, fault)
-            return replies.FAULT_IN_DATA if command.run in (Action.DATA, Action.BDAT) else replies.FAULT
+            return replies.FAULT_IN_DATA if run in (Action.DATA, Action.BDAT) else replies.FAULT
 
     async def _act(self, action: Action, argument: str, stop: Reply | None) -> Reply | None:
         match action:

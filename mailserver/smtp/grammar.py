@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
@@ -22,6 +22,9 @@ OddPath = Callable[[str], tuple[str | None, str | None]]  # aiosmtpd's _getaddr:
 Offered = Callable[[str], bool]  # is this parameter one of an extension that was announced
 
 
+NO_TERMS = Terms()
+
+
 @dataclass(frozen=True, slots=True)
 class MailCommand:
     reverse_path: str  # "" is the null reverse path
@@ -30,7 +33,7 @@ class MailCommand:
     binary: bool = False  # BODY=BINARYMIME (RFC 3030 3)
     ret: str | None = None
     envid: str | None = None
-    terms: Terms = field(default_factory=Terms)
+    terms: Terms = NO_TERMS
 
 
 def parse_mail(argument: str, odd_path: OddPath, offered: Offered, now: int) -> MailCommand | Reply:
@@ -45,6 +48,8 @@ def parse_mail(argument: str, odd_path: OddPath, offered: Offered, now: int) -> 
     utf8 = "SMTPUTF8" in values
     if path and (fault := _address_fault(path, utf8)):
         return fault
+    if not values:
+        return MailCommand(path)
     if "HOLDFOR" in values and "HOLDUNTIL" in values:
         return replies.BAD_ARGUMENT  # RFC 4865 4.2
     return MailCommand(
@@ -120,7 +125,10 @@ def _split(argument: str, keyword: str, odd_path: OddPath) -> tuple[str, str] | 
     text = text.lstrip(" ")
     if not text.startswith("<"):
         return replies.BAD_ARGUMENT
-    path, rest = odd_path(text)
+    try:
+        path, rest = odd_path(text)
+    except Exception:  # the standard library's parser stumbles in many ways over what is none: "<", "<a@[>", "<@[ "
+        return replies.BAD_ADDRESS
     if (
         path is None or rest is None or f"{path}>" not in text
     ):  # the library repairs what RFC 5321 refuses: "<a b@c>", no ">"

@@ -47,6 +47,7 @@ class Link(SMTP):
     rules: DoorRules
     guard: Guard
     live: set[Link]
+    greeting: Reply
     talk: Conversation
     local_part_limit = 64  # RFC 5321 4.5.3.1.1
     _wire: asyncio.Transport
@@ -143,7 +144,9 @@ class Link(SMTP):
     async def _more(self, deadline: float) -> None:
         """Writes what we owe, then waits for the client, until `deadline` at most."""
         self._deadline = deadline
-        await self._flush()
+        self._send()
+        if self._room is not None:
+            await self._room
         await self._input.more()
         self._deadline = inf
 
@@ -151,10 +154,13 @@ class Link(SMTP):
     def _say(self, answer: Reply) -> None:
         self._out.append(answer.wire)
 
-    async def _flush(self) -> None:
+    def _send(self) -> None:
         if self._out and not self._wire.is_closing():
             self._wire.write(b"".join(self._out))
         self._out.clear()
+
+    async def _flush(self) -> None:
+        self._send()
         if self._room is not None:
             await self._room
 

@@ -75,20 +75,18 @@ class ByteReader:
         self.wake()
 
     def wake(self) -> None:
-        if self.waiting is not None and not self.waiting.done():
-            self.waiting.set_result(None)
+        waiting, self.waiting = self.waiting, None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
 
-    async def more(self) -> None:
-        """Returns when something was fed, or the end reached; at once when it is."""
+    def more(self) -> asyncio.Future[None]:
+        """Done when something was fed, or the end reached; at once when it is."""
+        self.waiting = waiting = self._loop.create_future()
         if self.ended:
-            return
-        if self._paused:
+            self.wake()
+        elif self._paused:
             self._resume()
-        self.waiting = self._loop.create_future()
-        try:
-            await self.waiting
-        finally:
-            self.waiting = None
+        return waiting
 
     def take_line(self, longest: int = AUTH_OCTETS) -> bytes | LineFault | None:
         """The next line without its CR LF; None when it is not all there. A line over `longest` octets is thrown away whole."""
@@ -100,10 +98,10 @@ class ByteReader:
             return self._no_line_yet(longest)
         line = bytes(self._buffer[: end + 1])
         self._drop(end + 1)
-        if self._skipping or len(line) > longest:
+        if self._skipping or end >= longest:
             self._skipping = False
             return LineFault.TOO_LONG
-        if not line.endswith(b"\r\n") or line.find(b"\r") != len(line) - 2:
+        if not line.endswith(b"\r\n") or line.find(b"\r") != end - 1:
             return LineFault.BARE_LINE_END
         return line[:-2]
 

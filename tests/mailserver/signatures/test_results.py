@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.signatures.results import Told, results_field, without_ours
+from mailserver.signatures.results import Told, results_field, shown, without_ours
 
 HOST = "mx.alpha.example"
 FROM = b"From: dr@beta.example\r\n"
@@ -76,7 +76,7 @@ def test_nothing_else_changes(fields: list[bytes]) -> None:
 
 def test_the_field_as_it_is_written() -> None:
     """Blanks fill the line of the statement; what is no token is quoted (RFC 2045 5.1)."""
-    told = [Told("dkim=pass", (("header.d", "beta.example"), ("header.b", "a/b+c="))), Told("dkim=none")]
+    told = [Told("dkim=pass", shown({"header.d": "beta.example", "header.b": "a/b+c="})), Told("dkim=none")]
     blanks = b" " * 55
     assert results_field(HOST, told) == (
         b"Authentication-Results: mx.alpha.example;\r\n"

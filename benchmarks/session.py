@@ -1,0 +1,126 @@
+"""What one mail costs the event loop: `python -m benchmarks.session [mails] [profile]`, half a minute.
+
+Whole SMTP sessions, one connection a mail as relays do, on a transport in memory and a store of its own (rules, encryption,
+SQLite, fsync); so neither the kernel's sockets nor a client's CPU are counted. « loop »: CPU of the loop's thread; « all »: of
+every thread. Batches are short and the cheapest one is told beside the median: what else the machine does makes them dearer only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import cProfile
+import pstats
+import statistics
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import uvloop
+
+from benchmarks.clients import message
+from mailserver.signatures.checking import Checker
+from mailserver.signatures.verdicts import Verdict
+from mailserver.smtp.doors import Template
+from mailserver.smtp.ports import BENCH, House
+from tests.mailserver.delivery.conftest import DOCTOR, PEER, make_world
+
+BATCH = 100  # mails
+SIGNATURE = (
+    "Received: from mx1.hopital.example (mx1.hopital.example [192.0.2.1])\r\n\tby relay.hopital.example with ESMTPS id 01;\r\n"
+    "\tTue, 14 Nov 2023 22:14:20 -0000\r\n"
+    "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=hopital.example; s=s1;\r\n"
+    f"\th=from:to:subject:date:message-id; bh={'A' * 43}=;\r\n\tb={'B' * 342}==\r\n"
+).encode()
+
+
+class Client(asyncio.Transport):
+    """The other end of one connection: says its next line once it was answered."""
+
+    def __init__(self, template: Template, lines: list[bytes]) -> None:
+        super().__init__({"peername": ("127.0.0.1", 4000)})
+        self._loop = asyncio.get_running_loop()
+        self._lines = iter(lines)
+        self._session = template()
+        self.over = self._loop.create_future()
+        self.heard: list[bytes] = []
+        self._session.connection_made(self)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.heard.append(bytes(data))
+        if line := next(self._lines, b""):
+            self._loop.call_soon(self._session.data_received, line)
+
+    def close(self) -> None:
+        self._loop.call_soon(self._session.connection_lost, None)
+        self.over.set_result(None)
+
+    def is_closing(self) -> bool:
+        return self.over.done()
+
+
+def lines_of(number: int) -> list[bytes]:
+    said = (
+        b"HELO relay.hopital.example",
+        b"MAIL FROM:<%b>" % PEER.encode(),
+        b"RCPT TO:<%b>" % DOCTOR.encode(),
+        b"DATA",
+    )
+    content = SIGNATURE + message(3 * number + 1, PEER, DOCTOR)
+    return [*(line + b"\r\n" for line in said), content + b".\r\n", b"QUIT\r\n"]
+
+
+async def send(template: Template, sessions: int, mails: list[list[bytes]]) -> None:
+    async def one_after_the_other(own: list[list[bytes]]) -> None:
+        for lines in own:
+            client = Client(template, lines)
+            await client.over
+            assert client.heard[-2].startswith(b"250 2.0.0 Accepted"), client.heard
+
+    await asyncio.gather(*(one_after_the_other(mails[first::sessions]) for first in range(sessions)))
+
+
+async def no_dns(_: str) -> Verdict:
+    return Verdict.NO_DNS
+
+
+async def run(folder: Path, mails: int, profiled: bool) -> None:
+    world = await make_world(f"sqlite:///{folder}/mail.db", folder)
+    checker = Checker("mail.cabinet.example", no_dns, ThreadPoolExecutor(1))
+    house = House("mail.cabinet.example", world.delivery, world.space.blobs.writer, checker=checker)
+    template = Template(BENCH, house, asyncio.get_running_loop())
+    number = 0
+    profile = cProfile.Profile(time.thread_time)  # the database answers from another thread
+    for sessions in (1, 10):
+        costs: list[tuple[float, float]] = []
+        for _ in range(mails // BATCH):
+            batch = [lines_of(number + each) for each in range(BATCH)]
+            number += BATCH
+            before = time.thread_time(), time.process_time()
+            if profiled:
+                profile.enable()
+            await send(template, sessions, batch)
+            profile.disable()
+            costs.append(
+                ((time.thread_time() - before[0]) / BATCH * 1e6, (time.process_time() - before[1]) / BATCH * 1e6)
+            )
+        for name, found in zip(("loop", "all"), zip(*costs, strict=True), strict=True):
+            first, rest = found[0], found[1:]
+            print(
+                f"{sessions:3} sessions, {name:4}: least {min(rest):5.0f}, median {statistics.median(rest):5.0f},"
+                f" first {first:5.0f} µs a mail"
+            )
+    await world.space.db.close()
+    if profiled:
+        pstats.Stats(profile).sort_stats("cumtime").print_stats(120)
+
+
+def main(words: list[str]) -> None:
+    mails = next((int(word) for word in words if word.isdigit()), 2_000)
+    with tempfile.TemporaryDirectory(prefix="mssante-session-") as folder:
+        uvloop.run(run(Path(folder), mails, "profile" in words))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,20 @@
+"""Tag lists (RFC 6376 3.2): how signatures say what they claim, and how keys are published."""
+
+from __future__ import annotations
+
+import re
+
+Tags = dict[bytes, bytes]
+
+_NAME = re.compile(rb"[A-Za-z]")
+
+
+def read_tags(text: bytes) -> Tags | None:
+    """Names and values without the blanks around them; None for what is no list of tags, or has one twice."""
+    specs = text.strip().split(b";")
+    if not specs[-1]:
+        specs.pop()
+    pairs = [spec.partition(b"=") for spec in specs]
+    tags = {name.strip(): value.strip() for name, _, value in pairs}
+    whole = len(tags) == len(pairs) and all(equals for _, equals, _ in pairs)
+    return tags if whole and all(map(_NAME.match, tags)) else None
