@@ -1,8 +1,9 @@
-"""What one mail costs the event loop: `python -m benchmarks.session [mails] [profile]`, half a minute.
+"""What one mail costs the event loop: `python -m benchmarks.session [mails] [steps | profile]`, half a minute.
 
 Whole SMTP sessions, one connection a mail as relays do, on a transport in memory and a store of its own (rules, encryption,
 SQLite, fsync); so neither the kernel's sockets nor a client's CPU are counted. « loop »: CPU of the loop's thread; « all »: of
 every thread. Batches are short and the cheapest one is told beside the median: what else the machine does makes them dearer only.
+`steps`: instructions and calls of the interpreter in the loop's thread, and where; the same on the busiest machine.
 """
 
 from __future__ import annotations
@@ -14,8 +15,12 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import uvloop
 
@@ -25,6 +30,7 @@ from mailserver.signatures.verdicts import Verdict
 from mailserver.smtp.doors import Template
 from mailserver.smtp.ports import BENCH, House
 from tests.mailserver.delivery.conftest import DOCTOR, PEER, make_world
+from tests.support.demo import ROOT
 
 BATCH = 100  # mails
 SIGNATURE = (
@@ -85,41 +91,65 @@ async def no_dns(_: str) -> Verdict:
     return Verdict.NO_DNS
 
 
-async def run(folder: Path, mails: int, profiled: bool) -> None:
+async def run(folder: Path, mails: int, how: str) -> None:
     world = await make_world(f"sqlite:///{folder}/mail.db", folder)
     checker = Checker("mail.cabinet.example", no_dns, ThreadPoolExecutor(1))
     house = House("mail.cabinet.example", world.delivery, world.space.blobs.writer, checker=checker)
     template = Template(BENCH, house, asyncio.get_running_loop())
-    number = 0
-    profile = cProfile.Profile(time.thread_time)  # the database answers from another thread
-    for sessions in (1, 10):
-        costs: list[tuple[float, float]] = []
-        for _ in range(mails // BATCH):
-            batch = [lines_of(number + each) for each in range(BATCH)]
-            number += BATCH
-            before = time.thread_time(), time.process_time()
-            if profiled:
-                profile.enable()
-            await send(template, sessions, batch)
-            profile.disable()
-            costs.append(
-                ((time.thread_time() - before[0]) / BATCH * 1e6, (time.process_time() - before[1]) / BATCH * 1e6)
-            )
-        for name, found in zip(("loop", "all"), zip(*costs, strict=True), strict=True):
-            first, rest = found[0], found[1:]
-            print(
-                f"{sessions:3} sessions, {name:4}: least {min(rest):5.0f}, median {statistics.median(rest):5.0f},"
-                f" first {first:5.0f} µs a mail"
-            )
-    await world.space.db.close()
-    if profiled:
+    batches = [[lines_of(first + each) for each in range(BATCH)] for first in range(0, mails, BATCH)]
+    if how == "steps":
+        await count_steps(template, batches)
+    elif how == "profile":
+        profile = cProfile.Profile(time.thread_time)  # the database answers from another thread
+        with profile:
+            await send(template, 1, [mail for batch in batches for mail in batch])
         pstats.Stats(profile).sort_stats("cumtime").print_stats(120)
+    else:
+        half = len(batches) // 2
+        await measure(template, 1, batches[:half])
+        await measure(template, 10, batches[half:])
+    await world.space.db.close()
+
+
+async def measure(template: Template, sessions: int, batches: list[list[list[bytes]]]) -> None:
+    costs: list[tuple[float, float]] = []
+    for batch in batches:
+        before = time.thread_time(), time.process_time()
+        await send(template, sessions, batch)
+        after = time.thread_time(), time.process_time()
+        costs.append(((after[0] - before[0]) / BATCH * 1e6, (after[1] - before[1]) / BATCH * 1e6))
+    for name, found in zip(("loop", "all"), zip(*costs, strict=True), strict=True):
+        least, median = min(found), statistics.median(found)
+        print(
+            f"{sessions:3} sessions, {name:4}: least {least:5.0f}, median {median:5.0f}, first {found[0]:5.0f} µs a mail"
+        )
+
+
+async def count_steps(template: Template, batches: list[list[list[bytes]]]) -> None:
+    """Of the second batch: the first one fills the caches."""
+    steps, calls = Counter[str](), 0
+
+    def watch(frame: FrameType, event: str, _: object) -> Callable[..., Any]:
+        nonlocal calls
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        calls += event == "call"
+        steps[f"{frame.f_code.co_filename.removeprefix(f'{ROOT}/')} {frame.f_code.co_qualname}"] += event == "opcode"
+        return watch
+
+    await send(template, 1, batches[0])
+    sys.settrace(watch)
+    await send(template, 1, batches[1])
+    sys.settrace(None)
+    print(f"{steps.total() / BATCH:,.0f} instructions and {calls / BATCH:,.0f} calls a mail")
+    for name, count in steps.most_common(60):
+        print(f"{count / BATCH:6,.0f}  {name}")
 
 
 def main(words: list[str]) -> None:
-    mails = next((int(word) for word in words if word.isdigit()), 2_000)
+    mails = next((int(word) for word in words if word.isdigit()), 4_000)
+    how = next((word for word in words if not word.isdigit()), "")
     with tempfile.TemporaryDirectory(prefix="mssante-session-") as folder:
-        uvloop.run(run(Path(folder), mails, "profile" in words))
+        uvloop.run(run(Path(folder), max(mails, 2 * BATCH), how))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -41,10 +42,17 @@ class Address:
 
 def parse_address(text: str) -> Address | Invalid:
     """One address without display name, brackets, comment or domain literal; at most 254 octets (RFC 5321 4.5.3.1.3)."""
+    return _parsed(text) if len(text) <= 254 else _WRONG_SIZE
+
+
+@lru_cache(
+    maxsize=64
+)  # one message asks for the same few up to seven times: its door, the rules, its copies, its fields
+def _parsed(text: str) -> Address | Invalid:
     if plain := _PLAIN.fullmatch(text):
         return Address(plain[1], plain[2].lower())
     if not text or len(text.encode("utf-8", "replace")) > 254:
-        return Invalid(Fault.FORMAT, "une adresse a de 1 à 254 octets // an address has 1 to 254 octets")
+        return _WRONG_SIZE
     try:
         checked = validate_email(
             text, check_deliverability=False, globally_deliverable=False, allow_quoted_local=True, strict=True
@@ -56,6 +64,9 @@ def parse_address(text: str) -> Address | Invalid:
             Fault.FORMAT, "ce domaine n’a pas de forme ASCII (IDNA 2008) // the domain has no ASCII form (IDNA 2008)"
         )
     return Address(checked.local_part, checked.ascii_domain.lower())
+
+
+_WRONG_SIZE = Invalid(Fault.FORMAT, "une adresse a de 1 à 254 octets // an address has 1 to 254 octets")
 
 
 def address_key(text: str) -> str | Invalid:

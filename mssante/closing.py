@@ -8,9 +8,9 @@ message is never lost. Only for professional to citizen: the caller asks `may_cl
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 
+from foundation.values import value
 from mssante.kinds import ClosedMeans, Party
 
 
@@ -20,7 +20,7 @@ class Act(Enum):
     DELIVER_THEN_CLOSE = "deliver_then_close"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Closing:
     """`subject` is the one to display (without token, possibly empty); `no_reply`: this message cannot be answered.
 

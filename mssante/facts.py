@@ -11,7 +11,7 @@ from dataclasses import replace
 from mssante.address import Address, citizen_ins
 from mssante.directory import Entry
 from mssante.identity import Fault, Invalid
-from mssante.kinds import Party
+from mssante.kinds import BoxState, Party
 from mssante.mailboxes import Mailbox
 from mssante.operators import Operator
 from mssante.rules import RecipientFacts, SenderFacts
@@ -39,20 +39,19 @@ def recipient_facts(
     """`box`: the mailbox when it is ours; `entry`: the directory's, which tells the kind and sector of another operator's."""
     ours = operator.serves(address.domain)
     described = box or entry
-    facts = RecipientFacts(
+    return RecipientFacts(
         party=operator.party_of(address),
         kind=described.kind if described else None,
         ours=ours,
         known=box is not None or not ours,
         domain_trusted=ours or trusted(address.domain),
+        state=box.state if box else BoxState.ACTIVE,
+        refuses_when_suspended=box is not None and box.refuses,
+        profile=box.profile if box else None,
         ins_key_right=_ins_key_right(address, operator),
         sector=described.sector if described else None,
+        closed_at=box.closed_at if box else None,
         domain=address.domain,
-    )
-    if box is None:
-        return facts
-    return replace(
-        facts, state=box.state, profile=box.profile, closed_at=box.closed_at, refuses_when_suspended=box.refuses
     )
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from foundation.values import value
 from mssante import reasons
 from mssante.kinds import SECTORS_PHARMACY, BoxKind, BoxState, ClosedMeans, ExchangeState, Party, ProfileState
 from mssante.reasons import Reason
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SenderFacts:
     party: Party
     ours: bool = True  # its mailbox is kept by this operator
@@ -24,7 +25,7 @@ class SenderFacts:
     domain: str = ""  # for the refusal's sentence
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RecipientFacts:
     """`kind` is None for a professional of another operator whose mailbox the directory does not describe."""
 
@@ -53,7 +54,7 @@ class ExchangeFacts:
     reply_until: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MessageFacts:
     notice: bool = False  # null reverse path: bounce or receipt, judged at the border (section 1)
     carries_prescription: bool = False  # chosen in the dossier by the web page (section 5)
@@ -61,7 +62,7 @@ class MessageFacts:
     answers_no_reply: bool = False  # it answers a message sent so
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Allowed:
     """`opens_exchange`: the citizen may now write to this professional; `no_reply`: the message delivered cannot be answered."""
 
@@ -79,7 +80,7 @@ class Refused:
 Verdict = Allowed | Refused
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Case:
     """All that a rule may look at."""
 

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Protocol
 
 from foundation.blobs import PreparedBlob
+from foundation.values import value
 from mssante.reasons import Reason
 from mssante.sent_for_later import UNKNOWN, Brought
 
@@ -27,7 +28,7 @@ class Door(Enum):
 INWARD_DOORS = frozenset({Door.MX, Door.BENCH})  # nothing that comes in here goes out again
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Sender:
     """Who stands behind the door, as proven there (client certificate, sign-in or web session)."""
 
@@ -41,7 +42,7 @@ class Sender:
     brought: Brought = UNKNOWN  # the sign-in behind it, judged again when the message was held
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Recipient:
     address: str  # as given in RCPT TO, syntax checked
     notify: frozenset[str] = frozenset()  # RFC 3461 4.1: NEVER, SUCCESS, FAILURE, DELAY
@@ -75,7 +76,7 @@ class Terms:
         return Terms(require_tls=self.require_tls, priority=self.priority)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Envelope:
     sender: Sender
     reverse_path: str  # "" is the null reverse path <>
@@ -96,7 +97,7 @@ class Fate(Enum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Verdict:
     recipient: str
     fate: Fate
@@ -104,7 +105,7 @@ class Verdict:
     detail: dict[str, str] | None = None  # what the reason's sentence needs: domain, date, name
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outcome:
     """`verdicts` in the order of the envelope's recipients; `message_id` names the accepted message in the 250 reply."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from foundation.values import value
 from mailserver.delivery import hold
 from mailserver.delivery.api import Door, Envelope, Recipient
 from mailserver.delivery.letter import Letter
@@ -19,7 +20,7 @@ from mssante.kinds import Party
 from mssante.rules import Allowed, MessageFacts, Refused, decide
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Decision:
     """`to` is None when the address could not even be read."""
 

@@ -8,10 +8,10 @@ citizen's, subject rewritten), as has one whose attachments are warned of in som
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 
 from foundation.blobs import Blobs, PreparedBlob
 from foundation.keys import KeyRing
+from foundation.values import value
 from mailserver.contents.opening import Opened
 from mailserver.delivery import headers
 from mailserver.delivery.attachments import NO_POLICIES, Addressed, Judged, Policies
@@ -29,13 +29,13 @@ from mssante.rules import Refused
 FROM_ADDRESSES = 10  # RFC 5322 allows several; more is an attack on our patience
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Copy:
     blob: PreparedBlob
     kept: Kept
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Letter:
     """`senders`: addresses of From, then of Sender (« de la part de » in Outlook); the first is who is judged.
     None stands for one that is not an address of the space, and for all beyond the tenth.

@@ -15,6 +15,7 @@ from foundation.database import Database
 from foundation.jobs import Jobs
 from foundation.keys import KeyRing
 from foundation.tally import Tally
+from foundation.values import value
 from mailserver.contents.opening import Opener
 from mailserver.delivery.activity import Activity
 from mailserver.delivery.api import INWARD_DOORS, Door, Recipient, Sender
@@ -62,7 +63,7 @@ class Space:
     activity: Activity = field(default_factory=Activity)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Author:
     """Who writes; `address` is None behind a null reverse path."""
 
@@ -72,7 +73,7 @@ class Author:
     notice: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Addressee:
     """Whom for; `entry` is the directory's, looked up for other operators' mailboxes only."""
 

@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from foundation.values import value
 from mailserver.mime.words import decode_words
 
 MAX_ADDRESSES = 10_000  # of one field: the most recipients a message may have here; bounds the work on a hostile list
@@ -32,7 +32,7 @@ _TO_ESCAPE = re.compile(r'[\\"]')
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Address:
     """`display` is decoded and may be empty; `domain` is "" when the sender wrote none. Case is kept."""
 

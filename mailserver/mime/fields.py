@@ -42,6 +42,8 @@ class Fields:
 
     def addresses(self, name: bytes) -> list[RawAddress]:
         """Of all fields `name`; ENVELOPE, the rules and threads ask for the same ones."""
+        if name not in self._first:
+            return []
         found = self._addresses.get(name)
         if found is None:
             found = self._addresses[name] = [one for value in self.values(name) for one in raw_addresses(value)]

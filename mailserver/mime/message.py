@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from mailserver.mime import card as wire
 from mailserver.mime.addresses import Address, addresses, decoded
@@ -261,6 +261,7 @@ class Message:
         return max(0, signs - padding) * 3 // 4
 
 
+@lru_cache(maxsize=64)  # the same twenty names, message after message
 def _key(name: str) -> bytes:
     return name.lower().encode("utf-8", "replace")
 

@@ -46,10 +46,9 @@ class Chain:
     def read(cls, header: Header, now: int) -> Chain | None:
         """None when there is none; `now` in seconds."""
         fields = [header.named(name) for name in (RESULTS, MESSAGE, SEAL)]
-        most = max(len(rows) for rows in fields)
-        if most == 0:
+        if not any(fields):
             return None
-        if most > MOST_SETS:
+        if max(map(len, fields)) > MOST_SETS:
             return cls(fault="too many sets")
         results = _in_order([(_instance(field), field) for field in fields[0]])
         messages = _in_order([(_number(one), one) for one in (_message(field, now) for field in fields[1])])

@@ -11,13 +11,13 @@ import threading
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
 
 import structlog
 
 from foundation.clock import Clock, system_clock
+from foundation.values import value
 from mailserver.signatures.arc import Chain
 from mailserver.signatures.evidence import Evidence, Pieces
 from mailserver.signatures.header import Header
@@ -35,7 +35,7 @@ LIGHT_KEYS, LIGHT_OCTETS = 2, 32 * 1024
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Case:
     """What one header claims."""
 

@@ -6,7 +6,7 @@ nothing to anybody else here, so it is skipped.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from mailserver.mime.fields import FIELD, MAX_HEADER
@@ -22,9 +22,9 @@ class Header:
         end, self.body = (len(content), len(content)) if end < 0 else (end + 2, end + 4)
         found = FIELD.findall(content, 0, min(end, MAX_HEADER))
         self.fields: list[Field] = [(name, value + b"\n") for name, value in found]
-        self._by_name: dict[bytes, list[Field]] = {}
+        self._by_name = defaultdict[bytes, list[Field]](list)
         for field in self.fields:
-            self._by_name.setdefault(field[0].lower(), []).append(field)
+            self._by_name[field[0].lower()].append(field)
 
     def named(self, name: bytes) -> list[Field]:
         """From the top; `name` in lower case."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from foundation.values import value
 from mailserver.mime.fields import FIELD, MAX_HEADER
 from mailserver.signatures.domains import ascii_domain
 from mailserver.signatures.signature import Signature
@@ -28,7 +28,7 @@ _CLAIM = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Told:
     """`statement`: "dkim=pass", at most `ROOM` characters; `properties`: as `shown`, which do not change with it."""
 

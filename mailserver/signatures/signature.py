@@ -96,7 +96,7 @@ def read_signature(field: Field, required: frozenset[bytes], now: int) -> Signat
         algorithm=algorithm if _WORD.fullmatch(algorithm) else b"",
         octets=_octets(tags.get(b"b", b"")),
         form=FORMS.get(tags.get(b"c", b"simple").lower(), b""),
-        names=tuple(name.strip().lower() for name in tags.get(b"h", b"").split(b":")),
+        names=tuple([name.strip() for name in tags.get(b"h", b"").lower().split(b":")]),
         body_hash=_octets(tags.get(b"bh", b"")),
     )
     found.fault = _fault(found, required, now)
@@ -141,7 +141,7 @@ def _dkim_fault(found: Signature) -> Verdict | None:
 def _octets(value: bytes) -> bytes:
     """Of base64 with white space in it (RFC 6376 2.10); b"" for anything else."""
     try:
-        return base64.b64decode(b"".join(value.split()), validate=True)
+        return binascii.a2b_base64(b"".join(value.split()), strict_mode=True)
     except binascii.Error:
         return b""
 

@@ -14,7 +14,8 @@ def read_tags(text: bytes) -> Tags | None:
     specs = text.strip().split(b";")
     if not specs[-1]:
         specs.pop()
-    pairs = [spec.partition(b"=") for spec in specs]
-    tags = {name.strip(): value.strip() for name, _, value in pairs}
-    whole = len(tags) == len(pairs) and all(equals for _, equals, _ in pairs)
-    return tags if whole and all(map(_NAME.match, tags)) else None
+    try:
+        tags = {name.strip(): value.strip() for name, value in [spec.split(b"=", 1) for spec in specs]}
+    except ValueError:  # one has no "="
+        return None
+    return tags if len(tags) == len(specs) and all(map(_NAME.match, tags)) else None

@@ -23,6 +23,8 @@ from mailserver.smtp.ports import Tls
 from mailserver.smtp.replies import Reply, reply
 from mssante import reasons
 
+_SECURE = (Tls.STARTTLS, Tls.IMPLICIT)
+
 Handler = Callable[[Conversation, str], Awaitable[Reply]]
 
 
@@ -42,6 +44,7 @@ class Command:
     guarded: bool = False  # needs what the door demands: TLS, sign-in
     hello: bool = False  # needs HELO or EHLO before
     idle: bool = False  # moves no mail: only so many between two messages
+    stop: Callable[[Conversation], Reply | None] | None = None  # what else may stand before it
 
 
 def split_command(line: bytes) -> tuple[str, str] | None:
@@ -61,19 +64,13 @@ def gate(command: Command, argument: str, talk: Conversation) -> Reply | None:
     if argument and not command.argument:
         return replies.BAD_ARGUMENT
     if command.guarded:
-        if talk.rules.tls in (Tls.STARTTLS, Tls.IMPLICIT) and not talk.secure:
+        if not talk.secure and talk.rules.tls in _SECURE:
             return replies.TLS_REQUIRED
         if talk.rules.sign_in and talk.signed_in is None and command.run is not Action.AUTH:
             return replies.SIGN_IN_REQUIRED
     if command.hello and not talk.hello:
         return replies.HELLO_FIRST
-    if command.run is Action.STARTTLS:
-        return _starttls_gate(talk)
-    if command.run is Action.AUTH:
-        return _auth_gate(talk)
-    if command.run in (Action.DATA, Action.BDAT):
-        return _data_gate(talk, command.run is Action.DATA)
-    return None
+    return None if command.stop is None else command.stop(talk)
 
 
 def _starttls_gate(talk: Conversation) -> Reply | None:
@@ -90,12 +87,16 @@ def _auth_gate(talk: Conversation) -> Reply | None:
     return replies.NOT_NOW if talk.transaction else None
 
 
-def _data_gate(talk: Conversation, whole: bool) -> Reply | None:
+def _bdat_gate(talk: Conversation) -> Reply | None:
     if talk.transaction is None:
         return replies.MAIL_FIRST
-    if whole and (talk.transaction.chunks is not None or talk.transaction.mail.binary):
-        return replies.NOT_NOW  # RFC 3030 2, 3: DATA and BDAT never in one transaction, and binary octets only by BDAT
     return None if talk.transaction.recipients else replies.RECIPIENT_FIRST
+
+
+def _data_gate(talk: Conversation) -> Reply | None:
+    if talk.transaction is not None and (talk.transaction.chunks is not None or talk.transaction.mail.binary):
+        return replies.NOT_NOW  # RFC 3030 2, 3: DATA and BDAT never in one transaction, and binary octets only by BDAT
+    return _bdat_gate(talk)
 
 
 # ---------------------------------------------------------------- greeting
@@ -226,15 +227,15 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
     {
         "EHLO": Command(ehlo, idle=True),
         "HELO": Command(helo, idle=True),
-        "STARTTLS": Command(Action.STARTTLS, argument=False, hello=True),
-        "AUTH": Command(Action.AUTH, octets=AUTH_OCTETS, guarded=True, hello=True),
+        "STARTTLS": Command(Action.STARTTLS, argument=False, hello=True, stop=_starttls_gate),
+        "AUTH": Command(Action.AUTH, octets=AUTH_OCTETS, guarded=True, hello=True, stop=_auth_gate),
         # 512, then SIZE 26, SMTPUTF8 10, BODY 17, AUTH 500 (RFC 4954 3), RET and ENVID (RFC 3461 4.3, 4.4), REQUIRETLS 11,
         # MT-PRIORITY 15, BY 17, HOLDUNTIL 34
         "MAIL": Command(mail, octets=1_280, guarded=True, hello=True),
         # 512, then NOTIFY 28 and ORCPT 500 (RFC 3461 4.1, 4.2)
         "RCPT": Command(rcpt, octets=1_100, guarded=True, hello=True),
-        "DATA": Command(Action.DATA, argument=False, guarded=True, hello=True),
-        "BDAT": Command(Action.BDAT, guarded=True, hello=True),
+        "DATA": Command(Action.DATA, argument=False, guarded=True, hello=True, stop=_data_gate),
+        "BDAT": Command(Action.BDAT, guarded=True, hello=True, stop=_bdat_gate),
         "RSET": Command(rset, argument=False, idle=True),
         "NOOP": Command(noop, idle=True),
         "VRFY": Command(vrfy, guarded=True, idle=True),

@@ -35,6 +35,7 @@ class Template:
         self.live: set[Link] = set()
         shared = {name: value for name, value in vars(pattern).items() if name not in OF_THE_PATTERN}
         shared |= {"rules": rules, "house": house, "guard": Guard(house.limits), "live": self.live}
+        shared["odd_path"] = pattern._getaddr
         shared["greeting"] = Reply(220, "", (f"{house.hostname} ESMTP",))
         self._kind: type[SmtpSession] = type("DoorSession", (SmtpSession,), shared)
         self._door, self._tally = rules.door.value, house.tally

@@ -95,25 +95,25 @@ class SmtpSession(Link):
         return replies.TOO_MANY_ERRORS if self.talk.errors > self.house.limits.errors else answer
 
     async def _obey(self, line: bytes) -> Reply | None:
-        split = split_command(line)
+        talk, split = self.talk, split_command(line)
         if split is None:
             return replies.BAD_SYNTAX
         verb, argument = split
         command = COMMANDS.get(verb)
         if command is None:
             return replies.NOT_SMTP if verb in FOREIGN else replies.UNKNOWN_COMMAND
-        if self.talk.doubted and not await self.talk.stands():
+        if talk.doubted and not await talk.stands():
             return replies.SIGNED_OUT
         if len(line) + 2 > command.octets:
             return replies.COMMAND_TOO_LONG
-        stop = gate(command, argument, self.talk)
+        stop = gate(command, argument, talk)
         if stop is not None and command.run is not Action.BDAT:
             return stop
         if command.idle:
-            self.talk.count_idle()
+            talk.count_idle()
         run = command.run
         try:
-            return await (self._act(run, argument, stop) if isinstance(run, Action) else run(self.talk, argument))
+            return await (self._act(run, argument, stop) if isinstance(run, Action) else run(talk, argument))
         except (Lost, ConnectionError):
             raise
         except Exception as fault:
@@ -182,7 +182,7 @@ class SmtpSession(Link):
     async def _data(self) -> Reply:
         self._data_end = self.loop.time() + self.house.limits.data_total_s
         self._say(replies.GO_AHEAD)
-        await self._flush()
+        self._send()  # even when the message came with the command
         return await take_message(self.talk, self)
 
     async def _bdat(self, argument: str, stop: Reply | None) -> Reply:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
+from foundation.values import value
 from mailserver.delivery.api import Recipient, Terms
 from mailserver.smtp import replies
 from mailserver.smtp.replies import Reply
@@ -25,7 +25,7 @@ Offered = Callable[[str], bool]  # is this parameter one of an extension that wa
 NO_TERMS = Terms()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MailCommand:
     reverse_path: str  # "" is the null reverse path
     size: int = 0  # octets announced (RFC 1870 4), 0 when not

@@ -7,10 +7,11 @@ Then one call of `accept`, and one reply. A message is either handed over whole 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from foundation.blobs import PreparedBlob
+from foundation.values import value
 from mailserver.delivery import headers
 from mailserver.delivery.api import INWARD_DOORS
 from mailserver.mime.downgrade import textual
@@ -46,7 +47,7 @@ class Source(Protocol):
     def put_back(self, rest: bytes) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Taken:
     """With a fault the message is void; when its end was not reached, the connection must go too."""
 

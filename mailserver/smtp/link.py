@@ -16,6 +16,7 @@ from aiosmtpd.smtp import SMTP
 
 from mailserver.smtp import replies
 from mailserver.smtp.conversation import Conversation
+from mailserver.smtp.grammar import OddPath
 from mailserver.smtp.guard import Guard
 from mailserver.smtp.ports import DoorRules, House, Tls
 from mailserver.smtp.reader import ByteReader
@@ -48,6 +49,7 @@ class Link(SMTP):
     guard: Guard
     live: set[Link]
     greeting: Reply
+    odd_path: OddPath
     talk: Conversation
     local_part_limit = 64  # RFC 5321 4.5.3.1.1
     _wire: asyncio.Transport
@@ -68,7 +70,7 @@ class Link(SMTP):
         self._out = []
         self._input = ByteReader(self.loop, self._wire)
         client_ip = str((transport.get_extra_info("peername") or ("",))[0])
-        self.talk = Conversation(self.house, self.rules, client_ip, self._getaddr)
+        self.talk = Conversation(self.house, self.rules, client_ip, self.odd_path)
         if not self.guard.enter(client_ip):
             self._turn_away()
             return
@@ -155,9 +157,10 @@ class Link(SMTP):
         self._out.append(answer.wire)
 
     def _send(self) -> None:
-        if self._out and not self._wire.is_closing():
-            self._wire.write(b"".join(self._out))
-        self._out.clear()
+        if self._out:
+            if not self._wire.is_closing():
+                self._wire.write(b"".join(self._out))
+            self._out.clear()
 
     async def _flush(self) -> None:
         self._send()

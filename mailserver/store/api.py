@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum, IntFlag
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from foundation.values import value
 from mssante.rights import Rights
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Row:
     size: int  # RFC822.SIZE in octets
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Card:
     """What delivery rendered once (`mailserver.mime.card`), wire bytes ready to be sent; encrypted at rest.
 
@@ -112,7 +113,7 @@ class Origin:
     saved_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PartOffsets:
     """Offsets in octets from the start of the message: header [header, body), body [body, end)."""
 

@@ -5,13 +5,12 @@ Made once, when the message comes in, from the one MIME pass (`mailserver.mime.s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from foundation.values import value
 from mailserver.mime.message import Message, scan
 from mailserver.store.api import Card
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Digest:
     """`senders` and `receivers` are addresses in lower case, in header order."""
 

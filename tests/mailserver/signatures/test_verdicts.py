@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -219,6 +220,8 @@ async def test_no_change_passes_here_that_dkimpy_refuses(form: str, data: st.Dat
         length = 0
     changed = content[:at] + octet + content[at + length :]
     if changed.count(b"\r\n") != changed.count(b"\n"):
+        return
+    if re.search(rb"(?m)^[!-9;-~]+ :", changed):  # dkimpy reads no blank before a colon (RFC 5322 4.5)
         return
     try:
         theirs = dkim.verify(changed, dnsfunc=lambda name, timeout: record(rsa_key()), timeout=1)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
+import weakref
 from pathlib import Path
 
 import aiosmtpd
@@ -315,6 +317,21 @@ async def test_sessions_share_no_state(tmp_path: Path) -> None:
         if getattr(two.session, name) is value and isinstance(value, list | dict | set | asyncio.Future)
     }
     assert shared == {"live", "_handle_hooks"}  # the door's register; aiosmtpd's hooks, of which there are none
+
+
+async def test_a_session_that_is_over_needs_no_garbage_collector(tmp_path: Path) -> None:
+    connection = wire(ports.BENCH, house(tmp_path, Memory()))
+    gc.disable()
+    try:
+        await connection.send(HELLO + BEGIN)
+        await connection.send(b"x\r\n.\r\nQUIT\r\n")
+        await asyncio.sleep(0.01)
+        assert connection.closed
+        over = weakref.ref(connection.session)
+        del connection.session  # as transports of a loop do once they are closed
+        assert over() is None
+    finally:
+        gc.enable()
 
 
 # ---------------------------------------------------------------- time and loss

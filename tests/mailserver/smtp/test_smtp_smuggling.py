@@ -123,7 +123,9 @@ async def at(port: int) -> AsyncIterator[Client]:
 
 @asynccontextmanager
 async def bench(folder: Path, acceptor: Memory) -> AsyncIterator[Client]:
-    async with opened(ports.BENCH, house(folder, acceptor, limits=Limits(linger_s=0.05))) as door:
+    async with opened(
+        ports.BENCH, house(folder, acceptor, limits=Limits(linger_s=0.4))
+    ) as door:  # octet by octet takes a while on a busy machine
         async with at(door.port) as client:
             await client.ask(b"EHLO client.example")
             yield client
