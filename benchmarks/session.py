@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,6 +26,7 @@ from typing import Any
 import uvloop
 
 from benchmarks.clients import message
+from foundation.blob_receiver import Receiver
 from mailserver.signatures.checking import Checker
 from mailserver.signatures.verdicts import Verdict
 from mailserver.smtp.doors import Template
@@ -94,7 +96,7 @@ async def no_dns(_: str) -> Verdict:
 async def run(folder: Path, mails: int, how: str) -> None:
     world = await make_world(f"sqlite:///{folder}/mail.db", folder)
     checker = Checker("mail.cabinet.example", no_dns, ThreadPoolExecutor(1))
-    house = House("mail.cabinet.example", world.delivery, world.space.blobs.writer, checker=checker)
+    house = House("mail.cabinet.example", world.delivery, partial(Receiver, world.space.blobs), checker=checker)
     template = Template(BENCH, house, asyncio.get_running_loop())
     batches = [[lines_of(first + each) for each in range(BATCH)] for first in range(0, mails, BATCH)]
     if how == "steps":
