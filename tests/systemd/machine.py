@@ -25,6 +25,7 @@ PACKAGES = (
     "python3-venv",
     "make",
     "ca-certificates",
+    "libarchive13",
     "iproute2",
     "procps",
 )
