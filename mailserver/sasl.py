@@ -18,7 +18,7 @@ from foundation.dn import DistinguishedName
 from mailserver import bearer, scram
 from mailserver.bearer import Asked
 from mailserver.scram import Bind, Fault
-from mailserver.sign_in import Provider, Refused, SignedIn, SignIn
+from mailserver.sign_in import Provider, Refused, SignedIn, SignIn, Unnamed
 
 Step = bytes | SignedIn | Refused | Fault  # a challenge, or the end
 Exchange = AsyncGenerator[Step, bytes]
@@ -103,9 +103,9 @@ async def _bearer(desk: Desk, read: Callable[[bytes], Asked | Fault], error: Cal
         yield asked
         return
     answer = await desk.sign_in.by_token(asked.login, asked.token, desk.client_ip)
-    if isinstance(answer, Refused) and (provider := desk.sign_in.provider) is not None:
+    if not isinstance(answer, SignedIn) and (provider := desk.sign_in.provider) is not None:
         yield error(provider)  # RFC 7628 3.2.3: the client's answer says nothing
-    yield answer
+    yield Fault.UNNAMED if isinstance(answer, Unnamed) else answer
 
 
 async def _external(desk: Desk) -> Exchange:

@@ -29,6 +29,7 @@ class Fault(Enum):
     UNREADABLE = "the response is not base64"
     MALFORMED = "not a message of this mechanism"
     ANOTHER = "acting for somebody else is not possible here"
+    UNNAMED = "the token names no mailbox by itself: give the login of the one to open"
     DOWNGRADED = "somebody hid from the client that channel binding is offered here"
     UNBOUND = "this channel binding is not possible here"
     OTHER_CHANNEL = "the client speaks through another TLS channel than ours"

@@ -41,6 +41,11 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Unnamed:
+    """The token is good; which mailbox it is to open, the client must say."""
+
+
+@dataclass(frozen=True, slots=True)
 class Proven:
     """`signature` shows the client of SCRAM that it talks to who knows its keys."""
 
@@ -94,8 +99,8 @@ class SignIn(Protocol):
 
     async def by_proof(self, login: str, proof: Proof, client_ip: str) -> Proven | Refused: ...
 
-    async def by_token(self, login: str, token: str, client_ip: str) -> SignedIn | Refused:
-        """`login` chooses among the mailboxes of the person whom the token names; empty: they have one."""
+    async def by_token(self, login: str, token: str, client_ip: str) -> SignedIn | Refused | Unnamed:
+        """`login` chooses among the mailboxes of the person whom the token names; empty: their own, where it is known."""
         ...
 
     async def by_certificate(self, address: str, certificate: DistinguishedName, client_ip: str) -> SignedIn | Refused:

@@ -232,16 +232,20 @@ class CredentialRows:
         return f"8{rpps.value}" if theirs else None
 
     def held_by(self, conn: Connection, subject: str, login: str) -> SignedIn | None:
-        """Who opens a mailbox by the token that names `subject`; `login` says which one where there are several.
+        """Who opens the mailbox of `login` by the token that names `subject`.
 
         The credential has this subject; or its mailbox is personal, and its holder's number is this; or its login is this name.
+        An empty login stands for a mailbox of the person's own: never for the seat in a team's that happens to be known.
         """
         key, own = self._subject_key(subject), self._keys.lookup("login", login_form(subject))
         asked = self._keys.lookup("login", login) if login else own
         found = []
         for row in conn.execute(_BY_SUBJECT, {"subject": key, "login": asked}):
-            who = self._who(conn, row) if not login or row.login_key == asked else None
-            if who is not None and (row.subject_key == key or row.login_key == own or self._holds(conn, who, subject)):
+            named = row.login_key == asked
+            who = self._who(conn, row) if named or not login else None
+            if who is None or not (named or who.kind is BoxKind.PER):
+                continue
+            if row.subject_key == key or row.login_key == own or self._holds(conn, who, subject):
                 found.append(who)
         return found[0] if len(found) == 1 else None
 

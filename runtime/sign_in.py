@@ -13,9 +13,9 @@ from foundation.clock import MINUTE, Clock
 from foundation.database import Database
 from foundation.dn import DistinguishedName
 from foundation.places import network_of
-from mailserver.sign_in import Member, Proven, Provider, Refused, Seats, SignedIn
+from mailserver.sign_in import Member, Proven, Provider, Refused, Seats, SignedIn, Unnamed
 from mailserver.store.watching import Watchers
-from mssante import credentials, mailboxes
+from mssante import credentials, mailboxes, token_sign_in
 from mssante.cache import Cache
 from mssante.certificate_sign_in import opened_by
 from mssante.credentials import Credentials
@@ -80,9 +80,11 @@ class MailSignIn:
         answer = await self._credentials.check(login, password, self._clock(), client_ip, self._scope)
         return self._known(answer) if isinstance(answer, credentials.SignedIn) else Refused(answer.wait_ms)
 
-    async def by_token(self, login: str, token: str, client_ip: str) -> SignedIn | Refused:
+    async def by_token(self, login: str, token: str, client_ip: str) -> SignedIn | Refused | Unnamed:
         assert self._tokens is not None  # offered only then
         answer = await self._tokens.check(login, token, self._clock(), client_ip, self._scope)
+        if isinstance(answer, token_sign_in.Unnamed):
+            return Unnamed()
         return self._known(answer) if isinstance(answer, credentials.SignedIn) else Refused(answer.wait_ms)
 
     async def by_certificate(self, address: str, certificate: DistinguishedName, client_ip: str) -> SignedIn | Refused:

@@ -191,7 +191,8 @@ class LdapSession:
             return messages.bound(number, Code.SUCCESS)
         if isinstance(answer, Refused):
             await self._sleep(answer.wait_ms / 1000)
-        return messages.bound(number, Code.INVALID_CREDENTIALS)
+        text = answer.value if isinstance(answer, Fault) else ""
+        return messages.bound(number, Code.INVALID_CREDENTIALS, text)
 
     def _doubt(self) -> None:
         self._doubtful = True

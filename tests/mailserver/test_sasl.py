@@ -245,6 +245,17 @@ def test_tokens_are_offered_where_a_provider_is() -> None:
 GOOD = "auth=Bearer abc\x01\x01"
 
 
+@pytest.mark.parametrize(("mechanism", "begun"), [("OAUTHBEARER", b"n,,\x01"), ("XOAUTH2", b"user=\x01")])
+async def test_a_good_token_and_no_mailbox(mechanism: str, begun: bytes) -> None:
+    """The client is told what it left out, after the document that RFC 7628 3.2.2 wants."""
+    exchange = TOKENS.begin(mechanism)
+    assert exchange is not None
+    async with aclosing(exchange):
+        await anext(exchange)
+        assert b'"status"' in await exchange.asend(begun + b"auth=Bearer nobody\x01\x01")  # type: ignore[operator]
+        assert await exchange.asend(b"\x01") is Fault.UNNAMED
+
+
 @pytest.mark.parametrize(
     ("message", "asked"),
     [

@@ -17,6 +17,7 @@ from foundation.clock import DAY, MINUTE, SECOND, system_clock
 from foundation.database import Database, metadata
 from foundation.keys import KeyRing
 from mailserver.sasl import Desk
+from mailserver.scram import Fault
 from mailserver.sign_in import Provider, Refused, SignedIn
 from mssante import app_passwords, one_time
 from mssante.credentials import IMAP, MAIL, WEB, Credentials, NewCredential
@@ -31,13 +32,14 @@ from runtime.sign_in import MailSignIn
 from tests.openid.real import ASKING, AUDIENCE, RealProvider
 
 HASH = hash_password("cheval correct", None)
-CAMILLE_RPPS = "1099000001" + luhn_key("1099000001")
-NADIA_RPPS = "1099000002" + luhn_key("1099000002")
+CAMILLE_RPPS, NADIA_RPPS, PAUL_RPPS, AWA_RPPS = (f"109900000{n}{luhn_key(f'109900000{n}')}" for n in (1, 2, 3, 4))
 PSC = "8"  # how the national identifier of an RPPS number begins
 
 
 class Operator:
-    """camille holds a personal mailbox, nadia is of two teams, luc has a login that the provider knows too."""
+    """camille and paul hold personal mailboxes, and are of a team each; only paul's own names him to the provider. nadia is of two
+    teams, awa of one, luc has a login that the provider knows too.
+    """
 
     def __init__(self, folder: Path, issuer: str, asking: Asking | None = None, **rules: Any) -> None:
         self.later = 0
@@ -50,6 +52,10 @@ class Operator:
         self.addresses: dict[str, int] = {}
         for login, address, kind, number, subject in (
             ("camille", "camille.roche@alpha.example", BoxKind.PER, CAMILLE_RPPS, ""),
+            ("camille.soir", "soir@alpha.example", BoxKind.ORG, "", CAMILLE_RPPS),
+            ("paul", "paul.masson@alpha.example", BoxKind.PER, PAUL_RPPS, PAUL_RPPS),
+            ("paul.soir", "nuit@alpha.example", BoxKind.CAB, "", PAUL_RPPS),
+            ("awa", "urgences@alpha.example", BoxKind.ORG, "", AWA_RPPS),
             ("nadia.cardio", "cardio@alpha.example", BoxKind.ORG, "", NADIA_RPPS),
             ("nadia.garde", "garde@alpha.example", BoxKind.ORG, "", NADIA_RPPS),
             ("luc", "accueil@alpha.example", BoxKind.ORG, "", ""),
@@ -65,7 +71,7 @@ class Operator:
     def clock(self) -> int:
         return system_clock() + self.later
 
-    async def opens(self, token: str, login: str = "camille", mechanism: str = "OAUTHBEARER") -> SignedIn | Refused:
+    async def opens(self, token: str, login: str = "camille", mechanism: str = "OAUTHBEARER") -> SignedIn | Refused | Fault:
         """As a mail client does; the error document is read on the way."""
         self.later += 5 * SECOND  # no wait of an earlier try
         exchange = Desk(self.sign_in, "192.0.2.1").begin(mechanism)
@@ -78,7 +84,7 @@ class Operator:
             if isinstance(step, bytes):
                 self.error = json.loads(step)
                 step = await exchange.asend(b"\x01")
-        assert isinstance(step, (SignedIn, Refused))
+        assert isinstance(step, (SignedIn, Refused, Fault))
         return step
 
 
@@ -109,13 +115,22 @@ async def test_from_the_providers_page_to_the_mailbox(
 
 async def test_whose_mailbox_a_token_opens(provider: RealProvider, operator: Operator) -> None:
     async with provider.running():
-        camille, nadia, luc = [await provider.token(name) for name in (PSC + CAMILLE_RPPS, PSC + NADIA_RPPS, "Luc")]
+        people = (PSC + CAMILLE_RPPS, PSC + NADIA_RPPS, PSC + PAUL_RPPS, PSC + AWA_RPPS, "Luc")
+        camille, nadia, paul, awa, luc = [await provider.token(name) for name in people]
         table: list[tuple[str, str, str | None]] = [
             (camille, "camille", "camille"),
             (camille, "CAMILLE ", "camille"),
+            (camille, "camille.soir", "camille.soir"),
+            (camille, "", None),  # the team's is the only one that names her: it is not hers
             (camille, "nadia.cardio", None),  # the neighbour's
             (camille, "luc", None),
             (camille, "inconnue", None),
+            (paul, "", "paul"),  # his own, beside his seat
+            (paul, "paul", "paul"),
+            (paul, "paul.soir", "paul.soir"),
+            (paul, "camille.soir", None),
+            (awa, "", None),  # a team's is opened by its name only
+            (awa, "awa", "awa"),
             (nadia, "nadia.cardio", "nadia.cardio"),
             (nadia, "nadia.garde", "nadia.garde"),
             (nadia, "", None),  # which of the two?
@@ -126,8 +141,23 @@ async def test_whose_mailbox_a_token_opens(provider: RealProvider, operator: Ope
         ]
         for token, login, opened in table:
             who = await operator.opens(token, login)
-            member = who.member if isinstance(who, SignedIn) else None
-            assert member == (operator.ids[opened] if opened else None), (login, opened)
+            if opened is None:
+                assert who is Fault.UNNAMED if not login else isinstance(who, Refused), (login, who)
+            else:
+                assert isinstance(who, SignedIn), (login, who)
+                assert who.member == operator.ids[opened]
+
+
+async def test_a_login_left_out_is_no_guess(provider: RealProvider, operator: Operator) -> None:
+    """Nobody waits for it; a wrong token says nothing of logins."""
+    async with provider.running():
+        nadia = await provider.token(PSC + NADIA_RPPS)
+        with capture_logs() as logs:
+            for _ in range(3):
+                assert await operator.opens(nadia, "") is Fault.UNNAMED
+                operator.later -= 5 * SECOND
+        assert [log["reason"] for log in logs if log["event"] == "openid.token_refused"] == ["NO_LOGIN"] * 3
+        assert isinstance(await operator.opens(nadia + "x", ""), Refused)
 
 
 async def test_a_second_factor_here_is_not_asked_for_twice(provider: RealProvider, operator: Operator) -> None:

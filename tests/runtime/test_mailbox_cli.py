@@ -330,7 +330,8 @@ def test_a_member_is_known_to_the_openid_provider(mssante: Operator) -> None:
 
     assert opened("8" + rpps, THOMAS) is None
     assert rpps in mssante.done(f"mailbox members subject {TEAM} {THOMAS} {rpps}")
-    assert opened("8" + rpps, THOMAS) == opened(rpps, "") == TEAM
+    assert opened("8" + rpps, THOMAS) == opened(rpps, THOMAS) == TEAM
+    assert opened(rpps, "") is None  # a team's mailbox is opened by its name
     assert opened("8" + rpps, NADIA) is None
     assert "n’a pas d’accès ici" in mssante.refused(f"mailbox members subject {TEAM} personne {rpps}")
     assert rpps not in json.dumps(mssante.acts())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from foundation.dn import DistinguishedName
-from mailserver.sign_in import Member, Proven, Provider, Refused, Seats, SignedIn
+from mailserver.sign_in import Member, Proven, Provider, Refused, Seats, SignedIn, Unnamed
 from mailserver.store.watching import Watchers
 from mssante import scram
 from mssante.rights import Role
@@ -63,8 +63,11 @@ class People:
                 return Proven(who, signature)
         return Refused(self._wait_ms)
 
-    async def by_token(self, login: str, token: str, client_ip: str) -> SignedIn | Refused:
+    async def by_token(self, login: str, token: str, client_ip: str) -> SignedIn | Refused | Unnamed:
+        """`nobody`: of somebody with several mailboxes."""
         assert self.provider is not None
+        if token == "nobody":  # noqa: S105
+            return Unnamed()
         return await self.by_password(login, token, client_ip)
 
     def came(self, who: SignedIn, client_ip: str, name: str) -> None:
