@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from care_desk.account import again, authenticator, connections, page, passkey_pages, password, recovery_page, telephone
+from care_desk.account import (
+    about,
+    again,
+    authenticator,
+    connections,
+    page,
+    passkey_pages,
+    password,
+    recovery_page,
+    telephone,
+)
 from care_desk.account.deps import Deps
 from care_desk.account.people import HOME, SIGN_IN
 from foundation.web.kit import Page
@@ -41,6 +51,6 @@ def routes(deps: Deps) -> list[Route]:
     phone = telephone.PAGE if deps.phone is not None else ""
     signing_in = accounts.Deps(deps.web, deps.sign_in, deps.send, authenticator.PAGE, recovery_page.PAGE, phone)
     return [
-        *deps.web.routes((*TABLE, deps.web.still_there()), deps),
+        *deps.web.routes((*TABLE, *about.TABLE, deps.web.still_there()), deps),
         *deps.web.routes(SIGNING_IN, signing_in),
     ]

@@ -42,7 +42,7 @@ async def page(visit: Visit, deps: Deps) -> Response:
         wait = f" Attendez {-(-answer.wait_ms // SECOND)} s avant de réessayer." if answer.wait_ms else ""
         return await _form(visit, deps, secret, "Ce code est inexact. Vérifiez-le." + wait)
     if session.stage is Stage.CODE:
-        return await enter(visit, session)
+        return await enter(visit, session, "recupere" if recovering(session) else "application")
     await visit.remember(new_totp="")
     return visit.redirect(HOME, "application")
 
@@ -59,6 +59,7 @@ def _confirm(tx: Transaction, deps: Deps, session: Session, secret: str, code: s
 
 async def _form(visit: Visit, deps: Deps, secret: str, fault: str = "") -> Response:
     assert visit.session is not None
+    who = await deps.db.read(deps.credentials.of, visit.session.person)
     signed_in = visit.session.stage is Stage.SIGNED_IN
     uri = one_time.totp_uri(secret, "Ma messagerie", deps.operator)
     return visit.render(
@@ -69,5 +70,6 @@ async def _form(visit: Visit, deps: Deps, secret: str, fault: str = "") -> Respo
         secret=" ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
         uri=uri,
         picture=qr.svg(uri),
+        enrolled=who is not None and who.enrolled,
         other=not signed_in and deps.party is not None,
     )

@@ -13,16 +13,16 @@ from foundation.database import Transaction
 from foundation.web import errors, french
 from foundation.web.forms import Fault
 from foundation.web.kit import Link, Visit
-from mssante import app_passwords, passkeys
+from mssante import app_passwords, devices, passkeys
 from mssante.app_passwords import LONGEST_NAME, MOST, PROTOCOLS, AppPassword, NewSecret, TooMany
 from mssante.credentials import IMAP, SUBMISSION, SignedIn
+from mssante.devices import Device
 from mssante.passkeys import Passkey
 
 USES = {IMAP: "lire les messages", SUBMISSION: "envoyer des messages"}
 BANNERS = {
     "mot-de-passe": "Votre mot de passe est changé. Les autres navigateurs sont déconnectés.",
     "supprime": "Le mot de passe est supprimé. Il n'ouvre plus rien.",
-    "application": "Votre application de codes est enregistrée.",
 }
 
 
@@ -46,7 +46,8 @@ async def page(visit: Visit, deps: Deps) -> Response:
 
 async def _create(visit: Visit, deps: Deps, name: str, uses: frozenset[str]) -> Response:
     """The password is in this one answer, and nowhere else in the clear."""
-    salt = deps.credentials.salt_for(await deps.db.read(deps.credentials.login_of, visit.person))
+    login = await deps.db.read(deps.credentials.login_of, visit.person)
+    salt = deps.credentials.salt_for(login)
     secret = await asyncio.to_thread(app_passwords.new_secret, salt)
     try:
         await deps.db.write(_add, deps, visit.person, name, uses, secret, visit.now)
@@ -58,6 +59,7 @@ async def _create(visit: Visit, deps: Deps, name: str, uses: frozenset[str]) -> 
         "Votre mot de passe d'application",
         back=Link(HOME, "Mon compte"),
         name=name,
+        login=login,
         secret=secret.text,
         uses=_uses(uses),
     )
@@ -81,6 +83,7 @@ async def _show(
     who = await deps.db.read(deps.credentials.of, visit.person)
     assert who is not None  # the kit asked
     mine = await deps.db.read(app_passwords.of, deps.keys, visit.person)
+    programs = await deps.db.read(devices.of, deps.keys, visit.person)
     keys_mine = await deps.db.read(passkeys.of, deps.keys, visit.person)
     return visit.render(
         "care_desk/account/page.html",
@@ -91,7 +94,8 @@ async def _show(
         fresh=again.is_fresh(visit.signed_in, visit.now),
         factors=_factors(who, keys_mine),
         passkeys=deps.party is not None,
-        rows=[(one, _uses(one.protocols)) for one in mine],
+        login=await deps.db.read(deps.credentials.login_of, visit.person),
+        rows=[(one, _uses(one.protocols), _by(one, programs)) for one in mine],
         name=name,
         checked=uses,
     )
@@ -129,6 +133,14 @@ def _factors(who: SignedIn, keys: list[Passkey]) -> str:
         *([french.count(len(keys), "clé d'accès", "clés d'accès")] if keys else []),
     ]
     return french.typeset(" et ".join(held) or "code envoyé par e-mail")
+
+
+def _by(app: AppPassword, programs: list[Device]) -> str:
+    """Who used it last, as far as it names itself (at submission none does), and from which network; IPv4 and IPv6 look apart."""
+    theirs = [one for one in programs if one.app_password == app.id]
+    name = next((one.name for one in theirs if one.name), "")
+    place = next((f"réseau {one.place}" for one in theirs if one.place), "")
+    return ", ".join(filter(None, (name and f"par {name}", place)))
 
 
 def _uses(protocols: frozenset[str]) -> str:

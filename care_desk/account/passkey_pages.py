@@ -25,7 +25,6 @@ PAGE = f"{HOME}/cles"
 ADD = f"{PAGE}/ajouter"
 LIST = Link(PAGE, french.typeset("Vos clés d'accès"))
 BANNERS = {
-    "ajoutee": "Votre clé d'accès est enregistrée.",
     "supprimee": "La clé d'accès est supprimée. Elle n'ouvre plus rien.",
 }
 FAULTS = {
@@ -62,7 +61,7 @@ async def add(visit: Visit, deps: Deps) -> Response:
     if (before := again.first(visit)) is not None:
         return before
     if visit.request.method != "POST":
-        return _form(visit)
+        return await _form(visit, deps, session)
     name = " ".join(visit.form.get("nom").split())
     if not name or len(name) > LONGEST_NAME:
         sentence = (
@@ -70,16 +69,20 @@ async def add(visit: Visit, deps: Deps) -> Response:
             if name
             else "Écrivez un nom, par exemple celui de l'appareil."
         )
-        return _form(visit, name, Fault("nom", sentence))
+        return await _form(visit, deps, session, name, Fault("nom", sentence))
     found = await deps.db.write(_enrol, deps, party, session, visit.form.get("reponse"), name, visit.now)
     if isinstance(found, BadPasskey):
         log.info("account.passkey_refused", reason=found.name)
-        return _form(
-            visit, name, Fault("cle", FAULTS.get(found, "Cette clé d'accès n'a pas été acceptée. Recommencez."))
+        return await _form(
+            visit,
+            deps,
+            session,
+            name,
+            Fault("cle", FAULTS.get(found, "Cette clé d'accès n'a pas été acceptée. Recommencez.")),
         )
     if session.stage is Stage.CODE:
-        return await enter(visit, session)
-    return visit.redirect(PAGE, "ajoutee")
+        return await enter(visit, session, "recupere" if recovering(session) else "cle")
+    return visit.redirect(PAGE, "cle")
 
 
 def _enrol(
@@ -128,8 +131,9 @@ def _remove(tx: Transaction, deps: Deps, credential: int, passkey: int) -> bool:
     return True
 
 
-def _form(visit: Visit, name: str = "", fault: Fault | None = None) -> Response:
-    signed_in = visit.session is not None and visit.session.stage is Stage.SIGNED_IN
+async def _form(visit: Visit, deps: Deps, session: Session, name: str = "", fault: Fault | None = None) -> Response:
+    signed_in = session.stage is Stage.SIGNED_IN
+    who = await deps.db.read(deps.credentials.of, session.person)
     return visit.render(
         "care_desk/account/passkey_add.html",
         "Ajouter une clé d'accès",
@@ -137,6 +141,7 @@ def _form(visit: Visit, name: str = "", fault: Fault | None = None) -> Response:
         errors=[Fault(fault.field, french.typeset(fault.sentence))] if fault else [],
         name=name,
         add=ADD,
+        enrolled=who is not None and who.enrolled,
         signed_in=signed_in,
     )
 

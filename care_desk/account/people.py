@@ -20,6 +20,11 @@ HOME = "/mon-compte"
 SIGN_IN = f"{HOME}/connexion"
 TEAMS = "/boites-partagees"
 DIRECTORY = "/annuaire"
+BANNERS = {  # after a second factor is enrolled in the middle of signing in, the next page may be any
+    "application": "Votre application de codes est enregistrée.",
+    "cle": "Votre clé d'accès est enregistrée.",
+    "recupere": "C'est enregistré. Ce que vous avez perdu n'ouvre plus rien.",
+}
 NAV = (
     Link(HOME, "Mon compte"),
     Link(TEAMS, "Boîtes partagées"),
@@ -38,6 +43,8 @@ def web_settings(https: bool, help: str = "") -> WebSettings:
         sign_in=SIGN_IN,
         sign_out=f"{HOME}/deconnexion",
         alive=f"{HOME}/session",
+        about=HOME,
+        banners=BANNERS,
     )
 
 

@@ -54,6 +54,8 @@ class WebSettings:
     sign_in: str = "/connexion"
     sign_out: str = "/deconnexion"
     alive: str = "/session"  # asked by session.js
+    about: str = ""  # below it: `/aide`, `/accessibilite`, `/donnees-personnelles`, at the foot of every page
+    banners: Mapping[str, str] = field(default_factory=dict)  # of `?fait=`, on whatever page comes next
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +250,8 @@ class Visit:
         """A page; `errors` (a list of `Fault`) in the context makes it 422 and puts « Erreur : » in the title."""
         faults: list[Fault] = context.setdefault("errors", [])
         context.setdefault("back", None)
-        context.setdefault("banner", "")
+        if not context.get("banner"):
+            context["banner"] = french.typeset(self.web.settings.banners.get(self.query("fait"), ""))
         html = self.web.env.get_template(template).render(
             title=french.typeset(title),
             visit=self,

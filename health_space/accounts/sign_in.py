@@ -164,8 +164,8 @@ async def _by_passkey(visit: Visit, deps: Deps, session: Session) -> Response:
     return _code_form(visit, deps, session, "Cette clé d'accès n'a pas été acceptée. Recommencez.", "cle")
 
 
-async def enter(visit: Visit, session: Session) -> Response:
-    """Both steps are done."""
+async def enter(visit: Visit, session: Session, done: str = "") -> Response:
+    """Both steps are done; `done`: what the next page tells of the second (`WebSettings.banners`)."""
     web = visit.web
     data = {"client": browser_of(visit.request.headers.get("user-agent", "")), "place": network_of(visit.client_ip)}
     opened = await web.db.write(sessions.step_up, web.keys, visit.now, session, data)
@@ -176,7 +176,7 @@ async def enter(visit: Visit, session: Session) -> Response:
         opened = replace(opened, profile=int(session.data["profile"]))
         await web.db.write(sessions.save, web.keys, opened)
     visit.adopt(opened)
-    return visit.redirect(_destination(session.data.get("suite", ""), visit))
+    return visit.redirect(_destination(session.data.get("suite", ""), visit), done)
 
 
 def _code_form(visit: Visit, deps: Deps, session: Session, fault: str = "", field: str = "code") -> Response:

@@ -68,6 +68,7 @@ class Office:
             people.around(self.credentials),
             clock,
         )
+        self.web = web
         audit = Audit(clock)
         tell = lambda tx, credential, what: self.told.append((credential, what))  # noqa: E731
         blocked = people.blocked_passkey(audit, tell)

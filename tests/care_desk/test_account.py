@@ -36,9 +36,46 @@ async def test_nothing_is_shown_before_both_steps(office: Office, origin: str) -
 @pytest.mark.parametrize("login", ["camille", "antoine", "nadia"])
 async def test_each_signs_in_by_their_second_factor(office: Office, origin: str, login: str) -> None:
     visitor = Visitor(origin)
-    assert (await office.enter(visitor, login)).location == ACCOUNT
-    assert f"{login.title()} Exemple" in (await visitor.get(ACCOUNT)).words
+    inside = await office.enter(visitor, login)
+    assert inside.location == ACCOUNT + ("?fait=application" if login == "nadia" else "")  # hers is new
+    page = await visitor.follow(inside)
+    assert f"{login.title()} Exemple" in page.words
+    assert ("Votre application de codes est enregistrée." in page.words) is (login == "nadia")
     assert [to for to, *_ in office.sent] == (["a@b.example"] if login == "antoine" else [])  # never a team's address
+
+
+async def test_the_page_asked_for_tells_it_too(office: Office, origin: str) -> None:
+    """Who came for another page lands there, and sees what has just been done."""
+    nadia, settings = Visitor(origin), "/boites-partagees"
+    await nadia.post(SIGN_IN, {"identifiant": "nadia", "mot_de_passe": PASSWORD, "suite": settings})
+    inside = await office.enrol(nadia)
+    assert inside.location == f"{settings}?fait=application"
+    assert "Votre application de codes est enregistrée." in (await nadia.follow(inside)).words
+
+
+async def test_whom_to_call_stands_in_the_professionals_frame(office: Office, origin: str) -> None:
+    """Before and after signing in, from the foot of each page; the operator is named, and what they never ask for."""
+    stranger, camille = Visitor(origin), Visitor(origin)
+    await office.enter(camille)
+    for visitor, page in ((stranger, SIGN_IN), (camille, ACCOUNT)):
+        foot = [a.attributes["href"] or "" for a in (await visitor.get(page)).tree.css("footer a")]
+        assert foot == [f"{ACCOUNT}/aide", f"{ACCOUNT}/accessibilite", f"{ACCOUNT}/donnees-personnelles"]
+        for path in foot:
+            answer = await visitor.get(path)
+            assert answer.status == 200
+            assert "Messagerie des professionnels" in answer.words
+        words = (await visitor.get(foot[0])).words
+        assert "Opérateur Alpha" in words
+        assert "Ce qu'il ne vous demande jamais" in words
+        assert "ordonnance" not in words
+
+
+@pytest.mark.parametrize("given", ["", "01 23 45 67 89, du lundi au vendredi"])
+async def test_the_operators_number_is_shown_when_it_is_known(office: Office, origin: str, given: str) -> None:
+    office.web.env.globals["help"] = given
+    words = (await Visitor(origin).get(f"{ACCOUNT}/aide")).words
+    assert (given or "Appelez la personne qui vous a donné votre identifiant.") in words
+    assert ("Appelez la personne" in words) is not bool(given)
 
 
 async def test_a_citizen_is_answered_like_a_stranger(office: Office, origin: str) -> None:
@@ -74,7 +111,7 @@ async def test_a_first_step_of_before_adds_none_afterwards(office: Office, origi
     thief, nadia = Visitor(origin), Visitor(origin)
     await office.password_step(thief, "nadia")
     await thief.get(APPLICATION)
-    assert (await office.enter(nadia, "nadia")).location == ACCOUNT
+    assert (await office.enter(nadia, "nadia")).location == f"{ACCOUNT}?fait=application"
     assert (await office.enrol(thief)).status == 422
     assert (await thief.get(ACCOUNT)).location.startswith(SIGN_IN)
 
@@ -102,6 +139,7 @@ async def test_created_used_shown_and_removed(office: Office, camille: Visitor) 
     page = await camille.get(ACCOUNT)
     assert "Thunderbird du cabinet Pour lire les messages et envoyer des messages" in page.words
     assert "Utilisé le" in page.words
+    assert "Identifiant camille" in page.words
     [remove] = [a.attributes["href"] or "" for a in page.tree.css("a[href$=supprimer]")]
     assert "ne pourra plus ouvrir votre messagerie" in (await camille.get(remove)).words
     gone = await camille.post(remove, {})

@@ -26,15 +26,42 @@ FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:147.0) Gecko/20100101 Fi
 
 
 async def mail_client(
-    office: Office, password: str, name: str, door: Door = Door.IMAP, login: str = "camille"
+    office: Office,
+    password: str,
+    name: str,
+    door: Door = Door.IMAP,
+    login: str = "camille",
+    address: str = "198.51.100.9",
 ) -> SignedIn:
     scope = SUBMISSION if door is Door.SUBMISSION else IMAP
     office.now += MINUTE
-    who = await office.credentials.check(login, password, office.now, "198.51.100.9", scope)
+    who = await office.credentials.check(login, password, office.now, address, scope)
     assert isinstance(who, SignedIn)
-    Devices(office.db, office.keys).came(Came.of(who, door, name, "198.51.100.x"), office.now)
+    Devices(office.db, office.keys).came(Came.of(who, door, name, network_of(address)), office.now)
     await office.db.write(lambda tx: None)
     return who
+
+
+@pytest.mark.parametrize(
+    ("door", "name", "address", "shown"),
+    [
+        (Door.IMAP, "Thunderbird", "198.51.100.9", "par Thunderbird, réseau 198.51.100.x"),
+        (Door.SUBMISSION, "", "198.51.100.9", "réseau 198.51.100.x"),  # SMTP clients do not name themselves
+        (Door.CARDDAV, "DAVx5", "2001:db8:7:8::9", "par DAVx5, réseau 2001:db8:7::/48"),
+    ],
+)
+async def test_who_used_an_application_password_last(
+    office: Office, camille: Visitor, door: Door, name: str, address: str, shown: str
+) -> None:
+    """By each door: when, who, from which kind of network; the neighbouring password stays as it was."""
+    other = await office.create(camille, "Téléphone")
+    secret = await office.create(camille, "Cabinet")
+    assert other != secret
+    assert (await camille.get(ACCOUNT)).words.count("Jamais utilisé") == 2
+    await mail_client(office, secret, name, door, address=address)
+    words = (await camille.get(ACCOUNT)).words
+    assert f"environ, {shown} Supprimer" in words
+    assert words.count("Jamais utilisé") == 1
 
 
 async def stands(office: Office, who: SignedIn) -> bool:

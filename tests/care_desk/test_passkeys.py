@@ -67,7 +67,7 @@ async def by_passkey(office: Office, visitor: Visitor, device: Device, login: st
 # ---------------------------------------------------------------- by a device in software
 async def test_enrolled_shown_used_and_removed(office: Office, origin: str, camille: Visitor, device: Device) -> None:
     done = await enrol(camille, device, " Téléphone  de garde ")
-    assert done.location == f"{KEYS}?fait=ajoutee"
+    assert done.location == f"{KEYS}?fait=cle"
     page = await camille.follow(done)
     assert "Téléphone de garde" in page.words
     assert "Jamais utilisée" in page.words
@@ -107,8 +107,11 @@ async def test_a_first_factor_in_the_middle_of_signing_in(office: Office, origin
         assert (await office.password_step(visitor, "nadia")).location == APPLICATION
     late = await asked(thief, f"{ADD}/demande", ADD)
     assert any(a.attributes.get("href") == ADD for a in (await nadia.get(APPLICATION)).tree.css("main a"))
-    assert (await enrol(nadia, device)).location == ACCOUNT
-    assert "Nadia Exemple" in (await nadia.get(ACCOUNT)).words
+    inside = await enrol(nadia, device)
+    assert inside.location == f"{ACCOUNT}?fait=cle"
+    words = (await nadia.follow(inside)).words
+    assert "Nadia Exemple" in words
+    assert "Votre clé d'accès est enregistrée." in words
     thiefs = Device(device.origin, device.domain)
     assert (await thief.post(ADD, {"nom": "x", "reponse": thiefs.create(late.text)})).status == 422
     assert (await thief.get(ACCOUNT)).location.startswith(SIGN_IN)

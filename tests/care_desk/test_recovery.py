@@ -54,8 +54,9 @@ async def test_a_new_application(office: Office, origin: str) -> None:
     camille = await lost(office, origin)
     assert any(a.attributes.get("href") == PAGE for a in (await camille.get(CODE)).tree.css("main a"))
     assert (await camille.post(PAGE, {"secours": code.upper()})).location == APPLICATION
-    assert (await office.enrol(camille)).location == ACCOUNT
-    assert "Camille Exemple" in (await camille.get(ACCOUNT)).words
+    inside = await camille.follow(await office.enrol(camille))
+    assert "Camille Exemple" in inside.words
+    assert "Ce que vous avez perdu n'ouvre plus rien." in inside.words
     assert (await before.get(ACCOUNT)).location.startswith(SIGN_IN)  # whoever was in is out
     assert await office.db.read(passkeys.of, office.keys, office.ids["camille"]) == []
     again = await lost(office, origin)
@@ -73,7 +74,7 @@ async def test_a_new_passkey(office: Office, origin: str) -> None:
     camille = await lost(office, origin)
     await camille.post(PAGE, {"secours": code})
     device = Device(PLACE, "localhost")
-    assert (await enrol_passkey(camille, device)).location == ACCOUNT
+    assert (await enrol_passkey(camille, device)).location == f"{ACCOUNT}?fait=recupere"
     again = await lost(office, origin)
     office.now += MINUTE
     assert "Code à 6 chiffres" not in (await again.get(CODE)).words  # the application that was lost
@@ -88,7 +89,7 @@ async def test_the_code_is_good_until_the_new_factor_is_there(office: Office, or
     first, second = await lost(office, origin), await lost(office, origin)
     for visitor in (first, second):
         assert (await visitor.post(PAGE, {"secours": code})).location == APPLICATION
-    assert (await office.enrol(first)).location == ACCOUNT
+    assert (await office.enrol(first)).location == f"{ACCOUNT}?fait=recupere"
     assert (await second.get(APPLICATION)).location == SIGN_IN  # the other sessions ended with it
     third = await lost(office, origin)
     office.now += MINUTE

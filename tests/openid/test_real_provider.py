@@ -71,7 +71,9 @@ class Operator:
     def clock(self) -> int:
         return system_clock() + self.later
 
-    async def opens(self, token: str, login: str = "camille", mechanism: str = "OAUTHBEARER") -> SignedIn | Refused | Fault:
+    async def opens(
+        self, token: str, login: str = "camille", mechanism: str = "OAUTHBEARER"
+    ) -> SignedIn | Refused | Fault:
         """As a mail client does; the error document is read on the way."""
         self.later += 5 * SECOND  # no wait of an earlier try
         exchange = Desk(self.sign_in, "192.0.2.1").begin(mechanism)

@@ -66,7 +66,7 @@ class People:
     async def by_token(self, login: str, token: str, client_ip: str) -> SignedIn | Refused | Unnamed:
         """`nobody`: of somebody with several mailboxes."""
         assert self.provider is not None
-        if token == "nobody":  # noqa: S105
+        if token == "nobody":
             return Unnamed()
         return await self.by_password(login, token, client_ip)
 
