@@ -144,12 +144,13 @@ class CredentialRows:
         login_key = self._keys.lookup("login", login)
         if tx.execute(BY_LOGIN, {"key": login_key}).first() is not None:
             raise LoginTaken
+        subject_key = self._subject_key(new.subject or self._number(tx.conn, new.box_id))
         seal = self._keys.registry.seal
         row = {
             "login_key": login_key,
             "sealed_login": seal(login.encode(), b"login " + login_key),
             "mailbox_id": new.box_id,
-            "subject_key": self._subject_key(new.subject),
+            "subject_key": subject_key,
             "sealed_actor": seal(new.actor.encode(), b"actor " + login_key),
             "sealed_password": seal(new.password_hash.argon2.encode(), b"password " + login_key),
             "sealed_scram": self._sealed_scram(new.password_hash.scram, login_key),
@@ -162,8 +163,28 @@ class CredentialRows:
         }
         made = tx.insert(credentials, row)
         tx.signal(TOPIC, made)
-        _tell_person(tx, self._subject_key(new.subject))
+        _tell_person(tx, subject_key)
         return made
+
+    def learn_numbers(self, tx: Transaction, after: int) -> int:
+        """Of personal mailboxes made before their sign-in kept its holder's number, or whose holder was given one since: a few at a
+        time, those of higher numbers than `after`. Returns the last looked at; 0: none is left."""
+        unknown = select(credentials.c.id, credentials.c.mailbox_id).join(mailboxes)
+        where = (mailboxes.c.kind == BoxKind.PER.value, credentials.c.subject_key.is_(None), credentials.c.id > after)
+        active = credentials.c.state == SignInState.ACTIVE.value
+        found = list(tx.execute(unknown.where(*where, active).order_by(credentials.c.id).limit(MOST)))
+        for row in found:
+            if number := self._number(tx.conn, row.mailbox_id):
+                self.set_subject(tx, row.id, number)
+        return found[-1].id if found else 0
+
+    def _number(self, conn: Connection, box_id: int) -> str:
+        """The RPPS number of a personal mailbox's holder, by which an OpenID provider knows them; empty: none."""
+        box = self._mailboxes.get(conn, box_id)
+        if box is None or box.kind is not BoxKind.PER:
+            return ""
+        rpps = parse_rpps(box.holder.holder_id)
+        return "" if isinstance(rpps, Invalid) else rpps.value
 
     def knows(self, conn: Connection, login: str) -> bool:
         """Whether the login is taken."""
@@ -230,6 +251,11 @@ class CredentialRows:
             return None
         theirs = row.subject_key == self._subject_key(rpps.value) or self._holds(conn, who, rpps.value)
         return f"8{rpps.value}" if theirs else None
+
+    def called(self, conn: Connection, typed: str) -> SignedIn | None:
+        """Who means themselves by a login; or by their RPPS number, which stands for their own mailbox."""
+        rpps = parse_rpps(subject_form("".join(typed.split())))
+        return self.by_login(conn, typed) or (None if isinstance(rpps, Invalid) else self.held_by(conn, rpps.value, ""))
 
     def held_by(self, conn: Connection, subject: str, login: str) -> SignedIn | None:
         """Who opens the mailbox of `login` by the token that names `subject`.

@@ -64,13 +64,13 @@ class OpenIdProvider:
 
     async def probe(self) -> None:
         """Asks where its keys are, or where to ask about tokens; raises `Unreachable`."""
-        address = await self._address("jwks_uri" if self._asking is None else "introspection_endpoint")
+        address = await self.endpoint("jwks_uri" if self._asking is None else "introspection_endpoint")
         if self._asking is None:
             await self._get(address)
 
     async def offers(self, endpoint: str) -> bool:
         try:
-            await self._address(endpoint)
+            await self.endpoint(endpoint)
         except Unreachable:
             return False
         return True
@@ -79,7 +79,7 @@ class OpenIdProvider:
         """What it answers to a form, in our name (RFC 6749 2.3.1): also its refusal (RFC 6749 5.2). Raises `Unreachable`."""
         body = ("application/x-www-form-urlencoded", urlencode(form).encode())
         basic = (quote_plus(asking.client_id), quote_plus(asking.secret))
-        return _document(await self._get(await self._address(endpoint), body, basic))
+        return _document(await self._get(await self.endpoint(endpoint), body, basic))
 
     async def signed_claims(self, token: str) -> dict[str, Any] | BadToken:
         """What a token claims that it signed; nothing else is judged. Raises `Unreachable`."""
@@ -119,7 +119,7 @@ class OpenIdProvider:
     async def _fetch_keys(self) -> None:
         self._tried_at = self._clock()
         try:
-            self._keys = read_keys(await self._get(await self._address("jwks_uri")))
+            self._keys = read_keys(await self._get(await self.endpoint("jwks_uri")))
             self._fetched_at = self._tried_at
         except (Unreachable, ValueError) as fault:
             log.warning("openid.keys_not_fetched", fault=type(fault).__name__)
@@ -136,14 +136,15 @@ class OpenIdProvider:
             "client_id": asking.client_id,
             "client_secret": asking.secret,
         }
-        address = await self._address("introspection_endpoint")
+        address = await self.endpoint("introspection_endpoint")
         answer = _document(await self._get(address, ("application/x-www-form-urlencoded", urlencode(form).encode())))
         # RFC 7662 2.2: "iss" may be left out by a server that only speaks of its own tokens
         said = {"iss": self.rules.issuer, **answer} if answer.get("active") is True else BadToken.INACTIVE
         self._said.keep(memory, said, now, generation)
         return said
 
-    async def _address(self, name: str) -> str:
+    async def endpoint(self, name: str) -> str:
+        """An address of its, as it says itself. Raises `Unreachable`."""
         found = self._about.get("", self._clock())
         if found is None:
             generation = self._about.generation

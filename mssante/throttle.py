@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, select
 
-from foundation.clock import DAY, MINUTE, SECOND
+from foundation.clock import DAY, HOUR, MINUTE, SECOND
 from foundation.database import Transaction
 from foundation.keys import KeyRing
 from foundation.places import place_of
@@ -28,12 +28,16 @@ FORGET_AT_ONCE = 100  # old rows taken away with each failure: the table stays s
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`free`: failures before waiting begins; `ceiling`: longest wait in ms; `shared`: also others fail it."""
+    """`free`: failures before waiting begins; `ceiling`: longest wait in ms; `shared`: also others fail it. `first`: the wait that
+    is doubled; `fades`: when one failure is forgotten.
+    """
 
     key: bytes
     free: int
     ceiling: int
     shared: bool
+    first: int = FIRST_WAIT
+    fades: int = FADES
 
 
 def subjects(keys: KeyRing, login: str, client_ip: str) -> tuple[Subject, ...]:
@@ -57,6 +61,26 @@ def sent_subject(keys: KeyRing, credential_id: int) -> tuple[Subject, ...]:
     return (Subject(keys.lookup("code sent", str(credential_id)), 8, MINUTE, False),)
 
 
+def ring_subjects(keys: KeyRing, person: str, client_ip: str) -> tuple[Subject, ...]:
+    """Telephones that ring although nobody has given a password, each counted like a failure. Who is rung again and again is left
+    alone: about once an hour. From where they have confirmed before they are asked sooner, whatever others do elsewhere.
+    """
+    place = place_of(client_ip)
+    found = [Subject(keys.lookup("ring", f"{person}\0{place}"), 0, 10 * MINUTE, False, MINUTE)]
+    if place:
+        found.append(Subject(keys.lookup("ring place", place), 10, 30 * MINUTE, True, MINUTE))
+        found.append(Subject(keys.lookup("ring network", _network(place)), 100, 30 * MINUTE, True, MINUTE))
+    return (*found, Subject(keys.lookup("ring person", person), 1, HOUR, True, 2 * MINUTE, HOUR))
+
+
+def asked_for(tx: Transaction, asked: Sequence[Subject], now: int) -> int:
+    """0, and it is counted; or the milliseconds until it may be done again."""
+    if left := wait(tx.conn, asked, now):
+        return left
+    failed(tx, asked, now)
+    return 0
+
+
 def wait(conn: Connection, asked: Sequence[Subject], now: int) -> int:
     """Milliseconds until the next answer will be looked at; 0 = now."""
     rows = _rows(conn, asked)
@@ -70,7 +94,7 @@ def failed(tx: Transaction, asked: Sequence[Subject], now: int) -> int:
     """Records a wrong answer; returns the wait before the next one."""
     rows = _rows(tx.conn, asked)
     for subject in asked:
-        count = 1 + (_left(rows[subject.key], now) if subject.key in rows else 0)
+        count = 1 + (_left(rows[subject.key], now, subject.fades) if subject.key in rows else 0)
         row = {"subject_key": subject.key, "failures": count, "last_at": now, "good_at": 0}
         upsert(tx, guesses, row, key=("subject_key",), change=("failures", "last_at"))
     old = select(guesses.c.subject_key).where(guesses.c.last_at < now - KEPT).limit(FORGET_AT_ONCE)
@@ -81,7 +105,7 @@ def failed(tx: Transaction, asked: Sequence[Subject], now: int) -> int:
 def failures(conn: Connection, asked: Sequence[Subject], now: int) -> int:
     """Failures of the first subject that have not faded."""
     row = _rows(conn, asked[:1]).get(asked[0].key)
-    return 0 if row is None else _left(row, now)
+    return 0 if row is None else _left(row, now, asked[0].fades)
 
 
 def succeeded(tx: Transaction, asked: Sequence[Subject], now: int) -> None:
@@ -118,17 +142,17 @@ def _rows(conn: Connection, asked: Sequence[Subject]) -> dict[bytes, _Row]:
     return {bytes(row.subject_key): _Row(row.failures, row.last_at, row.good_at) for row in conn.execute(query)}
 
 
-def _left(row: _Row, now: int) -> int:
+def _left(row: _Row, now: int, fades: int) -> int:
     """Failures not yet faded."""
-    return max(0, row.failures - max(0, now - row.last_at) // FADES)
+    return max(0, row.failures - max(0, now - row.last_at) // fades)
 
 
 def _remaining(subject: Subject, row: _Row, now: int) -> int:
     """Never more than the delay itself, should the clock have gone back."""
-    beyond = _left(row, now) - subject.free
+    beyond = _left(row, now, subject.fades) - subject.free
     if beyond <= 0:
         return 0
-    delay: int = min(FIRST_WAIT * 2 ** min(beyond - 1, 20), subject.ceiling)
+    delay: int = min(subject.first * 2 ** min(beyond - 1, 20), subject.ceiling)
     return max(0, min(delay, row.last_at + delay - now))
 
 

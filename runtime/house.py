@@ -32,7 +32,7 @@ from mssante.token_sign_in import TokenSignIn
 from mssante.trust_holder import TrustListHolder
 from mssante.trust_list import TrustList
 from runtime.attachment_settings import policies_of
-from runtime.openid import backchannel_of, provider_of
+from runtime.openid import backchannel_of, code_flow_of, provider_of
 from runtime.settings import Settings
 from runtime.trust import holder_of, rotating_store
 
@@ -65,6 +65,7 @@ class House:
         provider = provider_of(settings.openid, clock)
         self.tokens = TokenSignIn(self.db, self.keys, self.credentials, provider) if provider is not None else None
         self.phone = backchannel_of(settings.openid, provider, clock)
+        self.code_flow = code_flow_of(settings.openid, settings.web.origin, provider, clock)
         self.exchanges = Exchanges(self.keys, self.mailboxes)
         closing = closing_hook(self.mailboxes, self.exchanges, self.audit, clock)
         self.store = SqlMailStore(

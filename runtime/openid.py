@@ -6,10 +6,12 @@ import ssl
 
 from cryptography import x509
 
+from care_desk.account.by_provider import BACK
 from certs.contexts import fetch_context
 from foundation.clock import Clock
 from mssante.ciba import Backchannel
 from mssante.openid import Rules
+from mssante.openid_code import CodeFlow
 from mssante.openid_provider import Asking, OpenIdProvider
 from runtime.settings import OpenId
 
@@ -33,6 +35,14 @@ def backchannel_of(openid: OpenId, provider: OpenIdProvider | None, clock: Clock
         return None
     secret = openid.ciba_client_secret.read_text(encoding="utf-8").strip()
     return Backchannel(provider, Asking(openid.ciba_client_id, secret), openid.scope, clock)
+
+
+def code_flow_of(openid: OpenId, origin: str, provider: OpenIdProvider | None, clock: Clock) -> CodeFlow | None:
+    """None: nobody is sent to the provider's page. Raises OSError for a file that cannot be read."""
+    if provider is None or openid.code_client_secret is None or not origin:
+        return None
+    secret = openid.code_client_secret.read_text(encoding="utf-8").strip()
+    return CodeFlow(provider, Asking(openid.code_client_id, secret), openid.scope, origin.rstrip("/") + BACK, clock)
 
 
 def _believed(openid: OpenId) -> ssl.SSLContext:

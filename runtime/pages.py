@@ -140,6 +140,7 @@ def _professionals(house: House, send: Send) -> list[Route]:
         tell,
         party,
         house.phone,
+        house.code_flow,
     )
     mail = MailSignIn(
         house.db,

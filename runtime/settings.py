@@ -177,6 +177,12 @@ class OpenId(Section):
         description="our name there, to confirm a sign-in to « Mon compte » on one's telephone (CIBA); empty: not offered",
     )
     ciba_client_secret: InFolder | None = Field(None, description="file, mode 0600; goes with `ciba_client_id`")
+    code_client_id: str = Field(
+        "",
+        description="our name there, to sign in to « Mon compte » on its page (code, PKCE); it sends people back to "
+        "`<web.origin>/mon-compte/connexion/pro-sante-connect/retour`; empty: not offered",
+    )
+    code_client_secret: InFolder | None = Field(None, description="file, mode 0600; goes with `code_client_id`")
     anchors: InFolder | None = Field(None, description="roots of the provider's certificate; none: this machine's")
 
     @model_validator(mode="after")
@@ -187,6 +193,12 @@ class OpenId(Section):
             )
         if self.ciba_client_id and not self.issuer:
             raise ValueError("ciba_client_id : auprès de quel issuer ? // ciba_client_id: at which issuer?")
+        if bool(self.code_client_id) != (self.code_client_secret is not None):
+            raise ValueError(
+                "code_client_id et code_client_secret vont ensemble // code_client_id and code_client_secret go together"
+            )
+        if self.code_client_id and not self.issuer:
+            raise ValueError("code_client_id : auprès de quel issuer ? // code_client_id: at which issuer?")
         if self.issuer and not self.issuer.startswith(("https://", "http://127.0.0.1:")):
             raise ValueError(
                 "issuer : https://… (ou http://127.0.0.1:… pour un essai) // issuer: https://… (or http://127.0.0.1:… for a try)"

@@ -33,6 +33,9 @@ def sweeping(house: House) -> Handler:
         erased = await house.db.write(_erase, house)
         while await house.db.write(forget_erased):
             continue
+        learned = 0
+        while learned := await house.db.write(house.credentials.learn_numbers, learned):
+            continue
         unused = await house.store.sweep()
         strays = await house.db.read(house.blobs.sweep_strays)
         await house.db.write(sessions.sweep, house.clock())

@@ -8,6 +8,8 @@ from care_desk.account import (
     about,
     again,
     authenticator,
+    by_provider,
+    by_telephone,
     connections,
     page,
     passkey_pages,
@@ -17,7 +19,7 @@ from care_desk.account import (
 )
 from care_desk.account.deps import Deps
 from care_desk.account.people import HOME, SIGN_IN
-from foundation.web.kit import Page
+from foundation.web.kit import Link, Page
 from health_space.accounts import deps as accounts
 from health_space.accounts import sign_in
 
@@ -49,8 +51,12 @@ SIGNING_IN = (
 
 def routes(deps: Deps) -> list[Route]:
     phone = telephone.PAGE if deps.phone is not None else ""
-    signing_in = accounts.Deps(deps.web, deps.sign_in, deps.send, authenticator.PAGE, recovery_page.PAGE, phone)
+    others = (
+        *([Link(by_provider.START, "Se connecter avec Pro Santé Connect")] if deps.code is not None else []),
+        *([Link(by_telephone.PAGE, "Confirmer sur mon téléphone (e-CPS)")] if deps.phone is not None else []),
+    )
+    signing_in = accounts.Deps(deps.web, deps.sign_in, deps.send, authenticator.PAGE, recovery_page.PAGE, phone, others)
     return [
-        *deps.web.routes((*TABLE, *about.TABLE, deps.web.still_there()), deps),
+        *deps.web.routes((*TABLE, *about.TABLE, *by_telephone.TABLE, *by_provider.TABLE, deps.web.still_there()), deps),
         *deps.web.routes(SIGNING_IN, signing_in),
     ]

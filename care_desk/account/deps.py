@@ -13,6 +13,7 @@ from health_space.accounts.port import Send, SignIn
 from mssante.ceremonies import RelyingParty
 from mssante.ciba import Backchannel
 from mssante.credentials import Credentials
+from mssante.openid_code import CodeFlow
 
 Tell = Callable[[Transaction, int, str], None]
 """`tell(tx, credential, what)`: a mail to their mailbox says what changed (`mailserver.outbound.account_notices`)."""
@@ -23,7 +24,7 @@ class Deps:
     """`web` of the realm "pro": in its sessions, `person` is the number of a credential.
 
     `operator`: the name that an authenticator shows. `party`: who asks for passkeys; `phone`: who asks
-    people on their telephone; None: not offered.
+    people on their telephone; `code`: who signs them in on a page of theirs; None: not offered.
     """
 
     web: Web
@@ -37,3 +38,4 @@ class Deps:
     tell: Tell
     party: RelyingParty | None = None
     phone: Backchannel | None = None
+    code: CodeFlow | None = None

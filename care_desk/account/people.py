@@ -68,7 +68,7 @@ def blocked_passkey(audit: Audit, tell: Tell) -> Callable[[Transaction, int], No
 
 def may_enrol(session: Session) -> bool:
     """A second factor: who is signed in; or has given the password, and has nothing else to be asked for (or has lost it)."""
-    no_factor = not any(session.data.get(name) for name in ("totp", "passkey", "email"))
+    no_factor = session.stage is Stage.CODE and not any(session.data.get(one) for one in ("totp", "passkey", "email"))
     return session.stage is Stage.SIGNED_IN or no_factor or bool(session.data.get("recovery"))
 
 

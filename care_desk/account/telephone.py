@@ -9,6 +9,7 @@ from __future__ import annotations
 import structlog
 from starlette.responses import Response
 
+from care_desk.account import ringing
 from care_desk.account.deps import Deps
 from care_desk.account.people import SIGN_IN
 from foundation.clock import SECOND
@@ -18,23 +19,15 @@ from foundation.web.kit import Visit
 from foundation.web.sessions import Session, Stage
 from health_space.accounts.sign_in import enter, please_wait
 from mssante import throttle
-from mssante.ciba import Asked, Backchannel, No, new_message
+from mssante.ciba import Asked, Backchannel, new_message
+from mssante.id_tokens import No
 from mssante.openid import Subject
 
 log = structlog.get_logger()
 
 PAGE = f"{SIGN_IN}/telephone"
 AGAIN = 30 * SECOND
-SENTENCES = {  # by what the page is told happened
-    "denied": "Vous avez refusé sur votre téléphone. Ce n'était pas vous ? Changez votre mot de passe.",
-    "expired": "Vous n'avez pas confirmé à temps. Recommencez.",
-    "unknown": "Pro Santé Connect ne vous connaît pas sous ce numéro.",
-    "unreachable": "Pro Santé Connect ne répond pas. Utilisez un autre moyen, ou réessayez plus tard.",
-    "somebody_else": "C'est l'identité de quelqu'un d'autre. Recommencez avec la vôtre.",
-    "attente": "Pas encore. Confirmez sur votre téléphone, puis revenez ici.",
-}
 NOT_YOURS = "Ce numéro n'est pas celui de ce compte."
-OTHERWISE = "Pro Santé Connect a refusé. Utilisez un autre moyen."
 
 
 async def page(visit: Visit, deps: Deps) -> Response:
@@ -44,7 +37,7 @@ async def page(visit: Visit, deps: Deps) -> Response:
     session = visit.session
     if session is None or session.stage is not Stage.CODE:
         return visit.redirect(SIGN_IN)
-    asked = _asked(session)
+    asked = ringing.asked_in(session)
     if visit.request.method != "POST":
         return await _form(visit, deps, asked)
     if "attente" in visit.form.values and asked is not None:
@@ -64,8 +57,8 @@ async def _begin(visit: Visit, deps: Deps, phone: Backchannel, session: Session)
     found = await phone.begin(hint, new_message())
     if isinstance(found, No):
         log.info("account.telephone_refused", reason=found.name)
-        return await _form(visit, deps, None, Fault("telephone", SENTENCES.get(found.name.lower(), OTHERWISE)))
-    await visit.remember(**_remembered(found))
+        return await _form(visit, deps, None, Fault("telephone", ringing.sentence_of(found)))
+    await visit.remember(**ringing.remembered(found))
     return visit.redirect(PAGE)
 
 
@@ -74,9 +67,9 @@ async def _wait(visit: Visit, deps: Deps, phone: Backchannel, session: Session, 
     found = await phone.poll(asked)
     if isinstance(found, Asked):
         if found != asked:
-            await visit.remember(**_remembered(found))
+            await visit.remember(**ringing.remembered(found))
         return Response(status_code=204) if visit.form.get("attente") == "seule" else visit.redirect(PAGE, "attente")
-    await visit.remember(**dict.fromkeys(_remembered(asked), ""))
+    await visit.remember(**ringing.forgotten())
     if isinstance(found, No):
         log.info("account.telephone_refused", reason=found.name)
         return visit.redirect(PAGE, found.name.lower())
@@ -101,28 +94,8 @@ async def _form(visit: Visit, deps: Deps, asked: Asked | None, fault: Fault | No
         "Confirmez sur votre téléphone",
         errors=[Fault(fault.field, french.typeset(fault.sentence))] if fault else [],
         asked=asked if asked is not None and asked.until > visit.now else None,
-        happened=french.typeset(_happened(visit.query("fait"), asked, visit.now)),
+        happened=french.typeset(ringing.happened(visit.query("fait"), asked, visit.now)),
         known=known is not None,
+        page=PAGE,
         code_page=f"{SIGN_IN}/code",
     )
-
-
-def _happened(told: str, asked: Asked | None, now: int) -> str:
-    if asked is not None and asked.until <= now:
-        return SENTENCES["expired"]
-    return SENTENCES.get(told, OTHERWISE) if told else ""
-
-
-def _remembered(asked: Asked) -> dict[str, str]:
-    return {
-        "ciba": asked.id,
-        "ciba_message": asked.message,
-        "ciba_times": f"{asked.until} {asked.interval} {asked.next_at}",
-    }
-
-
-def _asked(session: Session) -> Asked | None:
-    if not session.data.get("ciba"):
-        return None
-    until, interval, next_at = map(int, session.data["ciba_times"].split())
-    return Asked(session.data["ciba"], session.data["ciba_message"], until, interval, next_at)

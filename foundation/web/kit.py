@@ -85,13 +85,16 @@ Handler = Callable[["Visit", D], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One row of a package's table. `methods`: "GET", "POST" or "GET POST"; `public` pages need no session."""
+    """One row of a package's table. `methods`: "GET", "POST" or "GET POST"; `public` pages need no session. `asking`: they see a
+    session in which nothing is proven yet (`Stage.ASKED`), which to all others is none.
+    """
 
     path: str
     handler: Handler[Any]
     methods: str = "GET"
     max_octets: int = MAX_TEXT  # of a form, files included
     public: bool = False
+    asking: bool = False
 
 
 class Web:
@@ -141,7 +144,7 @@ class Web:
         async def endpoint(request: Request) -> Response:
             visit = Visit(self, request, self.clock())
             try:
-                await visit.open(page.public)
+                await visit.open(page.public, page.asking)
                 if request.method == "POST" and (answer := await self._receive(visit, page)) is not None:
                     return answer
                 if visit.session is None and not page.public:
@@ -297,13 +300,13 @@ class Visit:
         return RedirectResponse(self.web.settings.sign_in + query, status_code=303)
 
     # ---------------------------------------------------------------- session
-    async def open(self, public: bool) -> None:
+    async def open(self, public: bool, asking: bool = False) -> None:
         """Finds the session of the cookie and what stands around the page."""
         session_id = self.request.cookies.get(self.web.cookie, "")
         if not session_id or sessions.realm_of(session_id) != self.web.settings.realm:
             return
         session, around = await self.web.db.read(self._look, session_id)
-        if session is None:
+        if session is None or (session.stage is Stage.ASKED and not asking):
             return
         usable = session.alive(self.now) and (public or session.stage is Stage.SIGNED_IN)
         gone = session.stage is Stage.SIGNED_IN and not around.profiles  # the person may not act at all any more

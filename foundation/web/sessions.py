@@ -1,8 +1,9 @@
 """Web sessions: an opaque 256-bit id in a cookie, its SHA-256 in the database, nothing to forge and everything to revoke.
 
 A session passes two stages: password given (CODE), then one-time code given (SIGNED_IN); the id changes at each step (no session
-fixation). It ends after 20 minutes without a page (5 on a shared computer) and after 12 hours whatever happens. An ended row is
-kept for a day, so that a form sent too late is given back to the same person (`kept`); it opens nothing any more.
+fixation). One in which somebody else is asked who is there (ASKED) is nobody's yet, and seen by the pages that ask only. It ends
+after 20 minutes without a page (5 on a shared computer) and after 12 hours whatever happens. An ended row is kept for a day, so
+that a form sent too late is given back to the same person (`kept`); it opens nothing any more.
 The id begins with its realm, if it has one: where one site serves two kinds of people, each has sessions of their own.
 """
 
@@ -34,6 +35,7 @@ TOUCH = MINUTE // 2  # `seen_at` is not written more often than this
 
 
 class Stage(IntEnum):
+    ASKED = 0
     CODE = 1
     SIGNED_IN = 2
 
@@ -52,7 +54,7 @@ class Session:
     data: dict[str, str] = field(default_factory=dict)
 
     def alive(self, now: int) -> bool:
-        if self.stage is Stage.CODE:
+        if self.stage is not Stage.SIGNED_IN:
             return now - self.created_at < CODE_STEP
         return now - self.seen_at < self.idle and now - self.created_at < ABSOLUTE
 

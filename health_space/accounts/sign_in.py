@@ -42,7 +42,7 @@ async def password_page(visit: Visit, deps: Deps) -> Response:
     if visit.request.method != "POST":
         if visit.session is not None and visit.session.stage is Stage.SIGNED_IN:
             return visit.redirect(_destination(visit.query("suite"), visit))
-        return _password_form(visit, suite=visit.query("suite"))
+        return _password_form(visit, deps, suite=visit.query("suite"))
     login, password = visit.form.get("identifiant"), visit.form.values.get("mot_de_passe", "")
     suite, shared = visit.form.get("suite"), visit.form.get("partage") == "oui"
     faults = [
@@ -50,18 +50,18 @@ async def password_page(visit: Visit, deps: Deps) -> Response:
         *([] if password else [Fault("mot_de_passe", "Écrivez votre mot de passe.")]),
     ]
     if faults:
-        return _password_form(visit, login, suite, shared, faults)
+        return _password_form(visit, deps, login, suite, shared, faults)
     answer = await deps.sign_in.password(login, password, visit.client_ip)
     if isinstance(answer, Wrong):
         sentence = "L'identifiant ou le mot de passe est inexact." + please_wait(answer.wait)
-        return _password_form(visit, login, suite, shared, [Fault("identifiant", french.typeset(sentence))])
+        return _password_form(visit, deps, login, suite, shared, [Fault("identifiant", french.typeset(sentence))])
     await _begin_code_step(visit, deps, answer, suite, shared)
     has_factor = answer.enrolled or answer.private_email
     return visit.redirect(_code_page(visit) if has_factor or not deps.enrol_page else deps.enrol_page)
 
 
 def _password_form(
-    visit: Visit, login: str = "", suite: str = "", shared: bool = False, faults: list[Fault] | None = None
+    visit: Visit, deps: Deps, login: str = "", suite: str = "", shared: bool = False, faults: list[Fault] | None = None
 ) -> Response:
     return visit.render(
         "accounts/password.html",
@@ -72,6 +72,7 @@ def _password_form(
         ended=visit.query("fin") == "1",
         kept=visit.query("garde") == "1",
         signed_out=visit.query("fait") == "deconnecte",
+        others=deps.others,
         errors=faults or [],
     )
 
@@ -167,8 +168,7 @@ async def _by_passkey(visit: Visit, deps: Deps, session: Session) -> Response:
 async def enter(visit: Visit, session: Session, done: str = "") -> Response:
     """Both steps are done; `done`: what the next page tells of the second (`WebSettings.banners`)."""
     web = visit.web
-    data = {"client": browser_of(visit.request.headers.get("user-agent", "")), "place": network_of(visit.client_ip)}
-    opened = await web.db.write(sessions.step_up, web.keys, visit.now, session, data)
+    opened = await web.db.write(sessions.step_up, web.keys, visit.now, session, _from(visit))
     if opened is None:  # sent away meanwhile, by who holds the account
         visit.adopt(None)
         return visit.redirect(f"{web.settings.sign_in}?fin=1")
@@ -177,6 +177,29 @@ async def enter(visit: Visit, session: Session, done: str = "") -> Response:
         await web.db.write(sessions.save, web.keys, opened)
     visit.adopt(opened)
     return visit.redirect(_destination(session.data.get("suite", ""), visit), done)
+
+
+async def come_in(visit: Visit, person: int, suite: str, shared: bool) -> Response:
+    """Who proved in one step all that is asked for: an OpenID provider vouches for both factors."""
+    web, old = visit.web, visit.session or visit.ended
+    opened = await web.db.write(
+        sessions.open_session,
+        web.keys,
+        visit.now,
+        Stage.SIGNED_IN,
+        person,
+        _from(visit),
+        shared,
+        old,
+        web.settings.realm,
+    )
+    visit.adopt(opened)
+    return visit.redirect(_destination(suite, visit))
+
+
+def _from(visit: Visit) -> dict[str, str]:
+    """What its owner sees of a session among the others."""
+    return {"client": browser_of(visit.request.headers.get("user-agent", "")), "place": network_of(visit.client_ip)}
 
 
 def _code_form(visit: Visit, deps: Deps, session: Session, fault: str = "", field: str = "code") -> Response:

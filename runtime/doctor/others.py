@@ -23,7 +23,7 @@ from runtime.doctor.faults import others as faults
 from runtime.doctor.finding import Finding, private
 from runtime.house import operator_of
 from runtime.mail_doors import mail_doors, mx_records
-from runtime.openid import backchannel_of, provider_of
+from runtime.openid import backchannel_of, code_flow_of, provider_of
 from runtime.settings import Settings
 from runtime.signing import signing_keys, txt_records
 from runtime.sockets import split_door
@@ -78,17 +78,22 @@ def _connected(address: str) -> socket.socket:
 # -------------------------------------------------------------------- OpenID
 def openid(settings: Settings, now: int) -> Iterator[Finding]:
     """The files; looked at before each start too."""
-    if not settings.openid.issuer:
+    own = settings.openid
+    if not own.issuer:
         return
     try:
-        for secret in (settings.openid.client_secret, settings.openid.ciba_client_secret):
+        for secret in (own.client_secret, own.ciba_client_secret, own.code_client_secret):
             if secret is not None:
                 yield from private(faults.OPENID_OPEN, secret)
-        backchannel_of(settings.openid, provider_of(settings.openid, lambda: now), lambda: now)
+        provider = provider_of(own, lambda: now)
+        backchannel_of(own, provider, lambda: now)
+        code_flow_of(own, settings.web.origin, provider, lambda: now)
     except (OSError, ValueError) as fault:
-        name = getattr(fault, "filename", None) or settings.openid.anchors
+        name = getattr(fault, "filename", None) or own.anchors
         yield faults.OPENID_UNREADABLE.at(path=name)
-    if not settings.openid.acr:
+    if own.code_client_id and not settings.web.origin:
+        yield faults.OPENID_NO_WAY_BACK.at()
+    if not own.acr:
         yield faults.OPENID_ANY_LEVEL.at()
 
 

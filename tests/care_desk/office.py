@@ -31,6 +31,7 @@ from mssante.credentials import Credentials, NewCredential
 from mssante.identity import demo_ins, luhn_key
 from mssante.kinds import BoxKind, ProfileState
 from mssante.mailboxes import Holder, Mailboxes, NewMailbox
+from mssante.openid_code import CodeFlow
 from mssante.passwords import hash_password
 from tests.care_desk.mail_settings import TABLE
 from tests.support.web import Answer, Visitor
@@ -45,7 +46,13 @@ ACCOUNT, SIGN_IN, APPLICATION = "/mon-compte", "/mon-compte/connexion", "/mon-co
 class Office:
     """camille has an authenticator, antoine a private address, nadia (of a team) neither; jacqueline is a citizen."""
 
-    def __init__(self, folder: Path, party: RelyingParty | None = None, phone: Backchannel | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        party: RelyingParty | None = None,
+        phone: Backchannel | None = None,
+        code: CodeFlow | None = None,
+    ) -> None:
         self.now = 1_794_472_800_000
         self.sent: list[tuple[str, str, str]] = []
         self.told: list[tuple[int, str]] = []  # whose mailbox, what a notice to it says
@@ -74,7 +81,18 @@ class Office:
         blocked = people.blocked_passkey(audit, tell)
         sign_in = PageSignIn(*parts, people.professionals, clock, party, blocked)
         account = Deps(
-            web, self.db, self.keys, audit, self.credentials, sign_in, self.send, "Opérateur Alpha", tell, party, phone
+            web,
+            self.db,
+            self.keys,
+            audit,
+            self.credentials,
+            sign_in,
+            self.send,
+            "Opérateur Alpha",
+            tell,
+            party,
+            phone,
+            code,
         )
         self.store = SqlMailStore(
             self.db, self.keys, Blobs(FolderFiles(folder / "blobs"), clock), self.boxes, clock=clock

@@ -45,6 +45,15 @@ const provider = new Provider(issuer, {
       response_types: [],
       backchannel_token_delivery_mode: "poll",
     },
+    {
+      client_id: "pages",
+      client_secret: "encore un secret",
+      token_endpoint_auth_method: "client_secret_basic",
+      redirect_uris: ["http://127.0.0.1/mon-compte/connexion/pro-sante-connect/retour"],
+      grant_types: ["authorization_code"],
+      response_types: ["code"],
+      application_type: "native", // at any port of this machine
+    },
   ],
   claims: { openid: ["sub", "preferred_username", "acr"] },
   conformIdTokenClaims: false,
@@ -79,6 +88,10 @@ const provider = new Provider(issuer, {
     },
   },
 });
+const finished = provider.interactionFinished.bind(provider);
+const level = process.env.LEVEL ?? "eidas1"; // how whoever signs in on a page did so
+provider.interactionFinished = (req, res, result, options) =>
+  finished(req, res, result.login ? { ...result, login: { ...result.login, acr: level } } : result, options);
 let hasty = Number(process.env.HASTY ?? 0); // so many questions are told to slow down
 provider.use(async (ctx, next) => {
   if (ctx.path === "/telephone" && ctx.method === "GET") {

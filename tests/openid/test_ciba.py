@@ -13,7 +13,8 @@ from playwright.async_api import Browser
 from structlog.testing import capture_logs
 
 from foundation.clock import MINUTE, SECOND, system_clock
-from mssante.ciba import ENDPOINT, Asked, Backchannel, No, new_message
+from mssante.ciba import ENDPOINT, Asked, Backchannel, new_message
+from mssante.id_tokens import No
 from mssante.openid import Rules, Subject
 from mssante.openid_provider import Asking, OpenIdProvider
 from tests.care_desk.office import ACCOUNT, CAMILLE_RPPS, NADIA_RPPS, SIGN_IN, Office

@@ -37,8 +37,8 @@ PSC = "8"  # how the national identifier of an RPPS number begins
 
 
 class Operator:
-    """camille and paul hold personal mailboxes, and are of a team each; only paul's own names him to the provider. nadia is of two
-    teams, awa of one, luc has a login that the provider knows too.
+    """camille and paul hold personal mailboxes, and are of a team each; nadia is of two teams, awa of one, luc has a login that
+    the provider knows too.
     """
 
     def __init__(self, folder: Path, issuer: str, asking: Asking | None = None, **rules: Any) -> None:
@@ -123,7 +123,7 @@ async def test_whose_mailbox_a_token_opens(provider: RealProvider, operator: Ope
             (camille, "camille", "camille"),
             (camille, "CAMILLE ", "camille"),
             (camille, "camille.soir", "camille.soir"),
-            (camille, "", None),  # the team's is the only one that names her: it is not hers
+            (camille, "", "camille"),
             (camille, "nadia.cardio", None),  # the neighbour's
             (camille, "luc", None),
             (camille, "inconnue", None),
@@ -148,6 +148,21 @@ async def test_whose_mailbox_a_token_opens(provider: RealProvider, operator: Ope
             else:
                 assert isinstance(who, SignedIn), (login, who)
                 assert who.member == operator.ids[opened]
+
+
+async def test_a_mailbox_that_does_not_name_its_holder_is_not_mistaken(
+    provider: RealProvider, operator: Operator
+) -> None:
+    """The team's seat is the only one that names her: it is not her own. The daily sweep finds that out."""
+    await operator.db.write(operator.credentials.set_subject, operator.ids["camille"], "")
+    async with provider.running():
+        camille = await provider.token(PSC + CAMILLE_RPPS)
+        assert await operator.opens(camille, "") is Fault.UNNAMED
+        assert isinstance(await operator.opens(camille, "camille"), SignedIn)
+        assert await operator.db.write(operator.credentials.learn_numbers, 0)
+        who = await operator.opens(camille, "")
+        assert isinstance(who, SignedIn)
+        assert who.member == operator.ids["camille"]
 
 
 async def test_a_login_left_out_is_no_guess(provider: RealProvider, operator: Operator) -> None:

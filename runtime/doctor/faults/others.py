@@ -41,6 +41,15 @@ OPENID_UNREADABLE = Fault(
     "remettez ce fichier de [openid] (secret, ou racines en PEM), ou videz le réglage // "
     "put this file of [openid] back (a secret, or roots in PEM), or empty the setting",
 )
+OPENID_NO_WAY_BACK = Fault(
+    OPENID,
+    "code_client_id est là, web.origin n’y est pas // code_client_id is set, and web.origin is not",
+    "« Se connecter avec Pro Santé Connect » n’est proposé à personne : nul ne saurait en revenir // "
+    "signing in on the provider’s page is offered to nobody: they could not come back from it",
+    'web.origin = "https://…", puis systemctl restart mssante ; ou videz openid.code_client_id // '
+    'web.origin = "https://…", then systemctl restart mssante; or empty openid.code_client_id',
+    fatal=False,
+)
 OPENID_ANY_LEVEL = Fault(
     OPENID,
     "acr est vide : les jetons sont acceptés quel que soit le niveau de connexion // "

@@ -1,0 +1,142 @@
+"""« Confirmer sur mon téléphone », instead of the password (CIBA): who names themselves confirms in the e-CPS application.
+
+Anybody may name anybody: telephones ring seldom (`throttle.ring_subjects`), of the operator's people only, and each screen shows
+the number that the other must show. Whoever is named, known or not, the page answers alike. Who confirms must be the very person
+whose account was named, at the level that is asked for; the OpenID provider has seen both of their factors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import structlog
+from sqlalchemy import Connection
+from starlette.responses import Response
+
+from care_desk.account import ringing
+from care_desk.account.deps import Deps
+from care_desk.account.people import HOME, SIGN_IN
+from foundation.clock import MINUTE, SECOND
+from foundation.web import errors, french, sessions
+from foundation.web.forms import Fault
+from foundation.web.kit import Page, Visit
+from foundation.web.sessions import Session, Stage
+from health_space.accounts.sign_in import come_in, please_wait
+from mssante import throttle
+from mssante.ciba import Asked, Backchannel, new_message
+from mssante.credentials import WEB, covers, login_form
+from mssante.id_tokens import No
+from mssante.openid import Subject
+
+log = structlog.get_logger()
+
+PAGE = f"{SIGN_IN}/e-cps"
+LIVES = 2 * MINUTE  # whatever the provider allows: a request forgotten on a screen ends soon
+EVENLY = SECOND / 2  # ms; no answer comes sooner
+REFUSED = "La demande a été refusée sur le téléphone. Personne n'est entré."
+RUNG = "Un téléphone vient d'être prévenu pour ce compte."
+
+
+async def page(visit: Visit, deps: Deps) -> Response:
+    """GET and POST /mon-compte/connexion/e-cps."""
+    if deps.phone is None:
+        raise errors.not_found()
+    session = visit.session
+    if session is not None and session.stage is Stage.SIGNED_IN:
+        return visit.redirect(HOME)
+    asking = session if session is not None and session.stage is Stage.ASKED else None
+    asked = ringing.asked_in(asking) if asking is not None else None
+    if visit.request.method != "POST":
+        return _form(visit, asked)
+    if "attente" in visit.form.values and asking is not None and asked is not None:
+        return await _wait(visit, deps, deps.phone, asking, asked)
+    began = asyncio.get_running_loop().time()
+    answer = await _begin(visit, deps, deps.phone)
+    await asyncio.sleep(max(0, EVENLY / SECOND - (asyncio.get_running_loop().time() - began)))
+    return answer
+
+
+async def _begin(visit: Visit, deps: Deps, phone: Backchannel) -> Response:
+    typed = visit.form.get("identifiant")
+    if not typed:
+        return _form(visit, None, Fault("identifiant", "Écrivez votre identifiant ou votre numéro RPPS."))
+    credential, hint = await deps.db.read(_named, deps, typed, visit.form.get("numero"))
+    asked_for = hint or login_form(typed)
+    ring = throttle.ring_subjects(deps.keys, asked_for, visit.client_ip)
+    if wait := await deps.db.write(throttle.asked_for, ring, visit.now):
+        return _form(visit, None, Fault("identifiant", RUNG + please_wait(wait)))
+    message = new_message()
+    found = await phone.begin(hint, message) if hint else phone.pretended(message)
+    if found in (No.UNKNOWN, No.DENIED):  # has no e-CPS: nobody else needs to know
+        found = phone.pretended(message)
+    if isinstance(found, No):
+        log.info("account.telephone_refused", reason=found.name)
+        return _form(visit, None, Fault("identifiant", ringing.sentence_of(found)))
+    found = replace(found, until=min(found.until, visit.now + LIVES))
+    data = {"who": str(credential), "rung": asked_for, "suite": visit.form.get("suite"), **ringing.remembered(found)}
+    shared, web = visit.form.get("partage") == "oui", visit.web
+    old, realm = visit.session or visit.ended, web.settings.realm
+    opened = await web.db.write(sessions.open_session, web.keys, visit.now, Stage.ASKED, 0, data, shared, old, realm)
+    visit.adopt(opened)
+    return visit.redirect(PAGE)
+
+
+def _named(conn: Connection, deps: Deps, typed: str, number: str) -> tuple[int, str]:
+    """The credential, and how the provider is told whom to ask; 0 and empty: nobody whose telephone may ring."""
+    who = deps.credentials.called(conn, typed)
+    if who is None or not covers(who, WEB):
+        return 0, ""
+    hint = deps.credentials.provider_name(conn, who.credential_id, number)
+    return (who.credential_id, hint) if hint else (0, "")
+
+
+async def _wait(visit: Visit, deps: Deps, phone: Backchannel, session: Session, asked: Asked) -> Response:
+    """By the person's button, or by wait.js, which reads 204 as « not yet »."""
+    found = await phone.poll(asked)
+    if isinstance(found, Asked):
+        if found != asked:
+            await visit.remember(**ringing.remembered(found))
+        return Response(status_code=204) if visit.form.get("attente") == "seule" else visit.redirect(PAGE, "attente")
+    await visit.remember(**ringing.forgotten())
+    ring = throttle.ring_subjects(deps.keys, session.data["rung"], visit.client_ip)
+    if found is No.DENIED:
+        await deps.db.write(
+            throttle.failed, ring, visit.now
+        )  # once more: whoever refuses does not want to be asked again
+    if isinstance(found, No):
+        log.info("account.telephone_refused", reason=found.name)
+        return visit.redirect(PAGE, found.name.lower())
+    credential = int(session.data["who"])
+    if not await deps.db.read(_is_theirs, deps, credential, found) or await deps.sign_in.known(credential) is None:
+        log.info("account.telephone_refused", reason="SOMEBODY_ELSE")
+        return visit.redirect(PAGE, "somebody_else")
+    await deps.db.write(throttle.succeeded, ring, visit.now)
+    return await come_in(visit, credential, session.data.get("suite", ""), session.shared_computer)
+
+
+def _is_theirs(conn: Connection, deps: Deps, credential: int, found: Subject) -> bool:
+    """As things stand now; the very account that was named, not another one of that person."""
+    login = deps.credentials.login_of(conn, credential)
+    who = deps.credentials.held_by(conn, found.name, login)
+    return who is not None and who.credential_id == credential and covers(who, WEB)
+
+
+def _form(visit: Visit, asked: Asked | None, fault: Fault | None = None) -> Response:
+    waiting = asked if asked is not None and asked.until > visit.now else None
+    told = REFUSED if visit.query("fait") == "denied" else ringing.happened(visit.query("fait"), asked, visit.now)
+    return visit.render(
+        "care_desk/account/by_telephone.html",
+        "Confirmez sur votre téléphone" if waiting else "Se connecter avec son téléphone",
+        errors=[Fault(fault.field, french.typeset(fault.sentence))] if fault else [],
+        page=PAGE,
+        asked=waiting,
+        happened=french.typeset(told),
+        login=visit.form.get("identifiant"),
+        number=visit.form.get("numero"),
+        shared=visit.form.get("partage") == "oui",
+        suite=visit.form.get("suite") or visit.query("suite"),
+    )
+
+
+TABLE = (Page(PAGE, page, "GET POST", public=True, asking=True),)
