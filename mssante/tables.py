@@ -143,6 +143,20 @@ recoveries = Table(
     sqlite_autoincrement=True,
 )
 
+approvers = Table(
+    "approvers",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", String(24), nullable=False),  # as in the audit trail
+    Column("sealed_secret", LargeBinary, nullable=False),  # argon2id, PHC string, of a passphrase
+    Column("created_at", BigInteger, nullable=False),
+    Column("usable_at", BigInteger, nullable=False),  # approves from then on
+    Column("vouched_by", String(24), nullable=False),  # who let them in; empty: nobody was there
+    Column("removed_at", BigInteger, nullable=False),  # 0: is there
+    UniqueConstraint("name", "removed_at"),
+    sqlite_autoincrement=True,
+)
+
 guesses = Table(
     "guesses",
     metadata,

@@ -61,6 +61,11 @@ def sent_subject(keys: KeyRing, credential_id: int) -> tuple[Subject, ...]:
     return (Subject(keys.lookup("code sent", str(credential_id)), 8, MINUTE, False),)
 
 
+def operator_subject(keys: KeyRing, name: str) -> tuple[Subject, ...]:
+    """Passphrases of one of the operator's people; only who holds the master key gets here."""
+    return (Subject(keys.lookup("guess operator", name), 2, MINUTE, False, 5 * SECOND),)
+
+
 def ring_subjects(keys: KeyRing, person: str, client_ip: str) -> tuple[Subject, ...]:
     """Telephones that ring although nobody has given a password, each counted like a failure. Who is rung again and again is left
     alone: about once an hour. From where they have confirmed before they are asked sooner, whatever others do elsewhere.

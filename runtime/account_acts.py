@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mailserver.delivery.notices import promise_account_notice
-from mssante import recovery
+from mssante import approvers, recovery
 from mssante.app_secrets import generate
 from mssante.kinds import BoxKind
 from mssante.recovery import LONGEST_REASON, NotNow, Recovery
+from runtime.author import KEY, By
 from runtime.command import Act, Desk, Done, Refused, moment
+from runtime.operator_acts import in_force, proven
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlalchemy import Connection
 
     from foundation.database import Transaction
@@ -24,6 +28,11 @@ _REFUSALS = {
     ),
     NotNow.NOT_WAITING: "{recovery} : n’attend plus rien // {recovery}: waits for nothing any more",
 }
+
+
+def with_key(at: Desk, name: str, file: Path | None) -> Desk:
+    """Once operators are registered, the one at the keyboard shows their passphrase."""
+    return proven(at, name, file) if in_force(at) or name else at
 
 
 def asking(at: Desk, login: str, reason: str) -> Act:
@@ -59,8 +68,9 @@ def agreeing(at: Desk, number: int) -> Act:
 
     def run(tx: Transaction) -> Done:
         code = generate()
+        _asked_by_key(at, tx, number)
         found = _allowed(number, recovery.agree(tx, at.house.keys, number, at.author, code, at.now))
-        facts = _told(at, tx, found, "account:recover-approve", "recovery_agreed")
+        facts = _told(at, tx, found, "account:recover-approve", "recovery_agreed", asked_by=found.asked_by)
         shown = None if at.dry_run else code  # the one of a rehearsal opens nothing
         return Done(text, facts | {"until": moment(found.until), "code": shown})
 
@@ -102,13 +112,26 @@ def _allowed(number: int, found: Recovery | NotNow) -> Recovery:
     return found
 
 
-def _told(at: Desk, tx: Transaction, found: Recovery, event: str, what: str) -> dict[str, Any]:
-    _recorded(at, tx, event, found.credential_id, found.id)
+def _asked_by_key(at: Desk, tx: Transaction, number: int) -> None:
+    """Two passphrases: the request's too, of one who is still there."""
+    found = recovery.get(tx.conn, at.house.keys, number, at.now)
+    kind, _, name = found.asked_by.partition(" ") if found is not None else ("", "", "")
+    there = approvers.named(approvers.of_all(tx.conn), name)
+    if at.author_by is By.KEY and found is not None and (kind != KEY or there is None):
+        raise Refused(
+            "{recovery} : demandée sans phrase secrète, ou par quelqu’un qui est parti : redemandez-la // "
+            "{recovery}: asked for without a passphrase, or by somebody who left: ask again",
+            recovery=number,
+        )
+
+
+def _told(at: Desk, tx: Transaction, found: Recovery, event: str, what: str, **more: str) -> dict[str, Any]:
+    _recorded(at, tx, event, found.credential_id, found.id, **more)
     who = at.house.credentials.of(tx.conn, found.credential_id)
     if who is not None:
         promise_account_notice(at.house.jobs)(tx, who.box_id, what)
     return {"recovery": found.id, "login": at.house.credentials.login_of(tx.conn, found.credential_id)}
 
 
-def _recorded(at: Desk, tx: Transaction, event: str, credential: int, number: int) -> None:
-    at.record(tx, event, {"credential": credential, "recovery": number, "author_by": at.author_by.value})
+def _recorded(at: Desk, tx: Transaction, event: str, credential: int, number: int, **more: str) -> None:
+    at.record(tx, event, {"credential": credential, "recovery": number, **at.whose.details, **more})

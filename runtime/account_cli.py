@@ -7,12 +7,21 @@ from typing import Annotated
 import typer
 
 from runtime.command import Desk, acts, lists, plain
+from runtime.operator_cli import Secret
 
 account = typer.Typer(
     no_args_is_help=True,
     help="Seconde vérification perdue : deux opérateurs. // A second factor lost: two operators.",
 )
 
+Me = Annotated[
+    str,
+    typer.Option(
+        "--operator",
+        metavar="NAME",
+        help="Qui vous êtes (mssante operator list) ; sinon le nom de votre compte. // Who you are; else your account's name.",
+    ),
+]
 Number = Annotated[int, typer.Argument(help="Numéro de la demande. // Number of the request.")]
 _COLUMNS = {
     "recovery": "n° // no.",
@@ -40,26 +49,28 @@ def recover(
     reason: Annotated[
         str, typer.Option("--reason", help="Pourquoi, et comment vous l’avez reconnue. // Why, and how you knew them.")
     ],
+    operator: Me = "",
+    secret_file: Secret = None,
 ) -> None:
     """Demander qu’une personne puisse enregistrer une nouvelle seconde vérification. Un AUTRE opérateur doit approuver.
 
     // Ask that a person may enrol a new second factor. ANOTHER operator must approve.
     """
-    from runtime.account_acts import asking
+    from runtime.account_acts import asking, with_key
 
-    at.one(asking(at, login, reason))
+    at.one(asking(with_key(at, operator, secret_file), login, reason))
 
 
 @account.command()
 @acts
-def approve(at: Desk, number: Number) -> None:
+def approve(at: Desk, number: Number, operator: Me = "", secret_file: Secret = None) -> None:
     """Approuver la demande d’un autre opérateur : un code est montré une fois, à donner à la personne ; il vaut 24 heures.
 
     // Approve another operator's request: a code is shown once, to be given to the person; it is good for 24 hours.
     """
-    from runtime.account_acts import agreeing
+    from runtime.account_acts import agreeing, with_key
 
-    at.one(agreeing(at, number))
+    at.one(agreeing(with_key(at, operator, secret_file), number))
 
 
 @account.command()

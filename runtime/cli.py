@@ -24,6 +24,7 @@ from runtime.domain_cli import domain
 from runtime.help_in import Bilingual
 from runtime.mailbox_cli import mailbox
 from runtime.message_cli import message
+from runtime.operator_cli import operator
 from runtime.queue_cli import queue
 from runtime.stats_cli import stats
 from runtime.trust_cli import trust_list
@@ -43,6 +44,7 @@ app.add_typer(mailbox, name="mailbox")
 app.add_typer(directory, name="directory")
 app.add_typer(domain, name="domain")
 app.add_typer(message, name="message")
+app.add_typer(operator, name="operator")
 app.add_typer(queue, name="queue")
 app.add_typer(stats, name="stats")
 app.add_typer(trust_list, name="trust-list")

@@ -48,8 +48,8 @@ def examine(
 
 
 def ask(settings: Settings, now: int) -> Iterator[Finding]:
-    """What others say: it may take seconds, and is not looked at before each start."""
-    for check in (others.antivirus_takes_all, others.openid_answers, others.dns_records):
+    """What others say, which may take seconds, and what only people can answer: not looked at before each start."""
+    for check in (kept.operators, others.antivirus_takes_all, others.openid_answers, others.dns_records):
         yield from check(settings, now)
 
 

@@ -18,7 +18,9 @@ from foundation.keys import KEY_BYTES
 from foundation.tables import audit, jobs
 from mailserver.delivery.traces import older
 from mailserver.outbound.queue import KIND as RELAY
+from mssante import approvers
 from runtime.annuaire_jobs import FOLLOW, followed_at
+from runtime.command_words import moment
 from runtime.doctor.faults import kept as faults
 from runtime.doctor.faults.machine import CLOCK_BEHIND
 from runtime.doctor.finding import Finding, as_note, private, unreadable
@@ -106,6 +108,26 @@ def _last(conn: Connection, event: str | None) -> int | None:
     )
     found: int | None = conn.execute(query).scalar_one()
     return found
+
+
+def operators(settings: Settings, now: int) -> Iterator[Finding]:
+    """Who lets people in again; who came or left lately is told, so that nobody does so unseen."""
+    try:
+        db = Database(settings.storage.database)
+        found = db.read_now(approvers.of_all)
+        db.close_now()
+    except (SQLAlchemyError, OSError):
+        return  # told by `database`, or of an older version
+    usable = [one.name for one in found if one.counts(now)]
+    if not found:
+        yield faults.OPERATORS_NONE.at()
+    elif len(usable) < 2:
+        yield faults.OPERATORS_FEW.at(names=", ".join(usable) or "-")
+    for one in found:
+        if not one.removed_at and one.usable_at > now:
+            yield faults.OPERATOR_NEW.at(name=one.name, by=one.vouched_by or "-", when=moment(one.usable_at))
+        if one.removed_at and now - one.removed_at < approvers.WAITS:
+            yield faults.OPERATOR_LEFT.at(name=one.name)
 
 
 def _backup(conn: Connection, settings: Settings, now: int) -> Iterator[Finding]:

@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
-from foundation.clock import SECOND
+from foundation.clock import DAY, HOUR, SECOND
 from foundation.database import Database
 from foundation.web import sessions
 from foundation.web.sessions import Stage
-from mssante import one_time, passkeys, recovery, throttle
+from mssante import approvers, one_time, passkeys, recovery, throttle
 from mssante.app_secrets import generate
 from mssante.ceremonies import BadPasskey
+from mssante.credential_rows import CredentialRows
+from mssante.identity import luhn_key
+from mssante.mailboxes import Holder, Mailboxes
 from mssante.passkeys import RightPasskey
 from mssante.recovery import NotNow
 from tests.mssante.test_passkeys import MINE, NOW, OTHERS, PARTY, House
@@ -106,3 +109,49 @@ async def test_once_in_a_while(two: tuple[House, Database]) -> None:
     assert house.db.write_now(throttle.spaced, b"k", 30 * SECOND, NOW) == 0
     assert house.db.write_now(throttle.spaced, b"k", 30 * SECOND, NOW + SECOND) == 29 * SECOND
     assert house.db.write_now(throttle.spaced, b"k", 30 * SECOND, NOW + 30 * SECOND) == 0
+
+
+async def test_who_lets_people_in_come_and_go(two: tuple[House, Database]) -> None:
+    house, _ = two
+    write, read = house.db.write_now, house.db.read_now
+
+    def add(name: str, by: str, now: int) -> approvers.Approver | None:
+        return write(approvers.add, house.keys, name, f"phrase of {name}", by, now)
+
+    alice, bruno, carole = (
+        add("alice", "", NOW),
+        add("bruno", "alice", NOW + HOUR),
+        add("carole", "bruno", NOW + 2 * DAY),
+    )
+    assert alice is not None
+    assert bruno is not None
+    assert carole is not None
+    assert [one.usable_at for one in (alice, bruno, carole)] == [NOW, NOW + HOUR, NOW + 5 * DAY]
+    assert add("bruno", "alice", NOW) is None
+    assert read(approvers.secret, house.keys, bruno) == "phrase of bruno"
+    assert write(approvers.remove, "bruno", NOW + DAY)
+    assert not write(approvers.remove, "bruno", NOW + DAY)
+    again = add("bruno", "alice", NOW + 2 * DAY)
+    assert again is not None
+    assert not again.counts(NOW + 4 * DAY)
+    assert [one.name for one in read(approvers.of_all)] == ["alice", "bruno", "carole", "bruno"]
+
+
+async def test_an_older_sign_in_learns_its_holders_number(two: tuple[House, Database]) -> None:
+    """Once; who has no number is passed over, and who has one of their own keeps it."""
+    house, _ = two
+    rpps = "1099000001" + luhn_key("1099000001")
+    who = house.who()
+    boxes = Mailboxes(house.keys)
+    rows = CredentialRows(house.keys, boxes)
+    house.db.write_now(boxes.set_holder, who.box_id, Holder("Camille", rpps))
+    assert house.db.read_now(rows.held_by, rpps, "") is None
+    last = house.db.write_now(rows.learn_numbers, 0)
+    assert house.db.write_now(rows.learn_numbers, last) == 0
+    found = house.db.read_now(rows.held_by, "8" + rpps, "")
+    assert found is not None
+    assert found.credential_id == who.credential_id
+    house.db.write_now(rows.set_subject, who.credential_id, "autre")
+    while last:
+        last = house.db.write_now(rows.learn_numbers, last)
+    assert house.db.read_now(rows.held_by, rpps, "") is None

@@ -17,7 +17,8 @@ from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from foundation.clock import MINUTE, system_clock
-from mssante import one_time, recovery
+from mssante import approvers, one_time, recovery
+from mssante.passwords import hash_password
 from mssante.trust_list import Entry
 from runtime import start
 from runtime.cli import app
@@ -56,9 +57,11 @@ mailbox members subject equipe@medecins.beta.example lea@beta 899700000001
 mailbox members suspend equipe@medecins.beta.example lea@beta
 mailbox members resume equipe@medecins.beta.example max@beta
 mailbox members remove equipe@medecins.beta.example lea@beta
-account recover nadia@beta --reason vol
-account approve 1
+account recover nadia@beta --reason vol --operator zoe --secret-file phrase
+account approve 1 --operator zoe --secret-file phrase
 account cancel 1
+operator add bruno --secret-file phrase --by zoe --by-file phrase
+operator remove yves --by zoe --by-file phrase
 directory import extraction.txt
 directory publish --all
 queue retry --all
@@ -113,7 +116,11 @@ class World:
         nadia = house.db.read_now(house.credentials.by_login, "nadia@beta")
         assert nadia is not None
         house.db.write_now(one_time.enrol_totp, house.keys, nadia.credential_id, one_time.new_totp_secret())
-        asked = (house.keys, nadia.credential_id, "operator other", "perte", house.clock())
+        argon2 = hash_password("ficelle grenier castor", None).argon2
+        for name in ("zoe", "yves"):
+            house.db.write_now(approvers.add, house.keys, name, argon2, "", house.clock())
+        (self.folder / "phrase").write_text("ficelle grenier castor\n")
+        asked = (house.keys, nadia.credential_id, "key yves", "perte", house.clock())
         house.db.write_now(recovery.ask, *asked)
         blob = house.blobs.prepare(b"Subject: a\r\n\r\nSecret\r\n")
         payload = {

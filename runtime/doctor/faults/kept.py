@@ -175,3 +175,39 @@ JOBS_FAILED = Fault(
     "once the cause is gone: mssante queue retry --all (relay); others: docs/operator.md, « When you are paged »",
     fatal=False,
 )
+
+# -------------------------------------------------------------------- the people who let somebody in again
+OPERATORS = "opérateurs // operators"
+
+OPERATORS_NONE = Fault(
+    OPERATORS,
+    "personne n’est enregistré // nobody is registered",
+    "une récupération à deux ne distingue les opérateurs que par leur compte, que root choisit : un seul suffit // "
+    "a recovery by two tells operators apart by their accounts only, which root chooses: one is enough",
+    "mssante operator add NOM, pour chacun, le même jour // mssante operator add NAME, for each, on one day",
+    fatal=False,
+)
+OPERATORS_FEW = Fault(
+    OPERATORS,
+    "il en faut deux pour une récupération : {names} // a recovery takes two of them: {names}",
+    "qui perd sa seconde vérification ne peut pas être aidé // who loses their second factor cannot be helped",
+    "mssante operator add NOM ; passé le premier jour, il compte trois jours après // "
+    "mssante operator add NAME; after the first day they count three days later",
+    fatal=False,
+)
+OPERATOR_NEW = Fault(
+    OPERATORS,
+    "{name} comptera à partir du {when}, présenté par {by} // {name} counts from {when} on, vouched for by {by}",
+    "avec un autre, il pourra faire entrer quelqu’un : le saviez-vous ? // "
+    "with another one they can let somebody in: did you know?",
+    "sinon : mssante operator remove {name} // if not: mssante operator remove {name}",
+    fatal=False,
+)
+OPERATOR_LEFT = Fault(
+    OPERATORS,
+    "{name} est retiré depuis peu // {name} was taken away lately",
+    "il n’approuve plus rien : le saviez-vous ? // they approve nothing any more: did you know?",
+    "sinon : mssante audit, ligne operator:remove, puis mssante operator add {name} // "
+    "if not: mssante audit, row operator:remove, then mssante operator add {name}",
+    fatal=False,
+)
