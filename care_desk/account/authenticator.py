@@ -71,5 +71,6 @@ async def _form(visit: Visit, deps: Deps, secret: str, fault: str = "") -> Respo
         uri=uri,
         picture=qr.svg(uri),
         enrolled=who is not None and who.enrolled,
+        replaces=who is not None and who.totp,
         other=not signed_in and deps.party is not None,
     )

@@ -94,6 +94,7 @@ async def _show(
         fresh=again.is_fresh(visit.signed_in, visit.now),
         factors=_factors(who, keys_mine),
         passkeys=deps.party is not None,
+        alone=deps.party is not None and len(keys_mine) + who.totp == 1,
         login=await deps.db.read(deps.credentials.login_of, visit.person),
         rows=[(one, _uses(one.protocols), _by(one, programs)) for one in mine],
         name=name,

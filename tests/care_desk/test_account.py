@@ -140,6 +140,10 @@ async def test_created_used_shown_and_removed(office: Office, camille: Visitor) 
     assert "Thunderbird du cabinet Pour lire les messages et envoyer des messages" in page.words
     assert "Utilisé le" in page.words
     assert "Identifiant camille" in page.words
+    assert "n'avez qu'une" not in page.words  # where there are no passkeys, what could be added?
+    change = (await camille.get(APPLICATION)).words
+    assert "La nouvelle application remplace l'ancienne" in change
+    assert "n'acceptent plus votre mot de passe habituel" not in change  # they do not any more already
     [remove] = [a.attributes["href"] or "" for a in page.tree.css("a[href$=supprimer]")]
     assert "ne pourra plus ouvrir votre messagerie" in (await camille.get(remove)).words
     gone = await camille.post(remove, {})

@@ -66,12 +66,15 @@ async def by_passkey(office: Office, visitor: Visitor, device: Device, login: st
 
 # ---------------------------------------------------------------- by a device in software
 async def test_enrolled_shown_used_and_removed(office: Office, origin: str, camille: Visitor, device: Device) -> None:
+    assert "Vous n'avez qu'une seconde vérification." in (await camille.get(ACCOUNT)).words
     done = await enrol(camille, device, " Téléphone  de garde ")
     assert done.location == f"{KEYS}?fait=cle"
     page = await camille.follow(done)
     assert "Téléphone de garde" in page.words
     assert "Jamais utilisée" in page.words
-    assert "application de codes et 1 clé d'accès" in (await camille.get(ACCOUNT)).words
+    words = (await camille.get(ACCOUNT)).words
+    assert "application de codes et 1 clé d'accès" in words
+    assert "Vous n'avez qu'une seconde vérification." not in words
     again = Visitor(origin)
     assert (await by_passkey(office, again, device)).location == ACCOUNT
     assert "Utilisée le" in (await again.get(KEYS)).words
