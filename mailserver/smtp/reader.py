@@ -60,7 +60,8 @@ class ByteReader:
 
     def feed(self, data: bytes) -> None:
         if len(data) < BLOCK:
-            self._gather()
+            if self._blocks:
+                self._gather()
             self._buffer += data
         else:
             self._blocks.append(data)
@@ -90,7 +91,8 @@ class ByteReader:
 
     def take_line(self, longest: int = AUTH_OCTETS) -> bytes | LineFault | None:
         """The next line without its CR LF; None when it is not all there. A line over `longest` octets is thrown away whole."""
-        self._gather()
+        if self._blocks:
+            self._gather()
         if not self._buffer:
             return None
         end = self._buffer.find(b"\n", self._scanned)
