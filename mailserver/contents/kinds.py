@@ -87,7 +87,8 @@ _FURTHER: tuple[tuple[int, bytes, str], ...] = (  # archives whose signature sta
 TNEF = b"\x78\x9f\x3e\x22"  # MS-OXTNEF 2.1.3.1: Outlook's winmail.dat
 _DOCUMENTS = (b"%PDF-", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\x00", b"MM\x00*", b"{\\rtf")
 _IMAGES = ("iso", "img")
-_ISO = b"CD001"  # at 32 769 (ECMA-119 8.1.2)
+_VOLUMES = (b"CD001", b"BEA01", b"NSR02", b"NSR03")  # at 32 769: ISO (ECMA-119 8.1.2), UDF without it (ECMA-167 2/9.1)
+_MOUNTED = ("vhd", "vhdx")  # a VHD of fixed size is recognised by its last sector, and mounted by its name
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # Office before 2007, installers
 _MSI = bytes.fromhex("84100c0000000000c000000000000046")  # class of an installer's root
 _VBA = "_VBA_PROJECT".encode("utf-16-le")
@@ -114,7 +115,13 @@ BROKEN = (
 
 def is_plain(start: bytes, name: str, scripts: Collection[str]) -> bool:
     """Its first octets are a document's or a picture's, and its name makes nothing else of it: nothing more to look at."""
-    return start.startswith(_DOCUMENTS) and _ending(name) not in (*_IMAGES, *_ZIP_NAMES, *_ARCHIVE_NAMES, *scripts)
+    return start.startswith(_DOCUMENTS) and _ending(name) not in (
+        *_IMAGES,
+        *_MOUNTED,
+        *_ZIP_NAMES,
+        *_ARCHIVE_NAMES,
+        *scripts,
+    )
 
 
 @dataclass(slots=True)
@@ -169,6 +176,8 @@ def named(name: str, scripts: Collection[str]) -> Iterator[Found]:
     ending = _ending(name)
     if ending in scripts:
         yield Found(Kind.SCRIPT, f"script .{ending}")
+    if ending in _MOUNTED:
+        yield Found(Kind.DISK_IMAGE, ending.upper())
 
 
 def signs(head: bytes) -> Iterator[Found]:
@@ -177,7 +186,7 @@ def signs(head: bytes) -> Iterator[Found]:
             yield Found(kind, label)
     if archive := archive_of(head):
         yield Found(Kind.OTHER_ARCHIVE, archive)
-    if head[32_769:SEEN] == _ISO:
+    if head[32_769:SEEN] in _VOLUMES:
         yield Found(Kind.DISK_IMAGE, "ISO")
 
 

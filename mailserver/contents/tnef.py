@@ -13,7 +13,7 @@ from mailserver.contents.kinds import TNEF
 
 # MS-OXTNEF 2.1.3.4: identifiers of attributes
 _RENDER_DATA, _TITLE, _DATA, _PROPERTIES = 0x00069002, 0x00018010, 0x0006800F, 0x00069005
-_AT_ATTACHMENT = 0x02
+_OF_FILES = (_RENDER_DATA, _TITLE, _DATA, _PROPERTIES)
 # MS-OXPROPS: PidTagAttachDataObject or -Binary, -Filename, -LongFilename, -DisplayName, -LongPathname
 _OBJECT, _NAMES = 0x3701, (0x3704, 0x3707, 0x3001, 0x370D)
 _WIDTHS = {
@@ -51,15 +51,15 @@ def files(data: bytes) -> list[File]:
     """Raises `Broken`."""
     found: list[File] = []
     try:
-        for level, identifier, value in _attributes(data):
-            if level != _AT_ATTACHMENT:
+        for identifier, value in _attributes(data):
+            if identifier not in _OF_FILES:
                 continue
             if identifier == _RENDER_DATA or not found:
                 if len(found) == _ATTACHMENTS:
                     raise Broken
                 found.append(File())
             if identifier == _TITLE:
-                found[-1].names.append(_text(value))
+                found[-1].names += _texts(value)
             elif identifier == _DATA:
                 found[-1].contents.append(value)
             elif identifier == _PROPERTIES:
@@ -69,8 +69,8 @@ def files(data: bytes) -> list[File]:
     return found
 
 
-def _attributes(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """(level, identifier, value) of each; 2.1.3.3."""
+def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """(identifier, value) of each; 2.1.3.3. Its level says less than its identifier, and programs do not ask for it."""
     if not data.startswith(TNEF):
         raise Broken
     at = 6  # signature, key
@@ -79,7 +79,7 @@ def _attributes(data: bytes) -> Iterator[tuple[int, int, bytes]]:
         at += 9
         if level not in (1, 2) or at + length + 2 > len(data):
             raise Broken
-        yield level, identifier, data[at : at + length]
+        yield identifier, data[at : at + length]
         at += length + 2  # checksum
 
 
@@ -87,7 +87,7 @@ def _take(file: File, properties: bytes) -> None:
     for identifier, value in _properties(properties):
         kind, ident = identifier & 0xFFF, identifier >> 16
         if ident in _NAMES and kind in (_STRING, _UNICODE):
-            file.names.append(_text(value, wide=kind == _UNICODE))
+            file.names += _texts(value, wide=kind == _UNICODE)
         elif ident == _OBJECT:
             file.contents.append(value[_INTERFACE:] if kind == _EMBEDDED else value)
 
@@ -123,5 +123,7 @@ def _after_name(data: bytes, at: int) -> int:
     return at + 24 + (-(-value // 4) * 4 if by_name else 0)
 
 
-def _text(value: bytes, wide: bool = False) -> str:
-    return value.decode("utf-16-le" if wide else "cp1252", "replace").rstrip("\0")
+def _texts(value: bytes, wide: bool = False) -> list[str]:
+    """A name ends at its first zero, as most programs read it; or goes on."""
+    text = value.decode("utf-16-le" if wide else "cp1252", "replace").rstrip("\0")
+    return list(dict.fromkeys((text.partition("\0")[0], text)))

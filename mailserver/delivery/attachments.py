@@ -9,19 +9,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from itertools import islice
 
-from mailserver.contents.kinds import HEAD, SEEN, START, Found, Kind, Purse, is_container, is_plain, look
+from mailserver.contents.kinds import (
+    HEAD,
+    SEEN,
+    START,
+    Found,
+    Kind,
+    Purse,
+    is_container,
+    is_plain,
+    look,
+    named,
+    unreadable,
+)
 from mailserver.contents.opening import Opened, Shut
-from mailserver.mime.message import Message
+from mailserver.mime.message import Message, scan
 from mssante import reasons
 from mssante.kinds import BoxKind
 from mssante.rules import Refused
 
 OPAQUE = Found(Kind.UNREADABLE, "MIME illisible / unreadable MIME")
 WARNING = "X-MSSante-Attachment-Warning"
-MOST = 50  # attachments named in one field: a message with more of them is warned of as a whole
+MOST = 50  # attachments named in one field: a message with more of them is warned of as a whole; files within its texts
+LETTERS = 4  # attached as files, one in the other
 _FOLD = ",\r\n "
 _OURS = re.compile(rb"%s: [^\r]*\r\n(?: [^\r]*\r\n)*" % WARNING.encode())
 _SAID = re.compile(rf"\b({'|'.join(kind.value for kind in Kind)})\b(?:;\s*part=([0-9.]{{1,100}}))?")
@@ -113,11 +127,11 @@ class Policies:
         """Looks once at every file of it, those of attached messages too. Raises `MustOpen` for those that only opening shows;
         `opened`: what was found in them."""
         tables = [*self.sent.values(), *self.received.values()]
-        if not tables or not (message.cut or message.has_attachments):
+        if not tables or not (message.cut or message.has_attachments or _hides(message)):
             return NONE_JUDGED
         shut: list[Shut] = []
         found = {
-            scripts: list(_found(message, scripts, opened or {}, shut))
+            scripts: list(_found(message, _Look(scripts, opened or {}, shut)))
             for scripts in {table.scripts for table in tables}
         }
         if shut and opened is None:
@@ -138,22 +152,62 @@ class MustOpen(Exception):
         self.files = files
 
 
-def _found(message: Message, scripts: frozenset[str], opened: Opened, shut: list[Shut]) -> Iterator[tuple[str, Found]]:
-    purse = Purse()
+def _hides(message: Message) -> bool:
+    """Whether others may find files in it although it has none."""
+    return any(True for _ in message.doubtful()) or any(True for _ in message.uuencoded())
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one table's look at a message shares; `under`: the sections of the attached letters in which it is."""
+
+    scripts: frozenset[str]
+    opened: Opened
+    shut: list[Shut]
+    purse: Purse = field(default_factory=Purse)
+    under: str = ""
+
+
+def _found(message: Message, of: _Look) -> Iterator[tuple[str, Found]]:
+    scripts, purse = of.scripts, of.purse
     if message.cut:
         yield "", OPAQUE
-    for section, name in message.files():
+    for section in message.doubtful():
+        yield section, OPAQUE
+    yield from _in_texts(message, scripts, purse)
+    for section, names in message.files():
+        name = names[0]
+        yield from ((section, one) for other in names[1:] for one in named(other, scripts))
+        if any(other.lower().endswith(".eml") for other in names):
+            yield from ((section, one) for one in _in_letter(message.decoded(section), section, of))
         if is_plain(message.decoded(section, START), name, scripts):
             continue
         head = message.decoded(section, HEAD)
         whole = len(head) < SEEN or is_container(head, name)  # short, or blank lines and comments of the encoding
-        if (section, scripts) in opened:
-            yield from ((section, one) for one in opened[section, scripts])
+        place = of.under + section
+        if (place, scripts) in of.opened:
+            yield from ((section, one) for one in of.opened[place, scripts])
             continue
         content, purse.shut = message.decoded(section) if whole else head, False
         yield from ((section, one) for one in look(content, name, scripts, purse))
         if purse.shut:
-            shut.append(Shut(section, name, scripts, content))
+            of.shut.append(Shut(place, name, scripts, content))
+
+
+def _in_letter(content: bytes, section: str, of: _Look) -> Iterable[Found]:
+    """An attached message that is said to be a file: mail clients open it as one."""
+    if of.under.count(" ") == LETTERS:
+        return [OPAQUE]
+    inside = replace(of, under=f"{of.under}{section} ")
+    return [one for _, one in _found(scan(content), inside)]
+
+
+def _in_texts(message: Message, scripts: frozenset[str], purse: Purse) -> Iterator[tuple[str, Found]]:
+    for count, (section, name, content) in enumerate(islice(message.uuencoded(), MOST), 1):
+        purse.shut = False
+        yield from ((section, one) for one in look(content, name, scripts, purse))
+        if purse.shut or count == MOST:
+            yield section, unreadable("uuencode")
 
 
 def without_warning(octets: bytes) -> bytes:

@@ -40,6 +40,10 @@ class Fields:
         """The first; None when there is no such field."""
         return self._first.get(name)
 
+    def repeats(self, name: bytes) -> bool:
+        """Whether `name` is there more than once."""
+        return name in self._first and len(self.values(name)) > 1
+
     def addresses(self, name: bytes) -> list[RawAddress]:
         """Of all fields `name`; ENVELOPE, the rules and threads ask for the same ones."""
         if name not in self._first:

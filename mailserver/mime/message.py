@@ -14,10 +14,11 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property, lru_cache
 
 from mailserver.mime import card as wire
+from mailserver.mime import uuencode
 from mailserver.mime.addresses import Address, addresses, decoded
 from mailserver.mime.fields import message_ids
 from mailserver.mime.html import MAX_HTML, html_to_text, without_pictures
-from mailserver.mime.params import Params, file_name, parameter, split
+from mailserver.mime.params import Params, file_name, file_names, parameter, safe_name, split
 from mailserver.mime.scanner import Part, Scanner
 from mailserver.mime.words import CONTROLS, base64_bytes, decode_words, to_text
 from mailserver.store.api import Card
@@ -25,6 +26,8 @@ from mailserver.store.api import Card
 PREVIEW = 200  # characters: RFC 8970 section 3.1
 PREVIEW_SOURCE = 8_192  # octets of a body looked at for a preview
 ADDRESS_FIELDS = frozenset((b"bcc", b"cc", b"from", b"reply-to", b"sender", b"to"))
+_ENCODINGS = frozenset((b"7bit", b"8bit", b"binary", b"base64", b"quoted-printable"))  # RFC 2045 6.1
+_DECISIVE = (b"content-type", b"content-transfer-encoding", b"content-disposition")
 MAX_SEARCH = 256 * 1024  # characters kept for SEARCH: a 100-page letter; the search index stays a fraction of the mail
 
 
@@ -108,11 +111,26 @@ class Message:
         """Every leaf that is not the text itself, in order; an attached message is one attachment."""
         return [self._attachment(part) for part in _leaves(self.root) if not _is_body_text(part)]
 
-    def files(self) -> Iterator[tuple[str, str]]:
-        """(section, filename) of the same, and of those of attached messages: an attached message is what it holds."""
+    def files(self) -> Iterator[tuple[str, list[str]]]:
+        """(section, names) of the same, and of those of attached messages: an attached message is what it holds."""
         for part in _all_parts(self.root):
             if not part.children and part.nested is None and not _is_body_text(part):
-                yield part.section, self._file_name(part)
+                yield part.section, file_names(_disposition(part)[1], part.params) or [_default_name(part)]
+
+    def doubtful(self) -> Iterator[str]:
+        """Sections that other readers may read otherwise: fields twice that may stand once (RFC 2045 3, RFC 5322 3.6), and files in
+        an encoding of nobody's or of before MIME (x-uuencode)."""
+        for part in _all_parts(self.root):
+            foreign = part.encoding not in _ENCODINGS and not part.children and not _is_body_text(part)
+            if foreign or any(part.fields.repeats(name) for name in _DECISIVE):
+                yield part.section
+
+    def uuencoded(self) -> Iterator[tuple[str, str, bytes]]:
+        """(section, name, content) of files that stand within texts, as before MIME: some mail clients show them as attachments."""
+        for part in _all_parts(self.root):
+            if part.subtype == b"plain" and not part.children and _is_body_text(part):
+                for name, content in uuencode.files(self._decode(part)):
+                    yield part.section, safe_name(name), content
 
     @property
     def has_attachments(self) -> bool:

@@ -100,6 +100,15 @@ def file_name(params: Params, type_params: Params) -> str:
     return safe_name(name)
 
 
+def file_names(params: Params, type_params: Params) -> list[str]:
+    """All names that some reader may take, the one of `file_name` first: where there are several, each takes its own."""
+    plain = [value for key, value in params if key == b"filename"]
+    plain += [value for key, value in type_params if key == b"name"]
+    extended = [(parameter(params, b"filename"), parameter(type_params, b"name"))]
+    found = [file_name(params, type_params), *map(decode_words, plain), *(one or "" for two in extended for one in two)]
+    return list(dict.fromkeys(filter(None, map(safe_name, found))))
+
+
 def safe_name(name: str) -> str:
     """Last path part only, no control or direction characters, no leading dot, at most `MAX_FILE_NAME` characters."""
     name = _UNSAFE.sub("", name.replace("\\", "/")).rsplit("/", 1)[-1].strip(" .\u00a0")

@@ -96,11 +96,11 @@ async def test_what_outlook_made(opener: Opener, name: str, ending: str, expecte
     assert await found(opener, data, scripts=frozenset({ending})) == expected
 
 
-def outlook(title: bytes, content: bytes) -> bytes:
+def outlook(title: bytes, content: bytes, level: bytes = b"\x02") -> bytes:
     """MS-OXTNEF 2.1.3: one attachment, by its title and data."""
 
     def attribute(identifier: int, value: bytes) -> bytes:
-        level, check = b"\x02", (sum(value) & 0xFFFF).to_bytes(2, "little")
+        check = (sum(value) & 0xFFFF).to_bytes(2, "little")
         return level + identifier.to_bytes(4, "little") + len(value).to_bytes(4, "little") + value + check
 
     return (
@@ -117,11 +117,13 @@ def outlook(title: bytes, content: bytes) -> bytes:
         (outlook(b"cr.pdf", LETTER), []),
         (outlook(b"cr.pdf", EXE), ["executable: winmail.dat > Windows EXE"]),
         (outlook(b"cr.js", SCRIPT), ["script: winmail.dat > script .js"]),
+        (outlook(b"cr.js\0.pdf", SCRIPT), ["script: winmail.dat > script .js"]),
+        (outlook(b"cr.pdf", EXE, b"\x01"), ["executable: winmail.dat > Windows EXE"]),
         (outlook(b"a.zip", archive({"b.exe": EXE})), ["executable: winmail.dat > ZIP > Windows EXE"]),
         (outlook(b"a", outlook(b"b", EXE)), ["executable: winmail.dat > winmail.dat > Windows EXE"]),
         (outlook(b"cr.pdf", LETTER)[:-4], ["unreadable: winmail.dat illisible / unreadable winmail.dat"]),
     ],
-    ids=range(6),
+    ids=range(8),
 )
 async def test_winmail(opener: Opener, data: bytes, expected: list[str]) -> None:
     assert await found(opener, data, "winmail.dat") == expected

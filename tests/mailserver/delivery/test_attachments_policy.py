@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from binascii import b2a_uu
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from email import message_from_bytes, policy
@@ -328,6 +329,56 @@ async def test_no_blank_lines_of_base64_hide_a_file(guarded: World, content: byt
         f"Content-Disposition: attachment; filename={name}\r\nContent-Transfer-Encoding: base64\r\n\r\n{body}\r\n"
     )
     assert answers(await guarded.send(DOCTOR, CITIZEN, octets.encode())) == ["attachment_refused"]
+
+
+def uu(name: bytes, content: bytes) -> bytes:
+    lines = [b2a_uu(content[at : at + 45]).replace(b"\n", b"\r\n") for at in range(0, len(content), 45)]
+    return b"begin 644 %b\r\n%b`\r\nend\r\n" % (name, b"".join(lines))
+
+
+def part(head: bytes, body: bytes) -> bytes:
+    return b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n%b\r\n\r\n%b\r\n--b--\r\n" % (head, body)
+
+
+OCTETS = b"Content-Type: application/octet-stream"
+LETTER = part(OCTETS + b"; name=b.exe", EXE)
+FORWARDED = part(OCTETS + b"; name=a.eml", LETTER)
+REFUSED, DOUBTFUL = ["attachment_refused"], "unreadable; part=1"
+
+
+@pytest.mark.parametrize(
+    ("hiding", "expected"),
+    [
+        (b"Content-Type: text/plain\r\n\r\nBonjour.\r\n\r\n" + uu(b"b.exe", EXE), REFUSED),
+        (b"Content-Type: text/plain\r\n\r\n" + uu(b"b.js", b"x()"), REFUSED),
+        (part(OCTETS + b"; name=a.eml", LETTER), REFUSED),
+        (part(OCTETS + b"; name=a.eml\r\nContent-Transfer-Encoding: base64", b64encode(FORWARDED)), REFUSED),
+        (part(OCTETS + b"; name=a.js\r\nContent-Disposition: attachment; filename=a.txt", b"x()"), REFUSED),
+        (part(OCTETS + b"\r\nContent-Disposition: attachment; filename=a.txt; filename=a.js", b"x()"), REFUSED),
+        (part(OCTETS + b"\r\nContent-Disposition: attachment; filename=a.js; filename*=utf-8''a.txt", b"x()"), REFUSED),
+        (part(OCTETS + b"; name=b.exe\r\nContent-Transfer-Encoding: x-uuencode", uu(b"b.exe", EXE)), DOUBTFUL),
+        (part(OCTETS + b"\r\nContent-Transfer-Encoding: (a) base64", b64encode(EXE)), DOUBTFUL),
+        (part(OCTETS + b"\r\nContent-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64", b64encode(EXE)), DOUBTFUL),
+        (b"Content-Type: text/plain\r\n" + part(OCTETS + b"; name=b.exe", b"..."), DOUBTFUL),
+        (b"Content-Type: text/plain\r\n\r\nbegin 644 me, when you are ready\r\n\r\nA vous.", None),
+        (part(OCTETS + b"; name=a.eml", part(OCTETS + b"; name=a.txt", b"x")), None),
+    ],
+    ids=[
+        *("a program in a text", "a script in a text", "a letter as a file", "two of them", "two fields name it"),
+        *("two names", "a name that old programs read", "another encoding", "a comment in front", "two encodings"),
+        *("two types", "no file in a text", "an honest letter as a file"),
+    ],
+)  # fmt: skip
+async def test_what_others_read_otherwise_is_not_hidden(
+    guarded: World, hiding: bytes, expected: list[str] | str | None
+) -> None:
+    octets = f"From: {DOCTOR}\r\nTo: {CITIZEN}\r\nMIME-Version: 1.0\r\n".encode() + hiding
+    fates = answers(await guarded.send(DOCTOR, CITIZEN, octets))
+    if expected == REFUSED:
+        assert fates == REFUSED
+    else:
+        assert fates == ["delivered"]
+        assert await warning(guarded, CITIZEN) == expected
 
 
 async def warning(world: World, to: str) -> str | None:
