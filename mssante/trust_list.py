@@ -35,7 +35,7 @@ ChainJudge = Callable[[x509.Certificate, Sequence[x509.Certificate], int], str |
 class ListFault(Enum):
     """Why a well-signed document is refused all the same."""
 
-    SIGNER_NAME = "the list is signed by someone else"
+    SIGNER_NAME = "the list is signed by someone else than trust_list.signer"
     SIGNER_CHAIN = "the certificate of the signer is not trusted"
     CONTENT = "the content is not a trust list"
     EMPTY = "the list names no domain"

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 REQUIRED = ("address", "kind", "name")
 OPTIONAL = ("holder_id", "profession", "town", "phone", "sector", "red_list", "quota", "certificate", "login", "person")
 
+_PROGRAM = "Créée : {address} ({kind}) // Created: {address} ({kind})"
+_NOBODY = (
+    "Créée : {address} ({kind}) ; personne ne l’ouvre encore : mssante mailbox members add {address} IDENTIFIANT --role holder // "
+    "Created: {address} ({kind}); nobody can open it yet: mssante mailbox members add {address} LOGIN --role holder"
+)
+
 
 def creating(at: Desk) -> Callable[[Row], Act]:
     """Of a row with the columns above: the mailbox, its folders, its entry in the directory, its first holder's sign-in."""
@@ -40,7 +46,7 @@ def creating(at: Desk) -> Callable[[Row], Act]:
                 at.house.mailboxes.bind(tx, box.id, certificate)
             at.record(tx, "mailbox:create", {"box": box.id, "kind": box.kind.value})
             if newcomer is None:
-                return Done("Créée : {address} ({kind}) // Created: {address} ({kind})", facts)
+                return Done(_PROGRAM if certificate is not None else _NOBODY, facts)
             facts |= newcomer.joins(at, tx, box)
             fr, en = password_words(at)
             text = (

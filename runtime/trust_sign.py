@@ -26,6 +26,9 @@ def entries_of(text: str) -> list[Entry]:
         raise Refused("Colonnes domain et dn attendues. // Columns domain and dn expected.")
     found, faults = list[Entry](), list[str]()
     for row in rows:
+        if None in row:  # DictReader's name for what has no column
+            faults.append(f"{rows.line_num}: dn: more fields than columns: put it in quotes")
+            continue
         entry = Entry(row["domain"] or "", row["dn"] or "", *(row.get(name) or "" for name in _OPTIONAL))
         if fault := _fault(entry):
             faults.append(f"{rows.line_num}: {fault}")

@@ -155,6 +155,7 @@ def test_a_list_is_made_and_signed_from_a_table(world: World) -> None:
         (f"domain;dn\n{NEW};pas un nom\n", "2: dn"),
         ("domain;dn\nsans point;CN=a\n", "2: domain"),
         ("domain;dn\nun.example\n", "2: dn"),
+        ("domain,dn\nun.example,CN=a,C=FR\n", "2: dn: more fields"),
     ],
 )
 def test_a_faulty_table_is_told_line_by_line(world: World, table: str, said: str) -> None:
