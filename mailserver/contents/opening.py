@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from foundation.fenced import WORKERS, Fenced, Patience
 from mailserver.contents.kinds import Found, Kind, unreadable
@@ -33,11 +35,14 @@ class Opener:
     def __init__(self, workers: int = WORKERS, seconds: float = SECONDS) -> None:
         self._pool = Fenced(PROGRAM, workers, seconds, LIBRARY)
         self._seconds = seconds
+        self._turns: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
 
-    async def open(self, files: Sequence[Shut]) -> Opened:
-        """What took too long, or too much, is unreadable."""
+    async def open(self, files: Sequence[Shut], whose: Hashable = None) -> Opened:
+        """What took too long, or too much, is unreadable. One message of each sender at a time: who sends many that are slow waits
+        for themselves, and a process stays for the others."""
         patience = Patience(self._seconds)
-        return {(file.section, file.scripts): await self._found(file, patience) for file in files}
+        async with self._turns.setdefault(whose, asyncio.Lock()):
+            return {(file.section, file.scripts): await self._found(file, patience) for file in files}
 
     async def close(self) -> None:
         await self._pool.close()

@@ -8,6 +8,7 @@ after the commit is on disk. Refusals are values, one final verdict per recipien
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Hashable
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -116,12 +117,15 @@ class Delivery:
         wanted: set[Addressed] = {None} if held else self._addressed(envelope)
         reading = (envelope, content, wanted, await self._kind_of(envelope.sender))
         heavy = content.ref.size > HEAVY or weight(content.plaintext()) > LIGHT
-        async with self._large if content.ref.size > LARGE else nullcontext():
-            try:
+        alone = self._large if content.ref.size > LARGE else nullcontext()
+        try:
+            async with alone:
                 return await asyncio.to_thread(self._read, *reading) if heavy else self._read(*reading)
-            except MustOpen as found:
-                opened = await self._space.opener.open(found.files) if self._space.opener is not None else {}
-                return await asyncio.to_thread(self._read, *reading, opened)
+        except MustOpen as found:  # which takes its time: others are read meanwhile
+            files = found.files
+        opened = await self._space.opener.open(files, _whose(envelope.sender)) if self._space.opener is not None else {}
+        async with alone:
+            return await asyncio.to_thread(self._read, *reading, opened)
 
     async def _scanned(self, antivirus: Antivirus, content: PreparedBlob) -> Refused | None:
         """Our own notices are not asked about, nor what was held: it was, when it came."""
@@ -183,6 +187,11 @@ class Delivery:
             else:
                 wanted |= PROFESSIONAL
         return wanted
+
+
+def _whose(sender: Sender) -> Hashable:
+    """Who answers for the message: one of our mailboxes, or the operator that its certificate names."""
+    return sender.box_id or sender.peer_domains
 
 
 def _written_from(envelope: Envelope, octets: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import subprocess
 import time
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foundation.fenced import Fenced
 from mailserver.contents import tnef
 from mailserver.contents.descent import LEVELS
 from mailserver.contents.kinds import OF_MESSAGE
@@ -200,6 +202,28 @@ async def test_time() -> None:
         assert time.monotonic() - started < 15, "one patience for all files of a message"
         assert await found(opener, archive({"a.zip": archive({"b": EXE})})) == ["executable: ZIP > ZIP > Windows EXE"]
     finally:
+        await opener.close()
+
+
+async def test_who_sends_many_waits_for_themselves(tmp_path: Path) -> None:
+    """Two processes, ten slow files of one sender: another's is opened beside the first of them."""
+    slow = tmp_path / "slow.py"
+    slow.write_text(
+        f"import sys, time; sys.path[0:0] = {[str(Path(__file__).parents[3])]!r}\n"
+        "from foundation.fence import serve\n"
+        "serve(lambda head, data: (time.sleep(len(data)), ({'found': []}, b''))[1])\n"
+    )
+    opener = Opener(workers=2)
+    opener._pool = Fenced(slow, 2, 60.0)
+    flood = [asyncio.ensure_future(opener.open([Shut("1", "a", SCRIPTS, b"." * 30)], "flood")) for _ in range(10)]
+    try:
+        await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            assert await opener.open([Shut("1", "a", SCRIPTS, b"")], "other") == {("1", SCRIPTS): []}
+    finally:
+        for one in flood:
+            one.cancel()
+        await asyncio.gather(*flood, return_exceptions=True)
         await opener.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64encode
 from binascii import b2a_uu
 from collections.abc import AsyncIterator, Sequence
@@ -14,7 +15,7 @@ import pytest
 from foundation.blobs import BlobRef
 from foundation.tally import sums
 from mailserver.contents.kinds import Found, Kind
-from mailserver.contents.opening import Opener
+from mailserver.contents.opening import Opened, Opener, Shut
 from mailserver.delivery.accept import Delivery
 from mailserver.delivery.api import Door, Outcome, Sender, Terms
 from mailserver.delivery.attachments import (
@@ -93,6 +94,31 @@ async def test_what_only_opening_shows(
     assert answers(await opening.send(PEER, DOCTOR, content)) == [answer]
     if answer == "delivered":
         assert await warning(opening, DOCTOR) == warned
+
+
+async def test_who_waits_for_an_archive_keeps_nobody_from_being_read(
+    opening: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailserver.delivery.accept.LARGE", 0)
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(files: Sequence[Shut], whose: object) -> Opened:
+        asked.set()
+        await go_on.wait()
+        return {(one.section, one.scripts): [] for one in files}
+
+    monkeypatch.setattr(opening.space.opener, "open", slow)
+    waiting = asyncio.ensure_future(
+        opening.send(PEER, DOCTOR, letter(PEER, DOCTOR, [(tape({"b": PDF}, "w:gz"), "b.gz")]))
+    )
+    async with asyncio.timeout(60):
+        await asked.wait()
+        assert answers(await opening.send(PEER, DOCTOR, letter(PEER, DOCTOR, [(PDF, "a.pdf")], ident="b"))) == [
+            "delivered"
+        ]
+        assert not waiting.done()
+        go_on.set()
+        assert answers(await waiting) == ["delivered"]
 
 
 def ruled(world: World, received: Policy, sent: Policy) -> World:
