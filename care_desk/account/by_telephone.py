@@ -25,7 +25,8 @@ from foundation.web.sessions import Session, Stage
 from health_space.accounts.sign_in import come_in, please_wait
 from mssante import throttle
 from mssante.ciba import Asked, Backchannel, new_message
-from mssante.credentials import WEB, covers, login_form
+from mssante.credential_rows import subject_form
+from mssante.credentials import WEB, covers
 from mssante.id_tokens import No
 from mssante.openid import Subject
 
@@ -62,7 +63,7 @@ async def _begin(visit: Visit, deps: Deps, phone: Backchannel) -> Response:
     if not typed:
         return _form(visit, None, Fault("identifiant", "Écrivez votre identifiant ou votre numéro RPPS."))
     credential, hint = await deps.db.read(_named, deps, typed, visit.form.get("numero"))
-    asked_for = hint or login_form(typed)
+    asked_for = hint or subject_form("".join(typed.split()))  # one name however it is spelled, of nobody too
     ring = throttle.ring_subjects(deps.keys, asked_for, visit.client_ip)
     if wait := await deps.db.write(throttle.asked_for, ring, visit.now):
         return _form(visit, None, Fault("identifiant", RUNG + please_wait(wait)))

@@ -32,6 +32,7 @@ from tests.support.web import Answer, Visitor, serving
 PAGE, PROVIDER = f"{SIGN_IN}/e-cps", f"{SIGN_IN}/pro-sante-connect"
 BACK, WHICH = f"{PROVIDER}/retour", f"{PROVIDER}/compte"
 CAMILLE, NADIA, STRANGER = f"8{CAMILLE_RPPS}", f"8{NADIA_RPPS}", "899700000000"
+NOBODY_RPPS = "99700000005"
 
 
 @pytest.fixture(autouse=True)
@@ -141,6 +142,15 @@ async def test_whoever_else_is_named_the_page_answers_alike_and_nothing_rings(
     for page in late:
         assert "Vous n'avez pas confirmé à temps." in page.words
     assert (await other.get(ACCOUNT)).location.startswith(SIGN_IN)
+
+
+@pytest.mark.parametrize("number", [CAMILLE_RPPS, NOBODY_RPPS], ids=["known", "nobody's"])
+async def test_spelled_otherwise_the_known_are_not_told_from_nobody(
+    office: Office, origin: str, provider: RealProvider, number: str
+) -> None:
+    assert (await asks(Visitor(origin), number)).location == PAGE
+    for spelled in (f"8{number}", f"{number[:5]} {number[5:]}", number):
+        assert by_telephone.RUNG in (await asks(Visitor(origin), spelled)).words
 
 
 async def test_who_refuses_is_left_alone(office: Office, origin: str, provider: RealProvider) -> None:
