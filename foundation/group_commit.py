@@ -241,6 +241,8 @@ class Writer:
             return
         if self._kept is None:
             self._kept = self._engine.connect()
+            # A mapped file is mapped anew after each commit of another process: dearer than reading thirty pages.
+            self._kept.connection.cursor().execute("PRAGMA mmap_size=0")
         try:
             yield self._kept
         except BaseException:
