@@ -10,6 +10,7 @@ from mailserver.store.api import Flag, FlagOp, Flags, StoreError
 KEYWORDS_PER_MESSAGE = 50  # bounds the row; Dovecot's users rarely pass 10
 KEYWORD_CHARACTERS = 64
 KEYWORDS_PER_FOLDER = 500  # one member's invention must not keep the others from opening it
+SETS_PER_FOLDER = 5_000  # different ones: all are walked when a keyword is given, and writers wait meanwhile (10 ms)
 _SEEN, _DELETED = int(Flag.SEEN), int(Flag.DELETED)  # numbers: a Flag that is computed costs a microsecond
 
 
@@ -50,7 +51,10 @@ def check(flags: Flags) -> None:
 
 def check_folder(used: Iterable[Collection[str]]) -> None:
     """Raises StoreError LIMIT when the messages of a folder, with the keywords of each in `used`, have too many in all."""
-    if len({word.lower() for some in used for word in some}) > KEYWORDS_PER_FOLDER:
+    sets = {frozenset(some) for some in used if some}
+    if len(sets) > SETS_PER_FOLDER:
+        raise StoreError("LIMIT", f"a folder has at most {SETS_PER_FOLDER} combinations of keywords")
+    if len({word.lower() for some in sets for word in some}) > KEYWORDS_PER_FOLDER:
         raise StoreError("LIMIT", f"a folder has at most {KEYWORDS_PER_FOLDER} keywords")
 
 

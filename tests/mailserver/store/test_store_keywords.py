@@ -99,6 +99,17 @@ async def test_what_goes_makes_room_in_the_same_command(store: Any) -> None:
     assert await used(store, inbox) == {"d", "g", "h"}
 
 
+async def test_combinations_are_bounded_too(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a few words there are thousands: each step of the question takes its time, and all who write wait for the answer."""
+    monkeypatch.setattr(flag_rules, "SETS_PER_FOLDER", 3)
+    inbox = await folder(store)
+    await store.append(inbox, [letter("a"), letter("b"), letter("a", "b"), letter(), letter()])
+    said = await answers([store.store_flags(inbox, [4], FlagOp.ADD, of("b", "a"))])
+    said += await answers([store.store_flags(inbox, [5], FlagOp.ADD, of("c"))])
+    said += await answers([store.store_flags(inbox, [1], FlagOp.SET, of("c"))])
+    assert said == ["", "LIMIT", ""]
+
+
 async def test_the_question_does_not_grow_with_the_folder(parts: SqlParts) -> None:
     """It goes from one set of keywords to the next by their index; those that differ by case only are one keyword."""
     inbox = await folder(parts.store)
@@ -107,7 +118,9 @@ async def test_the_question_does_not_grow_with_the_folder(parts: SqlParts) -> No
     await parts.store.store_flags(inbox, [54], FlagOp.ADD, of("third"))
     assert await used(parts.store, inbox) == {"junk", "nonjunk", "a", "third"}
     if parts.db.dialect == "sqlite":
-        question = USED.params(folder=inbox).compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+        question = USED.params(folder=inbox, most=9).compile(
+            dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
+        )
         plan = await parts.db.read(lambda conn: conn.execute(text(f"EXPLAIN QUERY PLAN {question}")).all())
         steps = [row[-1] for row in plan if " messages" in row[-1]]
         assert steps
