@@ -47,10 +47,18 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d .]*$)")  # numbers, with their sign, are none
+
+
 def csv_text(columns: Mapping[str, str] | Sequence[str], found: Sequence[Mapping[str, Any]]) -> str:
     """RFC 4180, with the facts' own keys as header."""
     out = StringIO()
     writer = csv.writer(out)
     writer.writerow(columns)
-    writer.writerows([one[key] for key in columns] for one in found)
+    writer.writerows([_harmless(one[key]) for key in columns] for one in found)
     return out.getvalue()
+
+
+def _harmless(value: Any) -> Any:
+    """A spreadsheet takes no text for a formula: behind an apostrophe it is text, whoever wrote it."""
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value

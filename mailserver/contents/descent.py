@@ -1,4 +1,4 @@
-"""A file looked into to its bottom: archives within archives, of all formats. Only in the fenced process (`worker`).
+"""A file looked into to its bottom: archives and messages within archives, of all formats. Only in the fenced process (`worker`).
 
 Bounded by what a message may hold: levels, entries of all archives together, octets of a container within another; memory and time
 are the fence's. What is beyond them is unreadable, and said to be.
@@ -18,12 +18,14 @@ from mailserver.contents.kinds import (
     Purse,
     archive_of,
     is_container,
+    is_letter,
     locked,
     look,
     named,
     signs,
     unreadable,
 )
+from mailserver.mime import scan
 
 LEVELS = 4  # of archives in the attached one
 _BEYOND = unreadable("archive")
@@ -40,6 +42,8 @@ class Descent:
     def look(self, data: bytes, name: str) -> list[Found]:
         """All that is worth a word, each once."""
         found = look(data, name, self._scripts, self._purse)
+        if is_letter(name):
+            found += self._letter(data)
         if data.startswith(TNEF):
             found += self._outlook(data)
         elif label := archive_of(data[:HEAD]):
@@ -83,6 +87,20 @@ class Descent:
         if is_container(head, name):
             return self._within(name, head + member.read(WHOLE))
         return list(signs(head))
+
+    def _letter(self, data: bytes) -> Iterator[Found]:
+        message = scan(data)
+        if message.cut or any(True for _ in message.doubtful()):
+            yield unreadable("message")
+        files = [(names, message.decoded(section)) for section, names in message.files()]
+        files += [([name], content) for _, name, content in message.uuencoded()]
+        for names, content in files:
+            if self._purse.entries == 0:
+                yield _BEYOND
+                return
+            self._purse.entries -= 1
+            yield from (found.inside("message") for name in names for found in named(name, self._scripts))
+            yield from (found.inside("message") for found in self._within(names[0], content))
 
     def _outlook(self, data: bytes) -> Iterator[Found]:
         try:

@@ -137,7 +137,18 @@ class Purse:
 
 def is_container(head: bytes, name: str) -> bool:
     """Whether `look` wants all of it."""
-    return head.startswith((*_ZIP, _OLE)) or _ending(name) in _ZIP_NAMES or is_shut(head) or _is_hidden(head, name)
+    return (
+        head.startswith((*_ZIP, _OLE))
+        or _ending(name) in _ZIP_NAMES
+        or is_letter(name)
+        or is_shut(head)
+        or _is_hidden(head, name)
+    )
+
+
+def is_letter(name: str) -> bool:
+    """A message as a file: mail clients open it, and its attachments, by its name."""
+    return _ending(name) == "eml"
 
 
 def is_shut(head: bytes) -> bool:

@@ -176,3 +176,20 @@ def test_before_init_says_which_file_is_missing(operator: Path, capsys: pytest.C
 
 def test_csv() -> None:
     assert csv_text(("a", "b"), [{"a": 'x,"y', "b": 1}]) == 'a,b\r\n"x,""y",1\r\n'
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("=HYPERLINK(A1)", "'=HYPERLINK(A1)"),
+        ("@SUM(1)", "'@SUM(1)"),
+        ("-cmd", "'-cmd"),
+        ("+A1", "'+A1"),
+        ("+33 1 44 00 00 00", "+33 1 44 00 00 00"),
+        ("-5", "-5"),
+        (-5, "-5"),
+        ("dr.martin@cabinet.example", "dr.martin@cabinet.example"),
+    ],
+)
+def test_csv_starts_no_formula_in_a_spreadsheet(value: object, written: str) -> None:
+    assert csv_text(("a",), [{"a": value}]) == f"a\r\n{written}\r\n"

@@ -197,3 +197,17 @@ def test_a_broken_archive_has_an_answer(data: st.DataObject) -> None:
     for _ in range(3):
         made[data.draw(st.integers(0, len(made) - 1))] = data.draw(st.integers(0, 255))
     look(bytes(made), "a.zip", SCRIPTS)
+
+
+@pytest.mark.parametrize(
+    ("inside", "shut"),
+    [
+        ({"cr.pdf": b"%PDF-"}, False),
+        ({"lettre.EML": b"Subject: x"}, True),
+        ({"a.zip": archive({"b.pdf": b"%PDF-"})}, True),
+    ],
+)
+def test_a_message_or_an_archive_in_an_archive_is_to_be_opened(inside: dict[str, bytes], shut: bool) -> None:
+    purse = Purse()
+    assert look(archive(inside), "a.zip", SCRIPTS, purse) == []
+    assert purse.shut is shut

@@ -7,6 +7,7 @@ import gzip
 import subprocess
 import time
 from collections.abc import AsyncIterator
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,16 @@ def seven_zip(folder: Path, files: dict[str, bytes], *options: str) -> bytes:
     return (folder / "made.7z").read_bytes()
 
 
+def message(name: str, content: bytes) -> bytes:
+    made = EmailMessage()
+    made["Subject"] = "Compte rendu"
+    made.set_content("Bonjour\n")
+    made.add_attachment(content, "application", "octet-stream", filename=name)
+    return made.as_bytes()
+
+
 LETTER, SCRIPT = b"%PDF-1.7 " * 100, b"x()"
+BEFORE_MIME = b'Subject: x\r\n\r\nbegin 644 cr.js\r\n#>"@I\r\n`\r\nend\r\n'
 SEVEN = [
     ({"cr.pdf": LETTER}, [], []),
     ({"cr.pdf": LETTER, "b.pdf": EXE}, [], ["executable: 7z > Windows EXE"]),
@@ -55,6 +65,11 @@ SEVEN = [
     ({"a.docm": archive({"word/vbaProject.bin": b""})}, ["-m0=PPMd"], ["macros: 7z > Microsoft Office + macros VBA"]),
     ({"a.zip": archive({"b.exe": EXE})}, [], ["executable: 7z > ZIP > Windows EXE"]),
     ({"a.zip": encrypted({"b.pdf": LETTER})}, [], ["encrypted: 7z > ZIP chiffré / encrypted ZIP"]),
+    ({"a.eml": message("b.pdf", EXE)}, [], ["executable: 7z > message > Windows EXE"]),
+    ({"a.eml": message("b.js", SCRIPT)}, [], ["script: 7z > message > script .js"]),
+    ({"a.eml": message("b.pdf", LETTER)}, [], []),
+    ({"a.eml": BEFORE_MIME}, [], ["script: 7z > message > script .js"]),
+    ({"a.zip": archive({"b.EML": message("c.pdf", EXE)})}, [], ["executable: 7z > ZIP > message > Windows EXE"]),
     ({"a.iso": bytes(32_769) + b"CD001"}, [], ["disk_image: 7z > ISO"]),
     ({"cr.js": SCRIPT, "cr.pdf": LETTER}, ["-pune"], ["script: 7z > script .js", "encrypted: 7z chiffré / encrypted 7z"]),
     ({"cr.js": SCRIPT}, ["-pune", "-mhe=on"], ["encrypted: 7z chiffré / encrypted 7z"]),
