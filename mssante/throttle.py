@@ -66,16 +66,29 @@ def operator_subject(keys: KeyRing, name: str) -> tuple[Subject, ...]:
     return (Subject(keys.lookup("guess operator", name), 2, MINUTE, False, 5 * SECOND),)
 
 
-def ring_subjects(keys: KeyRing, person: str, client_ip: str) -> tuple[Subject, ...]:
-    """Telephones that ring although nobody has given a password, each counted like a failure. Who is rung again and again is left
-    alone: about once an hour. From where they have confirmed before they are asked sooner, whatever others do elsewhere.
+def named_subjects(keys: KeyRing, named: str, client_ip: str) -> tuple[Subject, ...]:
+    """Names given without a password to have a telephone ring, each counted like a failure. Their wait is shown, so it knows what
+    was typed and where, and nothing of whose name it is.
     """
     place = place_of(client_ip)
-    found = [Subject(keys.lookup("ring", f"{person}\0{place}"), 0, 10 * MINUTE, False, MINUTE)]
+    found = [Subject(keys.lookup("ring named", f"{named}\0{place}"), 0, 10 * MINUTE, False, MINUTE)]
     if place:
         found.append(Subject(keys.lookup("ring place", place), 10, 30 * MINUTE, True, MINUTE))
         found.append(Subject(keys.lookup("ring network", _network(place)), 100, 30 * MINUTE, True, MINUTE))
-    return (*found, Subject(keys.lookup("ring person", person), 1, HOUR, True, 2 * MINUTE, HOUR))
+    return tuple(found)
+
+
+def ring_subjects(keys: KeyRing, person: str, client_ip: str) -> tuple[Subject, ...]:
+    """Telephones that ring so, each counted like a failure; their wait is never shown. Who is rung again and again is left alone:
+    about once an hour. From where they have confirmed before they are asked sooner, whatever others do elsewhere.
+    """
+    here = Subject(keys.lookup("ring", f"{person}\0{place_of(client_ip)}"), 0, 10 * MINUTE, False, MINUTE)
+    return (here, Subject(keys.lookup("ring person", person), 1, HOUR, True, 2 * MINUTE, HOUR))
+
+
+def answer_subjects(keys: KeyRing, client_ip: str) -> tuple[Subject, ...]:
+    """Answers brought from the OpenID provider's page that it does not stand by: each made us ask it."""
+    return (Subject(keys.lookup("answer place", place_of(client_ip)), 20, MINUTE, True, 5 * SECOND),)
 
 
 def asked_for(tx: Transaction, asked: Sequence[Subject], now: int) -> int:

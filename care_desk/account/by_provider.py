@@ -1,7 +1,7 @@
 """« Se connecter avec Pro Santé Connect »: on the provider's own page, by code and PKCE (`mssante.openid_code`), and back.
 
 Until the person is back nothing is kept here: what we must know again travels sealed in `state`, and opens only in the browser that
-left with it. Who comes back is known by the provider; their account is their own mailbox's, or the one whose login they give.
+left with it, once. Who comes back is known by the provider; their account is their own mailbox's, or the one whose login they give.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from foundation.web import errors, french, sessions
 from foundation.web.forms import Fault
 from foundation.web.kit import Page, Visit
 from foundation.web.sessions import Stage
-from health_space.accounts.sign_in import come_in, is_local
+from health_space.accounts.sign_in import come_in, is_local, please_wait
+from mssante import throttle
 from mssante.credentials import WEB, covers, login_form
 from mssante.id_tokens import No
 from mssante.openid_code import CodeFlow, Trip
@@ -36,6 +37,7 @@ WHICH = f"{START}/compte"
 AWAY = 15 * MINUTE
 LONGEST = 2_000  # characters of `state`, and of a code
 LATE = "Vous êtes parti trop longtemps, ou dans un autre navigateur. Recommencez."
+TOO_MANY = "Trop de connexions ont échoué depuis votre réseau."
 GAVE_UP = "Vous n'avez pas terminé sur Pro Santé Connect. Recommencez, ou utilisez un autre moyen."
 NOT_YOURS = "Aucun compte à cet identifiant n'est à vous."
 
@@ -60,9 +62,15 @@ async def back(visit: Visit, deps: Deps) -> Response:
     kept = _opened(visit, deps, said.get("state", ""))
     if kept is None:
         return _told(visit, LATE)
+    answers = throttle.answer_subjects(deps.keys, visit.client_ip)
+    if wait := await deps.db.read(throttle.wait, answers, visit.now):
+        return _told(visit, TOO_MANY + please_wait(wait))
+    if await deps.db.write(throttle.spaced, deps.keys.lookup("openid state", kept["nonce"]), AWAY, visit.now):
+        return _told(visit, LATE)
     trip = Trip(kept["verifier"], kept["nonce"])
     found = await flow.arrive(trip, said.get("code", "")[:LONGEST], said.get("iss", ""), said.get("error", ""))
     if isinstance(found, No):
+        await deps.db.write(throttle.failed, answers, visit.now)
         log.info("account.provider_refused", reason=found.name)
         return _told(visit, GAVE_UP if found is No.DENIED else ringing.sentence_of(found))
     if credential := await _account(deps, found.name, ""):

@@ -1,7 +1,8 @@
 """« Confirmer sur mon téléphone », instead of the password (CIBA): who names themselves confirms in the e-CPS application.
 
 Anybody may name anybody: telephones ring seldom (`throttle.ring_subjects`), of the operator's people only, and each screen shows
-the number that the other must show. Whoever is named, known or not, the page answers alike. Who confirms must be the very person
+the number that the other must show. Whoever is named, known or not, lately rung or not, the page answers alike: the waits that it
+shows know only what was typed (`throttle.named_subjects`). Who confirms must be the very person
 whose account was named, at the level that is asked for; the OpenID provider has seen both of their factors.
 """
 
@@ -31,6 +32,8 @@ from mssante.id_tokens import No
 from mssante.openid import Subject
 
 log = structlog.get_logger()
+
+Waits = tuple[throttle.Subject, ...]
 
 PAGE = f"{SIGN_IN}/e-cps"
 LIVES = 2 * MINUTE  # whatever the provider allows: a request forgotten on a screen ends soon
@@ -63,24 +66,32 @@ async def _begin(visit: Visit, deps: Deps, phone: Backchannel) -> Response:
     if not typed:
         return _form(visit, None, Fault("identifiant", "Écrivez votre identifiant ou votre numéro RPPS."))
     credential, hint = await deps.db.read(_named, deps, typed, visit.form.get("numero"))
-    asked_for = hint or subject_form("".join(typed.split()))  # one name however it is spelled, of nobody too
-    ring = throttle.ring_subjects(deps.keys, asked_for, visit.client_ip)
-    if wait := await deps.db.write(throttle.asked_for, ring, visit.now):
+    named = subject_form("".join(typed.split()))  # one name however it is spelled
+    shown, silent = _waits(deps, visit, named, hint)
+    if wait := await deps.db.write(throttle.asked_for, shown, visit.now):
         return _form(visit, None, Fault("identifiant", RUNG + please_wait(wait)))
+    rings = hint and not await deps.db.write(throttle.asked_for, silent, visit.now)
     message = new_message()
-    found = await phone.begin(hint, message) if hint else phone.pretended(message)
+    found = await phone.begin(hint, message) if rings else phone.pretended(message)
     if found in (No.UNKNOWN, No.DENIED):  # has no e-CPS: nobody else needs to know
         found = phone.pretended(message)
     if isinstance(found, No):
         log.info("account.telephone_refused", reason=found.name)
         return _form(visit, None, Fault("identifiant", ringing.sentence_of(found)))
     found = replace(found, until=min(found.until, visit.now + LIVES))
-    data = {"who": str(credential), "rung": asked_for, "suite": visit.form.get("suite"), **ringing.remembered(found)}
+    data = {"who": str(credential), "named": named, "rung": hint, "suite": visit.form.get("suite")}
+    data |= ringing.remembered(found)
     shared, web = visit.form.get("partage") == "oui", visit.web
     old, realm = visit.session or visit.ended, web.settings.realm
     opened = await web.db.write(sessions.open_session, web.keys, visit.now, Stage.ASKED, 0, data, shared, old, realm)
     visit.adopt(opened)
     return visit.redirect(PAGE)
+
+
+def _waits(deps: Deps, visit: Visit, named: str, hint: str) -> tuple[Waits, Waits]:
+    """The one that the page shows; the one of the person, who would be told from nobody if it were shown."""
+    keys, place = deps.keys, visit.client_ip
+    return throttle.named_subjects(keys, named, place), throttle.ring_subjects(keys, hint, place)
 
 
 def _named(conn: Connection, deps: Deps, typed: str, number: str) -> tuple[int, str]:
@@ -100,11 +111,10 @@ async def _wait(visit: Visit, deps: Deps, phone: Backchannel, session: Session, 
             await visit.remember(**ringing.remembered(found))
         return Response(status_code=204) if visit.form.get("attente") == "seule" else visit.redirect(PAGE, "attente")
     await visit.remember(**ringing.forgotten())
-    ring = throttle.ring_subjects(deps.keys, session.data["rung"], visit.client_ip)
-    if found is No.DENIED:
-        await deps.db.write(
-            throttle.failed, ring, visit.now
-        )  # once more: whoever refuses does not want to be asked again
+    waits = _waits(deps, visit, session.data["named"], session.data.get("rung", ""))
+    if found is No.DENIED:  # once more: whoever refuses does not want to be asked again
+        for wait in waits:
+            await deps.db.write(throttle.failed, wait, visit.now)
     if isinstance(found, No):
         log.info("account.telephone_refused", reason=found.name)
         return visit.redirect(PAGE, found.name.lower())
@@ -112,7 +122,8 @@ async def _wait(visit: Visit, deps: Deps, phone: Backchannel, session: Session, 
     if not await deps.db.read(_is_theirs, deps, credential, found) or await deps.sign_in.known(credential) is None:
         log.info("account.telephone_refused", reason="SOMEBODY_ELSE")
         return visit.redirect(PAGE, "somebody_else")
-    await deps.db.write(throttle.succeeded, ring, visit.now)
+    for wait in waits:
+        await deps.db.write(throttle.succeeded, wait, visit.now)
     return await come_in(visit, credential, session.data.get("suite", ""), session.shared_computer)
 
 

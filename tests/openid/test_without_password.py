@@ -6,16 +6,18 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 from structlog.testing import capture_logs
 
-from care_desk.account import by_telephone
+from care_desk.account import by_provider, by_telephone
 from foundation.clock import HOUR, MINUTE, SECOND, system_clock
 from foundation.database import Transaction
+from mssante import throttle
 from mssante.ciba import Backchannel
 from mssante.credentials import MAIL, NewCredential
 from mssante.kinds import BoxKind
@@ -153,6 +155,30 @@ async def test_spelled_otherwise_the_known_are_not_told_from_nobody(
         assert by_telephone.RUNG in (await asks(Visitor(origin), spelled)).words
 
 
+LOGINS = ["camille", "nadia", "inconnue"]
+
+
+async def test_asked_after_the_number_no_login_is_told_from_another(
+    office: Office, origin: str, provider: RealProvider
+) -> None:
+    """Her number is public: were the wait of her own telephone shown, it would tell which login is hers."""
+    assert (await asks(Visitor(origin), CAMILLE_RPPS)).location == PAGE
+    seen = {login: await told(origin, login) for login in LOGINS}
+    assert seen["camille"] == seen["nadia"] == seen["inconnue"]
+    assert [status for status, _ in seen["camille"]] == [303, 200, 422]
+    assert [one["person"] for one in await provider.telephones()] == [CAMILLE]  # and she is rung once
+
+
+async def told(origin: str, login: str) -> list[tuple[int, str]]:
+    """Asked, looked at, asked again: the pages but for the numbers and the name."""
+    visitor = Visitor(origin)
+    answers = [await asks(visitor, login), await visitor.get(PAGE), await asks(Visitor(origin), login)]
+    return [
+        (one.status, one.location + "".join(c for c in one.words.replace(login, "") if not c.isdigit()))
+        for one in answers
+    ]
+
+
 async def test_who_refuses_is_left_alone(office: Office, origin: str, provider: RealProvider) -> None:
     visitor = Visitor(origin)
     await asks(visitor)
@@ -207,12 +233,12 @@ async def test_a_day_of_ringing(office: Office, origin: str, provider: RealProvi
     """Somebody asks each minute, by her login or her number, from ever new browsers: an hour's handful, then once an hour."""
     rung = []
     for minute in range(6 * 60):
-        if (await asks(Visitor(origin), ("camille", CAMILLE_RPPS)[minute % 2])).status == 303:
-            rung.append(minute)
+        await asks(Visitor(origin), ("camille", CAMILLE_RPPS)[minute % 2])
+        rung += [minute] * (len(await provider.telephones()) - len(rung))
         office.now += MINUTE
     assert len([minute for minute in rung if minute < 60]) <= 6
     assert len([minute for minute in rung if minute >= 60]) <= 6
-    assert len(await provider.telephones()) == len(rung)
+    assert len(rung) > 4
     other = Visitor(origin)
     assert (await office.enter(other)).location == ACCOUNT  # the password's way stays open
 
@@ -231,13 +257,13 @@ async def test_a_place_that_was_good_does_not_wait_for_what_others_do(
 
 
 async def ring_from(office: Office, place: str) -> None:
-    ring = by_telephone.throttle.ring_subjects(office.keys, CAMILLE, place)
-    await office.db.write(by_telephone.throttle.failed, ring, office.now)
+    ring = throttle.ring_subjects(office.keys, CAMILLE, place)
+    await office.db.write(throttle.failed, ring, office.now)
 
 
 async def waits_at(office: Office, place: str) -> int:
-    ring = by_telephone.throttle.ring_subjects(office.keys, CAMILLE, place)
-    return await office.db.read(by_telephone.throttle.wait, ring, office.now)
+    ring = throttle.ring_subjects(office.keys, CAMILLE, place)
+    return await office.db.read(throttle.wait, ring, office.now)
 
 
 async def test_one_place_does_not_ring_everybody(office: Office, origin: str, provider: RealProvider) -> None:
@@ -311,8 +337,52 @@ async def test_only_in_the_browser_that_left_and_once(office: Office, origin: st
     old = dict(visitor.cookies)
     assert (await visitor.get(back)).location == ACCOUNT
     visitor.cookies = old
-    assert "Pro Santé Connect a refusé." in (await visitor.get(back)).words  # its code is used up
+    assert by_provider.LATE in (await visitor.get(back)).words
     assert (await visitor.get(ACCOUNT)).location.startswith(SIGN_IN)
+
+
+async def leaves(visitor: Visitor) -> str:
+    [state] = parse_qs(urlsplit((await visitor.get(PROVIDER)).location).query)["state"]
+    return f"{BACK}?{urlencode({'state': state})}"
+
+
+@pytest.fixture
+def asked_of_it(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The codes that the provider was asked about in our name."""
+    codes, ask = [], OpenIdProvider.ask
+
+    async def counted(self: OpenIdProvider, endpoint: str, form: dict[str, str], asking: Asking) -> dict[str, Any]:
+        codes.append(form["code"])
+        return await ask(self, endpoint, form, asking)
+
+    monkeypatch.setattr(OpenIdProvider, "ask", counted)
+    return codes
+
+
+async def test_a_state_is_good_once_whatever_its_code(
+    office: Office, origin: str, provider: RealProvider, asked_of_it: list[str]
+) -> None:
+    visitor = Visitor(origin)
+    back = await leaves(visitor)
+    assert "Pro Santé Connect a refusé." in (await visitor.get(f"{back}&code=0")).words
+    for n in range(1, 4):
+        assert by_provider.LATE in (await visitor.get(f"{back}&code={n}")).words
+    assert asked_of_it == ["0"]
+
+
+async def test_made_up_codes_are_slowed_by_place(
+    office: Office, origin: str, provider: RealProvider, asked_of_it: list[str]
+) -> None:
+    camille = Visitor(origin)
+    good = await provider.signs_in(CAMILLE, (await camille.get(PROVIDER)).location)
+    for n in range(30):
+        visitor = Visitor(origin)
+        page = await visitor.get(f"{await leaves(visitor)}&code={n}")
+        assert (by_provider.TOO_MANY in page.words) == (n > 20)
+    assert len(asked_of_it) == 21
+    assert "Attendez 5 secondes" in (await camille.get(good)).words
+    office.now += 5 * SECOND
+    assert (await camille.get(good)).location == ACCOUNT  # what waited was not used up
 
 
 async def test_away_too_long(office: Office, origin: str, provider: RealProvider) -> None:
