@@ -1,4 +1,4 @@
-"""`mssante certificate list|show|check|fetch`: the certificates that this operator lives by, and revocation lists."""
+"""`mssante certificate list|show|check|fetch|develop`: the certificates that this operator lives by, and revocation lists."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from runtime.certificate_develop import develop
 from runtime.command import (
     FAILED,
     Desk,
@@ -150,6 +151,9 @@ def fetch(at: Desk) -> None:
         typer.echo(f"{url}: {reason}", err=True)
     if fetched.faults:
         raise typer.Exit(FAILED)
+
+
+certificate.command()(develop)
 
 
 # -------------------------------------------------------------------- parts
