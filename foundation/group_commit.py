@@ -9,6 +9,7 @@ import asyncio
 import fcntl
 import os
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -28,6 +29,7 @@ from foundation.signals import Signal, Signals
 log = structlog.get_logger()
 
 BATCH = 200  # functions per commit: bounds the wait of the first one
+PAUSE, WORTH = 0.05, 32  # seconds without work; commits: when SQLite's log is poured into the database
 CONFLICT_TRIES = 5  # PostgreSQL deadlock or serialisation failure: each function again, alone
 
 
@@ -93,6 +95,7 @@ class Writer:
         self._signals = signals
         self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._closing = False
+        self._commits = 0  # since the last pause
         self._kept: Connection | None = None
         self._lock_file = self._open_lock()
         self._thread = threading.Thread(target=self._write_loop, name="db-write", daemon=True)
@@ -110,7 +113,7 @@ class Writer:
             self._lock_file = None
 
     def _write_loop(self) -> None:
-        while not self._closing and (first := self._queue.get()) is not None:
+        while not self._closing and (first := self._next()) is not None:
             try:
                 self._commit([first])
             except (
@@ -118,6 +121,22 @@ class Writer:
             ) as error:  # only a signal can still fail: what was promised is on disk, and this thread must live
                 log.error("signals_failed", error=type(error).__name__)
         self._forget_connection()
+
+    def _next(self) -> Work | None:
+        """What was handed in next. A pause is used for what would else keep a commit waiting in the middle of traffic."""
+        if self._commits >= WORTH:
+            try:
+                return self._queue.get(timeout=PAUSE)
+            except queue.Empty:
+                self._pour()
+        return self._queue.get()
+
+    def _pour(self) -> None:
+        """A checkpoint that waits for nobody and keeps nobody waiting (SQLite alone has a connection that is kept)."""
+        self._commits = 0
+        if self._kept is not None:
+            with suppress(sqlite3.Error):
+                self._kept.connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _join(self, batch: list[Work]) -> None:
         """Those that wait are of the party."""
@@ -196,6 +215,7 @@ class Writer:
             for collector, items in collected.items():
                 collector.write(conn, items)
             doubt.commit(self._engine, conn, transaction)
+        self._commits += 1
         for collector in collected:
             collector.committed()
         return done, signals

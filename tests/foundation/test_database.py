@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from foundation import database
 from foundation.database import Database, Transaction, metadata
+from foundation.group_commit import WORTH
 from foundation.prepared import Prepared
 
 words = Table("test_words", metadata, Column("id", Integer, primary_key=True), Column("word", String(20), unique=True))
@@ -75,6 +77,29 @@ async def test_whoever_waits_for_another_process_takes_along_all_that_comes_mean
         assert not first.done()
     await asyncio.gather(first, *later)
     assert commits.sizes == [6]
+
+
+async def test_a_pause_pours_the_log_into_the_database_so_that_no_commit_has_to(db: Database, tmp_path: Path) -> None:
+    for number in range(WORTH):
+        await db.write(add, f"word {number}")
+
+    def poured() -> bool:
+        """Whether the file alone, without its log, has every word."""
+        copy = tmp_path / "copy.db"
+        copy.write_bytes((tmp_path / "t.db").read_bytes())
+        alone = sqlite3.connect(copy)
+        try:
+            return bool(alone.execute("SELECT count(*) FROM test_words").fetchone() == (WORTH,))
+        except sqlite3.Error:
+            return False
+        finally:
+            alone.close()
+
+    async with asyncio.timeout(10):
+        while not poured():
+            await asyncio.sleep(0.02)
+    await db.write(add, "and on")
+    assert await db.read(count) == WORTH + 1
 
 
 async def test_a_failing_write_undoes_itself_only(db: Database) -> None:
