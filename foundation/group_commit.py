@@ -29,7 +29,7 @@ from foundation.signals import Signal, Signals
 log = structlog.get_logger()
 
 BATCH = 200  # functions per commit: bounds the wait of the first one
-PAUSE, WORTH = 0.05, 32  # seconds without work; commits: when SQLite's log is poured into the database
+PAUSE, WORTH = 0.05, 400  # seconds without work; rows changed: when SQLite's log is poured into the database
 CONFLICT_TRIES = 5  # PostgreSQL deadlock or serialisation failure: each function again, alone
 
 
@@ -95,7 +95,7 @@ class Writer:
         self._signals = signals
         self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._closing = False
-        self._commits = 0  # since the last pause
+        self._poured = 0  # of `_changes`, at the last pause
         self._kept: Connection | None = None
         self._lock_file = self._open_lock()
         self._thread = threading.Thread(target=self._write_loop, name="db-write", daemon=True)
@@ -124,16 +124,21 @@ class Writer:
 
     def _next(self) -> Work | None:
         """What was handed in next. A pause is used for what would else keep a commit waiting in the middle of traffic."""
-        if self._commits >= WORTH:
+        if self._changes() - self._poured >= WORTH:
             try:
                 return self._queue.get(timeout=PAUSE)
             except queue.Empty:
                 self._pour()
         return self._queue.get()
 
+    def _changes(self) -> int:
+        """Rows changed by the connection that is kept (SQLite alone has one)."""
+        raw: Any = None if self._kept is None else self._kept.connection.dbapi_connection
+        return 0 if raw is None else int(raw.total_changes)
+
     def _pour(self) -> None:
-        """A checkpoint that waits for nobody and keeps nobody waiting (SQLite alone has a connection that is kept)."""
-        self._commits = 0
+        """A checkpoint that waits for nobody and keeps nobody waiting."""
+        self._poured = self._changes()
         if self._kept is not None:
             with suppress(sqlite3.Error):
                 self._kept.connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
@@ -215,7 +220,6 @@ class Writer:
             for collector, items in collected.items():
                 collector.write(conn, items)
             doubt.commit(self._engine, conn, transaction)
-        self._commits += 1
         for collector in collected:
             collector.committed()
         return done, signals
@@ -270,7 +274,7 @@ class Writer:
             raise
 
     def _forget_connection(self) -> None:
-        kept, self._kept = self._kept, None
+        kept, self._kept, self._poured = self._kept, None, 0
         if kept is not None:
             kept.close()
 

@@ -80,8 +80,7 @@ async def test_whoever_waits_for_another_process_takes_along_all_that_comes_mean
 
 
 async def test_a_pause_pours_the_log_into_the_database_so_that_no_commit_has_to(db: Database, tmp_path: Path) -> None:
-    for number in range(WORTH):
-        await db.write(add, f"word {number}")
+    await asyncio.gather(*(db.write(add, f"word {number}") for number in range(WORTH)))
 
     def poured() -> bool:
         """Whether the file alone, without its log, has every word."""
