@@ -45,12 +45,17 @@ class Collector(Protocol):
 class Transaction:
     """What a writing function receives: the connection, and the signals to announce once it is committed."""
 
-    __slots__ = ("collected", "conn", "signals")
+    __slots__ = ("collected", "conn", "later", "signals")
 
     def __init__(self, conn: Connection) -> None:
         self.conn = conn
         self.signals: list[Signal] = []
         self.collected: list[tuple[Collector, Any]] = []
+        self.later: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
+
+    def afterwards(self, fn: Callable[..., Any], *args: Any) -> None:
+        """`fn(tx, *args)` in a transaction of its own once this one is on disk: what nobody waits for, and can do without."""
+        self.later.append((fn, args))
 
     def collect(self, collector: Collector, item: Any) -> None:
         """`item` is written before the commit, with those of the other functions; undone with this function."""
@@ -195,6 +200,7 @@ class Writer:
     ) -> tuple[list[_Answer], list[Signal]]:
         done: list[_Answer] = []
         signals: list[Signal] = []
+        later: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
         collected: dict[Collector, list[Any]] = {}
         with self._turn(), self._connected() as conn, begun(conn) as transaction:
             if joining:
@@ -215,6 +221,7 @@ class Writer:
                 else:
                     done.append(_Answer(work, result))
                     signals += tx.signals
+                    later += tx.later
                     for collector, item in tx.collected:
                         collected.setdefault(collector, []).append(item)
             for collector, items in collected.items():
@@ -222,6 +229,8 @@ class Writer:
             doubt.commit(self._engine, conn, transaction)
         for collector in collected:
             collector.committed()
+        for fn, args in later:
+            self._queue.put(Work(fn, args, Future()))
         return done, signals
 
     def _retry_alone(self, work: Work, error: Exception) -> None:

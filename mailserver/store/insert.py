@@ -268,7 +268,7 @@ def put_all(tx: Transaction, place: Place, entries: Sequence[Entry], now: int) -
     _INSERT_CARD.run_all(tx.conn, [_card_row(place, entry) for entry in entries])
     _INSERT_TEXTS.run_all(tx.conn, [_texts_row(place, entry) for entry in entries])
     if pages := sheets.completed(uids):
-        sheets.bind(tx, place.key, place.folder_id, pages)
+        tx.afterwards(sheets.bind, place.key, place.folder_id, pages)
     tx.signal(TOPIC, place.folder_id)
     if any(entry.flags.keywords for entry in entries):
         check_room(tx, place.folder_id)

@@ -1,7 +1,7 @@
 """Sheets: what a list shows of 64 neighbours in a folder, sealed once more and together. A first FETCH opens one row instead of 64.
 
-A sheet is made when its last UID is given out, and again when a list misses it. A message that goes away takes its sheet with it:
-nothing of it stays readable, and the next list reads the others from their cards, which are the truth.
+A sheet is made right after its last UID was given out, and again when a list misses it. A message that goes away takes its sheet
+with it: nothing of it stays readable, and the next list reads the others from their cards, which are the truth.
 """
 
 from __future__ import annotations

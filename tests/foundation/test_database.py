@@ -101,6 +101,18 @@ async def test_a_pause_pours_the_log_into_the_database_so_that_no_commit_has_to(
     assert await db.read(count) == WORTH + 1
 
 
+async def test_what_is_left_for_afterwards_is_written_behind_what_was_committed_alone(db: Database) -> None:
+    def first(tx: Transaction, word: str) -> None:
+        tx.afterwards(add, f"{word} later")
+        add(tx, word)
+
+    answers = await asyncio.gather(*(db.write(first, word) for word in ("a", "b", "a")), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [type(None), type(None), IntegrityError]
+    assert await db.write(lambda tx: tx.execute(select(words.c.word).order_by(words.c.id)).scalars().all()) == [
+        "a", "b", "a later", "b later",
+    ]  # fmt: skip
+
+
 async def test_a_failing_write_undoes_itself_only(db: Database) -> None:
     answers = await asyncio.gather(*(db.write(add, w) for w in ("a", "b", "a", "c")), return_exceptions=True)
     assert [type(a) for a in answers] == [int, int, IntegrityError, int]

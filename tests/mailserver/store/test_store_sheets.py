@@ -39,12 +39,18 @@ async def ids(parts: Any) -> dict[str, int]:
 async def filled(parts: Any, count: int, name: str = "INBOX") -> int:
     folder_id = (await ids(parts))[name]
     await parts.store.append(folder_id, [NewMessage(letter(number)) for number in range(1, count + 1)])
+    await written(parts)
     return folder_id
+
+
+async def written(parts: Any) -> None:
+    """Sheets too, which are made behind the messages."""
+    await parts.db.write(lambda _: None)
 
 
 async def pages(parts: Any, folder_id: int) -> list[int]:
     """Of the sheets there are, once what was handed in is written."""
-    await parts.db.write(lambda _: None)
+    await written(parts)
     query = select(sheets.c.page).where(sheets.c.folder_id == folder_id).order_by(sheets.c.page)
     return await parts.db.read(lambda conn: list(conn.execute(query).scalars()))
 
@@ -164,6 +170,7 @@ async def test_a_long_front_stays_on_its_card(parts: Any) -> None:
     inbox = (await ids(parts))["INBOX"]
     some = [NewMessage(letter(number)) for number in range(2, PAGE)]
     await parts.store.append(inbox, [NewMessage(letter(1, "x" * LONGEST)), *some])
+    await written(parts)
     assert list(await opened(parts, inbox, 0)) == list(range(2, PAGE))
     everything = range(1, PAGE)
     assert await parts.store.fronts(inbox, everything) == await from_cards(parts, inbox, everything)
