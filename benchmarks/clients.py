@@ -17,7 +17,10 @@ _WORDS = ["".join(_RANDOM.choice("abcdeghilmnoprstuv") for _ in range(_RANDOM.ra
 def message(number: int, sender: str, to: str, size: int = 4096) -> bytes:
     """A mail as it arrives: usual headers, three body shapes in turn, CRLF line ends."""
     pick = random.Random(number)
-    words = lambda n: " ".join(pick.choice(_WORDS) for _ in range(n))  # noqa: E731
+
+    def words(count: int) -> str:
+        return " ".join(pick.choice(_WORDS) for _ in range(count))
+
     head = (
         f"Date: {formatdate(1.7e9 + number * 60)}\r\nFrom: {sender}\r\nTo: {to}\r\nSubject: {words(6)}\r\n"
         f"Message-ID: <{number}.{pick.getrandbits(64):x}@bench.example>\r\nMIME-Version: 1.0\r\n"

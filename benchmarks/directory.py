@@ -25,7 +25,7 @@ from foundation.clock import system_clock
 from foundation.database import Database
 from foundation.keys import KeyRing
 from mssante import directory
-from mssante.directory import Search
+from mssante.directory_search import Search
 from mssante.directory_words import folded
 from mssante.identity import luhn_key
 from mssante.registers import importing

@@ -24,7 +24,7 @@ from certs.contexts import Identity, asking_context, relay_context
 from certs.ocsp_client import OcspClient
 from certs.profiles import OPERATOR, operator_subject
 from certs.tls_session import TlsError
-from certs.tls_transport import start_tls_server
+from certs.tls_switch import start_tls_server
 from certs.trust_store import TrustStore, load
 from foundation.clock import system_clock
 from mailserver.outbound.client import Lost, connect

@@ -89,7 +89,7 @@ async def send(template: Template, sessions: int, mails: list[list[bytes]]) -> N
     await asyncio.gather(*(one_after_the_other(mails[first::sessions]) for first in range(sessions)))
 
 
-async def no_dns(_: str) -> Verdict:
+async def no_dns(name: str) -> Verdict:
     return Verdict.NO_DNS
 
 
