@@ -104,13 +104,9 @@ def _named(conn: Connection, deps: Deps, typed: str, number: str) -> tuple[int, 
 
 
 async def _wait(visit: Visit, deps: Deps, phone: Backchannel, session: Session, asked: Asked) -> Response:
-    """By the person's button, or by wait.js, which reads 204 as « not yet »."""
-    found = await phone.poll(asked)
-    if isinstance(found, Asked):
-        if found != asked:
-            await visit.remember(**ringing.remembered(found))
-        return Response(status_code=204) if visit.form.get("attente") == "seule" else visit.redirect(PAGE, "attente")
-    await visit.remember(**ringing.forgotten())
+    found = await ringing.heard(visit, phone, asked, PAGE)
+    if isinstance(found, Response):
+        return found
     waits = _waits(deps, visit, session.data["named"], session.data.get("rung", ""))
     if found is No.DENIED:  # once more: whoever refuses does not want to be asked again
         for wait in waits:

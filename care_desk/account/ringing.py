@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from starlette.responses import Response
+
+from foundation.web.kit import Visit
 from foundation.web.sessions import Session
-from mssante.ciba import Asked
+from mssante.ciba import Asked, Backchannel
 from mssante.id_tokens import No
+from mssante.openid import Subject
 
 SENTENCES = {  # by what the page is told happened
     "denied": "Vous avez refusé sur votre téléphone. Ce n'était pas vous ? Changez votre mot de passe.",
@@ -26,6 +30,17 @@ def happened(told: str, asked: Asked | None, now: int) -> str:
     if asked is not None and asked.until <= now:
         return SENTENCES["expired"]
     return SENTENCES.get(told, OTHERWISE) if told else ""
+
+
+async def heard(visit: Visit, phone: Backchannel, asked: Asked, page: str) -> Subject | No | Response:
+    """What the provider says now, by the person's button or by wait.js, which reads 204 as « not yet »; what ended is forgotten."""
+    found = await phone.poll(asked)
+    if not isinstance(found, Asked):
+        await visit.remember(**forgotten())
+        return found
+    if found != asked:
+        await visit.remember(**remembered(found))
+    return Response(status_code=204) if visit.form.get("attente") == "seule" else visit.redirect(page, "attente")
 
 
 def remembered(asked: Asked) -> dict[str, str]:

@@ -63,13 +63,9 @@ async def _begin(visit: Visit, deps: Deps, phone: Backchannel, session: Session)
 
 
 async def _wait(visit: Visit, deps: Deps, phone: Backchannel, session: Session, asked: Asked) -> Response:
-    """By the person's button, or by wait.js, which reads 204 as « not yet »."""
-    found = await phone.poll(asked)
-    if isinstance(found, Asked):
-        if found != asked:
-            await visit.remember(**ringing.remembered(found))
-        return Response(status_code=204) if visit.form.get("attente") == "seule" else visit.redirect(PAGE, "attente")
-    await visit.remember(**ringing.forgotten())
+    found = await ringing.heard(visit, phone, asked, PAGE)
+    if isinstance(found, Response):
+        return found
     if isinstance(found, No):
         log.info("account.telephone_refused", reason=found.name)
         return visit.redirect(PAGE, found.name.lower())

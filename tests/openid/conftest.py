@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import AsyncIterator
 
+import pytest
+import pytest_asyncio
+
+from tests.care_desk.office import Office
+from tests.openid.real import RealProvider
 from tests.support.chromium import on_the_loop_of_chromium
+from tests.support.web import serving
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     on_the_loop_of_chromium(items, "openid")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def origin(office: Office, provider: RealProvider) -> AsyncIterator[str]:
+    """The account's pages and the provider, running; `office` is the test's own."""
+    async with provider.running(), serving(office.app) as found:
+        yield found

@@ -159,12 +159,6 @@ async def office(tmp_path: Path, provider: RealProvider) -> AsyncIterator[Office
     await made.db.close()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def origin(office: Office, provider: RealProvider) -> AsyncIterator[str]:
-    async with provider.running(), serving(office.app) as found:
-        yield found
-
-
 async def waiting(office: Office, origin: str, login: str = "camille", **form: str) -> Visitor:
     visitor = Visitor(origin)
     await office.password_step(visitor, login)

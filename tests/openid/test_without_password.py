@@ -61,12 +61,6 @@ async def office(tmp_path: Path, provider: RealProvider) -> AsyncIterator[Office
     await made.db.close()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def origin(office: Office, provider: RealProvider) -> AsyncIterator[str]:
-    async with provider.running(), serving(office.app) as found:
-        yield found
-
-
 async def asks(visitor: Visitor, login: str = "camille", **more: str) -> Answer:
     return await visitor.post(PAGE, {"identifiant": login, **more})
 
