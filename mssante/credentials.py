@@ -32,29 +32,24 @@ from foundation.keys import KeyRing
 from mssante import app_secrets, scram, throttle
 from mssante import mailboxes as boxes
 from mssante.cache import Cache
-from mssante.credential_rows import (
-    BY_LOGIN,
+from mssante.credential_rows import BY_LOGIN, PERSON, TOPIC, CredentialRows, apps_of, person_number
+from mssante.mailboxes import Mailboxes
+from mssante.passwords import NOBODY, PasswordHash, is_right, password_form, scram_keys
+from mssante.signed_in import (
     IMAP,
     MAIL,
-    PERSON,
     SUBMISSION,
-    TOPIC,
     WEB,
-    CredentialRows,
     LoginTaken,
     Member,
     NewCredential,
     SignedIn,
-    apps_of,
     by_app_password,
     by_own_password,
     covers,
     login_form,
-    person_number,
     subject_form,
 )
-from mssante.mailboxes import Mailboxes
-from mssante.passwords import NOBODY, PasswordHash, is_right, password_form, scram_keys
 from mssante.tables import app_passwords, credentials
 
 __all__ = [

@@ -16,7 +16,8 @@ from foundation.clock import DAY, HOUR
 from foundation.database import Database, Transaction
 from foundation.keys import KeyRing
 from mssante.cache import Cache
-from mssante.credential_rows import TOPIC, SignedIn
+from mssante.credential_rows import TOPIC
+from mssante.signed_in import SignedIn
 from mssante.tables import credentials, mail_clients
 from mssante.upsert import upsert
 

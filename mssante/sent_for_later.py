@@ -12,8 +12,9 @@ from sqlalchemy import Connection
 
 from foundation.dn import parse
 from mssante.certificate_sign_in import opened_by
-from mssante.credential_rows import SUBMISSION, CredentialRows
+from mssante.credential_rows import CredentialRows
 from mssante.mailboxes import Mailboxes
+from mssante.signed_in import SUBMISSION
 
 
 @dataclass(frozen=True, slots=True, repr=False)

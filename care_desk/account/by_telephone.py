@@ -26,10 +26,10 @@ from foundation.web.sessions import Session, Stage
 from health_space.accounts.sign_in import come_in, please_wait
 from mssante import throttle
 from mssante.ciba import Asked, Backchannel, new_message
-from mssante.credential_rows import subject_form
 from mssante.credentials import WEB, covers
 from mssante.id_tokens import No
 from mssante.openid import Subject
+from mssante.signed_in import subject_form
 
 log = structlog.get_logger()
 

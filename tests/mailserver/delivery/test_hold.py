@@ -26,13 +26,14 @@ from mailserver.outbound.queue import Chosen, State, cancel, listed, retry, show
 from mailserver.outbound.relay import Relay
 from mailserver.store.sweep import GRACE, sweep
 from mssante import app_passwords, devices
-from mssante.credential_rows import IMAP, SUBMISSION, CredentialRows, NewCredential
+from mssante.credential_rows import CredentialRows
 from mssante.kinds import BoxKind, BoxState
 from mssante.mailboxes import Holder, NewMailbox
 from mssante.passwords import PasswordHash
 from mssante.reasons import SENDER_BOX_INACTIVE, SENDER_LOST_RIGHT, TOO_MANY_HELD
 from mssante.rights import Role
 from mssante.sent_for_later import UNKNOWN, Brought
+from mssante.signed_in import IMAP, SUBMISSION, NewCredential
 from mssante.tables import credentials
 from tests.mailserver.delivery.conftest import CITIZEN, DOCTOR, PEER, PHARMACY, SERVICE, START, World, mail
 from tests.mailserver.delivery.test_accept import fates
