@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Protocol
 
 import structlog
 from sqlalchemy import Connection, CursorResult, Engine, Executable, Table, insert
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from foundation import doubt
 from foundation.begun import begun
@@ -129,11 +129,12 @@ class Writer:
 
     def _next(self) -> Work | None:
         """What was handed in next. A pause is used for what would else keep a commit waiting in the middle of traffic."""
-        if self._changes() - self._poured >= WORTH:
-            try:
-                return self._queue.get(timeout=PAUSE)
-            except queue.Empty:
-                self._pour()
+        with suppress(sqlite3.Error, SQLAlchemyError):  # a full disk: the next commit says so; this thread must live
+            if self._changes() - self._poured >= WORTH:
+                try:
+                    return self._queue.get(timeout=PAUSE)
+                except queue.Empty:
+                    self._pour()
         return self._queue.get()
 
     def _changes(self) -> int:
@@ -145,8 +146,7 @@ class Writer:
         """A checkpoint that waits for nobody and keeps nobody waiting."""
         self._poured = self._changes()
         if self._kept is not None:
-            with suppress(sqlite3.Error):
-                self._kept.connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
+            self._kept.connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _join(self, batch: list[Work]) -> None:
         """Those that wait are of the party."""

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from foundation import database
 from foundation.database import Database, Transaction, metadata
-from foundation.group_commit import WORTH
+from foundation.group_commit import WORTH, Writer
 from foundation.prepared import Prepared
 
 words = Table("test_words", metadata, Column("id", Integer, primary_key=True), Column("word", String(20), unique=True))
@@ -97,6 +97,20 @@ async def test_a_pause_pours_the_log_into_the_database_so_that_no_commit_has_to(
     async with asyncio.timeout(10):
         while not poured():
             await asyncio.sleep(0.02)
+    await db.write(add, "and on")
+    assert await db.read(count) == WORTH + 1
+
+
+async def test_a_pause_in_which_the_disk_is_full_ends_nothing(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = threading.Event()
+
+    def full(_: Writer) -> None:
+        tried.set()
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Writer, "_pour", full)
+    await asyncio.gather(*(db.write(add, f"word {number}") for number in range(WORTH)))
+    assert await asyncio.to_thread(tried.wait, 10)
     await db.write(add, "and on")
     assert await db.read(count) == WORTH + 1
 
