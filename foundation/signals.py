@@ -20,7 +20,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
+import structlog
 from sqlalchemy import URL
+
+log = structlog.get_logger()
 
 Signal = tuple[str, int]
 
@@ -81,6 +84,7 @@ class Signals:
 
 
 SURE = 1_000_000_000  # ns: two changes of a folder so near each other may bear one time
+AWAY = 1.0  # seconds between two tries to reach PostgreSQL again
 NAME_BYTES = 107  # sun_path without its final zero
 
 
@@ -162,7 +166,9 @@ class _Datagrams:
 
 
 class _Notify:
-    """LISTEN/NOTIFY on a connection of its own; the payload carries our pid so that we skip our own echo."""
+    """LISTEN/NOTIFY on connections of its own, made anew when PostgreSQL was away; the payload carries our name so that we skip our
+    own echo.
+    """
 
     def __init__(self, url: URL) -> None:
         self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -172,29 +178,18 @@ class _Notify:
         self._send_lock = threading.Lock()
 
     def open(self) -> None:
-        import psycopg
-
-        self._sender = psycopg.connect(self._dsn, autocommit=True)
+        self._sender = self._connection()
 
     async def listen(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[list[Signal]], None]) -> None:
-        import psycopg
-
         ready = asyncio.Event()
 
+        def heard(payload: str) -> None:
+            sender, _, data = payload.partition(" ")
+            if sender != self._own:
+                loop.call_soon_threadsafe(deliver, _decode(bytes.fromhex(data)))
+
         def listen() -> None:
-            with psycopg.connect(self._dsn, autocommit=True) as conn:
-                conn.execute(f"LISTEN {CHANNEL}")
-                loop.call_soon_threadsafe(ready.set)
-                either = select.poll()
-                for descriptor in (conn.fileno(), self._end):
-                    either.register(descriptor, select.POLLIN)
-                while True:
-                    for note in conn.notifies(timeout=0):
-                        sender, _, data = note.payload.partition(" ")
-                        if sender != self._own:
-                            loop.call_soon_threadsafe(deliver, _decode(bytes.fromhex(data)))
-                    if self._end in dict(either.poll()):
-                        break
+            self._listen(lambda: loop.call_soon_threadsafe(ready.set), heard)
 
         self._thread = threading.Thread(target=listen, name="db-listen", daemon=True)
         self._thread.start()
@@ -202,6 +197,8 @@ class _Notify:
 
     def send(self, signals: list[Signal]) -> None:
         with self._send_lock:
+            if self._sender.closed:  # it was lost with the last signal
+                self._sender = self._connection()
             for start in range(0, len(signals), 100):  # NOTIFY payloads are limited to 8,000 bytes
                 data = _encode(signals[start : start + 100]).hex()
                 self._sender.execute("SELECT pg_notify(%s, %s)", (CHANNEL, f"{self._own} {data}"))
@@ -213,6 +210,37 @@ class _Notify:
     def close(self) -> None:
         self._sender.close()
         os.close(self._end)
+
+    # ------------------------------------------------------------ the listening thread
+    def _listen(self, listening: Callable[[], object], heard: Callable[[str], None]) -> None:
+        """Until the end, over any number of connections."""
+        import psycopg
+
+        while True:
+            try:
+                with self._connection() as conn:
+                    conn.execute(f"LISTEN {CHANNEL}")
+                    listening()
+                    while self._waits_for(conn.fileno()):
+                        for note in conn.notifies(timeout=0):
+                            heard(note.payload)
+                    return
+            except psycopg.Error as fault:
+                log.error("signals_failed", error=type(fault).__name__)
+            if not self._waits_for(patience=AWAY):
+                return
+
+    def _waits_for(self, *descriptors: int, patience: float | None = None) -> bool:
+        """Until one of them has something, or `patience` seconds; False: the end came."""
+        either = select.poll()
+        for descriptor in (*descriptors, self._end):
+            either.register(descriptor, select.POLLIN)
+        return self._end not in dict(either.poll(None if patience is None else patience * 1000))
+
+    def _connection(self) -> Any:
+        import psycopg
+
+        return psycopg.connect(self._dsn, autocommit=True)
 
 
 def _encode(signals: list[Signal]) -> bytes:

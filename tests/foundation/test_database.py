@@ -8,11 +8,13 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
+import psycopg
 import pytest
-from sqlalchemy import Column, Connection, Integer, String, Table, column, func, insert, select, table
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy import Column, Connection, Integer, String, Table, column, func, insert, make_url, select, table
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from foundation import database
 from foundation.database import Database, Transaction, metadata
@@ -254,6 +256,36 @@ async def test_on_postgresql_they_hear_each_other_by_notify_and_nobody_listens_o
     await one.close()
     await other.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "db-listen"]
+
+
+async def test_on_postgresql_they_hear_each_other_again_when_it_was_away(postgres_url: str) -> None:
+    one, other = Database(postgres_url), Database(postgres_url)
+    await one.start()
+    await other.start()
+    heard: asyncio.Queue[int] = asyncio.Queue()
+    other.subscribe("word", heard.put_nowait)
+    try:
+        await one.write(add, "ab")
+        assert await asyncio.wait_for(heard.get(), 5) == 2
+        with psycopg.connect(make_url(postgres_url).set(drivername="postgresql").render_as_string(False)) as conn:
+            conn.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        assert await _heard_again(one, heard) > 2
+    finally:
+        await one.close()
+        await other.close()
+
+
+async def _heard_again(db: Database, heard: asyncio.Queue[int]) -> int:
+    """What is written while nobody listens is lost to the others, and a write may meet the lost connection: it is tried again."""
+    for length in range(3, 20):
+        with suppress(DBAPIError):
+            await db.write(add, "a" * length)
+        with suppress(TimeoutError):
+            return await asyncio.wait_for(heard.get(), 1)
+    raise AssertionError("nothing was heard any more")
 
 
 async def test_processes_hear_each_other_in_a_folder_deeper_than_a_socket_name_may_be(tmp_path: Path) -> None:
