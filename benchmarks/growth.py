@@ -18,7 +18,7 @@ from benchmarks.figures import address_of, bench_of, cpu_seconds
 from foundation.database import Transaction
 from mailserver.store.api import NewMessage
 from mssante.kinds import BoxKind
-from mssante.mailboxes import Holder, NewMailbox
+from mssante.mailbox import Holder, NewMailbox
 from runtime.house import House
 from runtime.settings import read
 from tests.support.demo import ROOT, Demo, free_port_base

@@ -7,7 +7,8 @@ from sqlalchemy import Connection
 from foundation.dn import DistinguishedName
 from mssante.address import address_key
 from mssante.kinds import BoxKind, BoxState
-from mssante.mailboxes import Mailbox, Mailboxes
+from mssante.mailbox import Mailbox
+from mssante.mailboxes import Mailboxes
 
 
 def opened_by(conn: Connection, mailboxes: Mailboxes, certificate: DistinguishedName, address: str) -> Mailbox | None:

@@ -12,7 +12,7 @@ from mssante.address import Address, citizen_ins
 from mssante.directory import Entry
 from mssante.identity import Fault, Invalid
 from mssante.kinds import BoxState, Party
-from mssante.mailboxes import Mailbox
+from mssante.mailbox import Mailbox
 from mssante.operators import Operator
 from mssante.rules import RecipientFacts, SenderFacts
 

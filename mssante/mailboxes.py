@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, or_, select, update
@@ -22,81 +22,18 @@ from foundation.keys import Key, KeyRing
 from foundation.prepared import Prepared
 from mssante.address import Address, parse_address
 from mssante.cache import Cache
-from mssante.identity import Invalid, parse_adeli, parse_finess, parse_ins, parse_rpps, parse_siret
+from mssante.identity import Invalid
 from mssante.kinds import BoxKind, BoxState, ProfileState
+from mssante.mailbox import MARKS, AddressTaken, Holder, Mailbox, NewMailbox, checked, mark_told
 from mssante.tables import books, directory_entries, mailboxes
 
 TOPIC = "mailbox"
 PUBLISHING = "annuaire-publish"  # the recurring job that tells the Annuaire Santé what changed
-GIB = 1 << 30
 REMEMBERED = 10_000  # mailboxes and keys kept in memory
 REMEMBER_SECONDS = 60.0
-MARKS = (80, 95)  # per cent of the quota at which the holder and the operator are told
-AGAIN = 5  # per cent below a mark: from there on it counts as new
 ROOMY = MARKS[0]  # below the first warning, room is remembered
 
 OnMark = Callable[[Transaction, int, int], None]  # mailbox, mark
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Holder:
-    """Who holds a mailbox; all text, empty when unknown. `holder_id`: RPPS or ADELI, FINESS or SIRET, INS."""
-
-    display_name: str = ""
-    holder_id: str = ""
-    profession: str = ""
-    phone: str = ""
-    town: str = ""
-    private_email: str = ""  # of a citizen: where notices go
-    birth_date: str = ""  # ISO 8601
-
-    def __repr__(self) -> str:
-        return "Holder(***)"
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Mailbox:
-    """`refuses`: takes no mail while suspended. `kept_until`: when a closed one's key is destroyed; `erased`: it was.
-    `certificate`: DN, as compared, of the organisation's certificate that opens an APP mailbox.
-    """
-
-    id: int
-    address: Address
-    kind: BoxKind
-    state: BoxState
-    profile: ProfileState | None
-    red_list: bool
-    sector: str | None
-    holder: Holder
-    created_at: int
-    closed_at: int | None
-    refuses: bool = False
-    kept_until: int | None = None
-    erased: bool = False
-    certificate: str = ""
-
-    def __repr__(self) -> str:
-        return f"Mailbox({self.id}, {self.kind.value}, {self.state.value})"
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class NewMailbox:
-    """`profile` is given for a citizen and only then."""
-
-    address: str
-    kind: BoxKind
-    holder: Holder = field(default_factory=Holder)
-    profile: ProfileState | None = None
-    sector: str | None = None
-    red_list: bool = False
-    quota_bytes: int = GIB
-
-    def __repr__(self) -> str:
-        return f"NewMailbox({self.kind.value})"
-
-
-class AddressTaken(Exception):
-    """The address is, or was, another mailbox's."""
 
 
 class Mailboxes:
@@ -239,7 +176,7 @@ class Mailboxes:
     # ---------------------------------------------------------------- life
     def create(self, tx: Transaction, new: NewMailbox, now: int) -> Mailbox:
         """Raises `AddressTaken`; ValueError when the address or the holder's identifier is malformed."""
-        address = _checked(new)
+        address = checked(new)
         address_key = self._address_key(address)
         if tx.execute(_BY_ADDRESS, {"key": address_key}).first() is not None:
             raise AddressTaken
@@ -341,36 +278,6 @@ class Mailboxes:
 def address_lookup(keys: KeyRing, address_key: str) -> bytes:
     """Keyed hash of `Address.key`, as in `mailboxes.address_key`."""
     return keys.lookup("address", address_key)
-
-
-def mark_told(told: int, used: int, limit: int) -> int:
-    """The mark of which people know after this: a higher one is news; a lower one only well below the one they know of."""
-    passed = max((mark for mark in MARKS if used * 100 >= mark * limit), default=0)
-    kept = max((mark for mark in MARKS if mark <= told and used * 100 >= (mark - AGAIN) * limit), default=0)
-    return max(passed, kept)
-
-
-def _checked(new: NewMailbox) -> Address:
-    address = parse_address(new.address)
-    if isinstance(address, Invalid):
-        raise ValueError(address.why)
-    if (new.kind is BoxKind.CIT) is not (new.profile is not None):
-        raise ValueError(
-            "une boîte d’usager a un état de profil, et elle seule // a citizen's mailbox has a profile state, and no other"
-        )
-    fault = parse_ins(address.local) if new.kind is BoxKind.CIT else holder_id(new.kind, new.holder.holder_id)
-    if isinstance(fault, Invalid):
-        raise ValueError(fault.why)
-    return address
-
-
-def holder_id(kind: BoxKind, number: str) -> object:
-    """The identifier of a professional mailbox's holder parsed, or why it is wrong; it may be unknown (empty)."""
-    if not number:
-        return None
-    first, second = (parse_rpps, parse_adeli) if kind in (BoxKind.PER, BoxKind.CAB) else (parse_finess, parse_siret)
-    parsed = first(number)
-    return second(number) if isinstance(parsed, Invalid) else parsed
 
 
 def _context(name: str, row: Any) -> bytes:

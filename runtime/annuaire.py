@@ -12,7 +12,7 @@ from cryptography import x509
 from certs.contexts import fetch_context
 from foundation.database import Transaction
 from mssante.kinds import BoxKind
-from mssante.mailboxes import Mailbox
+from mssante.mailbox import Mailbox
 from mssante.registers.annuaire import Pace, Server, Unanswered
 from mssante.registers.publishing import NoIdentifier, Verb, changed, publish, record, to_withdraw
 from runtime.command import Desk

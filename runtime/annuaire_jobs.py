@@ -15,7 +15,8 @@ from sqlalchemy import Connection, func, select
 from foundation.clock import DAY, HOUR, MINUTE
 from foundation.jobs import Answer, Handler, Job, Retry
 from foundation.tables import jobs
-from mssante.mailboxes import PUBLISHING, Mailbox
+from mssante.mailbox import Mailbox
+from mssante.mailboxes import PUBLISHING
 from mssante.registers.annuaire import NotTaken, Server, Unanswered
 from mssante.registers.publishing import NoIdentifier
 from mssante.registers.syncing import sync

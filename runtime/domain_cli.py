@@ -10,7 +10,7 @@ import typer
 from runtime.command import Desk, Refused, lists, looks, plain, table
 
 if TYPE_CHECKING:
-    from mssante.mailboxes import Mailbox
+    from mssante.mailbox import Mailbox
 
 domain = typer.Typer(no_args_is_help=True, help="Domaines de messagerie servis ici. // Mail domains served here.")
 

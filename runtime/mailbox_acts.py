@@ -10,7 +10,7 @@ from mssante import directory, life
 from mssante.directory import Entry
 from mssante.identity import Invalid
 from mssante.kinds import BoxKind, BoxState
-from mssante.mailboxes import Holder, Mailbox, holder_id
+from mssante.mailbox import Holder, Mailbox, holder_id
 from runtime.command import Act, Desk, Done, Refused, Row, moment
 from runtime.mailbox_words import octets, refusal, subject
 

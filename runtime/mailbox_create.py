@@ -9,7 +9,7 @@ from mssante import life
 from mssante.address import parse_address
 from mssante.identity import Invalid
 from mssante.kinds import BoxKind
-from mssante.mailboxes import AddressTaken, Holder, Mailbox, NewMailbox
+from mssante.mailbox import AddressTaken, Holder, Mailbox, NewMailbox
 from mssante.rights import Role
 from runtime.command import Act, Desk, Done, Refused, Row
 from runtime.mailbox_acts import publish

@@ -12,7 +12,7 @@ from mailserver.store.api import Flag, Flags
 from runtime.command import csv_text, moment
 
 if TYPE_CHECKING:
-    from mssante.mailboxes import Mailbox
+    from mssante.mailbox import Mailbox
     from runtime.house import House
 
 COLUMNS = ("file", "folder", "uid", "received_at", "flags", "octets")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from runtime.command import Desk, moment, plain
 
 if TYPE_CHECKING:
-    from mssante.mailboxes import Mailbox
+    from mssante.mailbox import Mailbox
 
 COLUMNS = {
     "address": "adresse // address",

@@ -10,7 +10,7 @@ from mssante import life
 from mssante.app_secrets import generate
 from mssante.credentials import LoginTaken, Member, NewCredential, login_form
 from mssante.kinds import SignInState
-from mssante.mailboxes import Mailbox
+from mssante.mailbox import Mailbox
 from mssante.passwords import PasswordHash, hash_password
 from mssante.rights import Role
 from runtime.command import Act, Desk, Refused, Row

@@ -14,7 +14,7 @@ from foundation.web.sessions import Session, Stage
 from health_space.accounts.port import Known
 from mssante.credentials import Credentials, SignedIn
 from mssante.kinds import BoxKind
-from mssante.mailboxes import Mailbox
+from mssante.mailbox import Mailbox
 
 HOME = "/mon-compte"
 SIGN_IN = f"{HOME}/connexion"

@@ -19,7 +19,8 @@ from mssante import one_time, passkeys
 from mssante.ceremonies import BadPasskey, RelyingParty
 from mssante.credentials import WEB, Credentials, SignedIn, WrongPassword
 from mssante.kinds import BoxKind
-from mssante.mailboxes import Mailbox, Mailboxes
+from mssante.mailbox import Mailbox
+from mssante.mailboxes import Mailboxes
 
 log = structlog.get_logger()
 

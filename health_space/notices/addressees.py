@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from health_space.notices.rules import Addressee
 from health_space.profiles.operations import Kind, guardians_of
 from mssante.kinds import BoxKind, BoxState, ProfileState
-from mssante.mailboxes import Mailbox, Mailboxes
+from mssante.mailbox import Mailbox
+from mssante.mailboxes import Mailboxes
 
 WRITTEN_TO = frozenset({ProfileState.ACTIVATED, ProfileState.NOT_ACTIVATED})
 

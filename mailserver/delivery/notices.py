@@ -26,7 +26,8 @@ from mailserver.outbound.compose import Office, confirmation, filling, filling_f
 from mailserver.outbound.receipt import asked_by, receipt
 from mailserver.outbound.report import MAX_HEADER_RETURNED, Action, Told, report
 from mssante.kinds import BoxKind, BoxState
-from mssante.mailboxes import OnMark, mark_told
+from mssante.mailbox import mark_told
+from mssante.mailboxes import OnMark
 from mssante.reasons import NO_RULE, REASONS, Reason
 
 log = structlog.get_logger()

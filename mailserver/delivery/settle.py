@@ -28,7 +28,7 @@ from mssante.address import Address
 from mssante.closing import Act, may_close
 from mssante.exchanges import Contact, Exchange, reply_contact
 from mssante.kinds import ClosedMeans, Party
-from mssante.mailboxes import Mailbox
+from mssante.mailbox import Mailbox
 from mssante.rules import Allowed, Refused
 
 NO_REPLY = "$NoReply"  # keyword of a message that cannot be answered: the citizen's page says so

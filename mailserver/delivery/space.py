@@ -25,7 +25,8 @@ from mssante import directory, facts, reasons
 from mssante.address import Address, parse_address
 from mssante.exchanges import Exchanges
 from mssante.identity import Invalid
-from mssante.mailboxes import Mailbox, Mailboxes
+from mssante.mailbox import Mailbox
+from mssante.mailboxes import Mailboxes
 from mssante.operators import Operator
 from mssante.rules import RecipientFacts, Refused, SenderFacts
 from mssante.sent_for_later import Brought

@@ -17,7 +17,7 @@ from foundation.database import Transaction
 from foundation.keys import KeyRing
 from mssante.identity import Adeli, Finess, Invalid, Rpps, Siret, parse_adeli, parse_finess, parse_rpps, parse_siret
 from mssante.kinds import BoxKind, BoxState
-from mssante.mailboxes import Mailbox
+from mssante.mailbox import Mailbox
 from mssante.registers.annuaire import Server
 from mssante.registers.fhir import FINESS, METADATA, PERSON, SIRET
 from mssante.tables import mailboxes

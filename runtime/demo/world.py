@@ -13,7 +13,7 @@ from mssante import directory
 from mssante.credentials import MAIL, WEB, NewCredential
 from mssante.directory import Entry
 from mssante.kinds import BoxKind
-from mssante.mailboxes import GIB, Holder, NewMailbox
+from mssante.mailbox import GIB, Holder, NewMailbox
 from mssante.passwords import PasswordHash, hash_password
 from runtime.demo.people import BENCH_BOXES, OPERATORS, Citizen, Operator, Professional
 from runtime.house import House

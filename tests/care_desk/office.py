@@ -30,7 +30,8 @@ from mssante.ciba import Backchannel
 from mssante.credentials import Credentials, NewCredential
 from mssante.identity import demo_ins, luhn_key
 from mssante.kinds import BoxKind, ProfileState
-from mssante.mailboxes import Holder, Mailboxes, NewMailbox
+from mssante.mailbox import Holder, NewMailbox
+from mssante.mailboxes import Mailboxes
 from mssante.openid_code import CodeFlow
 from mssante.passwords import hash_password
 from tests.care_desk.mail_settings import TABLE

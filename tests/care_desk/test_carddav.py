@@ -28,7 +28,8 @@ from mailserver.sign_in import SignedIn
 from mssante import directory
 from mssante.directory import Entry
 from mssante.kinds import BoxKind
-from mssante.mailboxes import Mailboxes, NewMailbox
+from mssante.mailbox import NewMailbox
+from mssante.mailboxes import Mailboxes
 from tests.support.people import People
 from tests.support.web import serving
 

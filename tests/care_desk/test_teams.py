@@ -13,7 +13,7 @@ from mailserver.store.api import Flag, FlagOp, Flags, NewMessage
 from mssante.credentials import NewCredential
 from mssante.identity import luhn_key
 from mssante.kinds import BoxKind, SignInState
-from mssante.mailboxes import Holder, NewMailbox
+from mssante.mailbox import Holder, NewMailbox
 from mssante.rights import Role
 from tests.care_desk.office import PASSWORD_HASH, SIGN_IN, Office
 from tests.support.chromium import looks, tab_with

@@ -21,7 +21,7 @@ from health_space.notices.handler import Notifier
 from health_space.notices.rules import Kind
 from mailserver.delivery.api import Fate
 from mailserver.delivery.traces import FILED, NOTIFIED, Traces
-from mssante.mailboxes import Holder
+from mssante.mailbox import Holder
 from runtime.outgoing import notified
 from tests.mailserver.delivery.conftest import CHILD, CITIZEN, DOCTOR, World, mail, make_world
 from tests.support import files

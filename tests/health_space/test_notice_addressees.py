@@ -16,7 +16,8 @@ from health_space.notices.rules import Addressee
 from health_space.profiles.operations import Kind, add_guardian
 from mssante.identity import demo_ins
 from mssante.kinds import BoxKind, BoxState, ProfileState
-from mssante.mailboxes import Holder, Mailboxes, NewMailbox
+from mssante.mailbox import Holder, NewMailbox
+from mssante.mailboxes import Mailboxes
 
 
 class Town:

@@ -14,7 +14,8 @@ from foundation.keys import KeyRing
 from mssante.exchanges import Exchanges
 from mssante.identity import demo_ins
 from mssante.kinds import BoxKind, ProfileState
-from mssante.mailboxes import Holder, Mailbox, Mailboxes, NewMailbox
+from mssante.mailbox import Holder, Mailbox, NewMailbox
+from mssante.mailboxes import Mailboxes
 
 
 @dataclass

@@ -17,7 +17,8 @@ from mssante.app_secrets import generate
 from mssante.ceremonies import BadPasskey
 from mssante.credential_rows import CredentialRows
 from mssante.identity import luhn_key
-from mssante.mailboxes import Holder, Mailboxes
+from mssante.mailbox import Holder
+from mssante.mailboxes import Mailboxes
 from mssante.passkeys import RightPasskey
 from mssante.recovery import NotNow
 from tests.mssante.test_passkeys import MINE, NOW, OTHERS, PARTY, House

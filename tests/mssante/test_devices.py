@@ -18,7 +18,8 @@ from mssante.credential_rows import forget_erased
 from mssante.credentials import IMAP, Credentials, NewCredential, SignedIn, WrongPassword
 from mssante.devices import MOST, Came, Devices, Door, Way
 from mssante.kinds import BoxKind
-from mssante.mailboxes import Holder, Mailboxes, NewMailbox
+from mssante.mailbox import Holder, NewMailbox
+from mssante.mailboxes import Mailboxes
 from mssante.passwords import hash_password
 from mssante.tables import credentials, mail_clients, mailboxes
 from tests.support.postgres import other_database

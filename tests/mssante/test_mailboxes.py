@@ -13,7 +13,8 @@ from foundation.keys import Tampered
 from foundation.remembered import MEMORY, NotRemembered
 from mssante.identity import demo_ins, luhn_key
 from mssante.kinds import BoxKind, BoxState, ProfileState
-from mssante.mailboxes import AddressTaken, Holder, Mailboxes, NewMailbox, mark_told
+from mssante.mailbox import AddressTaken, Holder, NewMailbox, mark_told
+from mssante.mailboxes import Mailboxes
 from mssante.tables import mailboxes
 
 RPPS = "1099000001" + luhn_key("1099000001")

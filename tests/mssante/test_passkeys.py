@@ -19,7 +19,8 @@ from mssante import ceremonies, one_time, passkeys
 from mssante.ceremonies import LIVES, BadPasskey, RelyingParty
 from mssante.credentials import IMAP, WEB, Credentials, NewCredential, SignedIn, WrongPassword
 from mssante.kinds import BoxKind
-from mssante.mailboxes import Holder, Mailboxes, NewMailbox
+from mssante.mailbox import Holder, NewMailbox
+from mssante.mailboxes import Mailboxes
 from mssante.one_time import WrongCode
 from mssante.passkeys import RightPasskey
 from mssante.passwords import hash_password

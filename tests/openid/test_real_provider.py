@@ -23,7 +23,8 @@ from mssante import app_passwords, one_time
 from mssante.credentials import IMAP, MAIL, WEB, Credentials, NewCredential
 from mssante.identity import luhn_key
 from mssante.kinds import BoxKind, BoxState
-from mssante.mailboxes import Holder, Mailboxes, NewMailbox
+from mssante.mailbox import Holder, NewMailbox
+from mssante.mailboxes import Mailboxes
 from mssante.openid import Rules
 from mssante.openid_provider import AGAIN, Asking, OpenIdProvider
 from mssante.passwords import hash_password

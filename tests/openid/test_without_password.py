@@ -21,7 +21,7 @@ from mssante import throttle
 from mssante.ciba import Backchannel
 from mssante.credentials import MAIL, NewCredential
 from mssante.kinds import BoxKind
-from mssante.mailboxes import Holder, NewMailbox
+from mssante.mailbox import Holder, NewMailbox
 from mssante.openid import Rules
 from mssante.openid_code import CodeFlow
 from mssante.openid_provider import Asking, OpenIdProvider

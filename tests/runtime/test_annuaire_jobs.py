@@ -20,7 +20,7 @@ from mssante import directory
 from mssante.address import Address
 from mssante.identity import luhn_key
 from mssante.kinds import BoxKind
-from mssante.mailboxes import Holder, Mailbox, NewMailbox
+from mssante.mailbox import Holder, Mailbox, NewMailbox
 from runtime import annuaire_jobs, start
 from runtime.annuaire import server_of
 from runtime.annuaire_jobs import FOLLOW, PUBLISH

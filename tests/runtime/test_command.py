@@ -15,7 +15,7 @@ from foundation.database import Transaction
 from foundation.tables import audit
 from foundation.wording import said
 from mssante.kinds import BoxKind
-from mssante.mailboxes import AddressTaken, NewMailbox
+from mssante.mailbox import AddressTaken, NewMailbox
 from runtime.cli import app
 from runtime.command import Act, Desk, Done, Refused, Row, csv_text, desk, worded
 from runtime.help_in import language_of

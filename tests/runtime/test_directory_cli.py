@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from foundation.tables import audit
 from mssante.identity import luhn_key
 from mssante.kinds import BoxKind
-from mssante.mailboxes import Holder, NewMailbox
+from mssante.mailbox import Holder, NewMailbox
 from runtime import start
 from runtime.cli import app
 from runtime.house import House

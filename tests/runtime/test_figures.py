@@ -20,7 +20,7 @@ from mailserver.delivery.api import Fate
 from mailserver.outbound import peer
 from mailserver.outbound.queue import CALLED_OFF
 from mssante.kinds import BoxKind, Party
-from mssante.mailboxes import Holder, NewMailbox
+from mssante.mailbox import Holder, NewMailbox
 from mssante.reasons import REASONS
 from runtime import figure_words, figures, start
 from runtime.cli import app

@@ -21,7 +21,7 @@ from mssante import directory
 from mssante.address import Address
 from mssante.identity import luhn_key
 from mssante.kinds import BoxKind, ProfileState
-from mssante.mailboxes import NewMailbox
+from mssante.mailbox import NewMailbox
 from mssante.tables import credentials
 from runtime.cli import app
 from runtime.house import House

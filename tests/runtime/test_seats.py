@@ -19,7 +19,8 @@ from mssante.credential_rows import CredentialRows
 from mssante.credentials import IMAP, MAIL, WEB, Credentials, NewCredential
 from mssante.identity import luhn_key
 from mssante.kinds import BoxKind, SignInState
-from mssante.mailboxes import Holder, Mailboxes, NewMailbox
+from mssante.mailbox import Holder, NewMailbox
+from mssante.mailboxes import Mailboxes
 from mssante.passwords import hash_password
 from mssante.rights import Role
 from runtime.sign_in import MailSignIn

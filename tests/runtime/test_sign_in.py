@@ -15,7 +15,8 @@ from mssante import devices
 from mssante.credentials import IMAP, SUBMISSION, Credentials, NewCredential
 from mssante.devices import Devices, Door, Way
 from mssante.kinds import BoxKind
-from mssante.mailboxes import Holder, Mailboxes, NewMailbox
+from mssante.mailbox import Holder, NewMailbox
+from mssante.mailboxes import Mailboxes
 from mssante.passwords import hash_password
 from mssante.sent_for_later import Brought
 from mssante.tables import mail_clients

@@ -43,7 +43,8 @@ from mssante.credentials import Credentials
 from mssante.exchanges import Exchanges
 from mssante.identity import demo_ins
 from mssante.kinds import BoxKind, ProfileState
-from mssante.mailboxes import Holder, Mailboxes, NewMailbox
+from mssante.mailbox import Holder, NewMailbox
+from mssante.mailboxes import Mailboxes
 from mssante.operators import Operator
 from runtime.attachment_settings import Attachments, AttachmentsSent, policies_of
 from tests.support import files

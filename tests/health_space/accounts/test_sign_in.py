@@ -25,7 +25,8 @@ from mssante import one_time
 from mssante.credentials import Credentials, NewCredential
 from mssante.identity import demo_ins
 from mssante.kinds import BoxKind, ProfileState
-from mssante.mailboxes import Holder, Mailboxes, NewMailbox
+from mssante.mailbox import Holder, NewMailbox
+from mssante.mailboxes import Mailboxes
 from mssante.passwords import hash_password
 from tests.support.web import Answer, Visitor, serving
 

@@ -29,7 +29,8 @@ from mssante import directory
 from mssante.credential_rows import CredentialRows
 from mssante.exchanges import Exchange, Exchanges
 from mssante.kinds import BoxKind, ProfileState
-from mssante.mailboxes import Holder, Mailboxes, NewMailbox
+from mssante.mailbox import Holder, NewMailbox
+from mssante.mailboxes import Mailboxes
 from mssante.operators import Operator
 from mssante.sent_for_later import StillSends
 

@@ -11,7 +11,7 @@ from mailserver.delivery.api import Fate
 from mailserver.delivery.notices import Notices
 from mailserver.outbound.compose import Office
 from mssante.kinds import BoxKind
-from mssante.mailboxes import NewMailbox
+from mssante.mailbox import NewMailbox
 from mssante.reasons import BOX_FULL
 from tests.mailserver.delivery.conftest import CITIZEN, DOCTOR, SERVICE, World, mail
 

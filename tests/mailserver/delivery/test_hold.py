@@ -28,7 +28,7 @@ from mailserver.store.sweep import GRACE, sweep
 from mssante import app_passwords, devices
 from mssante.credential_rows import CredentialRows
 from mssante.kinds import BoxKind, BoxState
-from mssante.mailboxes import Holder, NewMailbox
+from mssante.mailbox import Holder, NewMailbox
 from mssante.passwords import PasswordHash
 from mssante.reasons import SENDER_BOX_INACTIVE, SENDER_LOST_RIGHT, TOO_MANY_HELD
 from mssante.rights import Role
