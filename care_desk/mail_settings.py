@@ -13,7 +13,7 @@ from care_desk import mail_doors
 from care_desk.deps import Deps
 from foundation.web import errors
 from foundation.web.forms import Fault
-from foundation.web.kit import Visit
+from foundation.web.visit import Visit
 from mssante.signed_xml import XmlRefused, parse
 
 MAX_QUESTION = 64 * 1024  # octets of an Autodiscover request

@@ -16,7 +16,8 @@ from citizen_inbox.conversation import find_message
 from citizen_inbox.deps import Deps
 from citizen_inbox.inbox import PATH
 from foundation.web import errors, french
-from foundation.web.kit import Link, Visit
+from foundation.web.site import Link
+from foundation.web.visit import Visit
 from health_space.dossier.formats import MAX_BYTES, Refused
 from health_space.dossier.readers import Accepted
 from mailserver.mime.message import Attachment

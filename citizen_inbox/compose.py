@@ -11,7 +11,8 @@ from citizen_inbox.deps import Deps
 from citizen_inbox.inbox import PATH
 from foundation.web import french
 from foundation.web.forms import Fault
-from foundation.web.kit import Link, Visit
+from foundation.web.site import Link
+from foundation.web.visit import Visit
 from mailserver.delivery.api import Verdict
 from mssante.kinds import ExchangeState
 

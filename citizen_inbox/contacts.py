@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from citizen_inbox import wording
 from citizen_inbox.deps import Deps
 from foundation.web import french
-from foundation.web.kit import Visit
+from foundation.web.visit import Visit
 from mailserver.delivery.api import Door, Fate, Recipient, Sender, Verdict
 from mssante import directory
 from mssante.address import parse_address

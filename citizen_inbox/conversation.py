@@ -19,7 +19,8 @@ from citizen_inbox.inbox import PATH
 from citizen_inbox.wording import Piece
 from foundation.web import errors, french
 from foundation.web.forms import Fault
-from foundation.web.kit import Link, Visit
+from foundation.web.site import Link
+from foundation.web.visit import Visit
 from mailserver.delivery.api import Fate, Verdict
 from mailserver.mime.addresses import Address
 from mailserver.mime.message import Attachment, Message, scan

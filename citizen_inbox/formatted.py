@@ -11,7 +11,8 @@ from citizen_inbox.conversation import find_message
 from citizen_inbox.deps import Deps
 from citizen_inbox.inbox import PATH
 from foundation.web import errors
-from foundation.web.kit import Link, Visit
+from foundation.web.site import Link
+from foundation.web.visit import Visit
 from mailserver.mime.message import Message
 
 

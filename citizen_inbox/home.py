@@ -9,7 +9,7 @@ from starlette.responses import Response
 from citizen_inbox import tracking
 from citizen_inbox.deps import Deps
 from citizen_inbox.inbox import Line, lines_of
-from foundation.web.kit import Visit
+from foundation.web.visit import Visit
 from health_space.dossier import operations as dossier
 
 log = structlog.get_logger()

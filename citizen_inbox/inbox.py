@@ -15,7 +15,7 @@ from citizen_inbox import conversations, wording
 from citizen_inbox.contacts import is_closed
 from citizen_inbox.conversations import Item
 from citizen_inbox.deps import Deps
-from foundation.web.kit import Visit
+from foundation.web.visit import Visit
 from mssante.exchanges import Exchange
 
 TITLE = "Messagerie"

@@ -15,7 +15,8 @@ from citizen_inbox.deps import Deps
 from citizen_inbox.sending import Draft
 from foundation.web import errors, french
 from foundation.web.forms import Fault, Upload
-from foundation.web.kit import Link, Visit
+from foundation.web.site import Link
+from foundation.web.visit import Visit
 from health_space.dossier import operations as dossier
 from health_space.dossier.categories import PRESCRIPTIONS
 from health_space.dossier.operations import Document

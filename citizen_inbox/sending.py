@@ -23,7 +23,7 @@ from citizen_inbox.deps import Deps
 from foundation.blobs import PreparedBlob
 from foundation.web import french
 from foundation.web.forms import Fault, Form, Upload
-from foundation.web.kit import Visit
+from foundation.web.visit import Visit
 from mailserver.delivery.api import Envelope, Fate, Recipient, Verdict
 from mailserver.store.tables import message_ids
 

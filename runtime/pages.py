@@ -30,7 +30,8 @@ from care_desk.account import people
 from care_desk.account.deps import Tell
 from citizen_inbox.conversations import unread_conversations
 from foundation.database import Transaction
-from foundation.web.kit import Web, WebSettings
+from foundation.web.kit import Web
+from foundation.web.site import WebSettings
 from health_space.accounts import chrome
 from health_space.accounts.by_password import PageSignIn, citizens
 from health_space.accounts.port import Send

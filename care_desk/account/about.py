@@ -6,7 +6,8 @@ from starlette.responses import Response
 
 from care_desk.account.deps import Deps
 from care_desk.account.people import HOME
-from foundation.web.kit import Page, Visit
+from foundation.web.kit import Page
+from foundation.web.visit import Visit
 
 
 async def help_page(visit: Visit, deps: Deps) -> Response:

@@ -15,8 +15,9 @@ from care_desk.account.people import HOME
 from foundation.clock import MINUTE
 from foundation.web import errors, french
 from foundation.web.forms import Fault
-from foundation.web.kit import Link, Visit
 from foundation.web.sessions import Session, Stage
+from foundation.web.site import Link
+from foundation.web.visit import Visit
 from health_space.accounts.port import Known
 from health_space.accounts.sign_in import digits, is_local, please_wait, send_again
 

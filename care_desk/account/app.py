@@ -19,7 +19,8 @@ from care_desk.account import (
 )
 from care_desk.account.deps import Deps
 from care_desk.account.people import HOME, SIGN_IN
-from foundation.web.kit import Link, Page
+from foundation.web.kit import Page
+from foundation.web.site import Link
 from health_space.accounts import deps as accounts
 from health_space.accounts import sign_in
 

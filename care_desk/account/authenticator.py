@@ -15,8 +15,9 @@ from foundation.clock import SECOND
 from foundation.database import Transaction
 from foundation.web import french, qr
 from foundation.web.forms import Fault
-from foundation.web.kit import Link, Visit
 from foundation.web.sessions import Session, Stage
+from foundation.web.site import Link
+from foundation.web.visit import Visit
 from health_space.accounts.sign_in import enter
 from mssante import one_time, recovery
 from mssante.one_time import RightCode, WrongCode

@@ -21,8 +21,9 @@ from foundation.clock import MINUTE
 from foundation.keys import Tampered
 from foundation.web import errors, french, sessions
 from foundation.web.forms import Fault
-from foundation.web.kit import Page, Visit
+from foundation.web.kit import Page
 from foundation.web.sessions import Stage
+from foundation.web.visit import Visit
 from health_space.accounts.sign_in import come_in, is_local, please_wait
 from mssante import throttle
 from mssante.credentials import WEB, covers, login_form

@@ -21,8 +21,9 @@ from care_desk.account.people import HOME, SIGN_IN
 from foundation.clock import MINUTE, SECOND
 from foundation.web import errors, french, sessions
 from foundation.web.forms import Fault
-from foundation.web.kit import Page, Visit
+from foundation.web.kit import Page
 from foundation.web.sessions import Session, Stage
+from foundation.web.visit import Visit
 from health_space.accounts.sign_in import come_in, please_wait
 from mssante import throttle
 from mssante.ciba import Asked, Backchannel, new_message

@@ -10,8 +10,9 @@ from care_desk.account.deps import Deps
 from care_desk.account.people import HOME
 from foundation.database import Transaction
 from foundation.web import errors, french, sessions
-from foundation.web.kit import Link, Visit
 from foundation.web.sessions import Session
+from foundation.web.site import Link
+from foundation.web.visit import Visit
 from mssante import app_passwords, devices
 from mssante.devices import Device, Door, Way
 

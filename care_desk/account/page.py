@@ -12,7 +12,8 @@ from care_desk.account.people import HOME
 from foundation.database import Transaction
 from foundation.web import errors, french
 from foundation.web.forms import Fault
-from foundation.web.kit import Link, Visit
+from foundation.web.site import Link
+from foundation.web.visit import Visit
 from mssante import app_passwords, devices, passkeys
 from mssante.app_passwords import LONGEST_NAME, MOST, PROTOCOLS, AppPassword, NewSecret, TooMany
 from mssante.credentials import IMAP, SUBMISSION, SignedIn

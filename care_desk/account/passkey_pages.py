@@ -12,8 +12,9 @@ from care_desk.account.people import HOME, SIGN_IN, may_enrol
 from foundation.database import Transaction
 from foundation.web import errors, french
 from foundation.web.forms import Fault
-from foundation.web.kit import Link, Visit
 from foundation.web.sessions import Session, Stage
+from foundation.web.site import Link
+from foundation.web.visit import Visit
 from health_space.accounts.sign_in import enter
 from mssante import passkeys, recovery
 from mssante.ceremonies import BadPasskey, RelyingParty

@@ -12,8 +12,9 @@ from care_desk.account.people import HOME
 from foundation.database import Transaction
 from foundation.web import french, sessions
 from foundation.web.forms import Fault
-from foundation.web.kit import Link, Visit
 from foundation.web.sessions import Session
+from foundation.web.site import Link
+from foundation.web.visit import Visit
 from health_space.accounts.port import Known
 from health_space.accounts.sign_in import please_wait
 from mssante.credentials import WEB, WrongPassword

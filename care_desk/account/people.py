@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 from care_desk.account.deps import Tell
 from foundation.audit import Audit
 from foundation.database import Transaction
-from foundation.web.kit import Around, Link, Profile, WebSettings
 from foundation.web.sessions import Session, Stage
+from foundation.web.site import Around, Link, Profile, WebSettings
 from health_space.accounts.port import Known
 from mssante.credentials import Credentials, SignedIn
 from mssante.kinds import BoxKind

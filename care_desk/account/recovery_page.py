@@ -9,8 +9,8 @@ from care_desk.account.deps import Deps
 from care_desk.account.people import SIGN_IN
 from foundation.web import french
 from foundation.web.forms import Fault
-from foundation.web.kit import Visit
 from foundation.web.sessions import Stage
+from foundation.web.visit import Visit
 from health_space.accounts.sign_in import please_wait
 from mssante import recovery
 from mssante.recovery import WrongCode

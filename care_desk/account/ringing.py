@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from foundation.web.kit import Visit
 from foundation.web.sessions import Session
+from foundation.web.visit import Visit
 from mssante.ciba import Asked, Backchannel
 from mssante.id_tokens import No
 from mssante.openid import Subject

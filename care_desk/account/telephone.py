@@ -15,8 +15,8 @@ from care_desk.account.people import SIGN_IN
 from foundation.clock import SECOND
 from foundation.web import errors, french
 from foundation.web.forms import Fault
-from foundation.web.kit import Visit
 from foundation.web.sessions import Session, Stage
+from foundation.web.visit import Visit
 from health_space.accounts.sign_in import enter, please_wait
 from mssante import throttle
 from mssante.ciba import Asked, Backchannel, new_message

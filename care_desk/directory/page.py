@@ -13,7 +13,7 @@ from starlette.responses import Response
 from care_desk.account.people import DIRECTORY
 from care_desk.directory.deps import Deps
 from foundation.web import french
-from foundation.web.kit import Visit
+from foundation.web.visit import Visit
 from mssante import directory
 from mssante.directory import Entry
 from mssante.directory_search import LONGEST_TEXT, Search

@@ -14,7 +14,8 @@ from starlette.responses import Response
 from care_desk.account.people import TEAMS
 from care_desk.team.deps import Deps
 from foundation.web import errors, french
-from foundation.web.kit import Link, Visit
+from foundation.web.site import Link
+from foundation.web.visit import Visit
 from mailserver.imap.rights import rights_in
 from mailserver.mime.addresses import Address
 from mailserver.mime.message import scan

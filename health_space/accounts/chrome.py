@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from foundation.web.kit import Around, Link, Profile
 from foundation.web.sessions import Session
+from foundation.web.site import Around, Link, Profile
 from health_space.profiles.operations import profiles_of
 
 TEMPLATES = Path(__file__).parent / "templates"

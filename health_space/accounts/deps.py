@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from foundation.web.kit import Link, Web
+from foundation.web.kit import Web
+from foundation.web.site import Link
 from health_space.accounts.port import Send, SignIn
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from foundation.web.kit import Visit
+from foundation.web.visit import Visit
 from health_space.accounts.deps import Deps
 
 

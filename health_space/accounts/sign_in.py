@@ -15,9 +15,9 @@ from foundation.clock import MINUTE, SECOND
 from foundation.places import network_of
 from foundation.web import errors, french, sessions
 from foundation.web.forms import Fault
-from foundation.web.kit import Visit
 from foundation.web.sessions import Session, Stage
 from foundation.web.user_agent import browser_of
+from foundation.web.visit import Visit
 from health_space.accounts.deps import Deps
 from health_space.accounts.port import Known, Send, SignIn, Wrong
 from mssante.one_time import CODE_LIVES, new_code

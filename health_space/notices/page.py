@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from foundation.keys import KeyRing
 from foundation.web import errors, french
-from foundation.web.kit import Profile, Visit
+from foundation.web.site import Profile
+from foundation.web.visit import Visit
 from health_space.deps import Deps
 from health_space.dossier import operations as dossiers
 from health_space.notices import operations as ops

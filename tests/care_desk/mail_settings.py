@@ -11,7 +11,8 @@ from care_desk.deps import Deps
 from care_desk.mail_doors import MailDoor, MailDoors
 from foundation.database import Database, metadata
 from foundation.keys import KeyRing
-from foundation.web.kit import Around, Web, WebSettings
+from foundation.web.kit import Web
+from foundation.web.site import Around, WebSettings
 from foundation.web.tables import web_kept_forms, web_once, web_sessions
 from tests.support.web import serving
 

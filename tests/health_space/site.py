@@ -15,8 +15,10 @@ from foundation.blob_files import FolderFiles
 from foundation.blobs import Blobs
 from foundation.database import Database, Transaction, metadata
 from foundation.keys import KeyRing
-from foundation.web.kit import Page, Visit, Web, WebSettings
+from foundation.web.kit import Page, Web
 from foundation.web.sessions import Session, Stage, open_session
+from foundation.web.site import WebSettings
+from foundation.web.visit import Visit
 from health_space import app as health
 from health_space.accounts import chrome
 from health_space.deps import Deps

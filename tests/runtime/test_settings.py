@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from foundation.settings import BadSettings, load
-from foundation.web.kit import WebSettings
+from foundation.web.site import WebSettings
 from runtime.pages import web_settings
 from runtime.settings import Settings
 

@@ -25,8 +25,9 @@ from foundation.database import Database, Transaction, metadata
 from foundation.jobs import Jobs
 from foundation.keys import KeyRing
 from foundation.web import sessions
-from foundation.web.kit import Web, WebSettings
+from foundation.web.kit import Web
 from foundation.web.sessions import Stage
+from foundation.web.site import WebSettings
 from health_space.accounts import chrome
 from health_space.accounts.by_password import PageSignIn, citizens
 from health_space.dossier import operations as dossier

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from foundation.keys import KeyRing
 from foundation.web import errors
-from foundation.web.kit import Visit
+from foundation.web.visit import Visit
 from health_space.deps import Deps
 from health_space.dossier import operations as ops
 from health_space.dossier.operations import Document, Dossier

@@ -18,7 +18,8 @@ from foundation.database import Transaction
 from foundation.keys import KeyRing
 from foundation.web import french
 from foundation.web.forms import Fault, Upload
-from foundation.web.kit import Link, Visit
+from foundation.web.site import Link
+from foundation.web.visit import Visit
 from health_space.deps import Deps
 from health_space.dossier import operations as ops
 from health_space.dossier.categories import LABELS, PATIENT_TYPES

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from foundation.clock import DAY
 from foundation.keys import KeyRing
 from foundation.web.french import calendar_date
-from foundation.web.kit import Visit
+from foundation.web.visit import Visit
 from health_space.deps import Deps
 from health_space.dossier import operations as ops
 from health_space.dossier.categories import LABELS

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from starlette.responses import Response, StreamingResponse
 
 from foundation.web import errors
-from foundation.web.kit import Visit
+from foundation.web.visit import Visit
 from health_space.deps import Deps
 from health_space.dossier import operations as ops
 from health_space.dossier.formats import file_name

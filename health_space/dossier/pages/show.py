@@ -7,7 +7,8 @@ from starlette.responses import Response
 from foundation.database import Transaction
 from foundation.web import errors
 from foundation.web.french import calendar_date
-from foundation.web.kit import Link, Visit
+from foundation.web.site import Link
+from foundation.web.visit import Visit
 from health_space.deps import Deps
 from health_space.dossier import operations as ops
 from health_space.dossier.categories import LABELS, PRESCRIPTIONS

@@ -18,9 +18,11 @@ from foundation.database import Database, metadata
 from foundation.keys import KeyRing
 from foundation.web import sessions
 from foundation.web.forms import Fault, Form, read_form
-from foundation.web.kit import Around, Link, Page, Profile, Visit, Web, WebSettings
+from foundation.web.kit import Page, Web
 from foundation.web.sessions import Session, Stage
+from foundation.web.site import Around, Link, Profile, WebSettings
 from foundation.web.tables import web_kept_forms, web_once, web_sessions
+from foundation.web.visit import Visit
 from tests.support.web import Visitor, serving
 
 CLAIRE, LOUISE, OTHER = 7, 8, 9

@@ -13,7 +13,9 @@ from starlette.responses import Response
 from foundation.clock import HOUR, MINUTE, SECOND
 from foundation.database import Database, Transaction, metadata
 from foundation.keys import KeyRing
-from foundation.web.kit import Page, Visit, Web, WebSettings
+from foundation.web.kit import Page, Web
+from foundation.web.site import WebSettings
+from foundation.web.visit import Visit
 from health_space.accounts import chrome
 from health_space.accounts.app import routes
 from health_space.accounts.by_password import PageSignIn, citizens
