@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from health_space.dossier import reasons
 from health_space.dossier.categories import guess
 from mailserver.mime import Attachment, Message
-from mssante.reasons import Reason
+from mssante.reason import Reason
 
 LOGO = 50_000  # octets: a picture shown inside the text and no bigger is decoration; a photo worth keeping is bigger
 FILED_PICTURES = frozenset({"image/jpeg", "image/png", "image/tiff"})

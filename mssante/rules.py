@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from foundation.values import value
 from mssante import reasons
 from mssante.kinds import SECTORS_PHARMACY, BoxKind, BoxState, ClosedMeans, ExchangeState, Party, ProfileState
-from mssante.reasons import Reason
+from mssante.reason import Reason
 
 
 @value

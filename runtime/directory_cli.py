@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -19,55 +18,16 @@ from runtime.command import (
     table,
 )
 
-if TYPE_CHECKING:
-    from mssante.directory import Entry
-    from mssante.registers.facts import Dated
-    from mssante.registers.runs import Report
-
 directory = typer.Typer(
     no_args_is_help=True, help="Annuaire des professionnels : import, recherche. // Directory: import, search."
 )
 
-_COLUMNS = {
-    "display_name": "nom // name",
-    "address": "adresse // address",
-    "kind": "type // kind",
-    "profession": "profession",
-    "speciality": "spécialité // speciality",
-    "organisation": "structure",
-    "postcode": "code postal // postcode",
-    "town": "commune // town",
-    "sector": "secteur // sector",
-}
-_MORE = {
-    "service": "service",
-    "title": "civilité // title",
-    "given_name": "prénom // given name",
-    "family_name": "nom d’exercice // family name",
-    "person_id": "identifiant de la personne // person's identifier",
-    "structure_id": "FINESS ou SIRET // FINESS or SIRET",
-    "phone": "téléphone // telephone",
-    "hours": "horaires // hours",
-}
 _DONE = {
     "insert": "ajoutée // added",
     "replace": "remplacée // replaced",
     "delete": "retirée // taken away",
     "nothing": "rien à faire // nothing to do",
     "refused": "REFUSÉE // REFUSED",
-}
-_FACTS = {
-    "activity": "activité // activity",
-    "skill": "savoir-faire // skill",
-    "diploma": "diplôme ou autorisation // diploma or authorisation",
-}
-_FAULTS = {
-    "short": "champs manquants // fields missing",
-    "address": "adresse invalide // invalid address",
-    "kind": "type de boîte inconnu // unknown kind of mailbox",
-    "identifier": "identifiant invalide // invalid identifier",
-    "long": "ligne trop longue // line too long",
-    "coding": "pas en UTF-8 // not UTF-8",
 }
 
 
@@ -94,39 +54,20 @@ def import_(
     """
     from mssante.registers import importing
     from mssante.registers.extraction import NotAnExtraction
+    from runtime import directory_import
 
     try:
-        report = importing.looked_over(file) if at.dry_run else _imported(at, file)
+        report = importing.looked_over(file) if at.dry_run else directory_import.run(at, file)
     except NotAnExtraction:
         raise Refused(
             "{file} : pas une extraction de l’annuaire (ni « Adresse BAL », ni « Identification nationale PP ») // "
             "{file}: not an extraction of the directory (neither « Adresse BAL » nor « Identification nationale PP »)",
             file=file,
         ) from None
-    facts = _facts(report)
-    at.shown(facts, "\n".join(_sentences(at, report, facts)))
+    facts = directory_import.facts_of(report)
+    at.shown(facts, "\n".join(directory_import.sentences(at, report, facts)))
     if report.gone is None:
         raise typer.Exit(FAILED)
-
-
-def _imported(at: Desk, file: Path) -> Report:
-    from mssante.registers import importing
-
-    house, size = at.house, 0
-    with typer.progressbar(
-        length=100, label=at.said("Import // Import"), file=sys.stderr, hidden=at.as_json or not sys.stderr.isatty()
-    ) as bar:
-
-        def progress(done: int, of: int) -> None:
-            nonlocal size
-            now = 100 * done // max(1, of)
-            bar.update(now - size)
-            size = now
-
-        report = importing.run(house.db, house.keys, file, house.clock, progress)
-    details = {"lines": report.lines, "faults": sum(report.faults.values()), "gone": report.gone}
-    at.change(lambda tx: at.record(tx, "directory:import", details))
-    return report
 
 
 @directory.command()
@@ -232,53 +173,6 @@ def publish(
         raise typer.Exit(FAILED)
 
 
-def _facts(report: Report) -> dict[str, Any]:
-    return {
-        "lines": report.lines,
-        "unchanged": report.unchanged,
-        "kept_out": report.kept_out,
-        "gone": report.gone,
-        "faults": {fault.value: count for fault, count in report.faults.items()},
-        "first_faults": [{"line": line, "fault": fault.value} for line, fault in report.first_faults],
-    }
-
-
-def _sentences(at: Desk, report: Report, facts: dict[str, Any]) -> list[str]:
-    lines = [at.said("{lines} lignes lues. // {lines} lines read.", facts)]
-    if report.unchanged:
-        lines.append(at.said("{unchanged} déjà connues. // {unchanged} known already.", facts))
-    if report.kept_out:
-        lines.append(
-            at.said(
-                "{kept_out} boîtes d’ici en liste rouge ou closes : laissées dehors. // "
-                "{kept_out} mailboxes of ours on the red list or closed: left out.",
-                facts,
-            )
-        )
-    if report.gone:
-        lines.append(
-            at.said("{gone} entrées que l’extraction n’a plus : retirées. // {gone} no longer in it: removed.", facts)
-        )
-    if report.gone is None:
-        lines.append(
-            at.said(
-                "Cette extraction a perdu plus d’une entrée sur dix : rien n’a été retiré, vérifiez le fichier. // "
-                "This extraction lost more than one entry in ten: nothing was removed, check the file."
-            )
-        )
-    for fault, count in facts["faults"].items():
-        lines.append(
-            f"{at.said(_FAULTS[fault])} : {count}" if at.lang == "fr" else f"{at.said(_FAULTS[fault])}: {count}"
-        )
-    lines += [
-        at.said(
-            "  ligne {line} : {why} // line {line}: {why}", {"line": one["line"], "why": at.said(_FAULTS[one["fault"]])}
-        )
-        for one in facts["first_faults"]
-    ]
-    return lines
-
-
 @directory.command()
 @lists
 def search(
@@ -311,6 +205,7 @@ def search(
     from mssante import directory as entries
     from mssante.directory_search import Search
     from mssante.registers.nomenclatures import sectors
+    from runtime.directory_facts import COLUMNS, facts_of
 
     asked = Search(
         " ".join(words or ()), name, profession, town, frozenset(code.upper() for code in sector or ()), near=near
@@ -319,8 +214,8 @@ def search(
         at.wrong("Donnez au moins un mot. // Give at least one word.")
     if unknown := sorted(asked.sectors - sectors().keys()):
         at.wrong("Secteurs inconnus : {codes} // Unknown sectors: {codes}", codes=unknown)
-    found = [_shown(entry) for entry in at.read(entries.search, asked, limit)]
-    at.listed(found, _COLUMNS, "Personne. // Nobody.")
+    found = [facts_of(entry) for entry in at.read(entries.search, asked, limit)]
+    at.listed(found, COLUMNS, "Personne. // Nobody.")
     if not found:
         raise typer.Exit(FAILED)
 
@@ -337,52 +232,12 @@ def show(
     from mssante import directory as entries
     from mssante.address import Address, parse_address
     from mssante.registers.facts import of_person
-    from mssante.registers.nomenclatures import sectors
+    from runtime.directory_facts import all_of, lines
 
     parsed = parse_address(address)
     entry = at.read(entries.get, parsed) if isinstance(parsed, Address) else None
     if entry is None:
         raise Refused("{address} : pas dans l’annuaire // {address}: not in the directory", address=address)
-    facts = _shown(entry)
-    if sector := sectors().get(entry.sector or ""):
-        facts["sector"] = f"{sector.code} {sector.label}"
-    names = _COLUMNS | _MORE
-    said = at.read(of_person, entry.person_id) if entry.person_id else []
-    lines = [(at.said(names[key]), str(facts[key] or "-")) for key in names]
-    lines += [(at.said(_FACTS[one.fact.kind.value]), _sentence(at, one)) for one in said]
-    facts["register"] = [_fact(one) for one in said]
-    at.shown(facts, table(lines))
-
-
-def _fact(one: Dated) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    until = None if one.until is None else one.until.isoformat()
-    return asdict(one.fact) | {"kind": one.fact.kind.value, "since": one.since.isoformat(), "until": until}
-
-
-def _sentence(at: Desk, one: Dated) -> str:
-    from mssante.registers.nomenclatures import professions, sectors
-
-    fact = one.fact
-    profession, sector = professions().get(fact.profession), sectors().get(fact.sector)
-    words = [
-        profession.label if profession else "",
-        fact.label or fact.code,
-        sector.label if sector else fact.sector,
-        fact.place,
-        fact.town,
-    ]
-    dates = at.said(
-        "depuis le {since} // since {since}"
-        if one.until is None
-        else "du {since} au {until} // from {since} to {until}",
-        {"since": one.since, "until": one.until},
-    )
-    return f"{', '.join(filter(None, words))} ({dates})"
-
-
-def _shown(entry: Entry) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(entry) | {"kind": entry.kind.value, "speciality": ", ".join(entry.specialities)}
+    register = at.read(of_person, entry.person_id) if entry.person_id else []
+    facts = all_of(entry, register)
+    at.shown(facts, table(lines(at, facts, register)))

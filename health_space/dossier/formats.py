@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from health_space.dossier import reasons
-from mssante.reasons import Reason
+from mssante.reason import Reason
 
 MAX_BYTES = 5_000_000  # decimal megabytes, as in the public app (DOC-10)
 

@@ -6,7 +6,7 @@ The sentences are templates over {size} and {limit}, already written for a perso
 
 from __future__ import annotations
 
-from mssante.reasons import Reason
+from mssante.reason import Reason
 
 CLAUSE = "rules 8"
 

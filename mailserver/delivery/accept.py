@@ -33,7 +33,7 @@ from mssante import reasons
 from mssante.address import parse_address
 from mssante.identity import Invalid
 from mssante.kinds import BoxKind, Party
-from mssante.reasons import Reason
+from mssante.reason import Reason
 from mssante.rules import MessageFacts, Refused, decide
 
 LARGE = 4 * 1024 * 1024  # octets

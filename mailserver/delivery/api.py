@@ -13,7 +13,7 @@ from typing import Protocol
 
 from foundation.blobs import PreparedBlob
 from foundation.values import value
-from mssante.reasons import Reason
+from mssante.reason import Reason
 from mssante.sent_for_later import UNKNOWN, Brought
 
 

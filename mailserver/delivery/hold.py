@@ -10,7 +10,8 @@ from sqlalchemy import Connection, func, select
 from foundation.tables import jobs
 from mailserver.delivery.api import Sender
 from mailserver.delivery.space import Space
-from mssante.reasons import TOO_MANY_HELD, Reason
+from mssante.reason import Reason
+from mssante.reasons import TOO_MANY_HELD
 
 KIND = "held"
 

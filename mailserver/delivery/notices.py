@@ -28,7 +28,8 @@ from mailserver.outbound.report import MAX_HEADER_RETURNED, Action, Told, report
 from mssante.kinds import BoxKind, BoxState
 from mssante.mailbox import mark_told
 from mssante.mailboxes import OnMark
-from mssante.reasons import NO_RULE, REASONS, Reason
+from mssante.reason import Reason
+from mssante.reasons import NO_RULE, REASONS
 
 log = structlog.get_logger()
 

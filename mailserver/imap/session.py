@@ -17,7 +17,6 @@ from contextlib import aclosing
 from typing import Final
 
 from mailserver.imap.capabilities import capability_code
-from mailserver.imap.commands.append import target_of
 from mailserver.imap.commands.fetch import Fetch
 from mailserver.imap.commands.store import Store
 from mailserver.imap.context import Context, FolderLost, Settings, SignedOut, State
@@ -26,6 +25,7 @@ from mailserver.imap.deflate import Deflate, NotDeflate
 from mailserver.imap.fetch import ContentLost
 from mailserver.imap.framer import Event, Frame, LiteralOffer, TooLong
 from mailserver.imap.grammar import Cursor
+from mailserver.imap.literals import welcome
 from mailserver.imap.member import not_permitted
 from mailserver.imap.progress import reporting
 from mailserver.imap.responses import Bad, Bye, Completion, Continue, No, Ok, Response, Tagged, Untagged
@@ -36,14 +36,6 @@ from mailserver.sign_in import SignIn
 from mailserver.store.api import MailStore, StoreError
 
 WRITE = 65536  # octets: the size of write that costs least under Twisted's TLS
-# Octets of literals in one command: sign-in needs two short strings, SEARCH and folder names a little more.
-LITERALS_BEFORE_SIGN_IN = 4096
-LITERALS = 65536
-# Each time that a command's octets pass a multiple of it the quota is asked before they are sent; APPEND asks again in any case.
-WORTH_ASKING = 262144
-# Literals above this size are written to disk as they come (`foundation.blobs.CHUNK`: below it they would stay in memory anyway).
-SPOOLED = 65536
-GATHERED = 16 << 20  # octets of the others, of one command: 256 messages of 64 KB
 TURN = 16  # commands of one client answered, then the other sessions' turn
 # A literal that nobody asked us to accept is read and thrown away up to this many times the limit (RFC 7888 4).
 PATIENCE = 4
@@ -114,7 +106,7 @@ class ImapSession:
                     async for news in untold(ctx, expunge=False):
                         self._add(news)
                     continue
-                refusal = await self._welcome(event) if isinstance(event, LiteralOffer) else None
+                refusal = await welcome(ctx, event) if isinstance(event, LiteralOffer) else None
                 if isinstance(event, LiteralOffer) and refusal is None:
                     if event.sync:
                         self._add(Continue())
@@ -186,9 +178,6 @@ class ImapSession:
             yield data[start : start + WRITE]
 
     # ---------------------------------------------------------------- one event
-    async def _welcome(self, offer: LiteralOffer) -> No | Bad | None:
-        return await self._judge(offer) or self._accept(offer)
-
     def _answer(self, event: Event, refusal: No | Bad | None) -> AsyncGenerator[Response | Tagged]:
         """`refusal`: why a literal is not taken."""
         if isinstance(event, Frame):
@@ -206,47 +195,6 @@ class ImapSession:
     def _leave(self, text: str, code: str | None) -> Bye:
         self.context.leaving = True
         return Bye(text, code)
-
-    async def _judge(self, offer: LiteralOffer) -> No | Bad | None:
-        """Sizes and states speak before the octets come."""
-        if not self.signed_in:
-            return Bad("literal too large") if offer.total > LITERALS_BEFORE_SIGN_IN else None
-        if _takes_messages(offer.line):
-            return await self._judge_message(offer)
-        return Bad("literal too large") if offer.total > LITERALS else None
-
-    async def _judge_message(self, offer: LiteralOffer) -> No | None:
-        settings = self.context.settings
-        if offer.size > settings.append_limit:
-            return No(f"a message has at most {settings.append_limit} octets", "TOOBIG")
-        if offer.total > settings.command_limit:
-            return No(f"the messages of one command have at most {settings.command_limit} octets", "TOOBIG")
-        if offer.total // WORTH_ASKING > (offer.total - offer.size) // WORTH_ASKING:
-            used, quota = await self.context.store.quota(await self._target_box(offer.line))
-            if used + offer.total > quota:
-                return No("the mailbox is full", "OVERQUOTA")
-        return None
-
-    async def _target_box(self, line: bytes) -> int:
-        name = target_of(line, self.context.modes) or "INBOX"
-        try:
-            return (await self.context.place(name)).seat.box_id
-        except StoreError:
-            return self.context.box_id
-
-    def _accept(self, offer: LiteralOffer) -> No | None:
-        """To disk when it is large and may be, else into memory."""
-        framer = self.context.inbox.framer
-        if not (self.signed_in and offer.size > SPOOLED and _takes_messages(offer.line)):
-            if framer.gathered + offer.size > GATHERED:
-                return No(f"small messages of one command have at most {GATHERED} octets", "LIMIT")
-            framer.accept()
-            return None
-        try:
-            framer.accept(self.context.spool(offer.size))
-        except StoreError as full:
-            return No(full.text, full.code)
-        return None
 
     async def _command(self, frame: Frame) -> AsyncGenerator[Response | Tagged]:
         at = Cursor(frame, self.context.modes, self.context.saved)
@@ -323,11 +271,6 @@ class ImapSession:
 def _is_brief(command: object) -> bool:
     """What concerns one message: INPROGRESS would cost as much as its answer."""
     return isinstance(command, Fetch | Store) and command.messages.single
-
-
-def _takes_messages(line: bytes) -> bool:
-    words = line.upper().split(b" ", 3)[1:]
-    return words[:1] in ([b"APPEND"], [b"REPLACE"]) or words[:2] == [b"UID", b"REPLACE"]
 
 
 def _tag_of(line: bytes) -> bytes | None:

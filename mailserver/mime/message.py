@@ -6,7 +6,6 @@ Numbers of sections ("1", "2.1") are those of IMAP (RFC 9051 6.4.5.1) everywhere
 from __future__ import annotations
 
 import binascii
-import mimetypes
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,9 +15,10 @@ from functools import cached_property, lru_cache
 from mailserver.mime import card as wire
 from mailserver.mime import uuencode
 from mailserver.mime.addresses import Address, addresses, decoded
+from mailserver.mime.bodies import all_parts, body_parts, default_name, disposition, is_body_text, leaves
 from mailserver.mime.fields import message_ids
 from mailserver.mime.html import MAX_HTML, html_to_text, without_pictures
-from mailserver.mime.params import Params, file_name, file_names, parameter, safe_name, split
+from mailserver.mime.params import file_name, file_names, parameter, safe_name
 from mailserver.mime.scanner import Part, Scanner
 from mailserver.mime.words import CONTROLS, base64_bytes, decode_words, to_text
 from mailserver.store.api import Card
@@ -109,33 +109,33 @@ class Message:
 
     def attachments(self) -> list[Attachment]:
         """Every leaf that is not the text itself, in order; an attached message is one attachment."""
-        return [self._attachment(part) for part in _leaves(self.root) if not _is_body_text(part)]
+        return [self._attachment(part) for part in leaves(self.root) if not is_body_text(part)]
 
     def files(self) -> Iterator[tuple[str, list[str]]]:
         """(section, names) of the same, and of those of attached messages: an attached message is what it holds."""
-        for part in _all_parts(self.root):
-            if not part.children and part.nested is None and not _is_body_text(part):
-                yield part.section, file_names(_disposition(part)[1], part.params) or [_default_name(part)]
+        for part in all_parts(self.root):
+            if not part.children and part.nested is None and not is_body_text(part):
+                yield part.section, file_names(disposition(part)[1], part.params) or [default_name(part)]
 
     def doubtful(self) -> Iterator[str]:
         """Sections that other readers may read otherwise: fields twice that may stand once (RFC 2045 3, RFC 5322 3.6), and files in
         an encoding of nobody's or of before MIME (x-uuencode)."""
-        for part in _all_parts(self.root):
-            foreign = part.encoding not in _ENCODINGS and not part.children and not _is_body_text(part)
+        for part in all_parts(self.root):
+            foreign = part.encoding not in _ENCODINGS and not part.children and not is_body_text(part)
             if foreign or any(part.fields.repeats(name) for name in _DECISIVE):
                 yield part.section
 
     def uuencoded(self) -> Iterator[tuple[str, str, bytes]]:
         """(section, name, content) of files that stand within texts, as before MIME: some mail clients show them as attachments."""
-        for part in _all_parts(self.root):
-            if part.subtype == b"plain" and not part.children and _is_body_text(part):
+        for part in all_parts(self.root):
+            if part.subtype == b"plain" and not part.children and is_body_text(part):
                 for name, content in uuencode.files(self._decode(part)):
                     yield part.section, safe_name(name), content
 
     @property
     def has_attachments(self) -> bool:
         """Without a look at their octets."""
-        return not all(map(_is_body_text, _leaves(self.root)))
+        return not all(map(is_body_text, leaves(self.root)))
 
     def text(self) -> str:
         """What a person reads: text/plain, or HTML turned into text when there is no plain text."""
@@ -143,7 +143,7 @@ class Message:
 
     def html(self) -> str | None:
         """The HTML body as sent (to be sanitised before it is shown), None when there is none."""
-        found = [part for part in _body_parts(self.root, b"html") if part.subtype == b"html"]
+        found = [part for part in body_parts(self.root, b"html") if part.subtype == b"html"]
         return "\n".join(self._part_text(part) for part in found) if found else None
 
     def written_texts(self) -> list[str]:
@@ -152,7 +152,7 @@ class Message:
         What the marks of plain text quote is `mssante.closing`'s to tell.
         """
         found, left = [], MAX_HTML
-        for part in filter(_is_body_text, _leaves(self.root)):
+        for part in filter(is_body_text, leaves(self.root)):
             text = self._part_text(part)
             if part.subtype == b"html":
                 html = without_pictures(text)
@@ -179,7 +179,7 @@ class Message:
     def preview(self) -> str:
         """The beginning of the text on one line, at most 200 characters."""
         for prefer in (b"plain", b"html"):
-            for part in _body_parts(self.root, prefer):
+            for part in body_parts(self.root, prefer):
                 text = self._part_text(part, PREVIEW_SOURCE)
                 text = html_to_text(text) if part.subtype == b"html" else text
                 line = " ".join(text[: 2 * PREVIEW].split())
@@ -196,7 +196,7 @@ class Message:
     def search_text(self) -> str:
         """All text of the message, attached texts and messages included, case-folded, at most `MAX_SEARCH` characters."""
         pieces, left, html_left = [], MAX_SEARCH, MAX_HTML
-        for part in _all_parts(self.root):
+        for part in all_parts(self.root):
             if left <= 0:
                 break
             if part.nested is not None:
@@ -216,13 +216,13 @@ class Message:
     # ---------------------------------------------------------------- inside
     @cached_property
     def _leaf_by_section(self) -> dict[str, Part]:
-        return {part.section: part for part in _all_parts(self.root) if part.section}
+        return {part.section: part for part in all_parts(self.root) if part.section}
 
     @cached_property
     def _text(self) -> str:
         for prefer in (b"plain", b"html"):
             pieces, html_left = [], MAX_HTML
-            for part in _body_parts(self.root, prefer):
+            for part in body_parts(self.root, prefer):
                 text = self._part_text(part)
                 if part.subtype == b"html":
                     html = without_pictures(text)[:html_left]
@@ -255,7 +255,7 @@ class Message:
         return data
 
     def _attachment(self, part: Part) -> Attachment:
-        kind = _disposition(part)[0]
+        kind = disposition(part)[0]
         content_id = (part.fields.value(b"content-id") or b"").strip(b"<> ").decode("utf-8", "replace")
         return Attachment(
             section=part.section,
@@ -267,7 +267,7 @@ class Message:
         )
 
     def _file_name(self, part: Part) -> str:
-        return file_name(_disposition(part)[1], part.params) or _default_name(part)
+        return file_name(disposition(part)[1], part.params) or default_name(part)
 
     def _decoded_size(self, part: Part) -> int:
         """Without decoding the usual base64 of whole lines."""
@@ -296,54 +296,3 @@ def _header_line(name: bytes, value: bytes) -> str:
     text = decoded(value) if name in ADDRESS_FIELDS else decode_words(value)
     text = text.replace("\n", " ")  # out of an encoded word: what follows would read as another field
     return f"{name.decode()}: {text.casefold()}"
-
-
-def _leaves(part: Part) -> Iterator[Part]:
-    """Leaves of this message; an attached message is a leaf."""
-    if part.children:
-        for child in part.children:
-            yield from _leaves(child)
-    else:
-        yield part
-
-
-def _all_parts(part: Part) -> Iterator[Part]:
-    """Every part, those of attached messages included."""
-    yield part
-    for child in part.children:
-        yield from _all_parts(child)
-    if part.nested is not None:
-        yield from _all_parts(part.nested)
-
-
-def _disposition(part: Part) -> tuple[bytes, Params]:
-    value = part.fields.value(b"content-disposition")
-    return split(value) if value else (b"", [])
-
-
-def _is_body_text(part: Part) -> bool:
-    """text/plain or text/html meant to be read in place: not marked as attachment, without a file name."""
-    if part.type != b"text" or part.subtype not in (b"plain", b"html"):
-        return False
-    kind, params = _disposition(part)
-    if not params and not any(name.startswith(b"name") for name, _ in part.params):
-        return kind != b"attachment"
-    return kind != b"attachment" and not file_name(params, part.params)
-
-
-def _body_parts(part: Part, prefer: bytes) -> list[Part]:
-    """The texts to read, in order; of an alternative (RFC 2046 5.1.4) the one in the `prefer`red subtype, else the last."""
-    if not part.children:
-        return [part] if _is_body_text(part) else []
-    choices = [found for child in part.children if (found := _body_parts(child, prefer))]
-    if part.subtype == b"alternative":
-        fitting = [found for found in choices if any(text.subtype == prefer for text in found)]
-        return fitting[0] if fitting else choices[-1] if choices else []
-    return [text for found in choices for text in found]
-
-
-def _default_name(part: Part) -> str:
-    if part.nested is not None:
-        return f"message-{part.section}.eml"
-    other = ".txt" if part.type in (b"text", b"message") else ".bin"
-    return f"piece-jointe-{part.section}{mimetypes.guess_extension(part.media_type) or other}"

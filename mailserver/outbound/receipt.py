@@ -10,7 +10,7 @@ from mailserver.mime.reports import kind
 from mailserver.outbound.compose import NBSP, RULER, Office, mailbox, notice, paragraphs
 from mssante.address import address_key
 from mssante.identity import Invalid
-from mssante.reasons import english_moment, french_moment
+from mssante.reason import english_moment, french_moment
 
 SENT = "$MDNSent"  # RFC 9051 2.3.2: one receipt for a recipient, ever
 

@@ -25,13 +25,13 @@ from mailserver.outbound import errand as words
 from mailserver.outbound import peer
 from mailserver.outbound.compose import Office
 from mailserver.outbound.content import IN_MEMORY, Content, stored, whole
-from mailserver.outbound.courier import Accepted, Parcel, Result
 from mailserver.outbound.dkim import Signer
 from mailserver.outbound.errand import Errand
 from mailserver.outbound.peer import Problem
 from mailserver.outbound.report import Told, report
 from mailserver.outbound.routes import NoRoute, Resolver
 from mailserver.outbound.schedule import Patience
+from mailserver.outbound.transaction import Accepted, Parcel, Result
 from mssante.operators import Route
 
 log = structlog.get_logger()

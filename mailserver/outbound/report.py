@@ -17,7 +17,7 @@ from enum import Enum
 from mailserver.delivery.api import Terms
 from mailserver.mime import scan
 from mailserver.outbound.compose import NBSP, RULER, Office, notice, paragraphs
-from mssante.reasons import english_moment, french_moment
+from mssante.reason import english_moment, french_moment
 
 MAX_HEADER_RETURNED = 16 * 1024  # octets of the returned header: enough for any real one
 

@@ -16,7 +16,7 @@ from mailserver.delivery.api import Fate, Outcome, Verdict
 from mailserver.scram import Fault
 from mailserver.smtp.limits import REPLY_LINE_OCTETS
 from mssante import reasons
-from mssante.reasons import Reason
+from mssante.reason import Reason
 
 
 @dataclass(frozen=True, slots=True)

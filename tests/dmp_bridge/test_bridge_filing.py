@@ -31,7 +31,7 @@ from mailserver.store.api import NewMessage
 from mailserver.store.memory import MemoryMailStore
 from mssante import directory
 from mssante.kinds import BoxKind
-from mssante.reasons import Reason
+from mssante.reason import Reason
 from tests.support import files
 
 JACQUELINE, CLOSED = 80, 81

@@ -17,7 +17,7 @@ from certs.profiles import LIST_SIGNER, OPERATOR, ORGANISATION, operator_subject
 from foundation.clock import DAY, HOUR, MINUTE
 from mailserver.smtp.replies import ascii_text
 from mssante import reasons
-from mssante.reasons import Reason
+from mssante.reason import Reason
 from mssante.trust_list import Entry
 from tests.support.demo import wait_until
 from tests.support.peer import Peer, mail

@@ -10,7 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from mssante.reasons import REASONS, Reason, english_moment, french_moment
+from mssante.reason import Reason, english_moment, french_moment
+from mssante.reasons import REASONS
 
 RENDER = Path(__file__).parents[2] / "docs" / "rules" / "render.py"
 FIELDS = {

@@ -13,7 +13,7 @@ import pytest
 from mailserver.imap.commands.fetch import Section
 from mailserver.imap.context import Settings
 from mailserver.imap.fetch import PIECE
-from mailserver.imap.session import GATHERED, SPOOLED
+from mailserver.imap.literals import GATHERED, SPOOLED
 from mailserver.imap.urls import MessageUrl, parse_url
 from mailserver.store.api import NewMessage
 from mailserver.store.spool import Room

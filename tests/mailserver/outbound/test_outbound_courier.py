@@ -13,8 +13,8 @@ from certs.profiles import OPERATOR
 from foundation.clock import DAY
 from mailserver.delivery.api import Recipient
 from mailserver.outbound.content import whole
-from mailserver.outbound.courier import Accepted, Parcel, xtext
 from mailserver.outbound.peer import Problem, answered
+from mailserver.outbound.transaction import Accepted, Parcel, xtext
 from mssante.operators import Route
 from tests.mailserver.outbound.conftest import DOMAIN, NOW, Space, Start, subject
 

@@ -18,8 +18,9 @@ from foundation.clock import HOUR
 from mailserver.delivery.api import Recipient, Terms
 from mailserver.outbound.client import limits
 from mailserver.outbound.content import whole
-from mailserver.outbound.courier import Accepted, Courier, Parcel, Result
+from mailserver.outbound.courier import Courier
 from mailserver.outbound.peer import Problem
+from mailserver.outbound.transaction import Accepted, Parcel, Result
 from mssante.operators import Route
 from tests.mailserver.outbound.conftest import DOMAIN, NOW, Space
 from tests.mailserver.outbound.test_outbound_relay import SENDER, A, B, C, World, world  # noqa: F401  a fixture

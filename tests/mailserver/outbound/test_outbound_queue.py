@@ -11,9 +11,9 @@ from foundation.clock import HOUR, MINUTE
 from foundation.database import Transaction
 from foundation.jobs import Done, Job
 from mailserver.delivery.traces import Traces
-from mailserver.outbound.courier import Parcel, Result
 from mailserver.outbound.peer import UNREACHABLE
 from mailserver.outbound.queue import Chosen, State, cancel, listed, retry, shown
+from mailserver.outbound.transaction import Parcel, Result
 from tests.mailserver.outbound.conftest import DOMAIN
 from tests.mailserver.outbound.test_outbound_relay import GONE, KEYS, OK, START, A, B, World, world  # noqa: F401  a fixture
 

@@ -24,11 +24,12 @@ from foundation.tables import jobs as job_rows
 from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Terms, Verdict
 from mailserver.delivery.traces import Traces
 from mailserver.outbound.compose import Office
-from mailserver.outbound.courier import Accepted, Courier, Parcel, Result
+from mailserver.outbound.courier import Courier
 from mailserver.outbound.peer import UNREACHABLE, Problem, answered
 from mailserver.outbound.relay import Relay
 from mailserver.outbound.routes import NoRoute
 from mailserver.outbound.schedule import Patience
+from mailserver.outbound.transaction import Accepted, Parcel, Result
 from mssante import reasons
 from mssante.operators import Route
 from tests.mailserver.outbound.conftest import DOMAIN, Space, Start

@@ -21,11 +21,11 @@ from mailserver.delivery.api import Door, Recipient, Sender
 from mailserver.delivery.learning import Learning
 from mailserver.delivery.traces import Trace, Traces
 from mailserver.outbound.compose import Office
-from mailserver.outbound.courier import Accepted, Parcel, Result
 from mailserver.outbound.peer import UNREACHABLE, answered
 from mailserver.outbound.relay import Relay
 from mailserver.outbound.report import Action, Told, report
 from mailserver.outbound.schedule import Patience
+from mailserver.outbound.transaction import Accepted, Parcel, Result
 from mssante.operators import Route
 from tests.mailserver.delivery.conftest import DOCTOR, PEER, START, World, mail, make_world
 from tests.mailserver.outbound.conftest import DOMAIN, Space, Start

@@ -25,7 +25,7 @@ from mailserver.smtp.doors import OpenDoor, Template, open_door
 from mailserver.smtp.limits import Limits
 from mailserver.smtp.ports import DoorRules, House, JudgePeer
 from mssante import reasons
-from mssante.reasons import Reason
+from mssante.reason import Reason
 from tests.support.people import People
 
 HOST = "mx.alpha.example"

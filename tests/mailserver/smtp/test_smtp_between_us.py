@@ -11,7 +11,8 @@ from OpenSSL import SSL
 from certs.contexts import relay_context
 from mailserver.delivery.api import Recipient, Terms
 from mailserver.outbound.content import whole
-from mailserver.outbound.courier import Accepted, Courier, Parcel
+from mailserver.outbound.courier import Courier
+from mailserver.outbound.transaction import Accepted, Parcel
 from mailserver.smtp import ports
 from mailserver.smtp.limits import Limits
 from mssante.operators import Route
