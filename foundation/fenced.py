@@ -2,7 +2,8 @@
 nothing.
 
 A few workers, started when first needed, reused, killed and replaced when they overrun; each is renewed after some tasks so that a
-reader's leaks stay bounded. Nothing here ever raises because of the file's content. The inside: `foundation.fence`.
+reader's leaks stay bounded. Nothing here ever raises because of the file's content. What a worker answers may be the file's own words,
+once it took that process over: it is bounded, and no answer when it is not one. The inside: `foundation.fence`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from foundation.fence import Answer
 SECONDS = 10.0  # per task
 WORKERS = 2
 TASKS_PER_WORKER = 300
+HEAD_MOST, BODY_MOST = 1 << 20, 1 << 24  # octets of an answer: a picture stored as JPG has 5 MB at most, a text 1.6 MB
 
 
 @dataclass(slots=True)
@@ -43,14 +45,14 @@ class Fenced:
             self._free.put_nowait(worker)
 
     async def ask(self, head: dict[str, Any], data: bytes, patience: Patience | None = None) -> Answer | None:
-        """None: it took too long, or took its process down. Files of one `patience` that is used up are not opened."""
+        """None: it took too long, or took its process down or over. Files of one `patience` that is used up are not opened."""
         if patience is not None and patience.left <= 0:
             return None
         worker = await self._free.get()
         started = asyncio.get_running_loop().time()
         try:
             return await asyncio.wait_for(worker.ask(head, data), self._seconds)
-        except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
+        except (TimeoutError, asyncio.IncompleteReadError, ConnectionError, NoAnswer):
             await worker.stop()
             return None
         except BaseException:  # cancelled half-way through a frame: this worker's pipe means nothing any more
@@ -64,6 +66,10 @@ class Fenced:
     async def close(self) -> None:
         for worker in self._all:
             await worker.stop()
+
+
+class NoAnswer(Exception):
+    """Not a frame of `fence`, or a longer one than any task gives."""
 
 
 @dataclass(slots=True)
@@ -88,9 +94,7 @@ class _Worker:
         self._process.stdin.write(struct.pack("!II", len(encoded), len(data)) + encoded)
         self._process.stdin.write(data)
         await self._process.stdin.drain()
-        head_size, body_size = struct.unpack("!II", await self._process.stdout.readexactly(8))
-        answer: dict[str, Any] = json.loads(await self._process.stdout.readexactly(head_size))
-        return answer, await self._process.stdout.readexactly(body_size)
+        return await _answer(self._process.stdout)
 
     async def stop(self) -> None:
         process, self._process, self._tasks = self._process, None, 0
@@ -110,3 +114,16 @@ class _Worker:
             env={"LANG": "C.UTF-8", **self.environment},
             limit=1 << 20,
         )
+
+
+async def _answer(source: asyncio.StreamReader) -> Answer:
+    head_size, body_size = struct.unpack("!II", await source.readexactly(8))
+    if head_size > HEAD_MOST or body_size > BODY_MOST:
+        raise NoAnswer
+    try:
+        head = json.loads(await source.readexactly(head_size))
+    except (ValueError, RecursionError) as fault:
+        raise NoAnswer from fault
+    if not isinstance(head, dict):
+        raise NoAnswer
+    return head, await source.readexactly(body_size)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from weakref import WeakValueDictionary
 
 from foundation.fenced import WORKERS, Fenced, Patience
@@ -13,6 +14,7 @@ from mailserver.contents.kinds import Found, Kind, unreadable
 
 PROGRAM = Path(__file__).with_name("worker.py")
 SECONDS = 10.0  # for all files of one message; an archive of documents takes some milliseconds
+LABEL_MOST = 200  # characters
 LIBRARY = {"LIBARCHIVE": "libarchive.so.13"}  # its name, so that nobody has to look for it
 
 
@@ -50,6 +52,16 @@ class Opener:
     async def _found(self, file: Shut, patience: Patience) -> list[Found]:
         head = {"name": file.name, "scripts": sorted(file.scripts)}
         answer = await self._pool.ask(head, file.content, patience)
-        if answer is None or "found" not in answer[0]:
-            return [unreadable("archive")]
-        return [Found(Kind(kind), label) for kind, label in answer[0]["found"]]
+        found = None if answer is None else _told(answer[0].get("found"))
+        return [unreadable("archive")] if found is None else found
+
+
+def _told(found: Any) -> list[Found] | None:
+    """None: nothing that our program says. Labels go into replies and pages."""
+    try:
+        told = [Found(Kind(kind), label) for kind, label in found]
+    except (TypeError, ValueError):
+        return None
+    labels = [one.label for one in told]
+    fit = all(isinstance(label, str) and label.isprintable() and len(label) <= LABEL_MOST for label in labels)
+    return told if fit else None

@@ -220,6 +220,33 @@ async def test_time() -> None:
         await opener.close()
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "{}",
+        "{'found': None}",
+        "{'found': [['executable']]}",
+        "{'found': [['nothing', 'a']]}",
+        "{'found': [['script', 1]]}",
+        "{'found': [['script', 'a\\r\\n250 OK']]}",
+        "{'found': [['script', 'a' * 201]]}",
+    ],
+)
+async def test_a_process_that_was_taken_over_only_says_unreadable(tmp_path: Path, said: str) -> None:
+    """Its words would go into replies and pages."""
+    taken = tmp_path / "taken.py"
+    taken.write_text(
+        f"import sys; sys.path[0:0] = {[str(Path(__file__).parents[3])]!r}\n"
+        f"from foundation.fence import serve\nserve(lambda head, data: ({said}, b''))\n"
+    )
+    opener = Opener(workers=1)
+    opener._pool = Fenced(taken, 1)
+    try:
+        assert await found(opener, b"7z") == ["unreadable: archive illisible / unreadable archive"]
+    finally:
+        await opener.close()
+
+
 async def test_who_sends_many_waits_for_themselves(tmp_path: Path) -> None:
     """Two processes, ten slow files of one sender: another's is opened beside the first of them."""
     slow = tmp_path / "slow.py"
