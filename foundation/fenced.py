@@ -2,8 +2,8 @@
 nothing.
 
 A few workers, started when first needed, reused, killed and replaced when they overrun; each is renewed after some tasks so that a
-reader's leaks stay bounded. Nothing here ever raises because of the file's content. What a worker answers may be the file's own words,
-once it took that process over: it is bounded, and no answer when it is not one. The inside: `foundation.fence`.
+reader's leaks stay bounded. Nothing here ever raises because of the file's content. An answer may be the words of a file that
+took its worker over: it is bounded, and what is none counts as silence. The inside: `foundation.fence`.
 """
 
 from __future__ import annotations

@@ -58,6 +58,14 @@ class Member:
         self._kept = octets[size:]
         return octets[:size]
 
+    def holds_anything(self) -> bool:
+        """Asked of what is no file, before it is read."""
+        try:
+            self._kept = next(self._blocks, b"")
+        except ArchiveError:  # some formats keep no octets of a folder or a link, and say so
+            self._blocks = iter(())
+        return bool(self._kept)
+
 
 def members(data: bytes, label: str) -> Iterator[Member]:
     """The files in it, in order; each is to be read before the next is asked for. Raises `Locked` and `Broken`."""
@@ -73,9 +81,9 @@ def members(data: bytes, label: str) -> Iterator[Member]:
         ffi.read_open_memory(archive, cast(c_char_p(data), c_void_p), len(data))
         for entry in ArchiveRead(archive):
             name = "" if ffi.format_name(archive) == _RAW else _text(entry.pathname)
-            if not entry.isdir:
-                blocks = entry.get_blocks() if entry.isfile else iter(())
-                yield Member(name, _is_locked(entry._entry_p) > 0, archive, blocks)
+            member = Member(name, _is_locked(entry._entry_p) > 0, archive, entry.get_blocks())
+            if entry.isfile or member.holds_anything() or not entry.isdir:  # what it is said to be is the sender's word
+                yield member
     except ArchiveError as fault:
         raise _why(archive) from fault
     finally:

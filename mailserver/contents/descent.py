@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailserver.contents import archives, tnef
+from mailserver.contents import archives, rar5, tnef
 from mailserver.contents.kinds import (
     BROKEN,
     HEAD,
@@ -46,6 +46,8 @@ class Descent:
             found += self._letter(data)
         if data.startswith(TNEF):
             found += self._outlook(data)
+        elif data.startswith(rar5.SIGNATURE):
+            found += self._rar5(data, name)
         elif label := archive_of(data[:HEAD]):
             found += self._archive(data, name, label)
         return list(dict.fromkeys(found))
@@ -58,6 +60,16 @@ class Descent:
             return self.look(data, name)
         finally:
             self._level -= 1
+
+    def _rar5(self, data: bytes, name: str) -> Iterator[Found]:
+        names, rest = rar5.split(data)
+        for locked_name in names[: self._purse.entries]:
+            yield from (found.inside("RAR") for found in named(locked_name, self._scripts))
+        self._purse.entries -= min(len(names), self._purse.entries)
+        if names:
+            yield locked("RAR")
+        if rest is not None:
+            yield from self._archive(rest, name, "RAR")
 
     def _archive(self, data: bytes, name: str, label: str) -> Iterator[Found]:
         empty = True

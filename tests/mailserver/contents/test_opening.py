@@ -19,7 +19,9 @@ from mailserver.contents import tnef
 from mailserver.contents.descent import LEVELS
 from mailserver.contents.kinds import OF_MESSAGE
 from mailserver.contents.opening import Opener, Shut
+from mailserver.contents.rar5 import split
 from tests.mailserver.contents.test_kinds import EXE, OLE, SCRIPTS, archive, encrypted, tape
+from tests.mailserver.contents.writers import rar5
 
 FILES = Path(__file__).with_name("files")
 VBA = OLE + "_VBA_PROJECT".encode("utf-16-le")
@@ -28,7 +30,7 @@ ZIP_BROKEN = "unreadable: ZIP illisible / unreadable ZIP"
 
 @pytest.fixture
 async def opener() -> AsyncIterator[Opener]:
-    made = Opener(workers=1)
+    made = Opener(workers=1, seconds=60.0)  # on a machine that does much else
     yield made
     await made.close()
 
@@ -88,7 +90,8 @@ RAR = [  # in each: two texts
     ("rar3-subdirs.rar", ["script: RAR > script .txt"]),
     ("rar5-solid.rar", ["script: RAR > script .txt"]),
     ("rar3-comment-hpsw.rar", ["encrypted: RAR chiffré / encrypted RAR"]),
-    ("rar5-psw.rar", ["script: RAR > script .txt", "unreadable: RAR illisible / unreadable RAR"]),
+    ("rar5-psw.rar", ["script: RAR > script .txt", "encrypted: RAR chiffré / encrypted RAR"]),
+    ("rar5-hpsw.rar", ["encrypted: RAR chiffré / encrypted RAR"]),
 ]
 
 
@@ -97,6 +100,35 @@ async def test_rar(opener: Opener, name: str, expected: list[str]) -> None:
     data = (FILES / name).read_bytes()
     assert await found(opener, data, scripts=frozenset({"txt"})) == ["other_archive: RAR", *expected]
     assert "script: RAR > script .txt" not in await found(opener, data, scripts=frozenset({"js"}))
+
+
+RAR_LOCKED, RAR_BROKEN = "encrypted: RAR chiffré / encrypted RAR", "unreadable: RAR illisible / unreadable RAR"
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (rar5({"cr.pdf": LETTER}), []),
+        (rar5({"cr.pdf": EXE}), ["executable: RAR > Windows EXE"]),
+        (rar5({"cr.pdf": LETTER, "b.pdf": LETTER}, locked=("cr.pdf",)), [RAR_LOCKED]),
+        (rar5({"cr.pdf": LETTER, "b.pdf": EXE}, locked=("cr.pdf",)), [RAR_LOCKED, "executable: RAR > Windows EXE"]),
+        (rar5({"a": EXE, "cr.js": LETTER}, locked=("cr.js",)),
+         ["script: RAR > script .js", RAR_LOCKED, "executable: RAR > Windows EXE"]),
+        (rar5({"cr.js": LETTER}, locked=("cr.js",))[:-8], ["script: RAR > script .js", RAR_LOCKED]),
+        (rar5({"cr.pdf": LETTER}, locked=("cr.pdf",))[:-200], [RAR_BROKEN]),
+        (rar5({"cr.pdf": LETTER}, locked=("cr.pdf",)) + b"\x01" * 30, [RAR_LOCKED, RAR_BROKEN]),
+    ],
+    ids=range(8),
+)  # fmt: skip
+async def test_what_stands_beside_a_locked_file(opener: Opener, data: bytes, expected: list[str]) -> None:
+    assert await found(opener, data) == ["other_archive: RAR", *expected]
+
+
+@pytest.mark.parametrize("mode", [0, 0o20666, 0o40755, 0o120777], ids=["none", "device", "folder", "link"])
+async def test_what_an_entry_is_said_to_be_hides_nothing(opener: Opener, mode: int) -> None:
+    """A mode that the archive's own program does not heed: it makes a file."""
+    data = rar5({"cr.pdf": EXE}, mode=mode)
+    assert await found(opener, data) == ["other_archive: RAR", "executable: RAR > Windows EXE"]
 
 
 OUTLOOK = [
@@ -277,3 +309,13 @@ def test_any_octets_are_outlooks_or_broken(octets: bytes) -> None:
             tnef.files(data)
         except tnef.Broken:
             continue
+
+
+@given(st.data())
+def test_any_list_of_rar_ends(data: st.DataObject) -> None:
+    made = bytearray(rar5({"cr.pdf": LETTER, "a.js": SCRIPT}, locked=("cr.pdf",)))
+    for _ in range(3):
+        made[data.draw(st.integers(8, len(made) - 1))] = data.draw(st.integers(0, 255))
+    names, rest = split(bytes(made))
+    assert len(names) <= 2
+    assert rest is None or len(rest) <= len(made)

@@ -67,7 +67,7 @@ def guarded(world: World) -> World:
 @pytest.fixture
 async def opening(guarded: World) -> AsyncIterator[World]:
     """The same, archives opened."""
-    opener = Opener(workers=1)
+    opener = Opener(workers=1, seconds=60.0)
     space = replace(guarded.space, opener=opener)
     yield replace(guarded, space=space, delivery=Delivery(space))
     await opener.close()
