@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from mailserver.ldap.ber import element
+from tests.mailserver.contents.tnef_writer import outlook
 from tests.mailserver.ldap.asking import equal, search, substrings
 
 MAIL = Path(__file__).parents[1] / "mailserver"
@@ -36,6 +37,7 @@ def searches() -> Iterator[bytes]:
 def attachments() -> Iterator[bytes]:
     for path in sorted((MAIL / "contents" / "files").iterdir()):
         yield path.read_bytes()
+    yield outlook(b"cr.pdf", b"%PDF-1.7")
 
 
 SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {

@@ -6,7 +6,6 @@ import asyncio
 import gzip
 import subprocess
 import time
-from collections.abc import AsyncIterator
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -15,29 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.fenced import Fenced
-from mailserver.contents import tnef
 from mailserver.contents.descent import LEVELS
 from mailserver.contents.kinds import OF_MESSAGE
 from mailserver.contents.opening import Opener, Shut
 from mailserver.contents.rar5 import split
+from tests.mailserver.contents.conftest import LETTER, SCRIPT, found
 from tests.mailserver.contents.test_kinds import EXE, OLE, SCRIPTS, archive, encrypted, tape
+from tests.mailserver.contents.tnef_writer import outlook
 from tests.mailserver.contents.writers import rar5
 
 FILES = Path(__file__).with_name("files")
 VBA = OLE + "_VBA_PROJECT".encode("utf-16-le")
 ZIP_BROKEN = "unreadable: ZIP illisible / unreadable ZIP"
-
-
-@pytest.fixture
-async def opener() -> AsyncIterator[Opener]:
-    made = Opener(workers=1, seconds=60.0)  # on a machine that does much else
-    yield made
-    await made.close()
-
-
-async def found(opener: Opener, data: bytes, name: str = "a.bin", scripts: frozenset[str] = SCRIPTS) -> list[str]:
-    opened = await opener.open([Shut("2", name, scripts, data)])
-    return [f"{one.kind.value}: {one.label}" for one in opened["2", scripts]]
 
 
 def seven_zip(folder: Path, files: dict[str, bytes], *options: str) -> bytes:
@@ -57,7 +45,6 @@ def message(name: str, content: bytes) -> bytes:
     return made.as_bytes()
 
 
-LETTER, SCRIPT = b"%PDF-1.7 " * 100, b"x()"
 BEFORE_MIME = b'Subject: x\r\n\r\nbegin 644 cr.js\r\n#>"@I\r\n`\r\nend\r\n'
 SEVEN = [
     ({"cr.pdf": LETTER}, [], []),
@@ -129,53 +116,6 @@ async def test_what_an_entry_is_said_to_be_hides_nothing(opener: Opener, mode: i
     """A mode that the archive's own program does not heed: it makes a file."""
     data = rar5({"cr.pdf": EXE}, mode=mode)
     assert await found(opener, data) == ["other_archive: RAR", "executable: RAR > Windows EXE"]
-
-
-OUTLOOK = [
-    ("one-file.tnef", "exe", []),
-    ("data-before-name.tnef", "bat", ["script: winmail.dat > script .bat"]),
-    ("long-filename.tnef", "dat", ["script: winmail.dat > script .dat"]),
-    ("unicode-mapi-attr.tnef", "dat", ["script: winmail.dat > script .dat"]),
-]
-
-
-@pytest.mark.parametrize(("name", "ending", "expected"), OUTLOOK)
-async def test_what_outlook_made(opener: Opener, name: str, ending: str, expected: list[str]) -> None:
-    data = (FILES / name).read_bytes()
-    assert await found(opener, data, scripts=frozenset({ending})) == expected
-
-
-def outlook(title: bytes, content: bytes, level: bytes = b"\x02") -> bytes:
-    """MS-OXTNEF 2.1.3: one attachment, by its title and data."""
-
-    def attribute(identifier: int, value: bytes) -> bytes:
-        check = (sum(value) & 0xFFFF).to_bytes(2, "little")
-        return level + identifier.to_bytes(4, "little") + len(value).to_bytes(4, "little") + value + check
-
-    return (
-        b"\x78\x9f\x3e\x22\x01\x00"
-        + attribute(0x00069002, bytes(14))
-        + attribute(0x00018010, title + b"\0")
-        + attribute(0x0006800F, content)
-    )
-
-
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [
-        (outlook(b"cr.pdf", LETTER), []),
-        (outlook(b"cr.pdf", EXE), ["executable: winmail.dat > Windows EXE"]),
-        (outlook(b"cr.js", SCRIPT), ["script: winmail.dat > script .js"]),
-        (outlook(b"cr.js\0.pdf", SCRIPT), ["script: winmail.dat > script .js"]),
-        (outlook(b"cr.pdf", EXE, b"\x01"), ["executable: winmail.dat > Windows EXE"]),
-        (outlook(b"a.zip", archive({"b.exe": EXE})), ["executable: winmail.dat > ZIP > Windows EXE"]),
-        (outlook(b"a", outlook(b"b", EXE)), ["executable: winmail.dat > winmail.dat > Windows EXE"]),
-        (outlook(b"cr.pdf", LETTER)[:-4], ["unreadable: winmail.dat illisible / unreadable winmail.dat"]),
-    ],
-    ids=range(8),
-)
-async def test_winmail(opener: Opener, data: bytes, expected: list[str]) -> None:
-    assert await found(opener, data, "winmail.dat") == expected
 
 
 OTHERS = [
@@ -299,16 +239,6 @@ async def test_who_sends_many_waits_for_themselves(tmp_path: Path) -> None:
             one.cancel()
         await asyncio.gather(*flood, return_exceptions=True)
         await opener.close()
-
-
-@given(st.binary(max_size=300))
-def test_any_octets_are_outlooks_or_broken(octets: bytes) -> None:
-    whole = outlook(b"cr.pdf", LETTER)
-    for data in (whole[:6] + octets, whole[: len(octets)] + octets, whole[:-20] + octets):
-        try:
-            tnef.files(data)
-        except tnef.Broken:
-            continue
 
 
 @given(st.data())

@@ -35,7 +35,7 @@ from mailserver.mime import scan
 from mssante.kinds import BoxKind
 from runtime.attachment_settings import Attachments, AttachmentsSent, policies_of
 from tests.mailserver.contents.test_kinds import EXE, archive, encrypted, tape
-from tests.mailserver.contents.test_opening import outlook
+from tests.mailserver.contents.tnef_writer import outlook
 from tests.mailserver.delivery.conftest import CITIZEN, DOCTOR, PEER, SERVICE, World, mail
 
 PDF, PASSWORD = b"%PDF-1.7", encrypted({"cr.pdf": b"%PDF"})
