@@ -21,6 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
     event,
     false,
+    text,
 )
 from sqlalchemy.schema import ExecutableDDLElement
 
@@ -187,6 +188,8 @@ exchanges = Table(
     sqlite_autoincrement=True,
 )
 
+_TOLD = text("resource != ''")
+
 directory_entries = Table(
     "directory_entries",
     metadata,
@@ -215,6 +218,9 @@ directory_entries = Table(
     Column("resource", String(128), nullable=False, server_default=""),  # of a FHIR server: Organization/123
     Column("line", BigInteger),  # digest of the extraction's line that it says; NULL: something else was said since
     Index("directory_entries_resource", "resource"),
+    # Of what a FHIR server told: roles are found by the person, and by the place, that they repeat.
+    Index("directory_entries_person", "person_id", sqlite_where=_TOLD, postgresql_where=_TOLD),
+    Index("directory_entries_structure", "structure_id", sqlite_where=_TOLD, postgresql_where=_TOLD),
     sqlite_autoincrement=True,
 )
 
@@ -264,6 +270,13 @@ directory_imports = Table(
     Column("started_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),  # NULL: interrupted, goes on at `position`
     sqlite_autoincrement=True,
+)
+
+paces = Table(  # when each server that allows so many requests a second may be asked next: registers/pace.py
+    "paces",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("next_at", BigInteger, nullable=False),
 )
 
 # The text index follows `words` by itself. SQLite: FTS5 over that column (its documentation, 4.4.3), kept by triggers; words are

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Sequence
-from functools import cache
+from hashlib import sha256
 from typing import Any
 
 from cryptography import x509
@@ -13,31 +13,28 @@ from certs.contexts import fetch_context
 from foundation.database import Transaction
 from mssante.kinds import BoxKind
 from mssante.mailbox import Mailbox
-from mssante.registers.annuaire import Pace, Server, Unanswered
+from mssante.registers.annuaire import Server, Unanswered
+from mssante.registers.pace import Pace
 from mssante.registers.publishing import NoIdentifier, Verb, changed, publish, record, to_withdraw
 from runtime.command import Desk
 from runtime.house import House
 from runtime.mailbox_facts import all_boxes
-from runtime.settings import Settings
 
 SYSTEM = "system"  # the author of what nobody ordered
 
 
-def server_of(settings: Settings) -> Server:
-    """Raises OSError or ValueError when the key or the anchors cannot be read."""
-    own = settings.annuaire
+def server_of(house: House) -> Server:
+    """One pace for all processes of this operator. Raises OSError or ValueError when the key or the anchors cannot be read."""
+    own = house.settings.annuaire
     assert own.key is not None  # the settings saw to it
     if own.anchors is None:
         tls = ssl.create_default_context()
     else:
         tls = fetch_context(x509.load_pem_x509_certificates(own.anchors.read_bytes()))
-    return Server(own.url.rstrip("/"), own.key.read_text(encoding="ascii").strip(), tls, _pace(own.url))
-
-
-@cache
-def _pace(url: str) -> Pace:
-    """One for all that this process asks of a server: what it allows is of the application, not of a task."""
-    return Pace()
+    url = own.url.rstrip("/")
+    return Server(
+        url, own.key.read_text(encoding="ascii").strip(), tls, Pace(house.db, sha256(url.encode()).hexdigest())
+    )
 
 
 async def put(house: House, server: Server, box: Mailbox, author: str, rehearse: bool = False) -> Verb:
@@ -67,7 +64,7 @@ async def those_changed(house: House, withdrawn_only: bool = False) -> AsyncIter
 
 async def publishing(at: Desk, addresses: Sequence[str], every: bool) -> list[dict[str, Any]]:
     """One row for each mailbox: what was done, or why not. Of these addresses, of every mailbox, or of those that changed."""
-    server, report = server_of(at.house.settings), []
+    server, report = server_of(at.house), []
     async for text, box in _wanted(at, addresses, every):
         row = {"address": text, "done": "refused", "why": ""}
         if box is None or box.kind is BoxKind.CIT:

@@ -53,10 +53,10 @@ def following(house: House) -> Handler:
 
     async def follow(payload: dict[str, Any], job: Job) -> Answer:
         try:
-            found = await sync(house.db, house.keys, server_of(house.settings), house.clock)
+            found = await sync(house.db, house.keys, server_of(house), house.clock)
         except (OSError, ValueError, Unanswered) as fault:
             return _failed(house, payload, job, str(fault), every)
-        if found.entries or found.gone:
+        if found.entries or found.gone or found.roles:
             await house.db.write(house.audit.record, "system:directory:sync", SYSTEM, asdict(found))
         log.info("directory_followed", resources=found.resources, entries=found.entries, gone=found.gone)
         return Retry(every, "done", asdict(Past(house.clock())))
@@ -72,7 +72,7 @@ def publishing(house: House) -> Handler:
     async def publish(payload: dict[str, Any], job: Job) -> Answer:
         done = Counter[str]()
         try:
-            server = server_of(house.settings)
+            server = server_of(house)
             async for box in those_changed(house, withdrawn_only=not hours):
                 done[await _put(house, server, box)] += 1
         except (OSError, ValueError, Unanswered) as fault:

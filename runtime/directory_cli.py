@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +19,9 @@ from runtime.command import (
     plain,
     table,
 )
+
+if TYPE_CHECKING:
+    from mssante.registers.syncing import Synced
 
 directory = typer.Typer(
     no_args_is_help=True, help="Annuaire des professionnels : import, recherche. // Directory: import, search."
@@ -71,7 +76,7 @@ def import_(
 
 
 @directory.command()
-@looks
+@acts
 def sync(
     at: Desk,
     everything: Annotated[
@@ -85,33 +90,39 @@ def sync(
     import asyncio
     from dataclasses import asdict
 
+    from mssante.registers import syncing
     from mssante.registers.annuaire import Unanswered
-    from mssante.registers.syncing import sync as run
     from runtime.annuaire import server_of
 
     house = at.house
     if not house.settings.annuaire.url:
         at.wrong("Aucun serveur : réglage [annuaire] url. // No server: setting [annuaire] url.")
+    run = syncing.rehearse if at.dry_run else syncing.sync
     try:
-        found = asyncio.run(run(house.db, house.keys, server_of(house.settings), house.clock, everything))
+        found = asyncio.run(run(house.db, house.keys, server_of(house), house.clock, everything, _counter(at)))
     except (OSError, ValueError, Unanswered) as fault:
         raise Refused("Annuaire Santé : {why} // Annuaire Santé: {why}", why=at.said(str(fault))) from None
     facts = asdict(found)
     at.change(lambda tx: at.record(tx, "directory:sync", facts))
-    text = (
-        "{resources} ressources, {entries} boîtes reprises, {gone} retirées, {kept_out} d’ici laissées dehors. // "
-        "{resources} resources, {entries} mailboxes taken, {gone} removed, {kept_out} of ours left out."
-    )
-    lines = [at.said(text, facts)]
-    if found.doubtful:
-        lines.append(
-            at.said(
-                "{doubtful} boîtes ne sont plus dites par le serveur : c’est trop, elles sont restées. // "
-                "{doubtful} mailboxes are no longer told of by the server: too many, they were left.",
-                facts,
-            )
-        )
-    at.shown(facts, "\n".join(lines))
+    at.shown(facts, "\n".join(at.said(text, facts) for name, text in _SYNCED.items() if not name or facts[name]))
+
+
+_SYNCED = {  # "": always said; else when there are some
+    "": "{resources} ressources, {entries} boîtes reprises, {gone} retirées, {kept_out} d’ici laissées dehors. // "
+    "{resources} resources, {entries} mailboxes taken, {gone} removed, {kept_out} of ours left out.",
+    "roles": "{roles} boîtes suivent ce qui a changé de leur titulaire ou de leur lieu. // "
+    "{roles} mailboxes follow what changed of their holder or place.",
+    "doubtful": "{doubtful} boîtes ne sont plus dites par le serveur : c’est trop, elles sont restées. // "
+    "{doubtful} mailboxes are no longer told of by the server: too many, they were left.",
+}
+
+
+def _counter(at: Desk) -> Callable[[Synced], None]:
+    """How far it is, where somebody looks: nobody knows how many there will be."""
+    if at.as_json or not sys.stderr.isatty():
+        return lambda so_far: None
+    text = at.said("{resources} ressources, {entries} boîtes // {resources} resources, {entries} mailboxes")
+    return lambda so_far: typer.echo(f"\r{text.format(**vars(so_far))}\033[K\r", err=True, nl=False)
 
 
 @directory.command()

@@ -1,4 +1,4 @@
-"""A FHIR server of the Annuaire Santé, asked over HTTP: key in a header, at most 17 requests a second, page after page.
+"""A FHIR server of the Annuaire Santé, asked over HTTP: key in a header, at its pace, page after page.
 
 The key goes to that server only: the address of a next page elsewhere is a fault. Of an OperationOutcome only the codes are told
 (FHIR R4 IssueType): its words may repeat an address that was asked for.
@@ -6,12 +6,10 @@ The key goes to that server only: the address of a next page elsewhere is a faul
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import ssl
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -22,8 +20,8 @@ import httpx2
 
 from mssante.registers import fhir
 from mssante.registers.fhir import Page
+from mssante.registers.pace import Pace
 
-PER_SECOND = 17
 PER_PAGE = 200
 LARGEST = 32 << 20  # octets of a page
 TRIES = 5
@@ -47,23 +45,6 @@ class NotTaken(Unanswered):
     """This one change is refused; another may be taken."""
 
 
-@dataclass
-class Pace:
-    """Lets a request begin every 1/`per_second` of a second."""
-
-    per_second: float = PER_SECOND
-    now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    _next: float = field(default=0.0, init=False)
-
-    async def turn(self) -> None:
-        now = self.now()
-        begins = max(now, self._next)
-        self._next = begins + 1 / self.per_second
-        if begins > now:
-            await self.sleep(begins - now)
-
-
 @dataclass(frozen=True, slots=True)
 class Server:
     """`url`: of the server's base, without a slash at its end. `tls`: who is believed over https."""
@@ -71,7 +52,7 @@ class Server:
     url: str
     key: str = field(repr=False)
     tls: ssl.SSLContext
-    pace: Pace = field(default_factory=Pace)
+    pace: Pace
 
     async def pages(self, kind: str, since: str = "") -> AsyncIterator[Page]:
         """All resources of this type with a mailbox, or with `since` (ISO 8601) all that changed. A server that forgot the search

@@ -28,6 +28,18 @@ Resource = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What a person's or a place's own resource says, which the entries of roles repeat; `by`: the field of these that has its
+    `number`. `also`: specialities of the person, beside those of the role.
+    """
+
+    by: str
+    number: str
+    said: Mapping[str, Any]
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """What one resource says: its mailboxes to show, and its addresses on the red list; others are no longer its own. One that was
     deleted stays for 30 days, without anything but its id and that it is not active."""
@@ -35,6 +47,7 @@ class Held:
     resource: str  # "Organization/123"
     entries: tuple[Entry, ...] = ()
     red_list: frozenset[str] = frozenset()
+    told: Told | None = None
 
     @property
     def addresses(self) -> set[str]:
@@ -65,7 +78,23 @@ def _held(resource: Resource, by_name: Mapping[str, Resource]) -> Held:
     boxes = list(_mailboxes(resource))
     red = frozenset(box.address for box in boxes if box.said.get("listeRouge") is True)
     made = (_entry(box, resource, by_name) for box in boxes if box.address not in red)
-    return Held(_name(resource), tuple(entry for entry in made if entry is not None), red)
+    return Held(_name(resource), tuple(entry for entry in made if entry is not None), red, _told(resource))
+
+
+def _told(resource: Resource) -> Told | None:
+    """None: nothing that a role would repeat, or nobody knows of whom."""
+    match resource["resourceType"]:
+        case "Practitioner":
+            by, said, also = "person_id", _of_person(resource), tuple(_labels("R38", specialities(), resource))
+            said |= {"display_name": _full_name(said)}
+            if profession := next(_labels("G15", professions(), resource), ""):
+                said["profession"] = profession
+        case "Organization":
+            by, said, also = "structure_id", _of_place(resource), ()
+        case _:
+            return None
+    number = said.pop(by)
+    return Told(by, number, said, also) if number and said.get("display_name", number) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,30 +125,46 @@ def _entry(box: _Box, resource: Resource, by_name: Mapping[str, Resource]) -> En
         place = {}
     else:
         person = {}
-    names = next(iter(_dicts(person.get("name"))), {})
-    family, given = _text(names, "family"), " ".join(one for one in _list(names.get("given")) if isinstance(one, str))
-    title = titled(next((one for one in _list(names.get("prefix")) if isinstance(one, str)), ""))
-    organisation, service = _text(place, "name"), str(box.said.get("service") or box.said.get("description") or "")
-    label = " ".join(filter(None, (title, given, family.upper()))) or ", ".join(filter(None, (service, organisation)))
-    where = next(iter(_dicts(place.get("address"))), {})
+    who, where = _of_person(person), _of_place(place)
+    service = str(box.said.get("service") or box.said.get("description") or "")
+    label = _full_name(who) or ", ".join(filter(None, (service, where["organisation"])))
     return Entry(
         address=box.address,
         kind=kind,
         display_name=label or box.address.partition("@")[0],
         profession=next(_labels("G15", professions(), person, resource), ""),
-        town=_text(where, "city"),
-        postcode=_text(where, "postalCode")[:10],
-        sector=next((code for code in _codes(place.get("type"), "R02") if code in sectors()), None),
-        structure_id=_structure(place),
         phone=str(box.said.get("phone", ""))[:32],
-        title=title,
-        given_name=given,
-        family_name=family,
-        person_id=_person(person),
         speciality=SEVERAL.join(_labels("R38", specialities(), resource, person)),
-        organisation=organisation,
         service=service,
+        **who,
+        **where,
     )
+
+
+def _of_person(resource: Resource) -> dict[str, Any]:
+    names = next(iter(_dicts(resource.get("name"))), {})
+    given, titles = _list(names.get("given")), _list(names.get("prefix"))
+    return {
+        "title": titled(next((one for one in titles if isinstance(one, str)), "")),
+        "given_name": " ".join(one for one in given if isinstance(one, str)),
+        "family_name": _text(names, "family"),
+        "person_id": _person(resource),
+    }
+
+
+def _full_name(said: Mapping[str, Any]) -> str:
+    return " ".join(filter(None, (said["title"], said["given_name"], said["family_name"].upper())))
+
+
+def _of_place(resource: Resource) -> dict[str, Any]:
+    where = next(iter(_dicts(resource.get("address"))), {})
+    return {
+        "organisation": _text(resource, "name"),
+        "town": _text(where, "city"),
+        "postcode": _text(where, "postalCode")[:10],
+        "sector": next((code for code in _codes(resource.get("type"), "R02") if code in sectors()), None),
+        "structure_id": _structure(resource),
+    }
 
 
 def _labels(name: str, table: Mapping[str, Concept], *resources: Resource) -> Iterator[str]:

@@ -53,15 +53,17 @@ async def publish(server: Server, box: Mailbox, rehearse: bool = False) -> Verb:
 
 
 def changed(conn: Connection, keys: KeyRing, boxes: Sequence[Mailbox]) -> list[Mailbox]:
-    """Those of which the Annuaire Santé was told otherwise, or nothing."""
+    """Those of which the Annuaire Santé was told otherwise, or nothing; of one not to be shown it is not even asked, unless it was
+    told of it.
+    """
     last = _told_last(conn, boxes)
-    return [box for box in boxes if last[box.id] != told(keys, box)]
+    of_interest = (box for box in boxes if shown(box) or last[box.id] is not None)
+    return [box for box in of_interest if last[box.id] != told(keys, box)]
 
 
 def to_withdraw(conn: Connection, keys: KeyRing, boxes: Sequence[Mailbox]) -> list[Mailbox]:
     """Those that it was told of, and that are no longer to be shown."""
-    last = _told_last(conn, boxes)
-    return [box for box in boxes if not shown(box) and last[box.id] not in (None, told(keys, box))]
+    return [box for box in changed(conn, keys, boxes) if not shown(box)]
 
 
 def record(tx: Transaction, keys: KeyRing, box: Mailbox) -> None:

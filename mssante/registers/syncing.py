@@ -1,27 +1,26 @@
 """The directory kept up with a FHIR server: everything the first time, then what changed since the last time that was finished.
 
-Everything again when that is too long ago for the server to know what changed, and every week: what changed of a person is not told
-of the places where they work. After everything, what was not told of is taken away, unless it is so much that the answers look cut
-short.
+Everything again when that is too long ago for the server to know what changed, and every week: what was deleted while nobody asked
+is in no changes. After everything, what was not told of is taken away, unless it is so much that the answers look cut short.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from sqlalchemy import Connection, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
 
-from foundation.clock import DAY, HOUR
+from foundation.clock import DAY, HOUR, Clock
 from foundation.database import Database, Transaction
 from foundation.keys import KeyRing
-from mssante.directory import FHIR, OWN, hidden, learn, row_of
+from mssante.directory import FHIR, OWN, Entry, hidden, learn, row_of
 from mssante.directory_words import vocabulary
 from mssante.mailboxes import address_lookup
-from mssante.registers import joining, runs
+from mssante.registers import joining, roles, runs
 from mssante.registers.annuaire import Server
 from mssante.registers.fhir import TYPES, Held
 from mssante.tables import directory_entries, directory_imports
@@ -35,42 +34,84 @@ WHOLE_EVERY = 7 * DAY
 @dataclass
 class Synced:
     """`since`: where it began (ISO 8601), empty: everything. `gone`: entries taken away; `kept_out`: ours, red list or closed;
-    `doubtful`: entries that everything no longer held, too many to be taken away."""
+    `roles`: entries of persons at a place that repeat what changed of person or place; `doubtful`: entries that everything no
+    longer held, too many to be taken away."""
 
     since: str = ""
     resources: int = 0
     entries: int = 0
     gone: int = 0
     kept_out: int = 0
+    roles: int = 0
     doubtful: int = 0
+
+
+Progress = Callable[[Synced], None]
+
+
+def _nothing(_so_far: Synced) -> None:
+    return None
 
 
 async def sync(
     db: Database,
     keys: KeyRing,
     server: Server,
-    clock: Callable[[], int],
+    clock: Clock,
     everything: bool = False,
-    progress: Callable[[Synced], None] = lambda so_far: None,
+    progress: Progress = _nothing,
 ) -> Synced:
     """Raises `annuaire.Unanswered`; what was taken by then stays, and the next time begins where this one did."""
     started = clock()
     so_far = Synced("" if everything else await db.read(_since, server.url, started))
     number = await db.write(_begin, _name(server.url, whole=not so_far.since), started)
-    for kind in TYPES:
-        async for page in server.pages(kind, so_far.since):
-            gone, kept_out = await db.write(_take, keys, number, page.held)
-            so_far.resources += len(page.held)
-            so_far.entries += sum(len(held.entries) for held in page.held) - kept_out
-            so_far.gone += gone
-            so_far.kept_out += kept_out
-            progress(so_far)
+    async for page in _pages(server, so_far.since):
+        _add(so_far, page, *await db.write(_take, keys, number, page))
+        if so_far.since:  # when everything is told, roles are told after persons and places
+            so_far.roles += await asyncio.to_thread(roles.repeat, db, number, page)
+        progress(so_far)
     if not so_far.since:
         gone, so_far.doubtful = await db.write(_sweep, number)
         so_far.gone += gone
     await asyncio.to_thread(joining.join, db, directory_entries.c.import_id == number)
     await db.write(_finish, number, clock())
     return so_far
+
+
+async def rehearse(
+    db: Database,
+    keys: KeyRing,
+    server: Server,
+    clock: Clock,
+    everything: bool = False,
+    progress: Progress = _nothing,
+) -> Synced:
+    """What `sync` would do; the server is asked all the same, nothing is changed. Raises `annuaire.Unanswered`."""
+    so_far, seen = Synced("" if everything else await db.read(_since, server.url, clock())), set[str]()
+    async for page in _pages(server, so_far.since):
+        _add(so_far, page, *await db.read(_looked, keys, page))
+        seen |= {address for held in page for address in held.addresses}
+        if so_far.since:
+            so_far.roles += len(await db.read(roles.unlike, page))
+        progress(so_far)
+    if not so_far.since:
+        unseen = await db.read(_unseen, seen)
+        gone, so_far.doubtful = await db.read(_judged, unseen)
+        so_far.gone += gone
+    return so_far
+
+
+async def _pages(server: Server, since: str) -> AsyncIterator[tuple[Held, ...]]:
+    for kind in TYPES:
+        async for page in server.pages(kind, since):
+            yield page.held
+
+
+def _add(so_far: Synced, page: Sequence[Held], gone: int, kept_out: int) -> None:
+    so_far.resources += len(page)
+    so_far.entries += sum(len(held.entries) for held in page) - kept_out
+    so_far.gone += gone
+    so_far.kept_out += kept_out
 
 
 def _name(url: str, whole: bool) -> str:
@@ -91,15 +132,27 @@ def _since(conn: Connection, url: str, now: int) -> str:
     return datetime.fromtimestamp((latest - OVERLAP) / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+_TOLD = (directory_entries.c.source == FHIR, directory_entries.c.line.is_(None))  # that only this server told of
+
+
 def _sweep(tx: Transaction, number: int) -> tuple[int, int]:
-    """(taken away, left because they are too many): entries that only this server told of, and no longer does."""
-    told = (directory_entries.c.source == FHIR, directory_entries.c.line.is_(None))
-    unseen = (*told, directory_entries.c.import_id < number)
-    counted = select(func.count()).select_from(directory_entries)
-    lost, all_told = tx.execute(counted.where(*unseen)).scalar_one(), tx.execute(counted.where(*told)).scalar_one()
-    if lost > runs.LARGEST_LOSS * all_told:
-        return 0, lost
-    return tx.execute(delete(directory_entries).where(*unseen)).rowcount, 0
+    """(taken away, left because they are too many): entries that it no longer tells of."""
+    unseen = (*_TOLD, directory_entries.c.import_id < number)
+    lost = tx.execute(select(func.count()).select_from(directory_entries).where(*unseen)).scalar_one()
+    gone, doubtful = _judged(tx.conn, lost)
+    if gone:
+        tx.execute(delete(directory_entries).where(*unseen))
+    return gone, doubtful
+
+
+def _judged(conn: Connection, lost: int) -> tuple[int, int]:
+    told = conn.execute(select(func.count()).select_from(directory_entries).where(*_TOLD)).scalar_one()
+    return (0, lost) if lost > runs.LARGEST_LOSS * told else (lost, 0)
+
+
+def _unseen(conn: Connection, seen: set[str]) -> int:
+    told = conn.execute(select(directory_entries.c.address).where(*_TOLD).execution_options(yield_per=10_000))
+    return sum(address not in seen for address in told.scalars())
 
 
 def _begin(tx: Transaction, name: str, now: int) -> int:
@@ -109,21 +162,40 @@ def _begin(tx: Transaction, name: str, now: int) -> int:
 
 def _take(tx: Transaction, keys: KeyRing, number: int, page: Sequence[Held]) -> tuple[int, int]:
     """(taken away, kept out). An entry of ours keeps its source, and what only we know."""
-    out, gone, rows = hidden(tx.conn), 0, []
-    for held in page:
-        shown = [entry for entry in held.entries if address_lookup(keys, entry.address) not in out]
+    gone, kept_out, rows = 0, 0, []
+    for held, shown in _shown(tx.conn, keys, page):
         values = {"source": FHIR, "import_id": number, "resource": held.resource, "line": None}
         rows += [row_of(entry, entry.address) | values for entry in shown]
-        no_longer = and_(
-            directory_entries.c.resource == held.resource,
-            directory_entries.c.address.not_in([entry.address for entry in shown]),
-        )
-        lost = or_(no_longer, directory_entries.c.address.in_(held.red_list))
-        gone += tx.execute(delete(directory_entries).where(lost, directory_entries.c.source != OWN)).rowcount
+        kept_out += len(held.entries) - len(shown)
+        gone += tx.execute(delete(directory_entries).where(*_lost(held, shown))).rowcount
     changed = tuple(sorted(set(rows[0]) - {"address", "source", "phone", "hours", "skills"})) if rows else ()
     upsert_all(tx, directory_entries, rows, key=("address",), change=changed)
     learn(tx, vocabulary(row["words"] for row in rows))
-    return gone, sum(len(held.entries) for held in page) - len(rows)
+    return gone, kept_out
+
+
+def _looked(conn: Connection, keys: KeyRing, page: Sequence[Held]) -> tuple[int, int]:
+    """The same, told only."""
+    counted, judged = select(func.count()).select_from(directory_entries), _shown(conn, keys, page)
+    gone = sum(conn.execute(counted.where(*_lost(held, shown))).scalar_one() for held, shown in judged)
+    return gone, sum(len(held.entries) - len(shown) for held, shown in judged)
+
+
+def _shown(conn: Connection, keys: KeyRing, page: Sequence[Held]) -> list[tuple[Held, list[Entry]]]:
+    """Each with those of its entries that are not ours on the red list, or closed."""
+    out = hidden(conn)
+    return [
+        (held, [entry for entry in held.entries if address_lookup(keys, entry.address) not in out]) for held in page
+    ]
+
+
+def _lost(held: Held, shown: Sequence[Entry]) -> tuple[ColumnElement[bool], ...]:
+    """Entries that leave: what this resource had and no longer says, and whoever it says is on the red list."""
+    no_longer = and_(
+        directory_entries.c.resource == held.resource,
+        directory_entries.c.address.not_in([entry.address for entry in shown]),
+    )
+    return or_(no_longer, directory_entries.c.address.in_(held.red_list)), directory_entries.c.source != OWN
 
 
 def _finish(tx: Transaction, number: int, now: int) -> None:

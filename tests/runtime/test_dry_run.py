@@ -63,6 +63,7 @@ account cancel 1
 operator add bruno --secret-file phrase --by zoe --by-file phrase
 operator remove yves --by zoe --by-file phrase
 directory import extraction.txt
+directory sync
 directory publish --all
 queue retry --all
 queue cancel --all
@@ -145,14 +146,15 @@ class World:
         return word.endswith((".zip", ".toml")) or (self.folder / word).exists()
 
     def digest(self) -> str:
-        """Of every row of every table, and of every file but the database's own."""
+        """Of every row of every table but that of turns (to ask a server is to take one), and of every file but the database's."""
         found = hashlib.sha256()
         for path in sorted(self.folder.rglob("*")):
             if path.is_file() and ".db" not in path.name:
                 found.update(f"{path} {path.stat().st_mode}".encode() + path.read_bytes())
         with closing(sqlite3.connect(self.folder / "mssante.db")) as conn:
             for line in conn.iterdump():
-                found.update(line.encode())
+                if not line.startswith('INSERT INTO "paces"'):
+                    found.update(line.encode())
         return found.hexdigest()
 
 
@@ -207,7 +209,7 @@ def bare(text: str) -> list[str]:
 
 @pytest.mark.parametrize("line", LINES)
 async def test_a_rehearsal_changes_nothing_and_says_what_is_done(line: str, world: World) -> None:
-    if not line.startswith("directory publish"):
+    if not line.startswith(("directory publish", "directory sync")):
         await rehearsed(world, line)
         return
     held = Annuaire([practitioner("1", "Roche", "Camille", [mailbox("other@autre.example", "PER")])])
@@ -216,4 +218,4 @@ async def test_a_rehearsal_changes_nothing_and_says_what_is_done(line: str, worl
     async with serving(held.app()) as origin:
         with world.config.open("a") as file:
             file.write(f'\n[annuaire]\nurl = "{origin}/fhir/v2"\nkey = "annuaire.key"\n')
-        await rehearsed(world, f"directory publish {ANNE}")
+        await rehearsed(world, line.replace("--all", ANNE))
