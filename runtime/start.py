@@ -77,8 +77,6 @@ def serve(config: Path, count: int | None, worker: int | None, lang: Lang = "fr"
     if worker is None and processes > 1:
         command = ["serve", "--config", str(config), "--lang", lang]
         return workers.supervise(command, processes, lambda: _may_reload(config, lang))
-    if worker is not None:
-        workers.end_with_parent()
     return _play(settings, config, worker, lang)
 
 

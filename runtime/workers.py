@@ -28,6 +28,7 @@ QUICK_WINDOW = 30.0
 STOP_SECONDS = 30.0
 TURN = 0.2
 _PDEATHSIG = 1  # prctl(2)
+_prctl = ctypes.CDLL(None).prctl  # found before any fork: another thread may hold the loader's lock at one
 
 
 def supervise(command: Sequence[str], count: int, may_reload: Callable[[], bool] = lambda: True) -> int:
@@ -38,8 +39,8 @@ def supervise(command: Sequence[str], count: int, may_reload: Callable[[], bool]
 
 
 def end_with_parent() -> None:
-    """Called in a child: it stops when its parent is gone, however that went."""
-    ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGTERM)
+    """For `preexec_fn`: the child stops when its parent is gone, however that went."""
+    _prctl(_PDEATHSIG, signal.SIGTERM)
 
 
 @dataclass(eq=False, slots=True)
@@ -158,7 +159,7 @@ class _Parent:
         command = [sys.executable, "-m", "runtime.cli", *self._command, "--worker", str(number)]
         environment = os.environ | {"NOTIFY_SOCKET": self._listener.address}
         environment.pop("WATCHDOG_PID", None)  # it was ours
-        return _Child(number, subprocess.Popen(command, env=environment))
+        return _Child(number, subprocess.Popen(command, env=environment, preexec_fn=end_with_parent))
 
     def _end(self, children: Sequence[_Child]) -> None:
         for child in children:

@@ -26,6 +26,7 @@ from runtime.house import House
 from runtime.notify import Listener
 from runtime.settings import read
 from runtime.sockets import is_free
+from runtime.workers import end_with_parent
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -122,7 +123,8 @@ def _build(
 def _start(config: Path, workers: int, notify: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "runtime.cli", "serve", "--config", str(config), "--workers", str(workers)]
     environment = os.environ | {"NOTIFY_SOCKET": notify}
-    return subprocess.Popen(command, cwd=Path(__file__).parents[2], env=environment, start_new_session=True)
+    root = Path(__file__).parents[2]
+    return subprocess.Popen(command, cwd=root, env=environment, start_new_session=True, preexec_fn=end_with_parent)
 
 
 def _wait_until_ready(servers: dict[Operator, subprocess.Popen[bytes]], listener: Listener) -> bool:

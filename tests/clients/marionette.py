@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.support.child import ends_with_us
+
 PORT = 2828
 SECONDS = 60  # for the program to start, for a script, for it to leave
 BODY = """
@@ -27,7 +29,7 @@ class Marionette:
 
     def __init__(self, command: list[str], log: Path) -> None:
         with log.open("a") as said:
-            self.process = subprocess.Popen([*command, "--marionette"], stdout=said, stderr=said)
+            self.process = subprocess.Popen(ends_with_us(*command, "--marionette"), stdout=said, stderr=said)
         try:
             self._socket = self._connect(time.monotonic() + SECONDS)
             self._stream = self._socket.makefile("rb")

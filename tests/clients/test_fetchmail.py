@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.clients import corpus
 from tests.clients.sides import digest, fill, imap
+from tests.support.child import ends_with_us
 from tests.support.clients import Ran, run
 from tests.support.demo import Demo, wait_until
 
@@ -87,7 +88,7 @@ def test_one_that_waits_is_told_at_once(server: Demo, box: dict[str, Any], tmp_p
     """By IDLE: its next poll would be in an hour."""
     fetchmail = Fetchmail(server, box, tmp_path, "idle keep")
     with (tmp_path / "said").open("w") as said:
-        running = subprocess.Popen([*fetchmail.command, "--daemon", "3600"], stdout=said, stderr=said)
+        running = subprocess.Popen(ends_with_us(*fetchmail.command, "--daemon", "3600"), stdout=said, stderr=said)
         try:
             wait_until(lambda: re.search(r"> \S+ IDLE\n", (tmp_path / "said").read_text()), why="fetchmail waits")
             fill(server, box, range(2))

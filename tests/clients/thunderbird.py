@@ -19,6 +19,7 @@ from typing import Any
 
 from tests.clients.marionette import Marionette
 from tests.clients.sides import imap
+from tests.support.child import ends_with_us
 from tests.support.demo import ROOT, Demo, free_port_base, wait_until
 from tests.support.peer import authority, issue
 
@@ -66,7 +67,7 @@ class Operator:
         text = text.replace("[web]\n", '[web]\ncertificate = "tls/web.pem"\nkey = "tls/web.key"\n')
         settings.write_text(text)
         self.demo.operator().update(DOORS)
-        command = [sys.executable, "-m", "runtime.cli", "serve", "--config", str(settings)]
+        command = ends_with_us(sys.executable, "-m", "runtime.cli", "serve", "--config", str(settings))
         self._process = subprocess.Popen(
             command, cwd=ROOT, stdout=(data / "served.log").open("w"), stderr=subprocess.STDOUT
         )

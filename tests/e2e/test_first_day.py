@@ -21,6 +21,7 @@ from certs.names import of_name
 from certs.profiles import LIST_SIGNER, OPERATOR, operator_subject, organisation_subject
 from foundation.clock import system_clock
 from runtime.demo.pki import Pki
+from tests.support.child import ends_with_us
 from tests.support.demo import ROOT, compose, free_port_base, uids_of, wait_until
 
 pytestmark = pytest.mark.xdist_group("operators")
@@ -47,7 +48,7 @@ class FirstDay:
     def serve(self) -> None:
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         with (self.folder.parent / "log").open("ab") as log:
-            command = [sys.executable, "-m", "runtime.cli", "serve"]
+            command = ends_with_us(sys.executable, "-m", "runtime.cli", "serve")
             self.server = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=log, stderr=log)
         wait_until(lambda: '"ready"' in (self.folder.parent / "log").read_text()[self._read :], 40)
 

@@ -16,6 +16,8 @@ from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import httpx2
 
+from tests.support.child import ends_with_us
+
 FOLDER = Path(__file__).parent
 AUDIENCE = "https://mail.alpha.example"
 BACK = "http://127.0.0.1/retour"
@@ -39,7 +41,7 @@ class RealProvider:
         """`kid`: of a key made anew; `form`: "jwt" or "opaque" tokens; `lives`: their seconds; `hasty`: questions about a request
         on a telephone that are told to slow down; `level`: at which people sign in on its pages."""
         assert (FOLDER / "node_modules").exists(), "make clients"
-        command = ("node", str(FOLDER / "provider.mjs"), str(self.port), kid, form)
+        command = ends_with_us("node", str(FOLDER / "provider.mjs"), str(self.port), kid, form)
         pipe, env = asyncio.subprocess.PIPE, {**os.environ, "LIVES": str(lives), "HASTY": str(hasty), "LEVEL": level}
         process = await asyncio.create_subprocess_exec(
             *command, stdout=pipe, stderr=asyncio.subprocess.DEVNULL, env=env

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.child import ends_with_us
+
 # In two parts, so that an antivirus lets this file live (https://www.eicar.org/download-anti-malware-testfile/).
 EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-" + rb"ANTIVIRUS-TEST-FILE!$H+H*"
 NAME = "Eicar-Test"  # clamd adds ".UNOFFICIAL": not from its own database
@@ -33,9 +35,8 @@ class Clamd:
 
     def start(self) -> Clamd:
         quiet = subprocess.DEVNULL
-        self._process = subprocess.Popen(
-            ["/usr/sbin/clamd", f"--config-file={self._config}"], stdout=quiet, stderr=quiet
-        )
+        command = ends_with_us("/usr/sbin/clamd", f"--config-file={self._config}")
+        self._process = subprocess.Popen(command, stdout=quiet, stderr=quiet)
         deadline = time.monotonic() + 30
         while not self._listens():
             assert self._process.poll() is None, "clamd did not start"

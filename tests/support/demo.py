@@ -20,6 +20,9 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, TypeVar
 
+from runtime.demo.show import STOP_SECONDS
+from tests.support.child import ends_with_us
+
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,9 +61,8 @@ class Demo:
         self.data.mkdir(parents=True, exist_ok=True)
         log = open(self.data / "demo.log", "ab")  # noqa: SIM115
         command = [sys.executable, "-m", "runtime.cli", "demo", "--data", str(self.data), "--port-base", str(self.base)]
-        self.process = subprocess.Popen(
-            [*command, *self.options], cwd=ROOT, stdout=log, stderr=log, start_new_session=True
-        )
+        command = ends_with_us(*command, *self.options)
+        self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
         deadline = time.monotonic() + timeout
         while b"Ctrl-C" not in (self.data / "demo.log").read_bytes()[self._read :]:
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -82,9 +84,9 @@ class Demo:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             try:
-                self.process.wait(30)
+                self.process.wait(STOP_SECONDS + 10)  # it kills a server that does not stop
             except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.kill()
                 raise
         self.__dict__.pop("_log_start", None)
 

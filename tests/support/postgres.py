@@ -1,4 +1,4 @@
-"""A PostgreSQL of our own for the tests: made by initdb in a temporary folder, on a Unix socket, stopped at the end.
+"""A PostgreSQL of our own for the tests: made by initdb in a temporary folder, on a Unix socket; it ends with the test process.
 
 One server per test process (pytest-xdist: one per worker), for all folders: tests/conftest.py has the fixtures.
 PostgreSQL refuses to run as root: then it runs as user postgres.
@@ -8,20 +8,28 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
 
 from foundation.database import metadata
+from tests.support.child import ends_with_us
+
+USER = "postgres" if os.geteuid() == 0 else ""
+AT_ONCE = signal.SIGQUIT  # what PostgreSQL calls an immediate shutdown
 
 
 def programs() -> Path:
-    """Folder of initdb and pg_ctl (Debian keeps them out of PATH)."""
+    """Folder of initdb and postgres (Debian keeps them out of PATH)."""
     found = shutil.which("initdb")
     if found:
         return Path(found).resolve().parent
@@ -31,31 +39,64 @@ def programs() -> Path:
     return folders[-1]
 
 
-def _run(*command: str) -> None:
-    as_postgres = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
-    done = subprocess.run([*as_postgres, *command], capture_output=True, text=True, cwd="/", stdin=subprocess.DEVNULL)
-    if done.returncode:
-        pytest.fail(f"{command[0]}: {done.stderr or done.stdout}")
+@contextmanager
+def _cluster() -> Iterator[Path]:
+    """The folder of a new one; those of test processes that were killed are removed."""
+    root = Path(os.environ.get("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir()))
+    for left in root.glob("pg-*-*"):
+        if not Path("/proc", left.name.split("-")[1]).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"pg-{os.getpid()}-", dir=root))
+    try:
+        if USER:
+            shutil.chown(folder, USER, USER)
+        command = [
+            str(programs() / "initdb"),
+            *"-U postgres -A trust -E UTF8 --no-sync -D".split(),
+            str(folder / "data"),
+        ]
+        done = subprocess.run(ends_with_us(*command, user=USER), capture_output=True, text=True, cwd="/")
+        assert done.returncode == 0, done.stderr
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """SQLAlchemy URL of an empty database."""
+    with _cluster() as folder, (folder / "log").open("wb") as log:
+        options = ("listen_addresses=", f"unix_socket_directories={folder}", "fsync=off", "shared_buffers=16MB")
+        command = [str(programs() / "postgres"), "-D", str(folder / "data"), *(f"--{option}" for option in options)]
+        command = ends_with_us(*command, by=AT_ONCE.name.removeprefix("SIG"), user=USER)
+        server = subprocess.Popen(command, cwd="/", stdout=log, stderr=log, start_new_session=True)
+        url = f"postgresql+psycopg://postgres@/postgres?host={folder}"
+        try:
+            _wait_for(url, server, folder / "log")
+            yield url
+        finally:
+            _between(url).dispose()
+            server.send_signal(AT_ONCE)
+            server.wait(60)
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            _between(url).connect().close()
+        except OperationalError:
+            time.sleep(0.02)
+        else:
+            return
+    raise AssertionError(f"PostgreSQL did not start:\n{log.read_text()}")
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """SQLAlchemy URL of an empty database; every table of `metadata` is made by the first test that asks for `postgres_url`."""
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")))
-    data, tools = folder / "data", programs()
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres", "postgres")
-    _run(str(tools / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c shared_buffers=16MB"
-    log = str(folder / "log")
-    _run(str(tools / "pg_ctl"), "-D", str(data), "-o", options, "-l", log, "-w", "-t", "60", "start")
-    url = f"postgresql+psycopg://postgres@/postgres?host={folder}"
-    try:
+    with running() as url:
         yield url
-    finally:
-        _between(url).dispose()
-        _run(str(tools / "pg_ctl"), "-D", str(data), "-m", "immediate", "-w", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @cache

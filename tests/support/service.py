@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runtime.notify import Listener
+from tests.support.child import ends_with_us
 from tests.support.demo import ROOT
 from tests.support.space import Space
 
@@ -30,16 +31,8 @@ class Service:
         environment = os.environ | {
             "NOTIFY_SOCKET": self.listener.address, "WATCHDOG_USEC": str(int(self.watchdog * 1_000_000)),
         }  # fmt: skip
-        command = [
-            sys.executable,
-            "-m",
-            "runtime.cli",
-            "serve",
-            "--config",
-            str(self.config),
-            "--workers",
-            str(self.workers),
-        ]
+        options = ("--config", str(self.config), "--workers", str(self.workers))
+        command = ends_with_us(sys.executable, "-m", "runtime.cli", "serve", *options)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         self.hears("READY=1", 60)

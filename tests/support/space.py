@@ -32,6 +32,7 @@ from runtime.demo.people import Member, Operator, Professional
 from runtime.demo.pki import Pki
 from runtime.house import House
 from runtime.settings import read
+from tests.support.child import ends_with_us
 from tests.support.demo import ROOT, compose, uids_of, wait_until
 from tests.support.http_server import HttpServer
 
@@ -132,7 +133,7 @@ class Space:
         for key in self.operators:
             log = open(self.data / f"{key}.log", "ab")  # noqa: SIM115
             command = [sys.executable, "-m", "runtime.cli", "serve", "--config", str(self.data / key / "mssante.toml")]
-            self._running.append(subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log))
+            self._running.append(subprocess.Popen(ends_with_us(*command), cwd=ROOT, stdout=log, stderr=log))
         for key in self.operators:
             wait_until(lambda key=key: self._answers(key), 40, (self.data / f"{key}.log").read_text())
         return self
