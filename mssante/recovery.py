@@ -1,12 +1,14 @@
-"""A second factor lost: two operators, one who asks and another who agrees, give its owner one code to enrol a new one with.
+"""A second factor lost, a password forgotten, or both: two operators, one who asks and another who agrees, give its owner one code.
 
-The code alone opens nothing: the password is asked for before it, and a new factor is enrolled behind it. It is good for a day, and
-once: until the new factor is there. A request that nobody agrees to within three days is over; the next one replaces it.
+It stands for what was lost only. In place of a second factor it is asked for behind the password, and a new factor is enrolled
+behind it; in place of a password it is asked for with the login, and a new password is chosen behind the second factor. It is good
+for a day, and once: until what is new is there. A request that nobody agrees to within three days is over; the next replaces it.
 """
 
 from __future__ import annotations
 
 import json
+import secrets
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -16,13 +18,22 @@ from sqlalchemy import Connection, delete, select, update
 from foundation.clock import DAY
 from foundation.database import Transaction
 from foundation.keys import KeyRing
-from mssante import app_secrets, throttle
+from mssante import throttle
 from mssante.credential_rows import TOPIC
 from mssante.tables import credentials, passkeys, recoveries
 
 ASKED_FOR = 3 * DAY
 CODE_LIVES = DAY
 LONGEST_REASON = 200
+DIGITS = 12  # given on the telephone, as a number is: « 42 71 09 53 88 16 »
+
+
+class Lost(Enum):
+    """What the code stands for."""
+
+    FACTOR = "factor"
+    PASSWORD = "password"  # noqa: S105
+    BOTH = "both"
 
 
 class State(Enum):
@@ -44,6 +55,7 @@ class NotNow(Enum):
 class Recovery:
     id: int
     credential_id: int
+    lost: Lost
     state: State
     asked_by: str
     asked_at: int
@@ -61,13 +73,19 @@ class WrongCode:
 
 
 # -------------------------------------------------------------------- the operators
-def ask(tx: Transaction, keys: KeyRing, credential_id: int, author: str, reason: str, now: int) -> int:
+def new_code() -> str:
+    digits = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
+    return " ".join(digits[at : at + 2] for at in range(0, DIGITS, 2))
+
+
+def ask(tx: Transaction, keys: KeyRing, credential_id: int, lost: Lost, author: str, reason: str, now: int) -> int:
     """Returns the request's number; an earlier one of this person is over."""
     pending = (recoveries.c.credential_id == credential_id, recoveries.c.used_at == 0)
     tx.execute(update(recoveries).where(*pending).values(until=0, code_key=None))
     context = f"{credential_id} {now}"
     row = {
         "credential_id": credential_id,
+        "lost": lost.value,
         "asked_by": author,
         "asked_at": now,
         "sealed": keys.registry.seal(json.dumps({"reason": reason}).encode(), f"recovery {context}".encode()),
@@ -79,7 +97,7 @@ def ask(tx: Transaction, keys: KeyRing, credential_id: int, author: str, reason:
 
 
 def agree(tx: Transaction, keys: KeyRing, recovery_id: int, author: str, code: str, now: int) -> Recovery | NotNow:
-    """`code` from `app_secrets.generate`: shown to the second operator, kept as a keyed hash."""
+    """`code` from `new_code`: shown to the second operator, kept as a keyed hash."""
     found = get(tx.conn, keys, recovery_id, now)
     if found is None:
         return NotNow.UNKNOWN
@@ -117,17 +135,24 @@ def of_all(conn: Connection, keys: KeyRing, now: int) -> list[Recovery]:
 
 # -------------------------------------------------------------------- their person
 def check(tx: Transaction, keys: KeyRing, credential_id: int, code: str, now: int) -> int | WrongCode:
-    """The number of the recovery that the code belongs to. It is used up by `use` only, when a new factor is there."""
+    """The number of the recovery that the code belongs to, in place of a second factor. It is used up by `use` only, when a new
+    one is there."""
     asked = throttle.code_subject(keys, credential_id)
     if wait := throttle.wait(tx.conn, asked, now):
         return WrongCode(wait)
-    key = _code_key(keys, credential_id, code)
-    good = (recoveries.c.credential_id == credential_id, recoveries.c.code_key == key, recoveries.c.until > now)
-    found = None if key is None else tx.execute(select(recoveries.c.id).where(*good)).scalar()
-    if found is None:
+    found = of_code(tx.conn, keys, credential_id, code, now)
+    if found is None or found.lost is Lost.PASSWORD:
         return WrongCode(throttle.failed(tx, asked, now))
     throttle.succeeded(tx, asked, now)
-    return int(found)
+    return found.id
+
+
+def of_code(conn: Connection, keys: KeyRing, credential_id: int, code: str, now: int) -> Recovery | None:
+    """The recovery that the code belongs to; guessing is for the caller to slow down."""
+    key = _code_key(keys, credential_id, code)
+    good = (recoveries.c.credential_id == credential_id, recoveries.c.code_key == key, recoveries.c.until > now)
+    row = None if key is None else conn.execute(select(recoveries).where(*good)).first()
+    return None if row is None else _recovery(keys, row, now)
 
 
 def usable(conn: Connection, credential_id: int, recovery_id: int, now: int) -> bool:
@@ -149,6 +174,19 @@ def use(tx: Transaction, credential_id: int, recovery_id: int, now: int, passkey
     tx.signal(TOPIC, credential_id)
 
 
+def password_chosen(tx: Transaction, credential_id: int, recovery_id: int, now: int) -> None:
+    """A new password is set in this same transaction. Where both were lost the code still stands for the second factor.
+
+    Raises LookupError as `use`.
+    """
+    where = _usable(credential_id, recovery_id, now)
+    alone = (*where, recoveries.c.lost == Lost.PASSWORD.value)
+    both = (*where, recoveries.c.lost == Lost.BOTH.value)
+    used = tx.execute(update(recoveries).where(*alone).values(used_at=now, code_key=None)).rowcount
+    if used + tx.execute(update(recoveries).where(*both).values(lost=Lost.FACTOR.value)).rowcount != 1:
+        raise LookupError(recovery_id)
+
+
 def _usable(credential_id: int, recovery_id: int, now: int) -> tuple[Any, ...]:
     table = recoveries.c
     mine = (table.id == recovery_id, table.credential_id == credential_id)
@@ -156,8 +194,8 @@ def _usable(credential_id: int, recovery_id: int, now: int) -> tuple[Any, ...]:
 
 
 def _code_key(keys: KeyRing, credential_id: int, code: str) -> bytes | None:
-    form = app_secrets.plain_form(code)
-    return None if form is None else keys.lookup("recovery", f"{credential_id} {form}")
+    digits = "".join(sign for sign in code[: 4 * DIGITS] if sign.isascii() and sign.isdigit())
+    return keys.lookup("recovery", f"{credential_id} {digits}") if len(digits) == DIGITS else None
 
 
 def _recovery(keys: KeyRing, row: Any, now: int) -> Recovery:
@@ -165,4 +203,5 @@ def _recovery(keys: KeyRing, row: Any, now: int) -> Recovery:
     reason = json.loads(keys.registry.open(row.sealed, context))["reason"]
     alive = State.AGREED if row.agreed_by else State.ASKED
     state = State.USED if row.used_at else alive if row.until > now else State.OVER
-    return Recovery(row.id, row.credential_id, state, row.asked_by, row.asked_at, reason, row.agreed_by, row.until)
+    lost, asked = Lost(row.lost), (row.asked_by, row.asked_at)
+    return Recovery(row.id, row.credential_id, lost, state, *asked, reason, row.agreed_by, row.until)

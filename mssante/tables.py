@@ -134,6 +134,7 @@ recoveries = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("credential_id", ForeignKey(credentials.c.id), nullable=False, index=True),
+    Column("lost", String(8), nullable=False),  # `recovery.Lost`: what the code stands for
     Column("asked_by", String(32), nullable=False),  # as in the audit trail
     Column("asked_at", BigInteger, nullable=False),
     Column("sealed", LargeBinary, nullable=False),  # why

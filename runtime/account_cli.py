@@ -1,7 +1,8 @@
-"""`mssante account …`: a person who has lost their second factor gets in again, when two operators agree."""
+"""`mssante account …`: a person who lost their second factor, or forgot their password, gets in again, when two operators agree."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -11,7 +12,8 @@ from runtime.operator_cli import Secret
 
 account = typer.Typer(
     no_args_is_help=True,
-    help="Seconde vérification perdue : deux opérateurs. // A second factor lost: two operators.",
+    help="Mot de passe oublié, seconde vérification perdue : deux opérateurs. // "
+    "A password forgotten, a second factor lost: two operators.",
 )
 
 Me = Annotated[
@@ -23,15 +25,29 @@ Me = Annotated[
     ),
 ]
 Number = Annotated[int, typer.Argument(help="Numéro de la demande. // Number of the request.")]
+
+
+class What(StrEnum):
+    FACTOR = "factor"
+    PASSWORD = "password"  # noqa: S105
+    BOTH = "both"
+
+
 _COLUMNS = {
     "recovery": "n° // no.",
     "login": "identifiant // login",
+    "lost": "perdu // lost",
     "state": "état // state",
     "asked_by": "demandée par // asked by",
     "asked_at": "le // on",
     "reason": "motif // reason",
     "agreed_by": "approuvée par // agreed by",
     "until": "jusqu’au // until",
+}
+_LOST = {
+    "factor": "seconde vérification // second factor",
+    "password": "mot de passe // password",
+    "both": "les deux // both",
 }
 _STATES = {
     "asked": "attend un autre opérateur // waits for another operator",
@@ -49,16 +65,21 @@ def recover(
     reason: Annotated[
         str, typer.Option("--reason", help="Pourquoi, et comment vous l’avez reconnue. // Why, and how you knew them.")
     ],
+    lost: Annotated[
+        What, typer.Option("--lost", help="Ce qui est perdu ou oublié. // What is lost or forgotten.")
+    ] = What.FACTOR,
     operator: Me = "",
     secret_file: Secret = None,
 ) -> None:
-    """Demander qu’une personne puisse enregistrer une nouvelle seconde vérification. Un AUTRE opérateur doit approuver.
+    """Demander qu’une personne puisse choisir un nouveau mot de passe, ou enregistrer une nouvelle seconde vérification. Un AUTRE
+    opérateur doit approuver.
 
-    // Ask that a person may enrol a new second factor. ANOTHER operator must approve.
+    // Ask that a person may choose a new password, or enrol a new second factor. ANOTHER operator must approve.
     """
+    from mssante.recovery import Lost
     from runtime.account_acts import asking, with_key
 
-    at.one(asking(with_key(at, operator, secret_file), login, reason))
+    at.one(asking(with_key(at, operator, secret_file), login, Lost(lost.value), reason))
 
 
 @account.command()
@@ -94,9 +115,10 @@ def list_(at: Desk) -> None:
     """
     from runtime.account_acts import listed
 
+    words = {"state": _STATES, "lost": _LOST}
     at.listed(
         listed(at),
         _COLUMNS,
         "Aucune demande. // No request.",
-        lambda key, value: at.said(_STATES[value]) if key == "state" else plain(value, at.lang),
+        lambda key, value: at.said(words[key][value]) if key in words else plain(value, at.lang),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -74,7 +75,7 @@ def site(house: House, acceptor: Acceptor, readers: Readers, send: Send) -> Star
         house.clock,
     )
     parts = (house.db, house.keys, house.mailboxes, house.credentials)
-    sign_in = PageSignIn(*parts, citizens, house.clock)
+    sign_in = PageSignIn(*parts, citizens, house.clock, renewed=_renewed(house))
     return web.app(
         [
             Route("/", _home),
@@ -128,7 +129,8 @@ def _professionals(house: House, send: Send) -> list[Route]:
     party = _relying_party(own)
     tell = _telling(house)
     blocked = people.blocked_passkey(house.audit, tell)
-    sign_in = PageSignIn(*parts, people.professionals, house.clock, party, blocked)
+    renewed = people.renewed_password(house.audit, tell)
+    sign_in = PageSignIn(*parts, people.professionals, house.clock, party, blocked, renewed)
     account = care_desk.account.deps.Deps(
         web,
         house.db,
@@ -167,6 +169,15 @@ def _professionals(house: House, send: Send) -> list[Route]:
     ]
 
 
+def _renewed(house: House) -> Callable[[Transaction, int, int], None]:
+    """Of a citizen: the page tells their private address."""
+
+    def renewed(tx: Transaction, credential: int, recovery: int) -> None:
+        house.audit.record(tx, "account:password:recover", f"credential {credential}", {"recovery": recovery})
+
+    return renewed
+
+
 def _telling(house: House) -> Tell:
     promise = promise_account_notice(house.jobs)
 
@@ -187,7 +198,7 @@ def _relying_party(own: settings.Settings) -> RelyingParty | None:
 
 
 def web_settings(web: settings.Web) -> WebSettings:
-    return WebSettings(https=_https(web), help=web.help)
+    return WebSettings(https=_https(web), help=web.help, banners=chrome.BANNERS)
 
 
 def _https(web: settings.Web) -> bool:

@@ -1,7 +1,7 @@
 """The second factor, asked again before something that outlives the session: a code, a code by e-mail, or a passkey.
 
 Who has just signed in, or was asked a moment ago, is not asked again, but for another password. Somebody at a page left open cannot
-make themselves a way in.
+make themselves a way in. Who has no second factor here, and came in by an OpenID provider, comes in by it once more.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from foundation.web.sessions import Session, Stage
 from foundation.web.site import Link
 from foundation.web.visit import Visit
 from health_space.accounts.port import Known
-from health_space.accounts.sign_in import digits, is_local, please_wait, send_again
+from health_space.accounts.sign_in import VOUCHED, digits, is_local, please_wait, send_again
 
 ASKED = f"{HOME}/cle"
 PAGE = f"{HOME}/verification"
@@ -30,6 +30,11 @@ def is_fresh(session: Session, now: int) -> bool:
     """In the middle of signing in, everybody is."""
     proven = max(session.created_at, int(session.data.get("proven_at", "0")))
     return session.stage is not Stage.SIGNED_IN or now - proven < FRESH
+
+
+def vouched(session: Session, now: int) -> bool:
+    """An OpenID provider has just seen both of the person's factors."""
+    return bool(session.data.get(VOUCHED)) and is_fresh(session, now)
 
 
 def first(visit: Visit) -> Response | None:

@@ -22,7 +22,7 @@ from care_desk.account.people import HOME, SIGN_IN
 from foundation.web.kit import Page
 from foundation.web.site import Link
 from health_space.accounts import deps as accounts
-from health_space.accounts import sign_in
+from health_space.accounts import forgotten, sign_in
 
 TABLE = (
     Page(HOME, page.page, "GET POST"),
@@ -45,6 +45,8 @@ TABLE = (
 SIGNING_IN = (
     Page(SIGN_IN, sign_in.password_page, "GET POST", public=True),
     Page(f"{SIGN_IN}/code", sign_in.code_page, "GET POST", public=True),
+    Page(f"{SIGN_IN}/oubli", forgotten.page, "GET POST", public=True),
+    Page(f"{SIGN_IN}/nouveau", forgotten.choose, "GET POST", public=True),
     Page(f"{SIGN_IN}/cle", sign_in.passkey_asked, "POST", public=True),
     Page(f"{HOME}/deconnexion", sign_in.leave, "POST"),
 )

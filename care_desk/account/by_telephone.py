@@ -2,8 +2,9 @@
 
 Anybody may name anybody: telephones ring seldom (`throttle.ring_subjects`), of the operator's people only, and each screen shows
 the number that the other must show. Whoever is named, known or not, lately rung or not, the page answers alike: the waits that it
-shows know only what was typed (`throttle.named_subjects`). Who confirms must be the very person
-whose account was named, at the level that is asked for; the OpenID provider has seen both of their factors.
+shows know only what was typed (`throttle.named_subjects`), and the provider is asked each time, about nobody when nobody rings, so
+that its silence and its slowness tell nothing either. Who confirms must be the very person whose account was named, at the level
+that is asked for; the OpenID provider has seen both of their factors.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ Waits = tuple[throttle.Subject, ...]
 PAGE = f"{SIGN_IN}/e-cps"
 LIVES = 2 * MINUTE  # whatever the provider allows: a request forgotten on a screen ends soon
 EVENLY = SECOND / 2  # ms; no answer comes sooner
+NOBODY = "800000000000"  # as the profile names a person, by a number that no register gives
 REFUSED = "La demande a été refusée sur le téléphone. Personne n'est entré."
 RUNG = "Un téléphone vient d'être prévenu pour ce compte."
 
@@ -54,10 +56,11 @@ async def page(visit: Visit, deps: Deps) -> Response:
     asked = ringing.asked_in(asking) if asking is not None else None
     if visit.request.method != "POST":
         return _form(visit, asked)
-    if "attente" in visit.form.values and asking is not None and asked is not None:
-        return await _wait(visit, deps, deps.phone, asking, asked)
     began = asyncio.get_running_loop().time()
-    answer = await _begin(visit, deps, deps.phone)
+    if "attente" in visit.form.values and asking is not None and asked is not None:
+        answer = await _wait(visit, deps, deps.phone, asking, asked)
+    else:
+        answer = await _begin(visit, deps, deps.phone)
     await asyncio.sleep(max(0, EVENLY / SECOND - (asyncio.get_running_loop().time() - began)))
     return answer
 
@@ -73,8 +76,10 @@ async def _begin(visit: Visit, deps: Deps, phone: Backchannel) -> Response:
         return _form(visit, None, Fault("identifiant", RUNG + please_wait(wait)))
     rings = hint and not await deps.db.write(throttle.asked_for, silent, visit.now)
     message = new_message()
-    found = await phone.begin(hint, message) if rings else phone.pretended(message)
-    if found in (No.UNKNOWN, No.DENIED):  # has no e-CPS: nobody else needs to know
+    found = await phone.begin(hint if rings else NOBODY, message)
+    if found in (No.UNKNOWN, No.DENIED) or not (
+        rings or isinstance(found, No)
+    ):  # has no e-CPS: nobody else needs to know
         found = phone.pretended(message)
     if isinstance(found, No):
         log.info("account.telephone_refused", reason=found.name)

@@ -1,4 +1,7 @@
-"""« Changer de mot de passe »: the old one and the second factor are asked for; every other browser is signed out."""
+"""« Changer de mot de passe »: the old one and the second factor are asked for; every other browser is signed out.
+
+Not of who has just come in by an OpenID provider, which has seen both of their factors: it is how a forgotten one is replaced.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,8 @@ async def page(visit: Visit, deps: Deps) -> Response:
 
 async def _fault(visit: Visit, deps: Deps, who: Known, old: str, new: str) -> Fault | None:
     """The second factor last: it is good once."""
-    if not old:
+    vouched = again.vouched(visit.signed_in, visit.now)
+    if not old and not vouched:
         return Fault("ancien", "Écrivez votre mot de passe actuel.")
     signed_in = await deps.db.read(deps.credentials.of, who.credential)
     login = await deps.db.read(deps.credentials.login_of, who.credential)
@@ -53,6 +57,8 @@ async def _fault(visit: Visit, deps: Deps, who: Known, old: str, new: str) -> Fa
         return Fault("nouveau", bad.value)
     if new != visit.form.values.get("encore_une_fois", ""):
         return Fault("encore_une_fois", "Les deux nouveaux mots de passe sont différents.")
+    if vouched:
+        return None
     checked = await deps.credentials.check(login, old, visit.now, visit.client_ip, WEB)
     if isinstance(checked, WrongPassword):
         return Fault("ancien", "Votre mot de passe actuel est inexact." + please_wait(checked.wait_ms))
@@ -76,4 +82,5 @@ def _form(visit: Visit, who: Known, fault: Fault | None = None) -> Response:
         if visit.query("fait") == "code"
         else "",
         who=who,
+        vouched=again.vouched(visit.signed_in, visit.now),
     )

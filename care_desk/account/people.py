@@ -23,6 +23,7 @@ DIRECTORY = "/annuaire"
 BANNERS = {  # after a second factor is enrolled in the middle of signing in, the next page may be any
     "application": "Votre application de codes est enregistrée.",
     "cle": "Votre clé d'accès est enregistrée.",
+    "nouveau": "Votre nouveau mot de passe est enregistré.",
     "recupere": "C'est enregistré. Ce que vous avez perdu n'ouvre plus rien.",
 }
 NAV = (
@@ -64,6 +65,16 @@ def blocked_passkey(audit: Audit, tell: Tell) -> Callable[[Transaction, int], No
         tell(tx, credential, "passkey_blocked")
 
     return blocked
+
+
+def renewed_password(audit: Audit, tell: Tell) -> Callable[[Transaction, int, int], None]:
+    """For `PageSignIn`."""
+
+    def renewed(tx: Transaction, credential: int, recovery: int) -> None:
+        audit.record(tx, "account:password:recover", f"credential {credential}", {"recovery": recovery})
+        tell(tx, credential, "password_recovered")
+
+    return renewed
 
 
 def may_enrol(session: Session) -> bool:

@@ -14,13 +14,18 @@ from sqlalchemy import Connection
 from foundation.clock import SECOND, Clock
 from foundation.database import Database, Transaction
 from foundation.keys import KeyRing
-from health_space.accounts.port import Known, Wrong
-from mssante import one_time, passkeys
+from foundation.web import sessions
+from foundation.web.sessions import Session
+from health_space.accounts.port import Known, Recovered, Wrong
+from mssante import one_time, passkeys, recovery, throttle
 from mssante.ceremonies import BadPasskey, RelyingParty
-from mssante.credentials import WEB, Credentials, SignedIn, WrongPassword
+from mssante.credentials import WEB, Credentials, SignedIn, WrongPassword, covers, login_form
 from mssante.kinds import BoxKind
 from mssante.mailbox import Mailbox
 from mssante.mailboxes import Mailboxes
+from mssante.password_choice import weak
+from mssante.passwords import PasswordHash, hash_password
+from mssante.recovery import Lost
 
 log = structlog.get_logger()
 
@@ -38,7 +43,8 @@ def citizens(found: SignedIn, box: Mailbox) -> Known | None:
 
 class PageSignIn:
     """Implements `port.SignIn`. `admit`: None is answered like a wrong password, these pages are not for them. `party`: who asks
-    for passkeys; None: nobody. `blocked(tx, credential)` hears of a passkey that may have been copied.
+    for passkeys; None: nobody. `blocked(tx, credential)` hears of a passkey that may have been copied, `renewed(tx, credential,
+    recovery)` of a password chosen in place of one forgotten.
     """
 
     def __init__(
@@ -51,9 +57,10 @@ class PageSignIn:
         clock: Clock,
         party: RelyingParty | None = None,
         blocked: Callable[[Transaction, int], None] = lambda tx, credential: None,
+        renewed: Callable[[Transaction, int, int], None] = lambda tx, credential, recovery: None,
     ) -> None:
         self._db, self._keys, self._clock = db, keys, clock
-        self._party, self._blocked = party, blocked
+        self._party, self._blocked, self._renewed = party, blocked, renewed
         self._mailboxes, self._credentials, self._admit = mailboxes, credentials, admit
 
     async def password(self, login: str, password: str, client_ip: str) -> Known | Wrong:
@@ -61,6 +68,49 @@ class PageSignIn:
         if isinstance(found, WrongPassword):
             return await _wrong(found.wait_ms)
         return await self._db.read(self._admitted, found) or Wrong()
+
+    async def recovered(self, login: str, code: str, client_ip: str) -> Recovered | Wrong:
+        login, now = login_form(login), self._clock()
+        asked = throttle.subjects(self._keys, login, client_ip)
+        if wait := await self._db.read(throttle.wait, asked, now):
+            return await _wrong(wait)
+        found = await self._db.read(self._by_code, login, code, now)
+        if found is None:
+            return await _wrong(await self._db.write(throttle.failed, asked, now))
+        await self._db.write(throttle.succeeded, asked, now)
+        return found
+
+    def _by_code(self, conn: Connection, login: str, code: str, now: int) -> Recovered | None:
+        who = self._credentials.by_login(conn, login)
+        found = None if who is None else recovery.of_code(conn, self._keys, who.credential_id, code, now)
+        if who is None or found is None or found.lost is Lost.FACTOR or not covers(who, WEB):
+            return None
+        known = self._admitted(conn, who)
+        return None if known is None else Recovered(known, found.id, found.lost)
+
+    async def too_weak(self, credential: int, password: str) -> str:
+        names = await self._db.read(self._names, credential)
+        bad = weak(password, "", names)
+        return bad.value if bad is not None else ""
+
+    def _names(self, conn: Connection, credential: int) -> tuple[str, ...]:
+        who = self._credentials.of(conn, credential)
+        return (self._credentials.login_of(conn, credential), *((who.address, who.actor) if who is not None else ()))
+
+    async def new_password(self, credential: int, recovery: int, password: str, session: Session) -> bool:
+        salt = self._credentials.salt_for(await self._db.read(self._credentials.login_of, credential))
+        made = await asyncio.to_thread(hash_password, password, salt)
+        try:
+            await self._db.write(self._renew, credential, recovery, made, session)
+        except LookupError:
+            return False
+        return True
+
+    def _renew(self, tx: Transaction, credential: int, number: int, made: PasswordHash, session: Session) -> None:
+        recovery.password_chosen(tx, credential, number, self._clock())
+        self._credentials.set_password(tx, credential, made)
+        sessions.end_all(tx, session.person, sessions.realm_of(session.id), but=session)
+        self._renewed(tx, credential, number)
 
     async def known(self, credential: int) -> Known | None:
         found = await self._db.read(self._credentials.of, credential)

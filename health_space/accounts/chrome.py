@@ -12,6 +12,7 @@ from foundation.web.site import Around, Link, Profile
 from health_space.profiles.operations import profiles_of
 
 TEMPLATES = Path(__file__).parent / "templates"
+BANNERS = {"nouveau": "Votre nouveau mot de passe est enregistré."}
 NAV = (
     Link("/accueil", "Accueil"),
     Link("/messagerie", "Messagerie"),

@@ -6,6 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from foundation.web.sessions import Session
+from mssante.recovery import Lost
+
 Send = Callable[[str, str, str], Awaitable[None]]
 """`await send(to, subject, text)`: an e-mail to a private address, outside the space; never any health data in it."""
 
@@ -34,8 +37,29 @@ class Wrong:
     wait: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """Who forgot their password, by the code of two operators; `number`: of the recovery (`mssante.recovery`)."""
+
+    known: Known
+    number: int
+    lost: Lost
+
+
 class SignIn(Protocol):
     async def password(self, login: str, password: str, client_ip: str) -> Known | Wrong: ...
+
+    async def recovered(self, login: str, code: str, client_ip: str) -> Recovered | Wrong:
+        """As `password`, by a code that stands for it."""
+        ...
+
+    async def too_weak(self, credential: int, password: str) -> str:
+        """Why this password may not be chosen, in a sentence; empty: it may."""
+        ...
+
+    async def new_password(self, credential: int, recovery: int, password: str, session: Session) -> bool:
+        """Whether it is set, and the recovery used; their other sessions than this one end. False: the recovery is over."""
+        ...
 
     async def known(self, credential: int) -> Known | None:
         """Who signed in, as things stand now."""

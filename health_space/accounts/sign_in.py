@@ -23,6 +23,8 @@ from health_space.accounts.port import Known, Send, SignIn, Wrong
 from mssante.one_time import CODE_LIVES, new_code
 
 SEND_AGAIN = MINUTE
+VOUCHED = "vouched"  # of a session that an OpenID provider vouches for (`come_in`)
+FORGOTTEN, PROVEN = "forgotten", "factor_proven"  # of a session whose password is forgotten (`forgotten`)
 _LOCAL = re.compile(r"/[\w/-]*")  # a path of ours: no host, no query
 
 SUBJECT = "Votre code de connexion"
@@ -55,7 +57,7 @@ async def password_page(visit: Visit, deps: Deps) -> Response:
     if isinstance(answer, Wrong):
         sentence = "L'identifiant ou le mot de passe est inexact." + please_wait(answer.wait)
         return _password_form(visit, deps, login, suite, shared, [Fault("identifiant", french.typeset(sentence))])
-    await _begin_code_step(visit, deps, answer, suite, shared)
+    await begin_code_step(visit, deps, answer, suite, shared)
     has_factor = answer.enrolled or answer.private_email
     return visit.redirect(_code_page(visit) if has_factor or not deps.enrol_page else deps.enrol_page)
 
@@ -77,7 +79,10 @@ def _password_form(
     )
 
 
-async def _begin_code_step(visit: Visit, deps: Deps, known: Known, suite: str, shared: bool) -> None:
+async def begin_code_step(
+    visit: Visit, deps: Deps, known: Known, suite: str, shared: bool, more: dict[str, str] | None = None
+) -> None:
+    """What the person gave is as good as their password; `more`: what the session remembers too."""
     data = {
         "credential": str(known.credential),
         "email": known.private_email or "",
@@ -85,6 +90,7 @@ async def _begin_code_step(visit: Visit, deps: Deps, known: Known, suite: str, s
         "passkey": "1" if known.passkey else "",
         "suite": suite,
         "profile": str(visit.ended.profile) if visit.ended and visit.ended.person == known.person else "",
+        **(more or {}),
     }
     if not known.enrolled and known.private_email:
         wait = await _send_code(deps.sign_in, deps.send, known.credential, known.private_email)
@@ -166,8 +172,12 @@ async def _by_passkey(visit: Visit, deps: Deps, session: Session) -> Response:
 
 
 async def enter(visit: Visit, session: Session, done: str = "") -> Response:
-    """Both steps are done; `done`: what the next page tells of the second (`WebSettings.banners`)."""
+    """Both steps are done; `done`: what the next page tells of the second (`WebSettings.banners`). Who forgot their password
+    chooses another first."""
     web = visit.web
+    if session.data.get(FORGOTTEN):
+        await visit.remember(**{PROVEN: "1"})
+        return visit.redirect(f"{web.settings.sign_in}/nouveau")
     opened = await web.db.write(sessions.step_up, web.keys, visit.now, session, _from(visit))
     if opened is None:  # sent away meanwhile, by who holds the account
         visit.adopt(None)
@@ -188,7 +198,7 @@ async def come_in(visit: Visit, person: int, suite: str, shared: bool) -> Respon
         visit.now,
         Stage.SIGNED_IN,
         person,
-        _from(visit),
+        _from(visit) | {VOUCHED: "1"},
         shared,
         old,
         web.settings.realm,

@@ -13,13 +13,9 @@ _WHAT = {
         "une nouvelle seconde vérification a été enregistrée, avec l’accord de deux opérateurs",
         "a new second factor was enrolled, as two operators had agreed",
     ),
-    "recovery_asked": (
-        "un opérateur demande à remplacer une seconde vérification perdue",
-        "an operator asks to replace a second factor that was lost",
-    ),
-    "recovery_agreed": (
-        "deux opérateurs ont donné un code de secours, à la place d’une seconde vérification perdue",
-        "two operators gave a code in place of a second factor that was lost",
+    "password_recovered": (
+        "un nouveau mot de passe a été choisi, avec le code de deux opérateurs",
+        "a new password was chosen, by the code of two operators",
     ),
     "recovery_over": ("le code de secours demandé n’est plus valable", "the code that was asked for is good no more"),
     "everywhere": ("tous les appareils ont été déconnectés", "all devices were signed out"),
@@ -28,6 +24,20 @@ _WHAT = {
         "a passkey was blocked: a copy of it may have been used",
     ),
 }
+_LOST = {
+    "factor": ("une seconde vérification perdue", "a second factor that was lost"),
+    "password": ("un mot de passe oublié", "a password that was forgotten"),
+    "both": (
+        "un mot de passe oublié et une seconde vérification perdue",
+        "a forgotten password and a lost second factor",
+    ),
+}
+for _name, (_fr, _en) in _LOST.items():
+    _WHAT[f"recovery_asked_{_name}"] = (f"un opérateur demande à remplacer {_fr}", f"an operator asks to replace {_en}")
+    _WHAT[f"recovery_agreed_{_name}"] = (
+        f"deux opérateurs ont donné un code de secours pour {_fr}",
+        f"two operators gave a code for {_en}",
+    )
 CHANGES = frozenset(_WHAT)
 _TITLE = "La connexion à votre messagerie a changé"
 

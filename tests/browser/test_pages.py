@@ -13,7 +13,14 @@ from tests.support.chromium import SIDEWAYS, looks, watch
 from tests.support.citizen import PHARMACY, Town
 from tests.support.web import Visitor
 
-PUBLIC = ("/connexion", "/connexion?suite=/accueil&garde=1", "/aide", "/accessibilite", "/donnees-personnelles")
+PUBLIC = (
+    "/connexion",
+    "/connexion/oubli",
+    "/connexion?suite=/accueil&garde=1",
+    "/aide",
+    "/accessibilite",
+    "/donnees-personnelles",
+)
 # Links inside a sentence may be as high as the line (WCAG 2.5.8, inline); all else is 44 px.
 SMALL_TARGETS = """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), summary, textarea')]
   .filter(e => e.checkVisibility() && !e.closest('.skips'))

@@ -80,7 +80,8 @@ class Office:
         audit = Audit(clock)
         tell = lambda tx, credential, what: self.told.append((credential, what))  # noqa: E731
         blocked = people.blocked_passkey(audit, tell)
-        sign_in = PageSignIn(*parts, people.professionals, clock, party, blocked)
+        renewed = people.renewed_password(audit, tell)
+        sign_in = PageSignIn(*parts, people.professionals, clock, party, blocked, renewed)
         account = Deps(
             web,
             self.db,

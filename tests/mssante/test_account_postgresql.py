@@ -13,7 +13,6 @@ from foundation.database import Database
 from foundation.web import sessions
 from foundation.web.sessions import Stage
 from mssante import approvers, one_time, passkeys, recovery, throttle
-from mssante.app_secrets import generate
 from mssante.ceremonies import BadPasskey
 from mssante.credential_rows import CredentialRows
 from mssante.identity import luhn_key
@@ -66,8 +65,8 @@ async def test_a_challenge_is_answered_once(two: tuple[House, Database]) -> None
 
 async def test_a_recovery_is_agreed_to_once_and_used_once(two: tuple[House, Database]) -> None:
     house, other = two
-    camille, codes = house.ids["camille"], [generate(), generate()]
-    number = house.db.write_now(recovery.ask, house.keys, camille, "operator a", "vol", NOW)
+    camille, codes = house.ids["camille"], [recovery.new_code(), recovery.new_code()]
+    number = house.db.write_now(recovery.ask, house.keys, camille, recovery.Lost.FACTOR, "operator a", "vol", NOW)
 
     def agree(tx: Any) -> Any:
         return recovery.agree(tx, house.keys, number, "operator b", codes[0], NOW)

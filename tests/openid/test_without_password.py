@@ -86,7 +86,7 @@ async def test_named_confirmed_inside(
 ) -> None:
     visitor = Visitor(origin)
     links = [a.attributes.get("href") for a in (await visitor.get(SIGN_IN)).tree.css("main a")]
-    assert links == [PROVIDER, PAGE]
+    assert links == [f"{SIGN_IN}/oubli", PROVIDER, PAGE]
     assert (await asks(visitor, typed, numero=number)).location == PAGE
     [shown] = await provider.telephones()
     assert (shown["person"], shown["level"]) == (rung, "eidas1")
@@ -299,11 +299,85 @@ async def test_back_to_the_page_asked_for(office: Office, origin: str, provider:
     assert (await visitor.get(ACCOUNT)).location.startswith(SIGN_IN)
 
 
+SILENT = "Pro Santé Connect ne répond pas."
+
+
 async def test_nobody_answers(office: Office, provider: RealProvider) -> None:
     async with serving(office.app) as origin:
         visitor = Visitor(origin)
-        assert "Pro Santé Connect ne répond pas." in (await asks(visitor)).words
-        assert "Pro Santé Connect ne répond pas." in (await visitor.get(PROVIDER)).words
+        assert SILENT in (await asks(visitor)).words
+        assert SILENT in (await visitor.get(PROVIDER)).words
+
+
+@pytest.mark.parametrize("typed", ["nadia", "antoine", "jacqueline", "inconnue", NOBODY_RPPS])
+async def test_its_silence_does_not_tell_who_has_an_account(office: Office, provider: RealProvider, typed: str) -> None:
+    async with serving(office.app) as origin:
+        known, other = await told(origin, "camille"), await told(origin, typed)
+        assert known == other
+        assert [status for status, _ in known] == [422, 200, 422]
+
+
+async def test_what_it_refuses_us_is_told_to_all(tmp_path: Path, provider: RealProvider) -> None:
+    """Our name at the provider is wrong: whoever is named."""
+    known = OpenIdProvider(Rules(provider.issuer, AUDIENCE), system_clock)
+    office = Office(tmp_path, phone=Backchannel(known, Asking(OURS[0], "faux"), "openid", system_clock))
+    async with provider.running(), serving(office.app) as origin:
+        seen = [await told(origin, login) for login in LOGINS]
+        assert seen[0] == seen[1] == seen[2]
+        assert [status for status, _ in seen[0]] == [422, 200, 422]
+    await office.db.close()
+
+
+async def test_the_provider_is_asked_about_nobody_and_rings_nobody(
+    office: Office, origin: str, provider: RealProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each name is a question to it, so that a slow one takes its time for all; a provider that takes any name changes nothing."""
+    hints, begin = [], Backchannel.begin
+
+    async def heard(self: Backchannel, hint: str, message: str) -> Any:
+        hints.append(hint)
+        return await begin(self, hint if hint == CAMILLE else STRANGER[:-4] + "1111", message)
+
+    monkeypatch.setattr(Backchannel, "begin", heard)
+    visitors = {login: Visitor(origin) for login in ("camille", "inconnue")}
+    for login, visitor in visitors.items():
+        assert (await asks(visitor, login)).location == PAGE
+    assert hints == [CAMILLE, by_telephone.NOBODY]
+    for shown in await provider.telephones():
+        await provider.answers(shown)
+    assert (await hears(office, visitors["inconnue"])).status == 204
+    assert (await visitors["inconnue"].get(ACCOUNT)).location.startswith(SIGN_IN)
+
+
+async def test_who_came_by_it_chooses_a_new_password_without_the_old_one(
+    office: Office, origin: str, provider: RealProvider
+) -> None:
+    """Forgotten: the provider has just seen both factors. Ten minutes later it has to see them again."""
+    visitor, page, new = Visitor(origin), f"{ACCOUNT}/mot-de-passe", "girafe tiède sous parasol"
+    await visitor.get(await provider.signs_in(CAMILLE, (await visitor.get(PROVIDER)).location))
+    assert "Mot de passe actuel" not in (await visitor.get(page)).words
+    assert (await visitor.post(page, {"nouveau": "court", "encore_une_fois": "court"})).status == 422
+    changed = await visitor.post(page, {"nouveau": new, "encore_une_fois": new})
+    assert changed.location == f"{ACCOUNT}?fait=mot-de-passe"
+    assert (await office.password_step(Visitor(origin), "camille", new)).location == f"{SIGN_IN}/code"
+    office.now += 10 * MINUTE
+    assert "Mot de passe actuel" in (await visitor.get(page)).words
+    assert (await visitor.post(page, {"nouveau": "x" + new, "encore_une_fois": "x" + new})).status == 422
+
+
+async def test_who_has_nothing_but_the_provider_is_told_to_come_by_it_again(
+    office: Office, origin: str, provider: RealProvider
+) -> None:
+    """nadia's team mailbox: no second factor here, no private address."""
+    visitor = Visitor(origin)
+    await visitor.get(await provider.signs_in(NADIA, (await visitor.get(PROVIDER)).location))
+    await visitor.post(WHICH, {"identifiant": "nadia"})
+    assert (await visitor.get(f"{ACCOUNT}/application")).status == 200
+    office.now += 10 * MINUTE
+    for page in (f"{ACCOUNT}/verification", f"{ACCOUNT}/mot-de-passe"):
+        found = await visitor.get(page)
+        assert "Déconnectez-vous, entrez de nouveau" in found.words
+        assert "Recevoir un code" not in found.words
 
 
 # ---------------------------------------------------------------- on the provider's page

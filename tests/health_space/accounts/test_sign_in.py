@@ -55,6 +55,7 @@ class World:
         keys = KeyRing(bytes(range(32)))
         mailboxes = Mailboxes(keys)
         credentials = Credentials(self.db, keys, mailboxes)
+        self.credentials = credentials
         self.db.write_now(self._people, keys, mailboxes, credentials)
         self.web = Web(
             self.db,
