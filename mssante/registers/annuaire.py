@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -30,6 +30,7 @@ SECONDS = 60.0  # the real one answers within 30 or fails
 BUSY = (429, 502, 503, 504)
 FORGOTTEN = (404, 410)  # of a further page: the search is no longer kept
 REFUSING = (400, 404, 409, 412, 422)  # this change, not its sender
+_WITH_MAILBOX = ("mailbox-mss:contains", "@")
 MEDIA = "application/fhir+json"
 
 
@@ -54,12 +55,18 @@ class Server:
     tls: ssl.SSLContext
     pace: Pace
 
-    async def pages(self, kind: str, since: str = "") -> AsyncIterator[Page]:
-        """All resources of this type with a mailbox, or with `since` (ISO 8601) all that changed. A server that forgot the search
-        on the way is asked anew, once. Raises `Unanswered`."""
-        asked = [("_count", str(PER_PAGE)), *(("_include", one) for one in fhir.INCLUDED.get(kind, ()))]
-        asked.append(("_lastUpdated", f"ge{since}") if since else ("mailbox-mss:contains", "@"))
-        first = f"{self.url}/{kind}?{urlencode(asked)}"
+    def pages(self, kind: str, since: str = "") -> AsyncIterator[Page]:
+        """All resources of this type with a mailbox, or with `since` (ISO 8601) all that changed. Raises `Unanswered`."""
+        return self._found(kind, ("_lastUpdated", f"ge{since}") if since else _WITH_MAILBOX)
+
+    def roles(self, of: str, ids: Sequence[str]) -> AsyncIterator[Page]:
+        """Roles with a mailbox of these persons (`practitioner`) or places (`organization`). Raises `Unanswered`."""
+        return self._found("PractitionerRole", (of, ",".join(ids)), _WITH_MAILBOX)
+
+    async def _found(self, kind: str, *conditions: tuple[str, str]) -> AsyncIterator[Page]:
+        """Page after page; a server that forgot the search on the way is asked anew, once."""
+        included = (("_include", one) for one in fhir.INCLUDED.get(kind, ()))
+        first = f"{self.url}/{kind}?{urlencode([('_count', str(PER_PAGE)), *included, *conditions])}"
         address, again = first, True
         async with self._client() as client:
             while address:
@@ -73,13 +80,14 @@ class Server:
                 yield found
                 address = found.next and self._own(found.next, address)
 
-    async def holds(self, kind: str, address: str) -> bool:
-        """Whether a resource of this type has this mailbox. Raises `Unanswered`."""
+    async def mailbox(self, kind: str, address: str) -> dict[str, Any] | None:
+        """The `telecom` that a resource of this type has for this mailbox; None when there is none. Raises `Unanswered`."""
         asked = urlencode([("mailbox-mss:exact", address), ("_count", "1")])
         async with self._client() as client:
-            found = _page(await self._json(client, "GET", f"{self.url}/{kind}?{asked}"))
+            found = await self._json(client, "GET", f"{self.url}/{kind}?{asked}")
+        _page(found)
         # A server may pass over a condition that it does not know (FHIR R4 3.1.1.3.1), and answer with anybody.
-        return any(address in one.addresses for one in found.held)
+        return fhir.telecom(found, address)
 
     async def patch(self, kind: str, identifier: str, body: dict[str, Any]) -> None:
         """Conditional PATCH of the one resource with this identifier (`system|value`). Raises `NotTaken`, `Unanswered`."""

@@ -46,10 +46,12 @@ COLUMNS = {
     "libelle savoir faire": "speciality",
     "raison sociale structure bal": "organisation",
     "enseigne commerciale structure bal": "sign",
+    "l6ligneacheminement": "routing",
     "l6ligneacheminement structure bal": "routing",
     "l6 ligne acheminement structure bal": "routing",
     "ligne acheminement structure bal": "routing",
     "libelle commune structure bal": "town",
+    "code postal": "postcode",
     "code postal structure bal": "postcode",
     "code secteur d activite": "sector",
     "telephone structure bal": "phone",
@@ -135,7 +137,7 @@ def read_line(line: str, form: Layout) -> Entry | Fault:
     if kind is None:
         return Fault.KIND
     organisation = sign or legal_name
-    title, given = titled(said_title), _given(said_given)
+    title, given = titled(said_title), given_name(said_given)
     label = (title, given, family.upper()) if kind in _PEOPLE else (service, organisation)
     name = (" " if kind in _PEOPLE else ", ").join(filter(None, label))
     return Entry(
@@ -168,7 +170,7 @@ def titled(title: str) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def _given(name: str) -> str:
+def given_name(name: str) -> str:
     """`JEAN-PIERRE` and `jean-pierre` as « Jean-Pierre »."""
     return name.title() if name.isupper() or name.islower() else name
 

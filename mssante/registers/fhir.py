@@ -12,31 +12,21 @@ from typing import Any
 
 from mssante.address import address_key
 from mssante.directory import SEVERAL, Entry
-from mssante.identity import Invalid, parse_finess, parse_person_id, parse_siret
+from mssante.identity import Invalid, parse_finess, parse_person_id, parse_siret, parse_structure_id
 from mssante.kinds import BoxKind
-from mssante.registers.extraction import titled
+from mssante.registers.extraction import given_name, titled
 from mssante.registers.nomenclatures import Concept, professions, sectors, specialities
 
 METADATA = "https://interop.esante.gouv.fr/ig/fhir/annuaire/StructureDefinition/as-ext-mailbox-mss-metadata"
+ROLE_NAME = "https://interop.esante.gouv.fr/ig/fhir/annuaire/StructureDefinition/as-ext-practitionerrole-name"
 TYPES = ("Organization", "Practitioner", "PractitionerRole")
 INCLUDED = {"PractitionerRole": ("PractitionerRole:practitioner", "PractitionerRole:organization")}
-PERSON = "urn:oid:1.2.250.1.71.4.2.1"
+PERSON, RPPS = "urn:oid:1.2.250.1.71.4.2.1", "https://rpps.esante.gouv.fr"  # of any person: 8 and RPPS, 0 and ADELI
 FINESS, SIRET = "https://finess.esante.gouv.fr", "https://sirene.fr"
+STRUCTURE = "urn:oid:1.2.250.1.71.4.2.2"  # of any: 1 and FINESS, 3 and SIRET
 _KINDS = {kind.value: kind for kind in BoxKind if kind is not BoxKind.CIT}
 
 Resource = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a person's or a place's own resource says, which the entries of roles repeat; `by`: the field of these that has its
-    `number`. `also`: specialities of the person, beside those of the role.
-    """
-
-    by: str
-    number: str
-    said: Mapping[str, Any]
-    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +37,7 @@ class Held:
     resource: str  # "Organization/123"
     entries: tuple[Entry, ...] = ()
     red_list: frozenset[str] = frozenset()
-    told: Told | None = None
+    number: str = ""  # of the person or the structure, which entries of roles repeat
 
     @property
     def addresses(self) -> set[str]:
@@ -72,29 +62,25 @@ def page(bundle: Any) -> Page | None:
     return Page(held, next((_text(one, "url") for one in links), ""))
 
 
+def telecom(bundle: Any, address: str) -> dict[str, Any] | None:
+    """The mailbox of this address in a Bundle, as it stands there."""
+    resources = (one.get("resource") for one in _dicts(bundle.get("entry")))
+    found = (one for resource in resources if isinstance(resource, dict) for one in _telecoms(resource))
+    return next((one for one, _ in found if address_key(_text(one, "value")) == address), None)
+
+
 def _held(resource: Resource, by_name: Mapping[str, Resource]) -> Held:
     if resource.get("active") is False:
         return Held(_name(resource))
     boxes = list(_mailboxes(resource))
     red = frozenset(box.address for box in boxes if box.said.get("listeRouge") is True)
     made = (_entry(box, resource, by_name) for box in boxes if box.address not in red)
-    return Held(_name(resource), tuple(entry for entry in made if entry is not None), red, _told(resource))
+    number = {"Practitioner": _person, "Organization": _structure}.get(resource["resourceType"], _nobody)(resource)
+    return Held(_name(resource), tuple(entry for entry in made if entry is not None), red, number)
 
 
-def _told(resource: Resource) -> Told | None:
-    """None: nothing that a role would repeat, or nobody knows of whom."""
-    match resource["resourceType"]:
-        case "Practitioner":
-            by, said, also = "person_id", _of_person(resource), tuple(_labels("R38", specialities(), resource))
-            said |= {"display_name": _full_name(said)}
-            if profession := next(_labels("G15", professions(), resource), ""):
-                said["profession"] = profession
-        case "Organization":
-            by, said, also = "structure_id", _of_place(resource), ()
-        case _:
-            return None
-    number = said.pop(by)
-    return Told(by, number, said, also) if number and said.get("display_name", number) else None
+def _nobody(_resource: Resource) -> str:
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +90,19 @@ class _Box:
 
 
 def _mailboxes(resource: Resource) -> Iterator[_Box]:
-    for telecom in _dicts(resource.get("telecom")):
-        for extension in _dicts(telecom.get("extension")):
-            if extension.get("url") == METADATA and telecom.get("system", "email") == "email":
-                said = {_text(one, "url"): _value(one) for one in _dicts(extension.get("extension"))}
-                key = address_key(_text(telecom, "value"))
-                if not isinstance(key, Invalid):
-                    yield _Box(key, said)
+    for one, metadata in _telecoms(resource):
+        said = {_text(part, "url"): _value(part) for part in _dicts(metadata.get("extension"))}
+        key = address_key(_text(one, "value"))
+        if not isinstance(key, Invalid):
+            yield _Box(key, said)
+
+
+def _telecoms(resource: Resource) -> Iterator[tuple[dict[str, Any], Resource]]:
+    """Those that are mailboxes, each with its metadata."""
+    for one in _dicts(resource.get("telecom")):
+        for extension in _dicts(one.get("extension")):
+            if extension.get("url") == METADATA and one.get("system", "email") == "email":
+                yield one, extension
 
 
 def _entry(box: _Box, resource: Resource, by_name: Mapping[str, Resource]) -> Entry | None:
@@ -125,7 +117,7 @@ def _entry(box: _Box, resource: Resource, by_name: Mapping[str, Resource]) -> En
         place = {}
     else:
         person = {}
-    who, where = _of_person(person), _of_place(place)
+    who, where = _of_person(person, resource), _of_place(place)
     service = str(box.said.get("service") or box.said.get("description") or "")
     label = _full_name(who) or ", ".join(filter(None, (service, where["organisation"])))
     return Entry(
@@ -141,14 +133,19 @@ def _entry(box: _Box, resource: Resource, by_name: Mapping[str, Resource]) -> En
     )
 
 
-def _of_person(resource: Resource) -> dict[str, Any]:
-    names = next(iter(_dicts(resource.get("name"))), {})
-    given, titles = _list(names.get("given")), _list(names.get("prefix"))
+def _of_person(person: Resource, role: Resource) -> dict[str, Any]:
+    """By the name under which they practise in this role, when it says one. `suffix` is the « civilité d’exercice » (DR, PR),
+    `prefix` the ordinary one.
+    """
+    said = (one.get("valueHumanName") for one in _dicts(role.get("extension")) if one.get("url") == ROLE_NAME)
+    own = next(_dicts(person.get("name")), {})
+    name = next((one for one in said if isinstance(one, dict) and _text(one, "family")), own)
+    titles = (_texts(one.get(part)) for part in ("suffix", "prefix") for one in (name, own))
     return {
-        "title": titled(next((one for one in titles if isinstance(one, str)), "")),
-        "given_name": " ".join(one for one in given if isinstance(one, str)),
-        "family_name": _text(names, "family"),
-        "person_id": _person(resource),
+        "title": titled(next(filter(None, titles), "")),
+        "given_name": given_name(_texts(name.get("given"))),
+        "family_name": _text(name, "family"),
+        "person_id": _person(person),
     }
 
 
@@ -185,21 +182,22 @@ def _codes(concepts: Any, table: str = "") -> Iterator[str]:
                 yield _text(coding, "code")
 
 
-def _identifiers(resource: Resource, *systems: str) -> Iterator[str]:
+def _identifiers(resource: Resource, system: str) -> Iterator[str]:
     for one in _dicts(resource.get("identifier")):
-        if one.get("system") in systems:
+        if one.get("system") == system:
             yield _text(one, "value")
 
 
 def _person(resource: Resource) -> str:
-    known = (text for text in _identifiers(resource, PERSON) if not isinstance(parse_person_id(text), Invalid))
-    return next(known, "")
+    texts = (*_identifiers(resource, PERSON), *(f"8{text}" for text in _identifiers(resource, RPPS)))
+    return next((text for text in texts if not isinstance(parse_person_id(text), Invalid)), "")
 
 
 def _structure(resource: Resource) -> str:
-    for text in _identifiers(resource, FINESS, SIRET):
-        for parsed in (parse_finess(text), parse_siret(text)):
-            if not isinstance(parsed, Invalid):
+    parsers = ((FINESS, parse_finess), (SIRET, parse_siret), (STRUCTURE, parse_structure_id))
+    for system, parse in parsers:
+        for text in _identifiers(resource, system):
+            if not isinstance(parsed := parse(text), Invalid):
                 return parsed.value
     return ""
 
@@ -223,6 +221,10 @@ def _text(holder: Any, *path: str) -> str:
     for name in path:
         holder = holder.get(name) if isinstance(holder, dict) else None
     return " ".join(holder.split()) if isinstance(holder, str) else ""
+
+
+def _texts(value: Any) -> str:
+    return " ".join(one for one in _list(value) if isinstance(one, str))
 
 
 def _list(value: Any) -> list[Any]:

@@ -7,7 +7,7 @@ What was told of each last is known by a keyed hash, so that only what changed i
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -19,7 +19,7 @@ from mssante.identity import Adeli, Finess, Invalid, Rpps, Siret, parse_adeli, p
 from mssante.kinds import BoxKind, BoxState
 from mssante.mailbox import Mailbox
 from mssante.registers.annuaire import Server
-from mssante.registers.fhir import FINESS, METADATA, PERSON, SIRET
+from mssante.registers.fhir import METADATA, PERSON, STRUCTURE
 from mssante.tables import mailboxes
 
 
@@ -45,10 +45,10 @@ class NoIdentifier(Exception):
 async def publish(server: Server, box: Mailbox, rehearse: bool = False) -> Verb:
     """What was done, or with `rehearse` would be. Raises `NoIdentifier`, `annuaire.Unanswered`."""
     kind, identifier = resource_of(box)
-    there = await server.holds(kind, box.address.key)
-    verb = _VERBS[shown(box), there]
+    there = await server.mailbox(kind, box.address.key)
+    verb = _VERBS[shown(box), there is not None]
     if verb is not Verb.NOTHING and not rehearse:
-        await server.patch(kind, identifier, patch(kind, box, verb))
+        await server.patch(kind, identifier, patch(kind, box, verb, there or {}))
     return verb
 
 
@@ -101,18 +101,18 @@ def resource_of(box: Mailbox) -> tuple[str, str]:
         structure = parse_siret(number)
     if isinstance(structure, Invalid):
         raise NoIdentifier
-    return "Organization", f"{FINESS if isinstance(structure, Finess) else SIRET}|{structure.value}"
+    return "Organization", f"{STRUCTURE}|{'1' if isinstance(structure, Finess) else '3'}{structure.value}"
 
 
-def patch(kind: str, box: Mailbox, verb: Verb) -> dict[str, Any]:
-    """The Parameters of a FHIR Patch (FHIR R4 3.1.0.10)."""
+def patch(kind: str, box: Mailbox, verb: Verb, there: Mapping[str, Any]) -> dict[str, Any]:
+    """The Parameters of a FHIR Patch (FHIR R4 3.1.0.10). `there`: the mailbox as it stands; what we say nothing of is kept."""
     escaped = box.address.key.replace("\\", "\\\\").replace("'", "\\'")
     path = f"{kind}.telecom" if verb is Verb.INSERT else f"{kind}.telecom.where(value = '{escaped}')"
     parts: list[dict[str, Any]] = [{"name": "type", "valueCode": verb.value}, {"name": "path", "valueString": path}]
     if verb is Verb.INSERT:
         parts.append({"name": "index", "valueInteger": 0})
     if verb is not Verb.DELETE:
-        parts.append({"name": "value", "valueContactPoint": _telecom(box)})
+        parts.append({"name": "value", "valueContactPoint": _kept(there, _telecom(box))})
     return {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": parts}]}
 
 
@@ -126,3 +126,22 @@ def _telecom(box: Mailbox) -> dict[str, Any]:
     if box.holder.phone:
         said.append({"url": "phone", "valueString": box.holder.phone})
     return {"system": "email", "value": box.address.key, "extension": [{"url": METADATA, "extension": said}]}
+
+
+_OURS = ("type", "listeRouge", "description", "phone")  # of the metadata
+
+
+def _kept(there: Mapping[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
+    """`rank`, « dématérialisation », « service de rattachement »… are others' to say: whoever replaces says all of it."""
+    [metadata] = ours["extension"]
+    extensions = _parts(there)
+    said = (part for one in extensions if one.get("url") == METADATA for part in _parts(one))
+    others = [part for part in said if part.get("url") not in _OURS]
+    beside = [one for one in extensions if one.get("url") != METADATA]
+    whole = {"url": METADATA, "extension": [*metadata["extension"], *others]}
+    return dict(there) | ours | {"extension": [*beside, whole]}
+
+
+def _parts(holder: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found = holder.get("extension")
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

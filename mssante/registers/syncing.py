@@ -34,7 +34,7 @@ WHOLE_EVERY = 7 * DAY
 @dataclass
 class Synced:
     """`since`: where it began (ISO 8601), empty: everything. `gone`: entries taken away; `kept_out`: ours, red list or closed;
-    `roles`: entries of persons at a place that repeat what changed of person or place; `doubtful`: entries that everything no
+    `roles`: entries of persons at a place, read again as the person or the place changed; `doubtful`: entries that everything no
     longer held, too many to be taken away."""
 
     since: str = ""
@@ -65,11 +65,16 @@ async def sync(
     started = clock()
     so_far = Synced("" if everything else await db.read(_since, server.url, started))
     number = await db.write(_begin, _name(server.url, whole=not so_far.since), started)
+    again: list[str] = []
     async for page in _pages(server, so_far.since):
         _add(so_far, page, *await db.write(_take, keys, number, page))
-        if so_far.since:  # when everything is told, roles are told after persons and places
-            so_far.roles += await asyncio.to_thread(roles.repeat, db, number, page)
+        if so_far.since:  # when everything is told, so are all roles
+            again += await db.read(roles.repeated, page)
         progress(so_far)
+    async for page in roles.asked(server, again):
+        gone, _ = await db.write(_take, keys, number, page)
+        so_far.gone += gone
+        so_far.roles += sum(len(held.entries) for held in page)
     if not so_far.since:
         gone, so_far.doubtful = await db.write(_sweep, number)
         so_far.gone += gone
@@ -87,13 +92,18 @@ async def rehearse(
     progress: Progress = _nothing,
 ) -> Synced:
     """What `sync` would do; the server is asked all the same, nothing is changed. Raises `annuaire.Unanswered`."""
-    so_far, seen = Synced("" if everything else await db.read(_since, server.url, clock())), set[str]()
+    so_far = Synced("" if everything else await db.read(_since, server.url, clock()))
+    seen, again = set[str](), list[str]()
     async for page in _pages(server, so_far.since):
         _add(so_far, page, *await db.read(_looked, keys, page))
         seen |= {address for held in page for address in held.addresses}
         if so_far.since:
-            so_far.roles += len(await db.read(roles.unlike, page))
+            again += await db.read(roles.repeated, page)
         progress(so_far)
+    async for page in roles.asked(server, again):
+        gone, _ = await db.read(_looked, keys, page)
+        so_far.gone += gone
+        so_far.roles += sum(len(held.entries) for held in page)
     if not so_far.since:
         unseen = await db.read(_unseen, seen)
         gone, so_far.doubtful = await db.read(_judged, unseen)

@@ -263,7 +263,7 @@ async def test_what_two_processes_ask_is_one_pace(world: World) -> None:
     """Seventeen a second are the application's, whoever asks: each request of both begins 59 ms after another one."""
     asked = [server_of(await world.process()) for _ in range(2)]
     began = asyncio.get_running_loop().time()
-    await asyncio.gather(*(one.holds("Practitioner", ROCHE.text) for one in asked for _ in range(10)))
+    await asyncio.gather(*(one.mailbox("Practitioner", ROCHE.text) for one in asked for _ in range(10)))
     assert asyncio.get_running_loop().time() - began > 19 * 0.059
 
 

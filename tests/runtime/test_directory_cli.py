@@ -18,7 +18,15 @@ from runtime import start
 from runtime.cli import app
 from runtime.house import House
 from runtime.settings import read
-from tests.mssante.registers.annuaire_server import KEY, RPPS, Annuaire, mailbox, practitioner
+from tests.mssante.registers.annuaire_server import (
+    FINESS_NUMBER,
+    KEY,
+    RPPS,
+    Annuaire,
+    mailbox,
+    organization,
+    practitioner,
+)
 from tests.support.web import serving
 
 HEADER = "Type de BAL|Adresse BAL|Nom d'exercice|Prénom d'exercice|Libellé Profession|L6LIGNEACHEMINEMENT structure BAL"
@@ -165,3 +173,32 @@ async def test_publish(config: Path, tmp_path: Path) -> None:
     assert held.patched[0]["value"]["value"] == "camille@medecins.exemple.example"
     assert "value" not in held.patched[2]
     assert run(config, "publish", "camille@medecins.exemple.example", "--all").exit_code == 2
+
+
+async def test_publishing_leaves_what_others_say_of_a_mailbox(config: Path, tmp_path: Path) -> None:
+    """A structure is named by its national identifier; its « dématérialisation », service, rank and type of e-mail stay."""
+    address = "cardio@medecins.exemple.example"
+    house, holder = House(read(config)), Holder("Cardiologie", FINESS_NUMBER, phone="01 99 00 10 10")
+    house.db.write_now(house.mailboxes.create, NewMailbox(address, BoxKind.ORG, holder), 1)
+    house.db.close_now()
+    there = mailbox(address, "ORG", service="Cœur", description="Ancienne")
+    there["extension"][0]["extension"].append(dematerialised := {"url": "digitization", "valueBoolean": True})
+    there["extension"].insert(0, kind := {"url": "https://hl7.fr/email-type", "valueCoding": {"code": "MSSANTE"}})
+    held = Annuaire([organization("9", "CHU", "SA01", [there | {"rank": 1}])])
+    (tmp_path / "annuaire.key").write_text(KEY)
+    async with serving(held.app()) as origin:
+        with config.open("a") as file:
+            file.write(f'\n[annuaire]\nurl = "{origin}/fhir/v2"\nkey = "annuaire.key"\n')
+        done = await asyncio.to_thread(run, config, "publish", address)
+    assert (done.exit_code, [one["type"] for one in held.patched]) == (0, ["replace"]), done.output
+    sent = held.patched[0]["value"]
+    beside, metadata = sent["extension"]
+    assert (sent["value"], sent["rank"], beside) == (address, 1, kind)
+    assert metadata["extension"] == [
+        {"url": "type", "valueCode": "ORG"},
+        {"url": "listeRouge", "valueBoolean": False},
+        {"url": "description", "valueString": "Cardiologie"},
+        {"url": "phone", "valueString": "01 99 00 10 10"},
+        {"url": "service", "valueString": "Cœur"},
+        dematerialised,
+    ]

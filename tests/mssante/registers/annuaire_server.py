@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from mssante.identity import luhn_key
-from mssante.registers.fhir import FINESS, METADATA, PERSON
+from mssante.registers.fhir import FINESS, METADATA, PERSON, STRUCTURE
 
 KEY = "0123-key"
 RPPS = "8" + "1099900001" + luhn_key("1099900001")
@@ -34,7 +34,7 @@ def practitioner(number: str, family: str, given: str, boxes: Iterable[dict[str,
     profession = {"coding": [{"system": f"{NOS}/TRE_G15-ProfessionSante/FHIR/TRE-G15-ProfessionSante", "code": "10"}]}
     return {
         "resourceType": "Practitioner", "id": number, "active": True, "identifier": [{"system": PERSON, "value": RPPS}],
-        "name": [{"use": "official", "family": family, "given": [given], "prefix": ["DR"]}],
+        "name": [{"use": "official", "family": family, "given": [given.upper()], "prefix": ["MME"], "suffix": ["DR"]}],
         "qualification": [{"code": profession}], "telecom": list(boxes), **more,
     }  # fmt: skip
 
@@ -43,20 +43,20 @@ def organization(number: str, name: str, sector: str, boxes: Iterable[dict[str, 
     kind = {"coding": [{"system": f"{NOS}/TRE_R02-SecteurActivite/FHIR/TRE-R02-SecteurActivite", "code": sector}]}
     return {
         "resourceType": "Organization", "id": number, "active": True, "name": name, "type": [kind],
-        "identifier": [{"system": FINESS, "value": FINESS_NUMBER}],
+        "identifier": [{"system": STRUCTURE, "value": f"1{FINESS_NUMBER}"}, {"system": FINESS, "value": FINESS_NUMBER}],
         "address": [{"city": "Villefleur", "postalCode": "99100"}],
         "telecom": [{"system": "email", "value": "ordinary@mail.example"}, *boxes], **more,
     }  # fmt: skip
 
 
-def role(number: str, person: str, place: str, boxes: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def role(number: str, person: str, place: str, boxes: Iterable[dict[str, Any]], **more: Any) -> dict[str, Any]:
     speciality = {
         "coding": [{"system": f"{NOS}/TRE_R38-SpecialiteOrdinale/FHIR/TRE-R38-SpecialiteOrdinale", "code": "SM04"}]
     }
     return {
         "resourceType": "PractitionerRole", "id": number, "active": True, "code": [speciality],
         "practitioner": {"reference": f"Practitioner/{person}"}, "organization": {"reference": f"Organization/{place}"},
-        "telecom": list(boxes),
+        "telecom": list(boxes), **more,
     }  # fmt: skip
 
 
@@ -155,4 +155,9 @@ class Annuaire:
                 one for one in self.resources if self.lenient or any(box["value"] == exact for box in one["telecom"])
             ]
         assert asked["mailbox-mss:contains"] == "@"
-        return [one for one in self.resources if any("extension" in box for box in one["telecom"])]
+        held = [one for one in self.resources if any("extension" in box for box in one["telecom"])]
+        for side in ("practitioner", "organization"):
+            if side in asked:
+                names = [f"{side.capitalize()}/{one}" for one in asked[side].split(",")]
+                held = [one for one in held if one.get(side, {}).get("reference") in names]
+        return held

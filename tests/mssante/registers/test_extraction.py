@@ -83,6 +83,31 @@ def test_columns_are_found_by_name_in_any_order_case_and_accents() -> None:
     assert read_line("Ain|a@b.example|Zoé", form) is Fault.SHORT
 
 
+PUBLISHED = (  # the 31 columns of 2026, whose last ones are also written with « structure BAL » behind
+    "Type de BAL|Adresse BAL|Type Identifiant PP|Identifiant PP|Identification nationale PP|Type identifiant structure|"
+    "Identification Structure|Service de rattachement|Civilité d'exercice|Nom d'exercice|Prénom d'exercice|"
+    "Catégorie profession|Libellé de catégorie profession|Code Profession|Libellé Profession|Code savoir-faire|"
+    "Libellé savoir-faire|Dématérialisation|Raison Sociale structure BAL|Enseigne commerciale structure BAL|"
+    "L2COMPLEMENTLOCALISATION|L3COMPLEMENTDISTRIBUTION|L4NUMEROVOIE|L4COMPLEMENTNUMEROVOIE|NL4TYPEVOIE|L4LIBELLEVOIE|"
+    "L5LIEUDITMENTION|L6LIGNEACHEMINEMENT|Code postal|Département|Pays"
+)
+
+
+def test_the_columns_of_the_published_file() -> None:
+    said = {
+        "Type de BAL": "PER", "Adresse BAL": "a@b.example", "Identification nationale PP": RPPS,
+        "Identification Structure": "1" + FINESS, "Civilité d'exercice": "DR", "Nom d'exercice": "PETIT",
+        "Prénom d'exercice": "ANNE", "Libellé Profession": "Médecin", "Code savoir-faire": "SM04",
+        "Raison Sociale structure BAL": "Cabinet", "L6LIGNEACHEMINEMENT": "99100 VILLEFLEUR", "Code postal": "99100",
+    }  # fmt: skip
+    text = "|".join(said.get(name, "") for name in PUBLISHED.split("|"))
+    assert read_line(text, layout(PUBLISHED)) == Entry(
+        "a@b.example", BoxKind.PER, "Dr Anne PETIT", "Médecin", "VILLEFLEUR", "99100", structure_id=FINESS, title="Dr",
+        given_name="Anne", family_name="PETIT", person_id=RPPS, speciality="Cardiologie et maladies vasculaires",
+        organisation="Cabinet",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("code", "label", "speciality"),
     [

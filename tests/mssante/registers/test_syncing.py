@@ -17,15 +17,18 @@ from foundation.database import Database
 from mssante import directory
 from mssante.address import parse_address
 from mssante.directory import Entry, Search
+from mssante.identity import luhn_key
 from mssante.kinds import BoxKind
 from mssante.registers import fhir, importing
 from mssante.registers.annuaire import Server, Unanswered
 from mssante.registers.pace import Pace
 from mssante.registers.syncing import Synced, rehearse, sync
 from tests.mssante.registers.annuaire_server import (
+    FINESS,
     FINESS_NUMBER,
     KEY,
     NOS,
+    PERSON,
     RPPS,
     Annuaire,
     gone,
@@ -37,6 +40,7 @@ from tests.mssante.registers.annuaire_server import (
 from tests.support.web import serving
 
 NOW = 1_796_000_000_000
+OTHER = "8" + "1099900007" + luhn_key("1099900007")
 PEOPLE = [
     practitioner("1", "Roche", "Camille", [mailbox("camille.roche@medecins.example", "PER")]),
     practitioner("2", "Rouge", "Paul", [mailbox("paul.rouge@medecins.example", "PER", red=True)]),
@@ -118,35 +122,78 @@ async def test_a_role_learns_of_its_person_and_of_its_place(space: Any, annuaire
         practitioner("4", "Chevalier", "Anne", []),
         organization("10", "Cabinet des Ormes", "SA05", [], address=[{"city": "Hautbourg", "postalCode": "99200"}]),
     ]
+    held.resources = [*PEOPLE[:3], PEOPLE[4], *PLACES[:2], *held.changed, *ROLES]
+    held.asked.clear()
     found = await sync(space.db, space.keys, server, lambda: NOW + HOUR)
     assert (found.resources, found.entries, found.roles) == (2, 0, 2)
+    asked = [asked for _, kind, asked in held.asked if kind == "PractitionerRole" and "_lastUpdated" not in asked]
+    assert [(one.get("practitioner"), one.get("organization")) for one in asked] == [("4", None), (None, "10")]
     assert entry(space, anne) == replace(
         before, display_name="Dr Anne CHEVALIER", family_name="Chevalier", organisation="Cabinet des Ormes",
         town="Hautbourg", postcode="99200", sector="SA05",
     )  # fmt: skip
     assert [one.address for one in space.db.read_now(directory.search, Search("chevalier ormes hautbourg"))] == [anne]
     assert space.db.read_now(directory.search, Search("petit tilleuls")) == []
-    assert entry(space, "camille.roche@medecins.example").family_name == "Roche"  # of another resource, not of a role
-    assert (await sync(space.db, space.keys, server, lambda: NOW + 2 * HOUR)).roles == 0
+    assert entry(space, "camille.roche@medecins.example").family_name == "Roche"
 
 
-async def test_what_is_not_told_of_a_person_stays_in_the_role(space: Any, annuaire: Any) -> None:
-    """No name, no number, no longer active: nothing that a role would repeat. A new speciality is beside those of the role."""
+async def test_of_persons_and_places_that_no_role_repeats_nothing_more_is_asked(space: Any, annuaire: Any) -> None:
     held, server, _ = annuaire
-    anne = "anne.petit@tilleuls.example"
     await sync(space.db, space.keys, server, lambda: NOW)
-    before = entry(space, anne)
     held.changed = [
-        gone(PEOPLE[3]), gone(PLACES[2]), practitioner("4", "", "", [], name=[]),
+        gone(PEOPLE[3]), gone(PLACES[2]),
         practitioner("4", "Chevalier", "Anne", [], identifier=[]),
-        practitioner("4", "Petit", "Anne", [], qualification=[]),
+        practitioner("6", "Autre", "Luc", [], identifier=[{"system": PERSON, "value": OTHER}]),
     ]  # fmt: skip
+    held.asked.clear()
     assert (await sync(space.db, space.keys, server, lambda: NOW + HOUR)).roles == 0
-    assert entry(space, anne) == before
-    qualified = [{"code": {"coding": [{"code": code}]}} for code in ("SM04", "SM61")]
-    held.changed = [practitioner("4", "Petit", "Anne", [], qualification=qualified)]
-    assert (await sync(space.db, space.keys, server, lambda: NOW + 2 * HOUR)).roles == 1
-    assert entry(space, anne).specialities == ("Cardiologie et maladies vasculaires", "Médecine vasculaire")
+    assert len(held.asked) == 4  # of practitioners two pages
+    assert entry(space, "anne.petit@tilleuls.example") is not None
+
+
+@pytest.mark.parametrize(
+    ("own", "of_role", "named"),
+    [  # prefix: « civilité »; suffix: « civilité d’exercice »
+        ({"family": "PETIT", "given": ["ANNE"], "prefix": ["MME"], "suffix": ["DR"]}, None, "Dr Anne PETIT"),
+        ({"family": "PETIT", "given": ["ANNE"], "prefix": ["MME"]}, None, "Mme Anne PETIT"),
+        ({"family": "PETIT", "given": ["ANNE"]}, None, "Anne PETIT"),
+        ({"family": "PETIT", "given": ["ANNE"]}, {"family": "CHEVALIER", "given": ["ANNE"], "suffix": ["PR"]}, "Pr Anne CHEVALIER"),
+        ({"family": "PETIT", "suffix": ["DR"]}, {"family": "CHEVALIER", "given": ["ANNE"]}, "Dr Anne CHEVALIER"),
+        ({"family": "PETIT", "given": ["ANNE"]}, {"given": ["Zoé"]}, "Anne PETIT"),
+        ({"family": "PETIT", "given": ["ANNE"]}, "Zoé", "Anne PETIT"),
+    ],
+)  # fmt: skip
+def test_by_which_name_a_person_is_known_at_a_place(own: Any, of_role: Any, named: str) -> None:
+    """« La civilité, le nom et le prénom sous lesquels exerce le professionnel »: those of the role go before their own."""
+    extension = [] if of_role is None else [{"url": fhir.ROLE_NAME, "valueHumanName": of_role}]
+    person = practitioner("4", "", "", [], name=[own])
+    at = role("20", "4", "10", [mailbox("anne@b.example", "PER")], extension=extension)
+    entries = [{"resource": person, "search": {"mode": "include"}}, {"resource": at}]
+    found = fhir.page({"resourceType": "Bundle", "entry": entries})
+    assert found is not None
+    assert [one.display_name for one in found.held[0].entries] == [named]
+
+
+@pytest.mark.parametrize(
+    ("of_person", "of_place", "known"),
+    [
+        ([(PERSON, RPPS)], [(FINESS, FINESS_NUMBER)], (RPPS, FINESS_NUMBER)),
+        ([(fhir.RPPS, RPPS[1:])], [(fhir.STRUCTURE, f"1{FINESS_NUMBER}")], (RPPS, FINESS_NUMBER)),
+        ([(fhir.RPPS, "1"), (PERSON, RPPS)], [(fhir.STRUCTURE, "41"), (FINESS, FINESS_NUMBER)], (RPPS, FINESS_NUMBER)),
+        ([("https://rpps.fr", RPPS)], [], ("", "")),
+    ],
+)  # fmt: skip
+def test_by_which_number_persons_and_places_are_known(of_person: Any, of_place: Any, known: Any) -> None:
+    def identifier(pairs: Any) -> list[dict[str, str]]:
+        return [{"system": system, "value": value} for system, value in pairs]
+
+    person = practitioner("4", "Petit", "Anne", [mailbox("a@b.example", "PER")], identifier=identifier(of_person))
+    place = organization("9", "CHU", "SA01", [mailbox("c@b.example", "ORG")], identifier=identifier(of_place))
+    found = fhir.page({"resourceType": "Bundle", "entry": [{"resource": one} for one in (person, place)]})
+    assert found is not None
+    [one], [other] = (held.entries for held in found.held)
+    assert (one.person_id, other.structure_id) == known
+    assert tuple(held.number for held in found.held) == known
 
 
 async def test_several_specialities_and_those_of_the_registers_files(space: Any, annuaire: Any, tmp_path: Path) -> None:
@@ -308,12 +355,12 @@ async def test_how_long_a_busy_server_is_waited_for(space: Any, annuaire: Any, r
     """RFC 9110 10.2.3; without a word of it a second, then two, then four."""
     held, server, waiting = annuaire
     held.busy, held.retry_after = 1, retry_after
-    await server.holds("Practitioner", "camille.roche@medecins.example")
+    await server.mailbox("Practitioner", "camille.roche@medecins.example")
     assert waiting.waited[:1] == [waited]
     held.busy, held.retry_after = 9, ""
     waiting.waited.clear()
     with pytest.raises(Unanswered, match="too busy"):
-        await server.holds("Practitioner", "camille.roche@medecins.example")
+        await server.mailbox("Practitioner", "camille.roche@medecins.example")
     assert [seconds for seconds in waiting.waited if seconds >= 1] == [1, 2, 4, 8, 16]
 
 
@@ -322,11 +369,11 @@ async def test_why_the_server_refuses_is_told_by_codes_only(annuaire: Any) -> No
     held, server, _ = annuaire
     held.refuses = (400, "invalid")
     with pytest.raises(Unanswered) as refused:
-        await server.holds("Practitioner", "camille.roche@medecins.example")
+        await server.mailbox("Practitioner", "camille.roche@medecins.example")
     assert str(refused.value) == "statut 400 invalid // status 400 invalid"
     held.refuses = (500, "Camille Roche")
     with pytest.raises(Unanswered) as refused:
-        await server.holds("Practitioner", "camille.roche@medecins.example")
+        await server.mailbox("Practitioner", "camille.roche@medecins.example")
     assert str(refused.value) == "statut 500 // status 500"
 
 
@@ -334,8 +381,8 @@ async def test_a_server_that_passes_over_conditions_is_not_believed(annuaire: An
     held, server, _ = annuaire
     for lenient in (False, True):
         held.lenient = lenient
-        assert await server.holds("Practitioner", "camille.roche@medecins.example")
-        assert await server.holds("Practitioner", "nobody@medecins.example") is False
+        assert await server.mailbox("Practitioner", "camille.roche@medecins.example") == PEOPLE[0]["telecom"][0]
+        assert await server.mailbox("Practitioner", "nobody@medecins.example") is None
 
 
 def test_a_code_of_another_table_is_none() -> None:
