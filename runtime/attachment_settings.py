@@ -54,8 +54,10 @@ class Table(Section):
         "refuse", description="what runs: behind `#!`, or whose name ends as in `script_endings`"
     )
     disk_image: FileAction = Field("refuse", description="ISO, VHD, VHDX: they hide what they hold from everybody")
-    macros: FileAction = Field("warn", description="Office documents with VBA")
-    encrypted: FileAction = Field("warn", description="archives with a password: no antivirus can look in")
+    macros: FileAction = Field("warn", description="Office documents with VBA, or macros in a sheet (XLM)")
+    encrypted: FileAction = Field(
+        "warn", description="archives and Office documents with a password: no antivirus can look in"
+    )
     unreadable: FileAction = Field(
         "warn",
         description="archives that cannot be read to their end: broken, too deep (4 levels), too slow, of more than 1,000 entries "

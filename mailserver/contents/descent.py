@@ -6,15 +6,17 @@ are the fence's. What is beyond them is unreadable, and said to be.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from mailserver.contents import archives, rar5, tnef
+from mailserver.contents import archives, compound, office, rar5, tnef
 from mailserver.contents.kinds import (
     BROKEN,
     HEAD,
+    OLE,
     TNEF,
     WHOLE,
     Found,
+    Kind,
     Purse,
     archive_of,
     is_container,
@@ -45,7 +47,9 @@ class Descent:
         if is_letter(name):
             found += self._letter(data)
         if data.startswith(TNEF):
-            found += self._outlook(data)
+            found += self._winmail(data)
+        elif data.startswith(OLE):
+            found += self._compound(data)
         elif data.startswith(rar5.SIGNATURE):
             found += self._rar5(data, name)
         elif label := archive_of(data[:HEAD]):
@@ -114,13 +118,34 @@ class Descent:
             yield from (found.inside("message") for name in names for found in named(name, self._scripts))
             yield from (found.inside("message") for found in self._within(names[0], content))
 
-    def _outlook(self, data: bytes) -> Iterator[Found]:
+    def _winmail(self, data: bytes) -> Iterator[Found]:
         try:
-            for file in tnef.files(data):
-                for name in file.names:
-                    yield from (found.inside("winmail.dat") for found in named(name, self._scripts))
-                for content in file.contents:
-                    name = file.names[-1] if file.names else ""
-                    yield from (found.inside("winmail.dat") for found in self._within(name, content))
+            yield from self._held(tnef.files(data), "winmail.dat")
         except tnef.Broken:
             yield unreadable("winmail.dat")
+
+    def _compound(self, data: bytes) -> Iterator[Found]:
+        label = "Microsoft Office"
+        try:
+            opened = compound.Compound(data)
+            label = "Outlook" if office.is_outlooks(opened) else label
+            is_locked, has_macros = office.marks(opened)
+            if has_macros:
+                yield Found(Kind.MACROS, f"{label} + macros XLM")
+            if is_locked:
+                yield locked(label)
+            yield from self._held(office.files(opened), label)
+        except compound.Broken:
+            yield unreadable(label)
+
+    def _held(self, files: Iterable[tnef.File], label: str) -> Iterator[Found]:
+        for file in files:
+            if self._purse.entries == 0:
+                yield _BEYOND
+                return
+            self._purse.entries -= 1
+            for name in () if file.is_letter else file.names:
+                yield from (found.inside(label) for found in named(name, self._scripts))
+            name = file.names[-1] if file.names else ""
+            for content in (*file.contents, *file.letters):
+                yield from (found.inside(label) for found in self._within(name, content))

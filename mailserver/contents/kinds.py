@@ -89,8 +89,10 @@ _DOCUMENTS = (b"%PDF-", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\x0
 _IMAGES = ("iso", "img")
 _VOLUMES = (b"CD001", b"BEA01", b"NSR02", b"NSR03")  # at 32 769: ISO (ECMA-119 8.1.2), UDF without it (ECMA-167 2/9.1)
 _MOUNTED = ("vhd", "vhdx")  # a VHD of fixed size is recognised by its last sector, and mounted by its name
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # Office before 2007, installers
-_MSI = bytes.fromhex("84100c0000000000c000000000000046")  # class of an installer's root
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # MS-CFB: Office before 2007, Outlook, installers
+_INSTALLERS = tuple(  # class of the root: MSI, its patches, its transforms
+    bytes.fromhex(f"{one}100c0000000000c000000000000046") for one in ("84", "86", "82")
+)
 _VBA = "_VBA_PROJECT".encode("utf-16-le")
 _ZIP, _ZIP_END, _ZIP_64 = (b"PK\x03\x04", b"PK\x05\x06"), b"PK\x05\x06", b"PK\x06\x07"
 _ZIP_NAMES = frozenset(
@@ -138,7 +140,7 @@ class Purse:
 def is_container(head: bytes, name: str) -> bool:
     """Whether `look` wants all of it."""
     return (
-        head.startswith((*_ZIP, _OLE))
+        head.startswith(_ZIP)
         or _ending(name) in _ZIP_NAMES
         or is_letter(name)
         or is_shut(head)
@@ -153,7 +155,7 @@ def is_letter(name: str) -> bool:
 
 def is_shut(head: bytes) -> bool:
     """Only opening shows what it holds."""
-    return bool(archive_of(head)) or head.startswith(TNEF)
+    return bool(archive_of(head)) or head.startswith((TNEF, OLE))
 
 
 def _is_hidden(head: bytes, name: str) -> bool:
@@ -178,7 +180,7 @@ def look(data: bytes, name: str, scripts: Collection[str], purse: Purse | None =
         found.append(unreadable("archive"))
     if data.startswith(_ZIP) or (_ending(name) in _ZIP_NAMES and _end_of(data) >= 0):
         found += _zip(data, scripts, purse)
-    elif data.startswith(_OLE):
+    elif data.startswith(OLE):
         found += _ole(data)
     return [*found, *signs(data[:HEAD])]
 
@@ -202,7 +204,7 @@ def signs(head: bytes) -> Iterator[Found]:
 
 
 def _ole(data: bytes) -> list[Found]:
-    if _MSI in data:
+    if any(one in data for one in _INSTALLERS):
         return [Found(Kind.EXECUTABLE, "Windows MSI")]
     return [Found(Kind.MACROS, "Microsoft Office + macros VBA")] if _VBA in data else []
 

@@ -41,10 +41,16 @@ class Broken(Exception):
 
 @dataclass(slots=True)
 class File:
-    """One attachment. Several names: which of them a program takes is its own affair."""
+    """One attachment. Several names: which of them a program takes is its own affair. `letters`: messages in it, of which a name is
+    the subject."""
 
     names: list[str] = field(default_factory=list)
     contents: list[bytes] = field(default_factory=list)
+    letters: list[bytes] = field(default_factory=list)
+
+    @property
+    def is_letter(self) -> bool:
+        return bool(self.letters) and not any(self.contents)
 
 
 def files(data: bytes) -> list[File]:
@@ -59,7 +65,7 @@ def files(data: bytes) -> list[File]:
                     raise Broken
                 found.append(File())
             if identifier == _TITLE:
-                found[-1].names += _texts(value)
+                found[-1].names += texts(value)
             elif identifier == _DATA:
                 found[-1].contents.append(value)
             elif identifier == _PROPERTIES:
@@ -87,7 +93,9 @@ def _take(file: File, properties: bytes) -> None:
     for identifier, value in _properties(properties):
         kind, ident = identifier & 0xFFF, identifier >> 16
         if ident in _NAMES and kind in (_STRING, _UNICODE):
-            file.names += _texts(value, wide=kind == _UNICODE)
+            file.names += texts(value, wide=kind == _UNICODE)
+        elif ident == _OBJECT and kind == _EMBEDDED and value.startswith(TNEF, _INTERFACE):
+            file.letters.append(value[_INTERFACE:])
         elif ident == _OBJECT:
             file.contents.append(value[_INTERFACE:] if kind == _EMBEDDED else value)
 
@@ -123,7 +131,7 @@ def _after_name(data: bytes, at: int) -> int:
     return at + 24 + (-(-value // 4) * 4 if by_name else 0)
 
 
-def _texts(value: bytes, wide: bool = False) -> list[str]:
+def texts(value: bytes, wide: bool = False) -> list[str]:
     """A name ends at its first zero, as most programs read it; or goes on."""
     text = value.decode("utf-16-le" if wide else "cp1252", "replace").rstrip("\0")
     return list(dict.fromkeys((text.partition("\0")[0], text)))

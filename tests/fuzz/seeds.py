@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from mailserver.ldap.ber import element
+from tests.mailserver.contents.compound_writer import attached, compound, letter
 from tests.mailserver.contents.tnef_writer import outlook
 from tests.mailserver.ldap.asking import equal, search, substrings
 
@@ -38,6 +39,7 @@ def attachments() -> Iterator[bytes]:
     for path in sorted((MAIL / "contents" / "files").iterdir()):
         yield path.read_bytes()
     yield outlook(b"cr.pdf", b"%PDF-1.7")
+    yield compound(letter(attached(b"%PDF-1.7", "cr.pdf")))
 
 
 SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from mailserver.contents import tnef
+from mailserver.contents import compound, office, rar5, tnef
 from mailserver.contents.kinds import look
 from mailserver.imap.framer import Frame, Framer, LiteralOffer, TooLong
 from mailserver.imap.grammar import Cursor
@@ -108,10 +108,15 @@ def ldap(data: bytes) -> None:
 
 
 def contents(data: bytes) -> None:
-    """What an attachment is; winmail.dat, which is read by our own. (What libarchive reads is fenced: a fault ends a process.)"""
+    """What an attachment is; what is read by our own. (What libarchive reads is fenced: a fault ends a process.)"""
     look(data, "a.zip", frozenset({"js"}))
     with suppress(tnef.Broken):
         tnef.files(tnef.TNEF + data)
+    with suppress(compound.Broken):
+        opened = compound.Compound(data)
+        office.marks(opened)
+        list(office.files(opened))
+    rar5.split(data)
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {

@@ -18,13 +18,14 @@ from mailserver.contents.descent import LEVELS
 from mailserver.contents.kinds import OF_MESSAGE
 from mailserver.contents.opening import Opener, Shut
 from mailserver.contents.rar5 import split
+from tests.mailserver.contents.compound_writer import compound
 from tests.mailserver.contents.conftest import LETTER, SCRIPT, found
-from tests.mailserver.contents.test_kinds import EXE, OLE, SCRIPTS, archive, encrypted, tape
+from tests.mailserver.contents.test_kinds import EXE, SCRIPTS, archive, encrypted, tape
 from tests.mailserver.contents.tnef_writer import outlook
 from tests.mailserver.contents.writers import rar5
 
 FILES = Path(__file__).with_name("files")
-VBA = OLE + "_VBA_PROJECT".encode("utf-16-le")
+VBA = compound({"WordDocument": bytes(64), "Macros/VBA/_VBA_PROJECT": b"x"})
 ZIP_BROKEN = "unreadable: ZIP illisible / unreadable ZIP"
 
 

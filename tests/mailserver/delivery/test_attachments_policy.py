@@ -34,6 +34,8 @@ from mailserver.delivery.release import Release
 from mailserver.mime import scan
 from mssante.kinds import BoxKind
 from runtime.attachment_settings import Attachments, AttachmentsSent, policies_of
+from tests.mailserver.contents.compound_writer import attached, compound
+from tests.mailserver.contents.compound_writer import letter as outlooks
 from tests.mailserver.contents.test_kinds import EXE, archive, encrypted, tape
 from tests.mailserver.contents.tnef_writer import outlook
 from tests.mailserver.delivery.conftest import CITIZEN, DOCTOR, PEER, SERVICE, World, mail
@@ -82,9 +84,12 @@ async def opening(guarded: World) -> AsyncIterator[World]:
         (tape({"b.pdf": PDF}, "w:gz"), "delivered", None),
         (tape({"b.pdf": EXE}, "w:gz"), "attachment_refused", None),
         (outlook(b"b.pdf", EXE), "attachment_refused", None),
+        (compound(outlooks(attached(PDF, "cr.pdf"))), "delivered", None),
+        (compound(outlooks(attached(EXE, "cr.pdf"))), "attachment_refused", None),
+        (compound({"EncryptedPackage": b"x"}), "delivered", "encrypted; part=3"),
         (b"Rar!\x1a\x07\x01\x00" + bytes(60), "delivered", "unreadable; part=3"),
     ],
-    ids=range(7),
+    ids=range(10),
 )
 @pytest.mark.parametrize("padding", [0, 200_000], ids=["small", "heavy"])
 async def test_what_only_opening_shows(
@@ -329,8 +334,8 @@ async def test_our_own_notices_and_plain_messages_are_not_looked_at(guarded: Wor
 
 
 async def test_it_is_counted_by_kind(guarded: World) -> None:
-    for attached in ([(EXE, "a")], [(PASSWORD, "b")], [(PDF, "c")]):
-        await guarded.send(PEER, DOCTOR, letter(PEER, DOCTOR, attached))
+    for files in ([(EXE, "a")], [(PASSWORD, "b")], [(PDF, "c")]):
+        await guarded.send(PEER, DOCTOR, letter(PEER, DOCTOR, files))
     await guarded.send(DOCTOR, [SERVICE, CITIZEN], letter(DOCTOR, SERVICE, [(MACROS, "d")]))
     await guarded.space.tally.pour(guarded.space.db, guarded.now)
     counted = {(name, label): count for (name, label), count in (await guarded.space.db.read(sums)).items()}
