@@ -1,4 +1,4 @@
-"""What the server announces (RFC 3501 7.2.1). Nothing is obeyed that is not announced, except XLIST for old Outlook."""
+"""What the server announces (RFC 3501 7.2.1). Nothing is obeyed that is not announced."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ IN_CLEAR = ("STARTTLS", "LOGINDISABLED")
 SIGNED_IN = (
     "IDLE",  # RFC 2177
     "NOTIFY",  # RFC 5465
+    "CHILDREN",  # RFC 3348
     "LIST-EXTENDED",  # RFC 5258
     "LIST-STATUS",  # RFC 5819
     "STATUS=SIZE",  # RFC 8438
@@ -19,6 +20,7 @@ SIGNED_IN = (
     "UIDPLUS",  # RFC 4315
     "SPECIAL-USE",  # RFC 6154
     "CREATE-SPECIAL-USE",  # RFC 6154 3
+    "XLIST",  # Gmail's, before RFC 6154: Outlook 2013 and 2016 find the sent mail and the trash by it, where it is announced
     "METADATA",  # RFC 5464
     "LIST-METADATA",  # RFC 9590
     "ACL",  # RFC 4314

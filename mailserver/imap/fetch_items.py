@@ -270,8 +270,8 @@ def literal(item: BodyItem, size: int) -> bytes:
 
 def answer(item: BodyItem, octets: bytes | None) -> bytes:
     """The whole item."""
-    if octets is None:
-        return _label(item) + b" NIL"
+    if octets is None:  # BINARY.SIZE has a number in any case (RFC 9051 9, msg-att-static)
+        return sized(item, 0) if item.sized else _label(item) + b" NIL"
     start, end = window(item, 0, len(octets))
     return literal(item, end - start) + octets[start:end]
 

@@ -59,11 +59,15 @@ def lines(
     if command.subscribed_only and b"SPECIAL-USE" not in command.selection:
         chosen.update(lost)
     above = {parent for name in chosen for parent in _parents(name)}
-    wanted = chosen | {parent for parent in above if _shows_parent(command, parent, here)}
     patterns = [command.reference + pattern for pattern in command.patterns]
+    if b"RECURSIVEMATCH" in command.selection:
+        # What leads to a folder that is told itself is not told (RFC 9051 6.3.9.6: no redundant CHILDINFO).
+        wanted = chosen.union(*(_parents(name) for name in chosen if not _is_meant(name, patterns)))
+    else:
+        wanted = chosen | {parent for parent in above if _shows_parent(command, parent, here)}
     with_children = above.union(*(_parents(name) for name in here))
     for name in sorted(wanted, key=lambda name: (name != "INBOX", name)):
-        if any(_matches(pattern, name) for pattern in patterns):
+        if _is_meant(name, patterns):
             folder = here.get(name) if name in chosen or command.kind != b"LSUB" else None
             attributes = [
                 "\\HasChildren" if name in with_children else "\\HasNoChildren",
@@ -85,9 +89,7 @@ def _shows_parent(command: List, parent: str, here: Mapping[str, Folder]) -> boo
     """A level without folder of its own; for LSUB % also one that is not subscribed (RFC 3501 6.3.9)."""
     if command.kind == b"LSUB":
         return any("%" in pattern for pattern in command.patterns)
-    if command.selection:
-        return b"RECURSIVEMATCH" in command.selection
-    return parent not in here
+    return not command.selection and parent not in here
 
 
 def _child_info(command: List) -> bytes:
@@ -96,6 +98,10 @@ def _child_info(command: List) -> bytes:
         return b""
     met = b" ".join(b'"%b"' % option for option in sorted(command.selection & BASE_OPTIONS))
     return b' ("CHILDINFO" (%b))' % met
+
+
+def _is_meant(name: str, patterns: Sequence[str]) -> bool:
+    return any(_matches(pattern, name) for pattern in patterns)
 
 
 def _matches(pattern: str, name: str) -> bool:

@@ -70,6 +70,7 @@ CAPABILITIES = {
     "ACL": "RFC 4314",
     "APPENDLIMIT": "RFC 7889",
     "BINARY": "RFC 3516",
+    "CHILDREN": "RFC 3348",
     "CATENATE": "RFC 4469",
     "COMPRESS=DEFLATE": "RFC 4978",
     "CONDSTORE": "RFC 7162",
@@ -120,6 +121,7 @@ CAPABILITIES = {
     "UNSELECT": "RFC 3691",
     "UTF8=ACCEPT": "RFC 9755",
     "WITHIN": "RFC 5032",
+    "XLIST": None,  # Gmail's, never written down
 }
 # IMAP4rev1 and IMAP4rev2 stand or fall with all of it: how much is done, the row itself says.
 BASE = ("RFC 3501", "RFC 9051")

@@ -33,18 +33,18 @@ class SetMetadata:
 
 def parse_get_metadata(at: Cursor) -> GetMetadata:
     at.space()
-    depth: int | None = 0
-    max_size: int | None = None
-    if at.take(b"("):
-        options = _options(at)
-        depth, max_size = options.get(b"DEPTH", 0), options.get(b"MAXSIZE")
-        at.space()
+    options = _options(at) if at.at(b"(") else {}
     name = at.mailbox()
     at.space()
-    return GetMetadata(name, entries(at) if at.at(b"(") else (_entry(at),), depth, max_size)
+    if not options and (at.at(b"(MAXSIZE ") or at.at(b"(DEPTH ")):  # as in RFC 5464's own examples, and by Roundcube
+        options = _options(at)
+    found = entries(at) if at.at(b"(") else (_entry(at),)
+    return GetMetadata(name, found, options.get(b"DEPTH", 0), options.get(b"MAXSIZE"))
 
 
 def _options(at: Cursor) -> dict[bytes, int | None]:
+    """With the space behind them."""
+    at.expect(b"(")
     options: dict[bytes, int | None] = {}
     while not at.take(b")"):
         if options:
@@ -60,6 +60,7 @@ def _options(at: Cursor) -> dict[bytes, int | None]:
             options[option] = _DEPTHS[depth]
         else:
             at.fail("unknown GETMETADATA option")
+    at.space()
     return options
 
 

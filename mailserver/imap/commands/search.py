@@ -115,7 +115,10 @@ class _Parser:
         if depth > MAX_NESTING or self.count > MAX_KEYS:
             at.fail("search too complex")
         if at.at(b"("):
-            return And(tuple(at.parenthesised(lambda: self.key(depth + 1))))
+            keys = at.parenthesised(lambda: self.key(depth + 1))
+            if not keys:
+                at.fail("search keys expected")
+            return And(tuple(keys))
         if at.at_digit() or at.at(b"*") or at.at(b"$"):
             return self.numbers(uid=False)
         word = at.word()

@@ -151,8 +151,6 @@ async def move(ctx: Context, command: Move) -> AsyncGenerator[Response]:
     view = ctx.writable()
     indices = chosen(view, command.messages, command.uid)
     target = await ctx.folder(command.name, missing="TRYCREATE")
-    if target.id == view.folder.id:
-        raise No("the messages are in this folder already", "CANNOT")
     if indices:
         uids = [view.uids[i] for i in indices]
         result = await _carried(ctx, view.folder, target, uids, leave=False)
@@ -161,6 +159,8 @@ async def move(ctx: Context, command: Move) -> AsyncGenerator[Response]:
         code = _copy_code(target, result)
         if code:
             yield Untagged(Ok("moved", code))
+        if target.id == view.folder.id:  # where COPY may go, MOVE may (RFC 9051 6.4.8)
+            ctx.mine = result.target
         await ctx.refresh()
         async for response in untold(ctx):
             yield response

@@ -271,9 +271,9 @@ class Sessions(RuleBasedStateMachine):
     def copy(self, number: int, picks: list[int], uid: bool, within: bool) -> None:
         self._copied(number, picks, uid, "INBOX" if within else "Archives", move=False)
 
-    @rule(number=SESSIONS, picks=SOME, uid=st.booleans())
-    def move(self, number: int, picks: list[int], uid: bool) -> None:
-        self._copied(number, picks, uid, "Archives", move=True)
+    @rule(number=SESSIONS, picks=SOME, uid=st.booleans(), within=st.booleans())
+    def move(self, number: int, picks: list[int], uid: bool, within: bool) -> None:
+        self._copied(number, picks, uid, "INBOX" if within else "Archives", move=True)
 
     def _copied(self, number: int, picks: list[int], uid: bool, target: str, move: bool) -> None:
         client = self.ready(number)
