@@ -77,6 +77,11 @@ def address_key(text: str) -> str | Invalid:
     return parsed if isinstance(parsed, Invalid) else parsed.key
 
 
+def in_ascii(address: str) -> str:
+    """For reports and ORCPT: each sign outside ASCII as `\\x{...}` (RFC 6533 3)."""
+    return "".join(sign if sign.isascii() else f"\\x{{{ord(sign):X}}}" for sign in address)
+
+
 def domain_key(domain: str) -> str | Invalid:
     """A domain alone in the form of `Address.domain`."""
     parsed = parse_address(f"x@{domain}")

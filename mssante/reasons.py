@@ -258,8 +258,13 @@ RECIPIENT_TOO_FAST = _reason(
 )
 MESSAGE_MALFORMED = _reason(
     "message_malformed", "rules 7", 550, "5.6.0",
-    fr="Ce message est mal formé et ne peut pas être remis : {fault}.",
-    en="This message is malformed and cannot be delivered: {fault}.",
+    fr="Ce message ne peut pas être remis : son en-tête From ne porte pas d'adresse valable.",
+    en="This message cannot be delivered: its From header bears no valid address.",
+)
+HEADER_TOO_LONG = _reason(
+    "header_too_long", "rules 7", 550, "5.6.0",
+    fr="Ce message ne peut pas être remis : son en-tête est trop long.",
+    en="This message cannot be delivered: its header is too long.",
 )
 NO_ROUTE = _reason(
     "no_route", "rules 7", 450, "4.4.4",

@@ -43,7 +43,7 @@ from mailserver.smtp.ports import House as SmtpHouse
 from mailserver.smtp.rates import Gauge, Rates
 from mssante import credentials, mailboxes
 from mssante.devices import Door
-from runtime.house import House, Trust
+from runtime.house import House, Trust, postmaster_of
 from runtime.revocation import staple_of
 from runtime.settings import Role, Settings
 from runtime.sign_in import MailSignIn
@@ -114,6 +114,13 @@ def _client_voucher(trust: Trust) -> Vouch:
     return vouch
 
 
+def _aliases(settings: Settings) -> dict[str, str]:
+    """RFC 5321 4.5.1: the postmaster without a domain, and that of the citizens' domain, where nobody else may be called so."""
+    citizens = settings.operator.citizen_domain
+    names = ["postmaster", *([f"postmaster@{citizens}"] if citizens else [])]
+    return dict.fromkeys(names, postmaster_of(settings))
+
+
 async def open_smtp(
     house: House, trust: Trust, certificates: Certificates, acceptor: Acceptor, sockets: dict[str, socket.socket]
 ) -> list[Close]:
@@ -138,6 +145,7 @@ async def open_smtp(
             hostname=settings.operator.host,
             acceptor=acceptor,
             new_writer=partial(Receiver, house.blobs),
+            aliases=_aliases(settings),
             start_tls=start_tls,
             sign_in=_sign_in(house, credentials.SUBMISSION, Door.SUBMISSION),
             judge_peer=by_certificate,

@@ -82,7 +82,8 @@ _REASONS = {
     "account_too_fast": "boîte d’envoi trop rapide",
     "pair_too_fast": "trop de messages d’un même expéditeur",
     "recipient_too_fast": "trop de messages pour un destinataire",
-    "message_malformed": "message mal formé",
+    "message_malformed": "en-tête From sans adresse valable",
+    "header_too_long": "en-tête trop long",
     "no_route": "serveur introuvable",
     "peer_unreachable": "serveur injoignable",
     "peer_not_trusted": "serveur non reconnu",
@@ -106,6 +107,7 @@ _PROBLEMS = {
     "deliverby_not_supported": "délai non garanti (DELIVERBY)",
     "requiretls_not_supported": "chiffrement non garanti (REQUIRETLS)",
     "utf8_not_supported": "adresses accentuées non admises",
+    "utf8_header_not_supported": "en-têtes en UTF-8 non admis",
     "8bit_not_supported": "messages sur 8 bits non admis",
     "called_off": "annulé par l’exploitant",
 }

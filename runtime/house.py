@@ -91,6 +91,7 @@ class House:
                 map(str.upper, (self.settings.operator.product_number, *self.settings.operator.products))
             ),
             held_messages=self.settings.limits.held_messages,
+            postmaster=postmaster_of(self.settings),
             may_send=StillSends(self.credentials, self.mailboxes),
             antivirus=self.antivirus,
             unscanned=self.settings.antivirus.when_absent == "accept",
@@ -125,6 +126,11 @@ class Trust:
     def trust_list(self) -> TrustList:
         assert self.holder.current is not None  # the doctor saw it before the start
         return self.holder.current
+
+
+def postmaster_of(settings: Settings) -> str:
+    """Our notices come from there, answers to them and what is for the postmaster of any of our domains arrive there."""
+    return f"postmaster@{settings.operator.domains[0]}"
 
 
 def operator_of(settings: Settings) -> Operator:

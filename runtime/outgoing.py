@@ -28,7 +28,7 @@ from mailserver.outbound.peer import peer_judge
 from mailserver.outbound.relay import Relay
 from mailserver.outbound.routes import TableOrDns
 from mssante.mailboxes import Mailboxes
-from runtime.house import House, Trust, operator_of
+from runtime.house import House, Trust, operator_of, postmaster_of
 from runtime.settings import Settings
 from runtime.signing import signing_keys
 from runtime.sockets import split_door
@@ -37,7 +37,7 @@ from runtime.sockets import split_door
 def identity_of(settings: Settings) -> Identity:
     """Who signs our own notices."""
     operator = settings.operator
-    return Identity(operator.name, f"postmaster@{operator.domains[0]}", operator.product_number)
+    return Identity(operator.name, postmaster_of(settings), operator.product_number)
 
 
 # -------------------------------------------------------------------- to private addresses

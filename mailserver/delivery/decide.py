@@ -98,7 +98,7 @@ def _message_facts(conn: Connection, envelope: Envelope, letter: Letter, author:
 
 
 def _unreadable(letter: Letter) -> Refused | None:
-    return None if letter.readable else Refused(reasons.MESSAGE_MALFORMED, {"fault": "son en-tête est trop long"})
+    return None if letter.readable else Refused(reasons.HEADER_TOO_LONG)
 
 
 def _too_late(envelope: Envelope, now: int) -> Refused | None:

@@ -1,7 +1,8 @@
 """What we owe after the commit, as job rows in the same transaction (ARCHITECTURE.md, principle 3). Payloads are sealed.
 
-`relay`   {blob, reverse_path, recipients: [{address, notify, orcpt}], domain, envid, ret, terms, created_at}: one per domain
-`held`    {blob, reverse_path, sender: {box_id, actor, member, team, brought}, recipients, envid, ret, terms, created_at,
+`relay`   {blob, reverse_path, recipients: [{address, notify, orcpt}], domain, envid, ret, smtp_utf8, terms, created_at}: one per
+          domain
+`held`    {blob, reverse_path, sender: {box_id, actor, member, team, brought}, recipients, envid, ret, smtp_utf8, terms, created_at,
           domain: ""}: comes through the one door again at `terms.hold_until` (`release`)
 `file`    {box_id, folder_id, uid, content}: attachments of a citizen's message go to the dossier
 `notify`  {box_id, kind: "message", content}: the citizen learns that something came
@@ -130,6 +131,7 @@ class Promises:
             "reverse_path": self.envelope.reverse_path,
             "envid": self.envelope.envid,
             "ret": self.envelope.ret,
+            "smtp_utf8": self.envelope.smtp_utf8,
             "terms": asdict(self.envelope.terms),
             "created_at": self.envelope.arrived_at or self.now,
         }

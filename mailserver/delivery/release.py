@@ -43,6 +43,7 @@ def _envelope(payload: dict[str, Any]) -> Envelope:
         tuple(Recipient(one["address"], frozenset(one["notify"]), one["orcpt"]) for one in payload["recipients"]),
         payload["ret"],
         payload["envid"],
+        payload.get("smtp_utf8", False),
         terms=Terms(**payload["terms"]),
         arrived_at=payload["created_at"],
     )

@@ -31,6 +31,7 @@ from mssante.operators import Operator
 from mssante.rules import RecipientFacts, Refused, SenderFacts
 from mssante.sent_for_later import Brought
 
+POSTMASTER = "postmaster"  # of any domain of professionals that is ours (RFC 5321 4.5.1); of citizens: at the door
 NOTICE_DOORS = frozenset({Door.MX, Door.BENCH, Door.SYSTEM})  # where a null reverse path means a notice
 
 
@@ -38,7 +39,8 @@ NOTICE_DOORS = frozenset({Door.MX, Door.BENCH, Door.SYSTEM})  # where a null rev
 class Space:
     """`trusted(domain)`: is it in the trust list in force; `product_number`: X-MSS-NIL of this product; `products`: those that
     the figures tell apart, in capitals; `held_messages`: of one
-    mailbox, waiting for their hour; `may_send(conn, box, member, brought)`: may this person still write from this mailbox.
+    mailbox, waiting for their hour; `postmaster`: that of each of our domains; `may_send(conn, box, member, brought)`: may this
+    person still write from this mailbox.
     """
 
     db: Database
@@ -55,6 +57,7 @@ class Space:
     product_number: str = ""
     products: frozenset[str] = frozenset()
     held_messages: int = 50
+    postmaster: str = ""
     may_send: Callable[[Connection, int, int, Brought], bool] = lambda conn, box_id, member, brought: True
     antivirus: Antivirus | None = None
     unscanned: bool = False  # accepted when the antivirus does not answer; else put off
@@ -115,6 +118,9 @@ def addressee_of(conn: Connection, space: Space, sender: Sender, recipient: Reci
             return Refused(reasons.RECIPIENT_DOMAIN_NOT_TRUSTED, {"domain": address.domain})
         return Refused(reasons.RELAY_DENIED)
     box = space.mailboxes.resolve(conn, address) if ours else None
+    if ours and box is None and address.local.lower() == POSTMASTER and address.domain != space.operator.citizen_domain:
+        box = space.mailboxes.resolve(conn, space.postmaster)
+        address = address if box is None else box.address
     entry = None if ours else directory.get(conn, address)
     found = facts.recipient_facts(address, box, space.operator, space.trusted, entry)
     return Addressee(found, address, box, entry)
@@ -128,7 +134,7 @@ def from_header_fault(
         return None
     known = [address for address in senders if address is not None]
     if not known or len(known) != len(senders):
-        return Refused(reasons.MESSAGE_MALFORMED, {"fault": "son en-tête From ne porte pas d'adresse valable"})
+        return Refused(reasons.MESSAGE_MALFORMED)
     for address in known:
         if sender.door in INWARD_DOORS:
             served = sender.peer_domains

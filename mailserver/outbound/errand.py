@@ -40,6 +40,7 @@ class Errand:
     due_at: int = 0
     terms: Terms = field(default_factory=Terms)
     reports: tuple[Told, ...] = ()
+    smtp_utf8: bool = False
 
     @classmethod
     def read(cls, payload: dict[str, Any]) -> Errand:
@@ -61,6 +62,7 @@ class Errand:
             letters=payload.get("letters", 0),
             due_at=payload.get("due_at", 0),
             terms=Terms(**payload.get("terms", {})),
+            smtp_utf8=payload.get("smtp_utf8", False),
             reports=tuple(Told(**{**one, "action": Action(one["action"])}) for one in payload.get("reports", ())),
         )
 
@@ -94,6 +96,7 @@ class Errand:
             "letters": self.letters,
             "due_at": self.due_at,
             "terms": asdict(self.terms),
+            "smtp_utf8": self.smtp_utf8,
             "reports": [_told(one) for one in self.reports],
         }
 

@@ -142,6 +142,13 @@ NO_UTF8 = Problem(
     "The recipient’s operator does not accept addresses with accents.",
     permanent=True,
 )
+NO_UTF8_HEADER = Problem(
+    "utf8_header_not_supported",
+    "5.6.9",
+    "L’opérateur du destinataire n’accepte pas les en-têtes en UTF-8\u00a0: votre logiciel peut les coder autrement (RFC 2047).",
+    "The recipient’s operator does not accept headers in UTF-8: your mail program can encode them (RFC 2047).",
+    permanent=True,
+)
 NO_8BIT = Problem(
     "8bit_not_supported",
     "5.6.3",

@@ -75,7 +75,7 @@ class Relay:
             head, content = await self._content(errand.blob)
         except (KeyError, Tampered):
             return GiveUp("message_lost")
-        results = await self._carry(errand, content)
+        results = await self._carry(errand, content, errand.smtp_utf8 and not _header_of(head).isascii())
         urgent = errand.terms.priority >= URGENT or _urgent(head)
         errand = replace(errand, tries=errand.tries + 1, urgent=urgent)
         self._count(errand, results)
@@ -92,7 +92,7 @@ class Relay:
         return head, whole(head) if blob.size <= IN_MEMORY else await stored(read, blob.size)
 
     # ---------------------------------------------------------------- to the peer
-    async def _carry(self, errand: Errand, content: Content) -> dict[str, Result]:
+    async def _carry(self, errand: Errand, content: Content, international: bool) -> dict[str, Result]:
         if errand.terms.too_late(self.clock()):
             return {one.address: peer.TOO_LATE for one in errand.recipients}
         routes = await self.resolve(errand.domain)
@@ -101,7 +101,14 @@ class Relay:
             return {one.address: problem for one in errand.recipients}
         signed = await self._sign(errand, content)
         parcel = Parcel(
-            errand.reverse_path, errand.recipients, errand.domain, signed, errand.envid, errand.ret, errand.terms
+            errand.reverse_path,
+            errand.recipients,
+            errand.domain,
+            signed,
+            errand.envid,
+            errand.ret,
+            errand.terms,
+            international,
         )
         return await self.courier.deliver(routes, parcel)
 
@@ -215,6 +222,10 @@ def _tells_of_relay(terms: Terms, recipient: Recipient, result: Accepted, now: i
         return True
     lost = not result.deliver_by and terms.deadline > now
     return (terms.traced or lost) and "NEVER" not in recipient.notify
+
+
+def _header_of(head: bytes) -> bytes:
+    return head.partition(b"\r\n\r\n")[0]
 
 
 def _urgent(head: bytes) -> bool:

@@ -17,6 +17,7 @@ from enum import Enum
 from mailserver.delivery.api import Terms
 from mailserver.mime import scan
 from mailserver.outbound.compose import NBSP, RULER, Office, notice, paragraphs
+from mssante.address import in_ascii
 from mssante.reason import english_moment, french_moment
 
 MAX_HEADER_RETURNED = 16 * 1024  # octets of the returned header: enough for any real one
@@ -167,7 +168,7 @@ def _typed(address: str) -> str:
     """RFC 6533 section 3: an address that is not ASCII is written with `\\x{…}` in its ASCII form."""
     if address.isascii():
         return f"rfc822; {address}"
-    return "utf-8; " + "".join(sign if sign.isascii() else f"\\x{{{ord(sign):X}}}" for sign in address)
+    return f"utf-8; {in_ascii(address)}"
 
 
 def _block(fields: dict[str, str | None]) -> Message:

@@ -13,6 +13,7 @@ from mailserver.outbound import peer
 from mailserver.outbound.client import Client, Reply
 from mailserver.outbound.content import Content, wire_form
 from mailserver.outbound.peer import Problem
+from mssante.address import in_ascii
 from mssante.operators import Route
 
 LAST_STEP = 180.0  # for the reply to the message itself
@@ -22,7 +23,7 @@ _NOT_XTEXT = re.compile(r"[^!-*,-<>-~]")
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A message for recipients of one `domain`."""
+    """A message for recipients of one `domain`. `international`: it came with SMTPUTF8, and its header is in UTF-8."""
 
     reverse_path: str
     recipients: tuple[Recipient, ...]
@@ -31,6 +32,16 @@ class Parcel:
     envid: str | None = None
     ret: str | None = None
     terms: Terms = field(default_factory=Terms)
+    international: bool = False
+
+    @property
+    def needs_utf8(self) -> bool:
+        """Of the next server too (RFC 6531 3.4)."""
+        return self.international or not self.addresses_are_ascii
+
+    @property
+    def addresses_are_ascii(self) -> bool:
+        return self.reverse_path.isascii() and all(one.address.isascii() for one in self.recipients)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +114,11 @@ def unfit(client: Client, parcel: Parcel, now: int) -> Problem | None:
             return peer.TOO_LATE
         if "deliverby" not in client.extensions or (least.isdecimal() and left < int(least)):
             return peer.NO_DELIVERBY  # RFC 2852 4.1.4.1
-    if _is_international(parcel) and "smtputf8" not in client.extensions:
-        return peer.NO_UTF8
+    if parcel.needs_utf8 and "smtputf8" not in client.extensions:
+        return peer.NO_UTF8_HEADER if parcel.addresses_are_ascii else peer.NO_UTF8
     if not parcel.content.is_ascii and "8bitmime" not in client.extensions:
         return peer.NO_8BIT
     return None
-
-
-def _is_international(parcel: Parcel) -> bool:
-    return not (parcel.reverse_path.isascii() and all(one.address.isascii() for one in parcel.recipients))
 
 
 def _seconds_left(terms: Terms, now: int) -> int:
@@ -125,7 +132,7 @@ def _mail_options(client: Client, parcel: Parcel, now: int) -> list[str]:
         options.append(f"SIZE={parcel.content.size}")
     if not parcel.content.is_ascii:
         options.append("BODY=8BITMIME")
-    if _is_international(parcel):
+    if parcel.needs_utf8:
         options.append("SMTPUTF8")
     if parcel.terms.require_tls and "requiretls" in client.extensions:
         options.append("REQUIRETLS")
@@ -159,5 +166,4 @@ def _rcpt_options(client: Client, recipient: Recipient, terms: Terms, now: int) 
 
 def xtext(value: str) -> str:
     """RFC 3461 section 4: `+`, `=`, space and controls as `+XX`; what is not ASCII as RFC 6533 writes it."""
-    plain = "".join(sign if sign.isascii() else f"\\x{{{ord(sign):X}}}" for sign in value)
-    return _NOT_XTEXT.sub(lambda found: f"+{ord(found[0]):02X}", plain)
+    return _NOT_XTEXT.sub(lambda found: f"+{ord(found[0]):02X}", in_ascii(value))

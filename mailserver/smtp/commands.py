@@ -182,7 +182,7 @@ async def rcpt(talk: Conversation, argument: str) -> Reply:
     transaction.asked += 1
     if transaction.asked > limits.recipients or talk.refused >= limits.refused_recipients:
         return replies.TOO_MANY_RECIPIENTS  # first: the ten thousandth recipient must cost nothing
-    recipient = parse_rcpt(argument, transaction.mail.smtp_utf8, talk.odd_path)
+    recipient = parse_rcpt(argument, transaction.mail.smtp_utf8, talk.odd_path, talk.house.aliases)
     if isinstance(recipient, Reply):
         return recipient
     if talk.signed_in is not None and (wait := rates.account.take(talk.signed_in.box_id, now)):

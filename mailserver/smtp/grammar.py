@@ -15,7 +15,7 @@ from foundation.values import value
 from mailserver.delivery.api import Recipient, Terms
 from mailserver.smtp import replies
 from mailserver.smtp.replies import Reply
-from mssante.address import parse_address
+from mssante.address import in_ascii, parse_address
 from mssante.identity import Invalid
 
 OddPath = Callable[[str], tuple[str | None, str | None]]  # aiosmtpd's _getaddr: (address, what follows)
@@ -86,8 +86,8 @@ def _hold(values: dict[str, str], now: int) -> tuple[int, str]:
     return 0, ""
 
 
-def parse_rcpt(argument: str, smtp_utf8: bool, odd_path: OddPath) -> Recipient | Reply:
-    """`argument` follows "RCPT " and is `TO:<path> parameters`."""
+def parse_rcpt(argument: str, smtp_utf8: bool, odd_path: OddPath, aliases: Mapping[str, str]) -> Recipient | Reply:
+    """`argument` follows "RCPT " and is `TO:<path> parameters`; `aliases`: whom `<Postmaster>` means (RFC 5321 4.1.1.3)."""
     split = _split(argument, "TO:", odd_path)
     if isinstance(split, Reply):
         return split
@@ -95,6 +95,7 @@ def parse_rcpt(argument: str, smtp_utf8: bool, odd_path: OddPath) -> Recipient |
     values = _parameters(rest, RCPT_PARAMETERS, _always)
     if isinstance(values, Reply):
         return values
+    path = aliases.get(path.lower(), path)
     if not path:
         return replies.BAD_ADDRESS
     if fault := _address_fault(path, smtp_utf8):
@@ -133,7 +134,10 @@ def _split(argument: str, keyword: str, odd_path: OddPath) -> tuple[str, str] | 
         path is None or rest is None or f"{path}>" not in text
     ):  # the library repairs what RFC 5321 refuses: "<a b@c>", no ">"
         return replies.BAD_ADDRESS
-    return path, rest.strip(" ")
+    parameters = rest.strip(" ")
+    if parameters and not text.rstrip(" ").removesuffix(parameters).endswith(" "):
+        return replies.BAD_ARGUMENT  # RFC 5321 4.1.1.2: a space before them
+    return path, parameters
 
 
 def _address_fault(path: str, smtp_utf8: bool) -> Reply | None:
@@ -188,9 +192,13 @@ def _notify(value: str | None) -> str | None:
 
 
 def _orcpt(value: str | None) -> str | None:
-    """RFC 3461 4.2: `type;xtext`, kept decoded; at most 500 characters."""
+    """RFC 3461 4.2: `type;xtext`, kept decoded; at most 500 characters. An address of type utf-8 may stand there as it is: it is
+    kept in ASCII, as it goes on (RFC 6533 3)."""
     kind, semicolon, coded = (value or "").partition(";")
-    address = _xtext(coded, 500)
+    if kind.lower() == "utf-8" and not coded.isascii():
+        address = in_ascii(coded) if len(coded) <= 500 and _UNITEXT.fullmatch(coded) else None
+    else:
+        address = _xtext(coded, 500)
     return f"{kind};{address}" if semicolon and re.fullmatch("[A-Za-z0-9-]+", kind) and address else None
 
 
@@ -232,6 +240,8 @@ def _hold_until(value: str | None) -> str | None:
         return None
 
 
+# utf-8-addr-unitext (RFC 6533 3): "+", "=", a backslash or a space only as `\x{...}`.
+_UNITEXT = re.compile(r"(?:[!-*,-<>-\[\]-~\u0080-\U0010ffff]|\\x\{[0-9A-F]{2,6}\})+")
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
 _HEX = re.compile(r"\+([0-9A-F]{2})")
 

@@ -8,7 +8,7 @@ passwords to the TLS channel (RFC 9266): Python's `ssl` can neither.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -85,6 +85,7 @@ class House:
     hostname: str
     acceptor: Acceptor
     new_writer: Callable[[], Receiver]
+    aliases: Mapping[str, str] = field(default_factory=dict)  # in small letters: `postmaster` alone, and whom it means
     start_tls: StartTls | None = None
     sign_in: SignIn | None = None
     judge_peer: JudgePeer | None = None

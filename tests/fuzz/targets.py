@@ -84,7 +84,7 @@ def peer(data: bytes) -> None:
         if (said := split_command(line)) is not None:
             verb, argument = said
             parse_mail(argument, _no_path, _offered, NOW)
-            parse_rcpt(argument, len(verb) % 2 == 0, _no_path)
+            parse_rcpt(argument, len(verb) % 2 == 0, _no_path, {})
             parse_bdat(argument)
     read_report(scan(data))
     case = Case.read(data[:LONGEST_HEADER], "192.0.2.1", NOW // 1000)

@@ -143,7 +143,8 @@ async def make_world(url: str, folder: Path) -> World:
     boxes.listen(db)
     exchanges = Exchanges(keys, boxes)
     store = SqlMailStore(db, keys, blobs, boxes, on_closed=closing_hook(boxes, exchanges, audit, clock), clock=clock)
-    operator = Operator("mail.cabinet.example", frozenset({"cabinet.example", "patient.example"}), "patient.example")
+    domains = frozenset({"cabinet.example", "maison.example", "patient.example"})
+    operator = Operator("mail.cabinet.example", domains, "patient.example")
     space = Space(
         db=db,
         keys=keys,
@@ -157,6 +158,7 @@ async def make_world(url: str, folder: Path) -> World:
         audit=audit,
         clock=clock,
         product_number="PRODUIT-42",
+        postmaster="postmaster@cabinet.example",
         may_send=StillSends(CredentialRows(keys, boxes), boxes),
     )
     world = World(space, Delivery(space), folder)

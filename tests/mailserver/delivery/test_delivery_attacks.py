@@ -28,7 +28,7 @@ async def test_a_header_too_long_to_be_read_is_refused(world: World) -> None:
     outcome = await world.send(PEER, SERVICE, signed(PEER, filler + f"From: <{DOCTOR}>\r\n"))
     assert outcome.verdicts[0].fate is Fate.REFUSED
     assert outcome.verdicts[0].reason is not None
-    assert outcome.verdicts[0].reason.name == "message_malformed"
+    assert outcome.verdicts[0].reason.name == "header_too_long"
 
 
 async def test_sender_borrows_no_name_either(world: World) -> None:

@@ -7,13 +7,13 @@ from email import message_from_bytes, policy
 import pytest
 
 from foundation.jobs import counts
-from mailserver.delivery.api import Fate
+from mailserver.delivery.api import Fate, Recipient
 from mailserver.delivery.notices import Notices
 from mailserver.outbound.compose import Office
 from mssante.kinds import BoxKind
 from mssante.mailbox import NewMailbox
 from mssante.reasons import BOX_FULL
-from tests.mailserver.delivery.conftest import CITIZEN, DOCTOR, SERVICE, World, mail
+from tests.mailserver.delivery.conftest import CITIZEN, DOCTOR, PEER, SERVICE, World, mail
 
 POSTMASTER = "postmaster@cabinet.example"
 OFFICE = Office("mail.cabinet.example", POSTMASTER)
@@ -68,6 +68,20 @@ async def test_the_operator_reads_no_citizens_number(world: World) -> None:
     await world.space.jobs.drain()
     assert told(await world.last(CITIZEN))[0] == "Votre boîte aux lettres est remplie à 95\u00a0%"
     assert CITIZEN.partition("@")[0] not in told(await world.last(POSTMASTER))[1]
+
+
+async def test_the_postmaster_of_each_of_our_domains_is_that_one(world: World) -> None:
+    """RFC 5321 4.5.1; another operator's domain, or a mailbox opened for it, goes its own way."""
+    anywhere = "Postmaster@maison.example"
+    closed = await world.send(PEER, anywhere, mail(PEER, anywhere))
+    assert [one.reason and one.reason.name for one in closed.verdicts] == ["box_unknown"]
+    await open_postmaster(world)
+    sender = world.sender(PEER)
+    for address in (POSTMASTER, anywhere):
+        judged = await world.delivery.judge(sender, PEER, Recipient(address))
+        assert (judged.fate, judged.recipient) == (Fate.DELIVERED, address)
+        assert [one.fate for one in (await world.send(PEER, address, mail(PEER, address))).verdicts] == [Fate.DELIVERED]
+    assert len(await world.rows(POSTMASTER)) == 2
 
 
 async def test_without_a_postmaster_the_log_says_it_and_nothing_is_left_owed(world: World) -> None:

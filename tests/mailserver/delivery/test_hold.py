@@ -62,7 +62,7 @@ async def kinds(world: World) -> dict[Any, int]:
 async def test_a_message_for_here_and_elsewhere_waits_whole(world: World) -> None:
     letter = mail(DOCTOR, CITIZEN)
     wish = Recipient(PEER, frozenset({"FAILURE"}), "rfc822;x@y.example")
-    outcome = await world.send(DOCTOR, [SERVICE, CITIZEN, wish], letter, terms=LATER, envid="e-1")
+    outcome = await world.send(DOCTOR, [SERVICE, CITIZEN, wish], letter, terms=LATER, envid="e-1", smtp_utf8=True)
     assert fates(outcome) == [("held", None)] * 3
     assert await kinds(world) == {("held", "waiting"): 1}
     assert await work(world, AT - 1) == 0
@@ -80,7 +80,7 @@ async def test_a_message_for_here_and_elsewhere_waits_whole(world: World) -> Non
     assert await world.exchange(CITIZEN, DOCTOR) is not None
     [(_, relay)] = await world.jobs("relay")
     assert relay["recipients"] == [{"address": PEER, "notify": ["FAILURE"], "orcpt": "rfc822;x@y.example"}]
-    assert (relay["envid"], relay["created_at"]) == ("e-1", START)
+    assert (relay["envid"], relay["created_at"], relay["smtp_utf8"]) == ("e-1", START, True)
     assert relay["terms"] == {**relay["terms"], "hold_until": AT, "hold": "for;172800"}
     assert await kinds(world) == {("relay", "waiting"): 1, ("notify", "waiting"): 1}
 

@@ -212,6 +212,21 @@ async def test_what_the_peer_cannot_take_is_refused_without_trying(space: Space,
     await courier.close()
 
 
+async def test_a_header_in_utf_8_goes_to_who_knows_of_it_only(space: Space, start: Start) -> None:
+    """RFC 6531 3.4: what came with SMTPUTF8 goes on with it. Who never said so has sent eight bits, as ever."""
+    plain, able, courier = await start(offered=["noutf8"]), await start(), space.courier()
+    letter = replace(PARCEL, content=whole("Subject: été\r\n\r\nfin\r\n".encode()))
+    declared = replace(letter, international=True)
+    refused = problem((await courier.deliver([plain.route], declared))[A])
+    assert (refused.status, refused.permanent) == ("5.6.9", True)
+    assert plain.got == []
+    assert (await courier.deliver([able.route], declared))[A] == Accepted("127.0.0.1", False)
+    assert {"SMTPUTF8", "BODY=8BITMIME"} <= set(able.got[0].mail_options)
+    assert (await courier.deliver([plain.route], letter))[A] == Accepted("127.0.0.1", False)
+    assert "SMTPUTF8" not in plain.got[0].mail_options
+    await courier.close()
+
+
 async def test_many_recipients_go_in_several_transactions(space: Space, start: Start) -> None:
     peer, courier = await start(), space.courier()
     many = tuple(Recipient(f"r{n}@{DOMAIN}") for n in range(250))

@@ -55,6 +55,7 @@ class World:
     conversations: list[list[str]] = field(default_factory=list)  # addresses of each
     contents: list[bytes] = field(default_factory=list)
     terms: list[Terms] = field(default_factory=list)
+    international: list[bool] = field(default_factory=list)
     told: list[tuple[Envelope, email.message.EmailMessage]] = field(default_factory=list)
     told_at: list[int] = field(default_factory=list)
     verdict: Verdict = field(default_factory=lambda: Verdict(SENDER, Fate.DELIVERED))
@@ -69,6 +70,7 @@ class World:
         self.conversations.append([one.address for one in parcel.recipients])
         self.contents.append(b"".join([piece async for piece in parcel.content.pieces()]))
         self.terms.append(parcel.terms)
+        self.international.append(parcel.international)
         return {one.address: self.script(one.address, len(self.conversations)) for one in parcel.recipients}
 
     async def accept(self, envelope: Envelope, content: PreparedBlob) -> Outcome:
@@ -145,6 +147,24 @@ async def test_accepted_by_all_is_done_in_silence(world: World) -> None:
     assert world.conversations == [[A, B]]
     assert world.contents == [LETTER]
     assert (await world.states(), world.told) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("declared", "content", "international"),
+    [
+        (True, LETTER, True),
+        (False, LETTER, False),
+        (True, "Subject: Re\r\n\r\nété\r\n".encode(), False),
+    ],
+    ids=["header in UTF-8", "not declared", "text in UTF-8"],
+)
+async def test_what_came_with_smtputf8_is_still_so_at_each_try(
+    world: World, declared: bool, content: bytes, international: bool
+) -> None:
+    world.script = lambda address, run: UNREACHABLE if run == 1 else OK
+    await world.send(A, content=content, smtp_utf8=declared)
+    await world.run(HOUR)
+    assert world.international == [international, international]
 
 
 async def test_a_refusal_comes_back_at_once_and_once(world: World) -> None:

@@ -128,6 +128,7 @@ def house(folder: Path, acceptor: Memory, peer: str = "beta", **changes: Any) ->
         hostname=HOST,
         acceptor=acceptor,
         new_writer=partial(Receiver, Blobs(FolderFiles(folder))),
+        aliases={"postmaster": "postmaster@alpha.example"},
         start_tls=no_tls,
         sign_in=PEOPLE,
         judge_peer=shown(peer),

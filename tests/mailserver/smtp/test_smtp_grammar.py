@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certs.chain import Fault, Refused
-from mailserver.delivery.api import Door, Fate, Outcome, Sender, Terms, Verdict
+from mailserver.delivery.api import Door, Fate, Outcome, Recipient, Sender, Terms, Verdict
 from mailserver.sign_in import SignedIn
 from mailserver.smtp import border, replies
 from mailserver.smtp.commands import split_command
@@ -106,7 +106,7 @@ def hold(after: int, wish: str) -> MailCommand:
         ("FROM:<a@c.example> SIZE=-1", 501),
         ("FROM:<a@c.example> RET=ALL", 501),
         ("FROM:<a@c.example> FOO", 555),
-        ("FROM:<a@c.example>FOO", 555),
+        ("FROM:<a@c.example>FOO", 501),
         ("FROM:a@c.example", 501),
         ("FROM:", 501),
         ("TO:<a@c.example>", 501),
@@ -133,6 +133,16 @@ def test_mail(argument: str, expected: MailCommand | int) -> None:
         ("TO:<a@c.example> NOTIFY=", 501, None),
         ("TO:<a@c.example> NOTIFY=NEVER,DELAY", 501, None),
         ("TO:<a@c.example> NOTIFY=SOON", 501, None),
+        # an address of type utf-8, in each of its forms (RFC 6533 3)
+        ("TO:<a@c.example> ORCPT=utf-8;\\x{E9}a@c.example", set(), "utf-8;\\x{E9}a@c.example"),
+        ("TO:<a@c.example> ORCPT=UTF-8;éa@c.example", set(), "UTF-8;\\x{E9}a@c.example"),
+        ("TO:<a@c.example> ORCPT=utf-8;é\\x{2B}b@c.example", set(), "utf-8;\\x{E9}\\x{2B}b@c.example"),
+        ("TO:<a@c.example> ORCPT=utf-8;é+2Bb@c.example", 501, None),
+        ("TO:<a@c.example> ORCPT=rfc822;é@c.example", 501, None),
+        ("TO:<a@c.example> ORCPT=utf-8;" + "é" * 501, 501, None),
+        ("TO:<a@c.example>NOTIFY=NEVER", 501, None),
+        ("TO:<@r.example:a@c.example>NOTIFY=NEVER", 501, None),
+        ("TO:<@r.example:a@c.example>  NOTIFY=NEVER ", {"NEVER"}, None),
         ("TO:<a@c.example> ORCPT=a@c.example", 501, None),
         ("TO:<a@c.example> ORCPT=rfc822;" + "x" * 501, 501, None),
         ("TO:<>", 553, None),
@@ -140,11 +150,24 @@ def test_mail(argument: str, expected: MailCommand | int) -> None:
     ],
 )
 def test_rcpt(argument: str, notify: set[str] | int, orcpt: str | None) -> None:
-    found = parse_rcpt(argument, False, odd_path)
+    found = parse_rcpt(argument, False, odd_path, {})
     if isinstance(found, Reply):
         assert found.code == notify
     else:
         assert (found.address, found.notify, found.orcpt) == ("a@c.example", notify, orcpt)
+
+
+@pytest.mark.parametrize("path", ["<Postmaster>", " <postMASTER>"])
+def test_the_postmaster_needs_no_domain(path: str) -> None:
+    """RFC 5321 4.1.1.3: whom it means, the house says; at a domain it is an address like others."""
+    aliases = {"postmaster": "postmaster@alpha.example"}
+    found = parse_rcpt(f"TO:{path} NOTIFY=NEVER", False, odd_path, aliases)
+    assert isinstance(found, Recipient)
+    assert (found.address, found.notify) == ("postmaster@alpha.example", {"NEVER"})
+    assert parse_rcpt(f"TO:{path}", False, odd_path, {}) == replies.BAD_ADDRESS
+    other = parse_rcpt("TO:<postmaster@beta.example>", False, odd_path, aliases)
+    assert isinstance(other, Recipient)
+    assert other.address == "postmaster@beta.example"
 
 
 @given(st.text(max_size=80))
