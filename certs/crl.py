@@ -23,7 +23,7 @@ from certs.times import to_ms
 _PEM = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----\s*", re.DOTALL)
 
 
-Slot = tuple[x509.Name, bool, bool, bool]  # issuer, users only, authorities only, delta
+Slot = tuple[x509.Name, bool, bool, bytes, bool]  # issuer, users only, authorities only, which of its keys, delta
 
 
 class CrlError(ValueError):
@@ -47,7 +47,8 @@ class Revocations(Protocol):
 
 class RevocationList:
     """One list. `next_update` in ms; `users_only` / `authorities_only` from IssuingDistributionPoint (5.2.5); `number` is its
-    CRLNumber. `base`: for a delta, the number of the oldest full list that it completes; `released`: serials it takes off.
+    CRLNumber; `key` says by which of the issuer's keys it is signed (AuthorityKeyIdentifier): an authority renewed under its
+    name has two. `base`: for a delta, the number of the oldest full list that it completes; `released`: serials it takes off.
     """
 
     __slots__ = (
@@ -56,6 +57,7 @@ class RevocationList:
         "authorities_only",
         "base",
         "issuer",
+        "key",
         "next_update",
         "number",
         "released",
@@ -73,14 +75,14 @@ class RevocationList:
         self.issuer = crl.issuer
         self.this_update = to_ms(crl.last_update_utc)
         self.next_update = to_ms(crl.next_update_utc)
-        self.users_only, self.authorities_only, self.number, self.base = _extensions(crl)
+        self.users_only, self.authorities_only, self.number, self.base, self.key = _extensions(crl)
         self.released = frozenset(_released(crl)) if self.base is not None else frozenset[int]()
         self.revoked = frozenset(entry.serial_number for entry in crl) - self.released
 
     @property
     def slot(self) -> Slot:
         """Lists of one slot replace one another."""
-        return self.issuer, self.users_only, self.authorities_only, self.base is not None
+        return self.issuer, self.users_only, self.authorities_only, self.key, self.base is not None
 
     def pem(self) -> bytes:
         return self._crl.public_bytes(Encoding.PEM)
@@ -168,16 +170,17 @@ def complete(lists: Iterable[RevocationList]) -> tuple[Usable, ...]:
 
 
 def ends(lists: Iterable[Usable]) -> list[tuple[x509.Name, int]]:
-    """(issuer, when what is known of its certificates ends), once for each scope."""
-    found: dict[Slot, int] = {}
+    """(issuer, when what is known of its certificates ends), once for each scope: a key that is used no more makes no alarm."""
+    found: dict[tuple[x509.Name, bool, bool], int] = {}
     for one in lists:
-        found[one.slot] = max(one.next_update, found.get(one.slot, 0))
-    return [(slot[0], at) for slot, at in found.items()]
+        scope = one.slot[:3]
+        found[scope] = max(one.next_update, found.get(scope, 0))
+    return [(scope[0], at) for scope, at in found.items()]
 
 
 def _completes(delta: RevocationList, full: RevocationList) -> bool:
     """Same issuer and scope; the full list is not older than the delta's base, and older than the delta (5.2.4)."""
-    if delta.slot[:3] != full.slot[:3] or full.number is None or delta.number is None or delta.base is None:
+    if delta.slot[:4] != full.slot[:4] or full.number is None or delta.number is None or delta.base is None:
         return False
     return delta.base <= full.number < delta.number
 
@@ -193,10 +196,11 @@ def _released(crl: x509.CertificateRevocationList) -> Iterator[int]:
             yield entry.serial_number
 
 
-def _extensions(crl: x509.CertificateRevocationList) -> tuple[bool, bool, int | None, int | None]:
-    """(users only, authorities only, number, number of the base when it is a delta)."""
+def _extensions(crl: x509.CertificateRevocationList) -> tuple[bool, bool, int | None, int | None, bytes]:
+    """(users only, authorities only, number, number of the base when it is a delta, identifier of the key)."""
     users_only = authorities_only = False
     number = base = None
+    key = b""
     for extension in crl.extensions:
         value = extension.value
         if isinstance(value, x509.IssuingDistributionPoint):
@@ -207,6 +211,8 @@ def _extensions(crl: x509.CertificateRevocationList) -> tuple[bool, bool, int | 
             number = value.crl_number
         elif isinstance(value, x509.DeltaCRLIndicator):
             base = value.crl_number
+        elif isinstance(value, x509.AuthorityKeyIdentifier):
+            key = value.key_identifier or b""
         elif extension.critical:
             raise CrlError("unknown critical extension")
-    return users_only, authorities_only, number, base
+    return users_only, authorities_only, number, base, key

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cryptography import x509
 
@@ -31,11 +31,18 @@ NONCE_OCTETS = 32  # RFC 9654 2.1
 
 _OPEN = (Fault.CRL_MISSING, Fault.CRL_TOO_OLD)  # an answer can settle them
 Key = tuple[x509.Name, int]
+Unlisted = Callable[[x509.Certificate, tuple[x509.Certificate, ...]], None]
+"""Called with a peer's certificate, and those above it up to our anchor, when there is no revocation list to judge it by."""
+
+
+def _nobody(_leaf: x509.Certificate, _above: tuple[x509.Certificate, ...]) -> None:
+    return None
 
 
 class OcspClient:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self.unlisted: Unlisted = _nobody
         self._known: OrderedDict[Key, tuple[Answer | None, int]] = OrderedDict()  # and when to ask again
         self._asking: dict[Key, asyncio.Task[Answer | None]] = {}
 
@@ -57,7 +64,12 @@ class OcspClient:
         answer = shown(stapled, certificate, issuer, self._clock()) if stapled and issuer is not None else None
         if answer is None and issuer is not None and urls:
             answer = await self.answer(certificate, issuer, urls[0])
-        return verdict if answer is None else store.judge(leaf, sent, self._clock(), purpose, (answer,))
+        if answer is not None:
+            verdict = store.judge(leaf, sent, self._clock(), purpose, (answer,))
+        unlisted = isinstance(verdict, Refused) and verdict.fault is Fault.CRL_MISSING
+        if unlisted and (above := store.above(certificate, sent)):
+            self.unlisted(certificate, above)
+        return verdict
 
     async def answer(self, leaf: x509.Certificate, issuer: x509.Certificate, url: str) -> Answer | None:
         """The last good answer, while it counts; None when there is none."""

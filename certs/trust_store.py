@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from certs import crl
-from certs.chain import DEFAULT_CHECKS, MAX_SENT, Checks, Fault, Purpose, Refused, Trusted, judge_chain
+from certs.chain import DEFAULT_CHECKS, MAX_DEPTH, MAX_SENT, Checks, Fault, Purpose, Refused, Trusted, judge_chain
 from certs.names import UNREADABLE
 
 
@@ -65,6 +65,18 @@ class TrustStore:
                     continue
                 return one
         return None
+
+    def above(self, leaf: x509.Certificate, sent: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
+        """Those who signed from `leaf` up to one of our anchors, that one last; empty when none is reached."""
+        found: list[x509.Certificate] = []
+        while len(found) <= MAX_DEPTH:
+            issuer = self.issuer_of(found[-1] if found else leaf, sent)
+            if issuer is None:
+                return ()
+            found.append(issuer)
+            if issuer in self.anchors:
+                return tuple(found)
+        return ()
 
     def signer_judge(self) -> Callable[[x509.Certificate, Sequence[x509.Certificate], int], str | None]:
         """For `mssante.trust_list`, which may not import this package: None when the list's signer is trusted, else the

@@ -1,8 +1,9 @@
-"""Revocation, fetched where certificates say: lists (RFC 5280 4.2.1.13, 4.2.1.15) and the OCSP answer that we staple (RFC 6960).
+"""Revocation, fetched where certificates say, ours and those of peers whose authority had no list here (`met`): lists (RFC 5280
+4.2.1.13, 4.2.1.15) and the OCSP answer that we staple (RFC 6960).
 
-The job `crl` does both, `mssante certificate fetch` the lists. The file of lists is the cache: each slot (issuer, scope, full or
-delta) keeps its newest list, also when a later fetch fails. A list is taken up only when one of our authorities signed it: over
-plain HTTP anybody can answer.
+The job `crl` does both, `mssante certificate fetch` the lists. The file of lists is the cache: each slot (issuer and key, scope,
+full or delta) keeps its newest list, also when a later fetch fails. A list is taken up only when one of our authorities signed it:
+over plain HTTP anybody can answer.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from certs.points import responders, revocation_lists
 from foundation.clock import MINUTE, Clock
 from foundation.fetching import NotFetched, fetch
 from foundation.jobs import Answer, Handler, Job, Retry
+from runtime import met
 from runtime.house import House
 from runtime.settings import Settings
 
@@ -74,10 +76,11 @@ async def fetch_lists(settings: Settings, dry_run: bool = False) -> Fetched:
     """Raises OSError or ValueError when our own certificates cannot be read, or the file cannot be written."""
     own = x509.load_pem_x509_certificates(settings.tls.certificate.read_bytes())
     anchors = x509.load_pem_x509_certificates(settings.tls.anchors.read_bytes())
-    authorities = (*own[1:], *anchors)
+    others = met.read(settings)
+    authorities = (*own[1:], *anchors, *others.authorities)
     kept = {one.slot: one for one in _kept(settings)}
     before, faults = dict(kept), dict[str, str]()
-    urls = dict.fromkeys((*settings.tls.crl_urls, *revocation_lists((*own, *anchors))))
+    urls = dict.fromkeys((*settings.tls.crl_urls, *revocation_lists((*own, *anchors)), *others.urls))
     context = fetch_context(anchors)
     answers = await asyncio.gather(*(fetch(url, MAX_OCTETS, tls=context) for url in urls))
     for url, data in zip(urls, answers, strict=True):

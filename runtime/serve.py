@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from foundation.clock import Clock, system_clock
 from health_space.dossier.readers import Readers
 from mailserver.delivery.accept import Delivery
-from runtime import figures, promises
+from runtime import figures, met, promises, revocation
 from runtime.doors import Certificates, Close, open_imap, open_ldap, open_smtp, open_web
 from runtime.house import House, Trust
 from runtime.loop import keep_what_is_there
@@ -44,6 +44,7 @@ async def serve(
     house = House(settings, clock)
     house.files.enter()
     trust = Trust(settings, clock)
+    trust.ocsp.unlisted = met.Noting(house, revocation.KIND)
     acceptor = Delivery(house.space(trust))
     certificates = Certificates(settings, clock)
     outbox = outbox_of(settings, clock)

@@ -88,7 +88,8 @@ class Tls(Section):
         Path("tls/crl.pem"), description="revocation lists of every authority, deltas too, one after the other"
     )
     crl_urls: list[str] = Field(
-        default_factory=list, description="lists to fetch beside those that our certificates and anchors name"
+        default_factory=list,
+        description="lists to fetch beside those that our certificates, our anchors and peers' certificates name",
     )
     crl_minutes: int = Field(60, ge=1, le=1_440, description="between two fetches of the lists, sooner when one ends")
     ask_clients: bool = Field(

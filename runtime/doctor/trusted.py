@@ -13,6 +13,7 @@ from certs.alarms import EXPIRED, threshold
 from certs.chain import Purpose, Refused
 from certs.names import UNREADABLE, of_name
 from foundation.clock import HOUR
+from runtime import met
 from runtime.certificates import known
 from runtime.doctor.faults import trusted as faults
 from runtime.doctor.finding import Finding, private, unreadable
@@ -92,6 +93,9 @@ def revocation(settings: Settings, now: int) -> Iterator[Finding]:
     except ValueError as wrong:
         yield faults.LISTS_UNREADABLE.at(path=file, why=wrong)
         return
+    for authority in met.read(settings).authorities:
+        if not any(one.slot[0] == authority.subject and one.signed_by(authority) for one in lists):
+            yield faults.LISTS_OF_PEERS.at(issuer=of_name(authority.subject).text, path=file)
     grace = settings.tls.crl_grace_hours
     for issuer, end in crl_files.ends(lists):
         if now > end:

@@ -111,6 +111,15 @@ LISTS_ENDED = Fault(
     "after {grace} hours operators of this authority are put off (450), and we send them nothing more",
     "mssante certificate fetch // mssante certificate fetch",
 )
+LISTS_OF_PEERS = Fault(
+    LISTS,
+    "aucune de {issuer}, qui a émis le certificat d’un autre opérateur // "
+    "none of {issuer}, which issued another operator's certificate",
+    "les opérateurs de cette autorité sont différés (450) // operators of this authority are put off (450)",
+    "mssante certificate fetch dit ce qui manque ; sinon tls.crl_urls, ou cette liste dans {path} // "
+    "mssante certificate fetch says what fails; else tls.crl_urls, or that list in {path}",
+    fatal=False,
+)
 TRUST_UNUSABLE = Fault(
     TRUST,
     "{why} // {why}",
