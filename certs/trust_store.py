@@ -80,12 +80,18 @@ class TrustStore:
 
     def signer_judge(self) -> Callable[[x509.Certificate, Sequence[x509.Certificate], int], str | None]:
         """For `mssante.trust_list`, which may not import this package: None when the list's signer is trusted, else the
-        fault.
+        fault, « français // English »; of an unknown one who issued it, for that may be what the anchors lack.
         """
 
         def judge(leaf: x509.Certificate, sent: Sequence[x509.Certificate], now: int) -> str | None:
             verdict = self.judge_certificate(leaf, sent, now, Purpose.SIGNATURE)
-            return verdict.fault.en if isinstance(verdict, Refused) else None
+            if isinstance(verdict, Trusted):
+                return None
+            fr, en = verdict.fault.fr, verdict.fault.en
+            if verdict.fault is Fault.UNTRUSTED:
+                issuer = leaf.issuer.rfc4514_string()
+                fr, en = f"{fr}, émis par {issuer}", f"{en}, issued by {issuer}"
+            return f"{fr} // {en}"
 
         return judge
 

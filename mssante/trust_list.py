@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from lxml import etree
 
 from foundation.dn import CN, DistinguishedName, DnError, Pair, from_pairs, parse, prepare
+from foundation.wording import said
 from mssante import signed_xml
 from mssante.signed_xml import XmlFault, XmlRefused
 
@@ -29,7 +30,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)+")
 
 ChainJudge = Callable[[x509.Certificate, Sequence[x509.Certificate], int], str | None]
-"""(signer, certificates sent with it, at ms) -> None when trusted, else the fault in words."""
+"""(signer, certificates sent with it, at ms) -> None when trusted, else the fault: « français // English »."""
 
 
 class ListFault(Enum):
@@ -45,25 +46,29 @@ class ListFault(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ListRefused:
-    """The list in use stays. `detail` has dates, names of the signer, or the chain's fault: nothing personal."""
+    """The list in use stays. `detail` has dates, names of the signer, or the chain's fault (« français // English »): nothing
+    personal.
+    """
 
     fault: ListFault | XmlFault
     detail: str = ""
 
     def __str__(self) -> str:
-        return f"{self.fault.value} ({self.detail})" if self.detail else self.fault.value
+        return f"{self.fault.value} ({said(self.detail, 'en')})" if self.detail else self.fault.value
 
 
 @dataclass(frozen=True, slots=True)
 class Signer:
     """Who may sign: pinned attributes of the subject (dotted OID, value), and the judge of its chain. The key is not
-    pinned: it is renewed every three years.
+    pinned: it is renewed every three years. `kept`: the judge of a list that was taken up before, when it is another: what became
+    of its signer since says nothing of the day it signed.
     """
 
     judge: ChainJudge
     pinned: tuple[Pair, ...] = ((CN, "alb.mssante.fr"),)
+    kept: ChainJudge | None = None
 
-    def fault(self, signed: signed_xml.Signed, at: int) -> ListRefused | None:
+    def fault(self, signed: signed_xml.Signed, at: int, kept: bool = False) -> ListRefused | None:
         try:
             name = from_pairs(
                 [(one.oid.dotted_string, str(one.value)) for one in rdn] for rdn in signed.signer.subject.rdns
@@ -72,7 +77,8 @@ class Signer:
             return ListRefused(ListFault.SIGNER_NAME)
         if not self.pinned or any(prepare(value) not in name.values(oid) for oid, value in self.pinned):
             return ListRefused(ListFault.SIGNER_NAME, str(name))
-        fault = self.judge(signed.signer, signed.sent, at)
+        judge = (kept and self.kept) or self.judge
+        fault = judge(signed.signer, signed.sent, at)
         return None if fault is None else ListRefused(ListFault.SIGNER_CHAIN, fault)
 
 
@@ -141,7 +147,7 @@ def read_list(data: bytes, signer: Signer, at: int | None) -> TrustList | ListRe
     except XmlRefused as error:
         return ListRefused(error.fault)
     if at is None and isinstance(found, TrustList):
-        return signer.fault(signed, found.generated_at) or found
+        return signer.fault(signed, found.generated_at, kept=True) or found
     return found
 
 

@@ -100,7 +100,17 @@ class Tls(Section):
         False,
         description="offer SCRAM-SHA-256-PLUS on port 587 too, as on 465; Debian's mutt and neomutt then send nothing there",
     )
-    crl_grace_hours: int = Field(24, description="after a list's own end date; then peers are refused")
+    crl_grace_hours: int = Field(24, description="after a list's own end date; then peers are put off")
+    crl_missing: Literal["refuse", "accept"] = Field(
+        "refuse",
+        description="peers of an authority whose list is missing or too old: put off (450), or taken all the same; a known "
+        "revocation counts always",
+    )
+    usage: Literal["either", "standard", "strict"] = Field(
+        "either",
+        description="extended key usage of other operators' certificates: `strict`: it names what is done, `standard`: or says "
+        "nothing, `either`: server or client usage serves both",
+    )
 
 
 class TrustList(Section):

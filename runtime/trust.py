@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from certs import trust_store
+from cryptography import x509
+
+from certs import crl, trust_store
 from certs.authority import write_file
 from certs.chain import Checks, UsageRule
+from certs.names import of_name
 from certs.rotating import Rotating
 from certs.trust_store import TrustStore
 from foundation.clock import HOUR, Clock
@@ -19,7 +24,8 @@ from runtime.settings import Settings
 
 def store_of(settings: Settings) -> TrustStore:
     """Raises OSError or ValueError."""
-    checks = Checks(crl_grace=settings.tls.crl_grace_hours * HOUR, usage=UsageRule.EITHER)
+    own = settings.tls
+    checks = Checks(own.crl_missing == "refuse", own.crl_grace_hours * HOUR, UsageRule(own.usage))
     return trust_store.load(settings.tls.anchors, settings.tls.crl, checks=checks)
 
 
@@ -40,15 +46,36 @@ def know(settings: Settings, data: bytes) -> None:
 
 
 def signer_of(settings: Settings) -> Signer:
-    """Who may sign the list. Raises OSError or ValueError."""
-    judge = trust_store.load(settings.trust_list.anchors, checks=Checks(crl_required=False)).signer_judge()
+    """Who may sign the list: whom the revocation lists of now do not name. Raises OSError or ValueError."""
+    store = trust_store.load(settings.trust_list.anchors, checks=Checks(crl_required=False))
+
+    def judge(leaf: x509.Certificate, sent: Sequence[x509.Certificate], now: int) -> str | None:
+        return replace(store, crls=_lists(settings)).signer_judge()(leaf, sent, now)
+
     pinned = tuple(pair for rdn in parse(settings.trust_list.signer).rdns for pair in rdn)
-    return Signer(judge, pinned)
+    return Signer(judge, pinned, kept=store.signer_judge())
+
+
+def _lists(settings: Settings) -> tuple[crl.Usable, ...]:
+    """None where the file is missing or cannot be read, which is told elsewhere."""
+    try:
+        return crl.load(settings.tls.crl.read_bytes())
+    except (OSError, ValueError):
+        return ()
 
 
 def holder_of(settings: Settings) -> TrustListHolder:
     """The trust list's holder, nothing loaded yet."""
     return TrustListHolder(settings.trust_list.file, signer_of(settings), settings.trust_list.stale_hours * HOUR)
+
+
+def unlisted(settings: Settings, trust_list: TrustList) -> dict[str, bool]:
+    """Our domains that our certificate may not speak for by this list -> whether they are in it, for another one. Raises OSError or
+    ValueError when the certificate cannot be read.
+    """
+    own = of_name(x509.load_pem_x509_certificates(settings.tls.certificate.read_bytes())[0].subject)
+    ours = filter(None, (*settings.operator.domains, settings.operator.citizen_domain))
+    return {domain: trust_list.has(domain) for domain in ours if not trust_list.allows(domain, own)}
 
 
 WHY = {  # the faults of `mssante.signed_xml` and `mssante.trust_list` for who reads French
@@ -70,7 +97,7 @@ WHY = {  # the faults of `mssante.signed_xml` and `mssante.trust_list` for who r
 
 def why_refused(found: ListRefused) -> str:
     """« français // English »."""
-    detail = f" ({found.detail})" if found.detail else ""
+    detail = f" ({said(found.detail, 'fr')})" if found.detail else ""
     return f"{WHY[found.fault.name]}{detail} // {found}"
 
 

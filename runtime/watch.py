@@ -1,7 +1,8 @@
 """While the server runs: takes up a new trust list, and says in the log what will soon stop working.
 
 `certificate_ending` is said once per threshold (60, 30, 7, 1 days, over), `trust_list_stale` when no good list was seen for too
-long, `revocation_list_ended` when peers will soon be refused for it, `files_unusable` when a renewed file cannot be used.
+long, `revocation_list_ended` when peers will soon be refused for it, `files_unusable` when a renewed file cannot be used;
+`we_are_not_listed` when others refuse our mail, as the list is without one of our domains, or has another certificate for it.
 The clock too: `clock_jumped` when it was set while we looked away, also counted and written in the audit trail;
 `clock_not_synchronised` when nothing keeps it right.
 """
@@ -20,6 +21,7 @@ from mssante.trust_list import ListRefused
 from runtime.certificates import known
 from runtime.house import Trust
 from runtime.settings import Settings
+from runtime.trust import unlisted
 from runtime.trust_fetch import counts
 
 log = structlog.get_logger()
@@ -54,6 +56,7 @@ class Watch:
         self._told: dict[str, int] = {}
         self._spoken_at = 0
         self._stale = False
+        self._unlisted: dict[str, bool] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -72,9 +75,20 @@ class Watch:
         await self._record()
         now = self._clock()
         self._mind_the_clock(now)
+        await asyncio.to_thread(self._mind_our_place)
         if now - self._spoken_at >= HOUR:
             self._spoken_at = now
             self._speak(now)
+
+    def _mind_our_place(self) -> None:
+        try:
+            found = unlisted(self._settings, self._trust.trust_list())
+        except (OSError, ValueError):
+            return  # being replaced, or told by the doctor
+        for domain, listed in found.items():
+            if self._unlisted.get(domain) is not listed:
+                log.error("we_are_not_listed", domain=domain, another_certificate=listed)
+        self._unlisted = found
 
     def _mind_the_clock(self, now: int) -> None:
         ahead = now - self._steady()

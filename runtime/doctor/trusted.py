@@ -18,7 +18,7 @@ from runtime.certificates import known
 from runtime.doctor.faults import trusted as faults
 from runtime.doctor.finding import Finding, private, unreadable
 from runtime.settings import Settings
-from runtime.trust import read_trust_list
+from runtime.trust import read_trust_list, unlisted
 
 _ROLES = {
     "server": "notre certificat // our certificate",
@@ -115,11 +115,8 @@ def trust(settings: Settings, now: int) -> Iterator[Finding]:
     if count := outcome.skipped:
         yield faults.TRUST_SKIPPED.at(count=count, path=file)
     try:
-        leaf = x509.load_pem_x509_certificates(settings.tls.certificate.read_bytes())[0]
+        ours = unlisted(settings, outcome)
     except (OSError, ValueError):
         return  # told by `certificate`
-    for domain in filter(None, (*settings.operator.domains, settings.operator.citizen_domain)):
-        if not outcome.has(domain):
-            yield faults.TRUST_WITHOUT_US.at(domain=domain)
-        elif not outcome.allows(domain, of_name(leaf.subject)):
-            yield faults.TRUST_OTHER_CERTIFICATE.at(domain=domain)
+    for domain, listed in ours.items():
+        yield (faults.TRUST_OTHER_CERTIFICATE if listed else faults.TRUST_WITHOUT_US).at(domain=domain)

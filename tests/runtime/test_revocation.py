@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 
 from certs import crl
 from certs.authority import Authority, Points, pem
-from certs.profiles import OPERATOR, operator_subject
+from certs.chain import Fault, Purpose, Refused
+from certs.profiles import OPERATOR, ORGANISATION, Profile, operator_subject
 from certs.staple import KeptStaple
 from certs.trust_store import TrustStore
 from foundation.clock import DAY, HOUR, MINUTE, system_clock
@@ -142,3 +143,32 @@ async def test_the_answer_about_our_own_certificate_is_kept_to_be_stapled(world:
     kept = KeptStaple(staple_of(world.settings), lambda: world.now)
     assert kept(own.certificate.serial_number)
     assert not kept(own.certificate.serial_number + 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "lists", "revoked", "profile", "fault"),
+    [
+        ("", "none", False, OPERATOR, Fault.CRL_MISSING),
+        ("", "old", False, OPERATOR, Fault.CRL_TOO_OLD),
+        ('crl_missing = "accept"', "none", False, OPERATOR, None),
+        ('crl_missing = "accept"', "old", False, OPERATOR, None),
+        ('crl_missing = "accept"', "old", True, OPERATOR, Fault.REVOKED),
+        ("", "new", False, ORGANISATION, None),  # client usage serves a server too
+        ('usage = "standard"', "new", False, ORGANISATION, Fault.WRONG_USAGE),
+        ('usage = "strict"', "new", False, ORGANISATION, Fault.WRONG_USAGE),
+        ('usage = "strict"', "new", False, OPERATOR, None),
+    ],
+)
+def test_what_is_done_without_a_list_and_with_another_usage_is_a_setting(
+    world: World, said: str, lists: str, revoked: bool, profile: Profile, fault: Fault | None
+) -> None:
+    peer = world.authority.issue(profile, operator_subject("x.example", "1", "X", "Y"), world.now)
+    if revoked:
+        world.authority.revoke(peer.certificate, world.now)
+    made_at = {"none": 0, "old": world.now - 9 * DAY, "new": world.now}[lists]
+    made = world.authority.crls(made_at) if made_at else Authority.create(world.now).crls(world.now)
+    world.settings.tls.crl.write_bytes(b"".join(map(pem, made)))
+    path = world.settings.tls.certificate.parent.parent / "mssante.toml"
+    path.write_text(path.read_text().replace("[tls]", f"[tls]\n{said}"))
+    verdict = store_of(read(path)).judge_certificate(peer.certificate, peer.chain, world.now, Purpose.SERVER)
+    assert (verdict.fault if isinstance(verdict, Refused) else None) is fault

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
+from certs.authority import load_issued
 from certs.names import of_name
 from foundation.clock import MINUTE, system_clock
 from foundation.tables import audit
@@ -168,3 +169,27 @@ def test_the_key_must_be_the_signers(world: World) -> None:
     for key, said in ((pki / "root.key", "RSA"), (pki / "root.pem", "illisible")):
         found = sign(world, f"domain;dn\n{NEW};{DN}\n", "--key", key)
         assert (found.exit_code, said in found.stderr) == (1, True), found.output
+
+
+def test_a_list_whose_signer_was_revoked_is_refused_and_the_one_in_place_stays(world: World) -> None:
+    """Also when it is newer; what he signed before his certificate was stolen is still read at the next start."""
+    pki = world.pki
+    pki.authority.revoke(load_issued(pki.root.parent, "list-signer").certificate, world.now)
+    pki.authority.save(pki.root.parent, world.now)
+    for verb in ("verify", "fetch"):
+        found = world.run(verb, world.offered)
+        assert (found.exit_code, found.stderr.strip()) == (
+            1, "Liste refusée : le certificat du signataire n’est pas reconnu (le certificat est révoqué)",
+        )  # fmt: skip
+    english = world.run("verify", world.offered, "--lang", "en").stderr.strip()
+    assert english == "List refused: the certificate of the signer is not trusted (the certificate is revoked)"
+    assert world.json("show")["domains"] == len(BETA.all_domains)
+
+
+def test_of_an_unknown_signer_it_is_told_who_issued_his_certificate(world: World, tmp_path: Path) -> None:
+    """That may be what the anchors lack."""
+    other = Pki(tmp_path / "other", world.now)
+    other.sign_trust_list({BETA: world.issued}, bench=False, to=world.offered)
+    found = world.run("verify", world.offered)
+    assert found.exit_code == 1
+    assert "émis par CN=AC DEMONSTRATION ORGANISATIONS,O=AUTORITE DE DEVELOPPEMENT,C=FR" in found.stderr

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from certs.authority import Issued
 from foundation.clock import DAY, HOUR, is_synchronised, system_clock
+from mssante.trust_list import Entry
 from runtime.demo.operator_files import Ports, settings_text
 from runtime.demo.people import BETA
 from runtime.demo.pki import Pki
@@ -76,6 +78,25 @@ async def test_a_new_list_is_taken_up(world: World) -> None:
     assert (said["event"], said["added"], said["removed"]) == ("trust_list_changed", 1, 0)
     assert world.trust.trust_list().generated_at > before
     assert world.trust.trust_list().has("operator.example")
+
+
+async def test_a_list_without_us_is_an_alarm(world: World) -> None:
+    """Or with another certificate of ours: in both cases nobody else takes our mail. Said when it begins, of each domain."""
+    ours = set(BETA.all_domains)
+
+    async def said(minute: int, *also: Entry, issued: Issued | None = None) -> set[tuple[str, bool]]:
+        newer = Pki(world.pki.root.parent, world.now + minute * 60_000)
+        newer.sign_trust_list({BETA: issued} if issued else {}, bench=False, also=also)
+        found = [one for one in await world.look() if one["event"] == "we_are_not_listed"]
+        assert {one["log_level"] for one in found} <= {"error"}
+        return {(one["domain"], one["another_certificate"]) for one in found}
+
+    other, stranger = Entry(min(ours), "CN=mx.ancien.example,C=FR"), Entry("autre.example", "CN=mx.autre.example,C=FR")
+    assert await said(1, other) == {(domain, domain == min(ours)) for domain in ours}
+    assert await said(2, other) == set(), "once"
+    assert await said(3, stranger) == {(min(ours), False)}
+    assert await said(4, issued=world.issued) == set()
+    assert await said(5, other, issued=world.issued) == set(), "a domain may have several: a rotation"
 
 
 async def test_a_bad_list_put_there_by_hand_is_told_once_and_not_used(world: World) -> None:
