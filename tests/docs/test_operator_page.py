@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from mssante.directory import Entry, Search, search
+from mssante.directory import Entry, search
+from mssante.directory_search import Search
 from mssante.tables import credentials
 from runtime import start
 from runtime.cli import app

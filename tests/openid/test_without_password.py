@@ -225,7 +225,7 @@ async def refused(office: Office, visitor: Visitor, reason: str, sentence: str) 
 
 async def test_a_day_of_ringing(office: Office, origin: str, provider: RealProvider) -> None:
     """Somebody asks each minute, by her login or her number, from ever new browsers: an hour's handful, then once an hour."""
-    rung = []
+    rung: list[int] = []
     for minute in range(6 * 60):
         await asks(Visitor(origin), ("camille", CAMILLE_RPPS)[minute % 2])
         rung += [minute] * (len(await provider.telephones()) - len(rung))
