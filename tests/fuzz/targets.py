@@ -6,7 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from mailserver.contents import compound, office, rar5, tnef
-from mailserver.contents.kinds import TNEF, look
+from mailserver.contents.kinds import TNEF
+from mailserver.contents.looking import look
 from mailserver.imap.framer import Frame, Framer, LiteralOffer, TooLong
 from mailserver.imap.grammar import Cursor
 from mailserver.imap.modes import Modes

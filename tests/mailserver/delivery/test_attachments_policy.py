@@ -38,6 +38,7 @@ from tests.mailserver.contents.compound_writer import attached, compound
 from tests.mailserver.contents.compound_writer import letter as outlooks
 from tests.mailserver.contents.test_kinds import EXE, archive, encrypted, tape
 from tests.mailserver.contents.tnef_writer import outlook
+from tests.mailserver.contents.writers import arj
 from tests.mailserver.delivery.conftest import CITIZEN, DOCTOR, PEER, SERVICE, World, mail
 
 PDF, PASSWORD = b"%PDF-1.7", encrypted({"cr.pdf": b"%PDF"})
@@ -99,6 +100,19 @@ async def test_what_only_opening_shows(
     assert answers(await opening.send(PEER, DOCTOR, content)) == [answer]
     if answer == "delivered":
         assert await warning(opening, DOCTOR) == warned
+
+
+@pytest.mark.parametrize("name", ["cr.arj", "cr.pdf"])
+async def test_what_nobody_here_opens_is_told_to_who_receives_and_to_who_sends(opening: World, name: str) -> None:
+    """A program in it is never delivered without a word."""
+    octets = letter(PEER, DOCTOR, [(arj({"b.exe": EXE}), name)])
+    assert answers(await opening.send(PEER, DOCTOR, octets)) == ["delivered"]
+    assert await warning(opening, DOCTOR) == "unreadable; part=2"
+    strict = ruled(opening, Policy({Kind.UNREADABLE: Action.REFUSE}), NO_POLICY)
+    [verdict] = (await strict.send(PEER, DOCTOR, octets)).verdicts
+    assert verdict.reason is not None
+    said = verdict.reason.in_french(verdict.detail), verdict.reason.in_english(verdict.detail)
+    assert all("(ARJ illisible / unreadable ARJ)" in sentence for sentence in said)
 
 
 async def test_who_waits_for_an_archive_keeps_nobody_from_being_read(
