@@ -191,7 +191,7 @@ class Connection:
             formal.read(b"".join(self.pieces))
 
 
-SETTINGS = Settings(append_limit=2000, server_name="Opérateur", max_bad_commands=10)
+SETTINGS = Settings(append_limit=2000, server_name="Opérateur", max_bad_commands=10, holder_quota=1 << 40)
 
 
 async def in_memory() -> Store:
