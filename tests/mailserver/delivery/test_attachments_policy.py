@@ -388,6 +388,8 @@ def part(head: bytes, body: bytes) -> bytes:
 OCTETS = b"Content-Type: application/octet-stream"
 LETTER = part(OCTETS + b"; name=b.exe", EXE)
 FORWARDED = part(OCTETS + b"; name=a.eml", LETTER)
+NAMED = OCTETS + b"\r\nContent-Disposition: attachment; "
+BASE64 = b"Content-Transfer-Encoding: base64"
 REFUSED, DOUBTFUL = ["attachment_refused"], "unreadable; part=1"
 
 
@@ -401,6 +403,18 @@ REFUSED, DOUBTFUL = ["attachment_refused"], "unreadable; part=1"
         (part(OCTETS + b"; name=a.js\r\nContent-Disposition: attachment; filename=a.txt", b"x()"), REFUSED),
         (part(OCTETS + b"\r\nContent-Disposition: attachment; filename=a.txt; filename=a.js", b"x()"), REFUSED),
         (part(OCTETS + b"\r\nContent-Disposition: attachment; filename=a.js; filename*=utf-8''a.txt", b"x()"), REFUSED),
+        (part(NAMED + b"filename*=utf-8''a.js%00.pdf", b"x()"), REFUSED),
+        (part(NAMED + b"filename*2=s; filename*1=a.j", b"x()"), REFUSED),
+        (part(NAMED + b'filename="a=?utf-8?Q?=2Ejs?="', b"x()"), REFUSED),
+        (part(NAMED + b'filename="../../a.js/"', b"x()"), REFUSED),
+        (part(NAMED + b"filename=\"a\xe2\x80\xaefdp.js . \"", b"x()"), REFUSED),
+        (part(NAMED + b"name=a.js", b"x()"), REFUSED),
+        (part(b"Content-Type: application/hta", b"x()"), REFUSED),
+        (part(b"Content-Type: text/javascript; name=a", b"x()"), REFUSED),
+        (part(OCTETS + b"; name=a.pdf\r\n" + BASE64, b64encode(PDF) + b"=" + b64encode(EXE)), DOUBTFUL),
+        (part(OCTETS + b"; name=a.pdf\r\n" + BASE64, b64encode(PDF + b"..") + b"\r\n\r\n"), None),
+        (part(b"Content-Type: message/partial; number=1; total=2; id=a", b"x"), DOUBTFUL),
+        (part(b"Content-Type: message/external-body; access-type=URL; URL=http://x.example/a.exe", b"x"), DOUBTFUL),
         (part(OCTETS + b"; name=b.exe\r\nContent-Transfer-Encoding: x-uuencode", uu(b"b.exe", EXE)), DOUBTFUL),
         (part(OCTETS + b"\r\nContent-Transfer-Encoding: (a) base64", b64encode(EXE)), DOUBTFUL),
         (part(OCTETS + b"\r\nContent-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64", b64encode(EXE)), DOUBTFUL),
@@ -410,7 +424,10 @@ REFUSED, DOUBTFUL = ["attachment_refused"], "unreadable; part=1"
     ],
     ids=[
         *("a program in a text", "a script in a text", "a letter as a file", "two of them", "two fields name it"),
-        *("two names", "a name that old programs read", "another encoding", "a comment in front", "two encodings"),
+        *("two names", "a name that old programs read", "a zero in a name", "pieces of a name", "a word within a name"),
+        *("a path", "from right to left", "a name of another field", "no name", "a name without ending"),
+        *("base64 behind its end", "base64 and blank lines", "a piece of a message", "a message elsewhere"),
+        *("another encoding", "a comment in front", "two encodings"),
         *("two types", "no file in a text", "an honest letter as a file"),
     ],
 )  # fmt: skip
