@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -91,7 +92,7 @@ def test_the_commands_make_a_mailbox_with_folders_sign_ins_and_an_entry(folder: 
 
 def test_every_command_on_the_page_is_one() -> None:
     """Each `mss noun verb` that the page names, and its options."""
-    group = get_command(app)
+    group: Any = get_command(app)
     named = set(re.findall(r"(?:`|^    )mss ([a-z][^`\n]*)", PAGE, re.MULTILINE))
     assert len(named) > 60
     for line in sorted(named):
