@@ -27,7 +27,7 @@ class Rotating(Generic[Value]):
     def __init__(
         self, paths: Sequence[Path], build: Callable[[], Value], clock: Clock, every: int = 5 * SECOND
     ) -> None:
-        self._paths, self._build, self._clock, self._every = tuple(paths), build, clock, every
+        self.paths, self._build, self._clock, self._every = tuple(paths), build, clock, every
         self._stamp = self._look()
         self._looked = clock()
         self._value = build()
@@ -54,5 +54,5 @@ class Rotating(Generic[Value]):
         self._stamp, self.loaded_at, self.fault = stamp, now, None
 
     def _look(self) -> _Stamp:
-        stats = [path.stat() for path in self._paths]
+        stats = [path.stat() for path in self.paths]
         return tuple((stat.st_mtime_ns, stat.st_size, stat.st_ino) for stat in stats)

@@ -10,12 +10,16 @@ The clock too: `clock_jumped` when it was set while we looked away, also counted
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from typing import Any
 
 import structlog
 
 from certs import crl
 from certs.alarms import alarms, current
+from certs.contexts import Identity, web_context
+from certs.rotating import Rotating
 from foundation.clock import HOUR, SECOND, Clock, is_synchronised, steady_clock
 from mssante.trust_list import ListRefused
 from runtime.certificates import known
@@ -57,6 +61,9 @@ class Watch:
         self._spoken_at = 0
         self._stale = False
         self._unlisted: dict[str, bool] = {}
+        self._files = (trust.store, *_own_files(settings, clock))
+        self._unusable: set[str] = set()  # at the last look
+        self._told_of: set[str] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -75,10 +82,23 @@ class Watch:
         await self._record()
         now = self._clock()
         self._mind_the_clock(now)
+        self._mind_the_files()
         await asyncio.to_thread(self._mind_our_place)
         if now - self._spoken_at >= HOUR:
             self._spoken_at = now
             self._speak(now)
+
+    def _mind_the_files(self) -> None:
+        """At the second look, as a certificate and its key are renamed one after the other; then with each hour."""
+        faults = set()
+        for one in self._files:
+            one.get()
+            if one.fault:
+                faults.add(f"{', '.join(path.name for path in one.paths)}: {one.fault}")
+        for fault in sorted(faults & self._unusable - self._told_of):
+            log.error("files_unusable", fault=fault)
+        self._told_of = faults & self._unusable
+        self._unusable = faults
 
     def _mind_our_place(self) -> None:
         try:
@@ -106,7 +126,7 @@ class Watch:
         if stale and not self._stale:
             log.error("trust_list_stale")
         self._stale = stale
-        if fault := self._trust.store.fault:
+        for fault in sorted(self._told_of):
             log.error("files_unusable", fault=fault)
         for _, end in crl.ends(self._trust.store.get().crls):
             if now > end:
@@ -115,3 +135,15 @@ class Watch:
         for alarm in alarms(ends, now, self._told):
             log.warning("certificate_ending", what=alarm.name, days_left=alarm.days_left)
         self._told = current(ends, now)
+
+
+def _own_files(settings: Settings, clock: Clock) -> Iterator[Rotating[Any]]:
+    """Our certificates and their keys, as the doors read them: what cannot be used is not taken up, and would not start again."""
+    pairs = ((settings.tls.certificate, settings.tls.key), (settings.web.certificate, settings.web.key))
+    for certificate, key in pairs:
+        if certificate is not None and key is not None:
+            identity = Identity(certificate, key)
+            try:
+                yield Rotating(identity.files, partial(web_context, identity), clock, every=0)
+            except (OSError, ValueError):
+                continue  # never was usable: this process plays nothing that needs it

@@ -10,7 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from certs.authority import Issued
-from foundation.clock import DAY, HOUR, is_synchronised, system_clock
+from certs.profiles import OPERATOR
+from foundation.clock import DAY, HOUR, MINUTE, SECOND, is_synchronised, system_clock
 from mssante.trust_list import Entry
 from runtime.demo.operator_files import Ports, settings_text
 from runtime.demo.people import BETA
@@ -26,6 +27,7 @@ class World:
         self.pki = Pki(folder / "pki", self.now)
         self.issued = self.pki.operator(BETA, folder / "beta" / "tls")
         self.pki.sign_trust_list({BETA: self.issued}, bench=False)
+        self.tls = folder / "beta" / "tls"
         path = folder / "beta" / "mssante.toml"
         path.write_text(settings_text(BETA, Ports(9000, web=False, bench=False), {}, self.pki, folder))
         settings = read(path)
@@ -78,6 +80,42 @@ async def test_a_new_list_is_taken_up(world: World) -> None:
     assert (said["event"], said["added"], said["removed"]) == ("trust_list_changed", 1, 0)
     assert world.trust.trust_list().generated_at > before
     assert world.trust.trust_list().has("operator.example")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "files"),
+    [
+        (lambda tls, other: (tls / "server.pem").write_bytes(other.certificate_pem()), "server.pem, server.key: "),
+        (lambda tls, other: (tls / "server.key").write_bytes(b"half a ke"), "server.pem, server.key: "),
+        (lambda tls, other: (tls / "server.key").unlink(), "server.pem, server.key: "),
+    ],
+    ids=["not the key's certificate", "cut short", "missing"],
+)
+async def test_files_that_would_not_start_again_are_an_alarm(world: World, spoil: Any, files: str) -> None:
+    """The doors keep what they have: without a word of it the next start would fail. Two looks, as files are renamed one by one."""
+    tls, good = world.tls, world.issued
+    assert await world.look() == []
+    spoil(tls, world.pki.authority.issue(OPERATOR, good.certificate.subject, world.now))
+    said = []
+    for _ in range(3):
+        world.now += 30 * SECOND
+        said.append([one["fault"].startswith(files) for one in await world.look() if one["event"] == "files_unusable"])
+    assert said == [[], [True], []]
+    world.now += HOUR
+    assert "files_unusable" in {one["event"] for one in await world.look()}, "again with each hour"
+    good.write(tls, "server")
+    world.now += HOUR
+    assert "files_unusable" not in {one["event"] for one in await world.look()}
+
+
+async def test_anchors_that_cannot_be_read_are_an_alarm(world: World) -> None:
+    await world.look()
+    world.pki.root.write_bytes(b"-----BEGIN CERTIFICATE-----\nx")
+    told = []
+    for _ in range(2):
+        world.now += MINUTE
+        told += [one["fault"] for one in await world.look() if one["event"] == "files_unusable"]
+    assert [fault.partition(":")[0] for fault in told] == ["root.pem, crl.pem"]
 
 
 async def test_a_list_without_us_is_an_alarm(world: World) -> None:

@@ -81,11 +81,7 @@ class Service:
         before = self.config.read_text()
         assert old in before
         self.config.write_text(before.replace(old, new))
-
-        def undo() -> None:
-            self.config.write_text(before)
-
-        return undo
+        return lambda: self.config.write_text(before) and None
 
 
 def alive(pid: int) -> bool:
