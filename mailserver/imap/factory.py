@@ -10,10 +10,11 @@ from typing import Any
 
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import ServerFactory
-from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from foundation.places import place_of
 from mailserver.imap.protocol import ImapProtocol, Judge, Limits, Session, Vouch
+from mailserver.imap.sending import PromptTls
 
 
 class ImapFactory(ServerFactory):
@@ -79,5 +80,5 @@ class ImapFactory(ServerFactory):
 def over_tls(factory: Any, tls: Any) -> TLSMemoryBIOFactory:
     """The factory for port 993. The session batches its writes: Twisted's buffering TLS class would only add a timer."""
     wrapped = TLSMemoryBIOFactory(tls, False, factory)
-    wrapped.protocol = TLSMemoryBIOProtocol
+    wrapped.protocol = PromptTls
     return wrapped

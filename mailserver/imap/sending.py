@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from OpenSSL.SSL import Error, WantReadError
 from twisted.internet.tcp import Server
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
+
+RECORD = 16384  # octets, the most that one record of TLS holds
 
 
 class PromptServer(Server):
@@ -32,6 +37,29 @@ class PromptServer(Server):
         self._held = False
         if self._tempDataLen:
             self.startWriting()
+
+
+class PromptTls(TLSMemoryBIOProtocol):
+    """TLS that hands its records on together; Twisted's own copies each one out and in by itself. Names that begin with `_` are
+    private to Twisted (pinned)."""
+
+    transport: Any  # Twisted types it by an interface without octets
+
+    def _write(self, octets: bytes) -> None:
+        if self._lostTLSConnection:
+            return
+        left = memoryview(octets)
+        try:
+            while left:
+                left = left[self._tlsConnection.send(left) :]  # a record at a time
+        except WantReadError:
+            self._bufferedWrite(bytes(left))  # type: ignore[no-untyped-call]
+        except Error:
+            self._tlsShutdownFinished(Failure())  # type: ignore[no-untyped-call]
+            return
+        if len(left) < len(octets):
+            # Room for the records' own octets, and for one of a handshake.
+            self.transport.write(self._tlsConnection.bio_read(len(octets) + RECORD))
 
 
 def write(transport: Any, octets: bytes) -> None:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Factory, Protocol
 
+from certs.authority import Authority
+from certs.contexts import Identity, TwistedContextFactory, server_context
+from certs.profiles import ORGANISATION, organisation_subject
+from foundation.clock import system_clock
+from mailserver.imap.factory import over_tls
 from mailserver.imap.sending import PromptServer, write
 
 
@@ -102,3 +110,83 @@ def test_a_client_that_is_gone_is_noticed_by_the_reactor(ends: tuple[Any, Reacto
     write(server, b"* BYE\r\n")
     assert reactor.writers == [server]
     assert server.doWrite() is not None
+
+
+class Below:
+    """The transport under TLS: keeps what it is given, piece by piece."""
+
+    disconnecting = False
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.lost = False
+
+    def write(self, octets: bytes) -> None:
+        self.pieces.append(octets)
+
+    def registerProducer(self, producer: object, streaming: bool) -> None: ...
+
+    def loseConnection(self) -> None:
+        self.lost = True
+
+
+class Greeting(Protocol):
+    """Speaks before the handshake, which Twisted's own TLS keeps for later."""
+
+    transport: Any
+
+    def connectionMade(self) -> None:
+        self.transport.write(b"* OK " + bytes(100_000))
+
+
+@pytest.fixture
+def channel(tmp_path: Path) -> tuple[Any, Below, ssl.SSLObject, ssl.MemoryBIO]:
+    """A server's end behind its handshake, what lies under it, a client's end and where that takes octets from."""
+    now = system_clock()
+    issued = Authority.create(now).issue(
+        ORGANISATION, organisation_subject("lab", "1990000029", "LABO", "Ville (99)"), now
+    )
+    issued.write(tmp_path, "lab")
+    context = server_context(Identity(tmp_path / "lab.pem", tmp_path / "lab.key"))
+    server: Any = over_tls(Factory.forProtocol(Greeting), TwistedContextFactory(lambda: context)).buildProtocol(None)
+    below, incoming, outgoing = Below(), ssl.MemoryBIO(), ssl.MemoryBIO()
+    server.makeConnection(below)
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    client = trusting.wrap_bio(incoming, outgoing)
+    for _ in range(3):
+        with suppress(ssl.SSLWantReadError):
+            client.do_handshake()
+        if said := outgoing.read():
+            server.dataReceived(said)
+        incoming.write(b"".join(below.pieces))
+        below.pieces.clear()
+    return server, below, client, incoming
+
+
+def heard(client: ssl.SSLObject, octets: int) -> bytes:
+    said = b""
+    while len(said) < octets:
+        said += client.read(octets)
+    return said
+
+
+def test_tls_hands_its_records_on_together(channel: tuple[Any, Below, ssl.SSLObject, ssl.MemoryBIO]) -> None:
+    server, below, client, incoming = channel
+    assert heard(client, 100_005) == b"* OK " + bytes(100_000)
+    sent = bytes(range(256)) * 512  # 128 KB, eight records
+    for octets in (sent, b"a OK done\r\n"):
+        server.write(octets)
+        [piece] = below.pieces
+        below.pieces.clear()
+        incoming.write(piece)
+        assert heard(client, len(octets)) == octets
+
+
+def test_tls_that_is_over_says_nothing_more(channel: tuple[Any, Below, ssl.SSLObject, ssl.MemoryBIO]) -> None:
+    server, below, _, _ = channel
+    server.dataReceived(b"\x17\x03\x03\x00\x20" + bytes(32))  # a record that does not open
+    assert below.lost
+    below.pieces.clear()
+    server.write(b"a OK done\r\n")
+    assert below.pieces == []
