@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 import structlog
 from sqlalchemy import URL
+from sqlalchemy.exc import OperationalError
 
 log = structlog.get_logger()
 
@@ -57,9 +58,9 @@ class Signals:
 
     def speak(self, url: URL) -> None:
         """Other processes hear us from now on: all that a command of the operator needs, which has no loop."""
-        self._wire = _wire_of(url)
-        if self._wire is not None:
-            self._wire.open()
+        if (wire := _wire_of(url)) is not None:
+            wire.open()
+        self._wire = wire
 
     async def close(self) -> None:
         if self._wire is not None:
@@ -178,7 +179,13 @@ class _Notify:
         self._send_lock = threading.Lock()
 
     def open(self) -> None:
-        self._sender = self._connection()
+        """Raises the error that a statement would."""
+        import psycopg
+
+        try:
+            self._sender = self._connection()
+        except psycopg.OperationalError as fault:
+            raise OperationalError("LISTEN", None, fault) from None
 
     async def listen(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[list[Signal]], None]) -> None:
         ready = asyncio.Event()

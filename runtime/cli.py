@@ -22,6 +22,7 @@ from runtime.command import DEFAULT, AsJson, Config, Language
 from runtime.directory_cli import directory
 from runtime.domain_cli import domain
 from runtime.help_in import Bilingual
+from runtime.job_cli import job
 from runtime.mailbox_cli import mailbox
 from runtime.message_cli import message
 from runtime.operator_cli import operator
@@ -43,6 +44,7 @@ app.add_typer(certificate, name="certificate")
 app.add_typer(mailbox, name="mailbox")
 app.add_typer(directory, name="directory")
 app.add_typer(domain, name="domain")
+app.add_typer(job, name="job")
 app.add_typer(message, name="message")
 app.add_typer(operator, name="operator")
 app.add_typer(queue, name="queue")

@@ -30,6 +30,7 @@ from runtime.usage_words import ARGUMENTS
 if TYPE_CHECKING:
     from foundation.database import Transaction
     from runtime.house import House
+    from runtime.settings import Settings
 
 __all__ = [
     "Act",
@@ -47,6 +48,10 @@ T = TypeVar("T")
 
 OK, FAILED, WRONG = 0, 1, 2
 DEFAULT = Path("mssante.toml")
+_REFUSES = (
+    "La base a refusé : {why}. La commande n’a rien fait : mssante doctor --running, puis recommencez. // "
+    "The database refused: {why}. The command did nothing: mssante doctor --running, then try again."
+)
 REHEARSED = "Essai : rien n’a été changé. // Rehearsal: nothing was changed."
 
 Config = Annotated[
@@ -240,13 +245,19 @@ def desk(
     as_csv: bool = False,
     typed: Mapping[str, str] | None = None,
 ) -> Iterator[Desk]:
-    """The house that the settings describe, open while the command runs; `Refused` ends the command with a sentence."""
+    """The house that the settings describe, open while the command runs; `Refused` ends the command with a sentence, and so does a
+    database that is not there, does not answer, or waits for its next schema: in the doctor's words.
+    """
+    from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
     from foundation.settings import BadSettings
     from runtime.house import House
     from runtime.settings import read
 
     try:
-        house = House(read(config.absolute()))
+        settings = read(config.absolute())
+        _there(settings, lang)
+        house = House(settings)
     except BadSettings as bad:
         _print("\n".join(worded(fault, lang) for fault in bad.faults), err=True)
         raise typer.Exit(WRONG) from None
@@ -266,9 +277,33 @@ def desk(
     except Refused as refused:
         _print(worded(refused.text, lang, refused.facts), err=True)
         raise typer.Exit(FAILED) from None
+    except SQLAlchemyError as fault:
+        _database_wrong(settings, lang)
+        if not isinstance(fault, OperationalError):
+            raise  # a defect
+        _print(worded(_REFUSES, lang, {"why": fault.orig}), err=True)
+        raise typer.Exit(FAILED) from None
     finally:
         house.db.close_now()
         house.pool.shutdown(wait=False)
+
+
+def _there(settings: Settings, lang: Lang) -> None:
+    """SQLite would make an empty one by being asked."""
+    from sqlalchemy import make_url
+
+    url = make_url(settings.storage.database)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        _database_wrong(settings, lang)
+
+
+def _database_wrong(settings: Settings, lang: Lang) -> None:
+    """Ends the command when the doctor knows what is wrong with the database."""
+    from runtime.doctor.kept import unusable
+
+    if found := unusable(settings):
+        _print("\n".join(one.line(lang) for one in found), err=True)
+        raise typer.Exit(WRONG) from None
 
 
 # -------------------------------------------------------------------- commands

@@ -180,7 +180,8 @@ async def open_smtp(
 
 def open_imap(house: House, trust: Trust, certificates: Certificates, sockets: dict[str, socket.socket]) -> list[Close]:
     sign_in = _sign_in(house, credentials.IMAP, Door.IMAP)
-    settings = ImapSettings(append_limit=house.settings.limits.message_bytes, server_name=house.settings.operator.name)
+    limits = house.settings.limits
+    settings = ImapSettings(limits.message_bytes, limits.holder_quota_bytes, house.settings.operator.name)
     tls, judge = TwistedContextFactory(certificates.clients.get), _client_judge(trust, house.clock)
     vouch = _client_voucher(trust)
     shelf, crowd = Shelf(), Crowd(house.settings.limits.imap_sessions)

@@ -53,7 +53,7 @@ def install(loop: asyncio.AbstractEventLoop) -> None:
     from twisted.internet import asyncioreactor
 
     asyncioreactor.callWithLogger = _call  # type: ignore[attr-defined]  # a private name, guarded by a test
-    asyncioreactor.install(loop)  # type: ignore[no-untyped-call]
+    asyncioreactor.install(loop)
 
 
 def _call(logger: object, function: Callable[..., Any], *args: Any) -> None:

@@ -5,11 +5,12 @@ Addresses are printed by `show` only. Exit code 1 also says that nothing was fou
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runtime.command import Desk, Done, Refused, acts, lists, looks, moment, plain, table
+from runtime.command import Act, Desk, Done, Refused, acts, lists, looks, moment, plain, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +100,7 @@ def retry(at: Desk, numbers: Numbers = None, domain: Domain = None, every: All =
 
     chosen = _chosen(at, numbers, domain, every)
     text = "Essai demandé : {jobs} // Due now: {jobs}"
-    at.one(_act(at, "retry", text, lambda tx: waiting.retry(tx, chosen, at.now)))
+    at.one(acting(at, "queue:retry", text, _NOTHING, lambda tx: waiting.retry(tx, chosen, at.now)))
 
 
 @queue.command()
@@ -123,7 +124,8 @@ def cancel(
     chosen = _chosen(at, numbers, domain, every)
     text, told = "Annulé : {jobs} // Called off: {jobs}", {"silent": silent}
     traces = Traces(at.house.keys)
-    at.one(_act(at, "cancel", text, lambda tx: waiting.cancel(tx, at.house.jobs, traces, chosen, at.now, silent), told))
+    work = partial(waiting.cancel, work=at.house.jobs, traces=traces, chosen=chosen, now=at.now, silent=silent)
+    at.one(acting(at, "queue:cancel", text, _NOTHING, work, told))
 
 
 # -------------------------------------------------------------------- parts
@@ -135,14 +137,21 @@ def _chosen(at: Desk, numbers: list[int] | None, domain: str | None, every: bool
     return Chosen(tuple(numbers) if numbers else None, domain)
 
 
-def _act(
-    at: Desk, verb: str, text: str, work: Callable[[Transaction], list[int]], details: dict[str, Any] | None = None
-) -> Callable[[Transaction], Done]:
+def acting(
+    at: Desk,
+    event: str,
+    text: str,
+    nothing: str,
+    work: Callable[[Transaction], list[int]],
+    details: dict[str, Any] | None = None,
+) -> Act:
+    """On jobs, whose numbers `work` returns; `nothing`: said when there are none."""
+
     def act(tx: Transaction) -> Done:
         found = work(tx)
         if not found:
-            raise Refused(_NOTHING)
-        at.record(tx, f"queue:{verb}", {"jobs": found} | (details or {}))
+            raise Refused(nothing)
+        at.record(tx, event, {"jobs": found} | (details or {}))
         return Done(text, {"jobs": found})
 
     return act
@@ -178,9 +187,9 @@ def _page(at: Desk, facts: dict[str, Any], errand: Errand) -> str:
 def _cell(at: Desk, key: str, value: Any) -> str:
     if key == "state":
         return at.said(_STATES[value])
-    return _age(value) if key == "age_seconds" else plain(value, at.lang)
+    return age(value) if key == "age_seconds" else plain(value, at.lang)
 
 
-def _age(seconds: int) -> str:
+def age(seconds: int) -> str:
     minutes = seconds // 60
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"

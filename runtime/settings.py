@@ -291,6 +291,11 @@ class Limits(Section):
         description="how long it can be asked what became of a message; six months are recommended. Lowered, it acts after 7 days",
     )
     quota_bytes: int = Field(2_000_000_000, ge=1_000_000, description="of a new mailbox; each can have its own")
+    holder_quota_bytes: int = Field(
+        0,
+        ge=0,
+        description="up to which who holds a mailbox may set its quota from a mail program; 0: only the operator",
+    )
     retention_days: int = Field(
         180, ge=1, le=7_300, description="mail of a closed mailbox is kept sealed so long; then its key is destroyed"
     )

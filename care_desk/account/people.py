@@ -30,7 +30,7 @@ NAV = (
     Link(HOME, "Mon compte"),
     Link(TEAMS, "Boîtes partagées"),
     Link(DIRECTORY, "Annuaire"),
-    Link("/regler-ma-messagerie", "Régler mon logiciel"),
+    Link("/regler-ma-messagerie", "Mon logiciel"),  # on one line at 360 px
 )
 
 

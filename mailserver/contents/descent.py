@@ -10,23 +10,22 @@ from collections.abc import Iterable, Iterator
 
 from mailserver.contents import archives, compound, office, rar5, tnef
 from mailserver.contents.kinds import (
-    BROKEN,
     HEAD,
     OLE,
     TNEF,
     WHOLE,
     Found,
     Kind,
-    Purse,
     archive_of,
     is_container,
     is_letter,
     locked,
-    look,
     named,
     signs,
     unreadable,
 )
+from mailserver.contents.looking import look
+from mailserver.contents.zips import BROKEN, Purse
 from mailserver.mime import scan
 
 LEVELS = 4  # of archives in the attached one

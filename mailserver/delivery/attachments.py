@@ -13,20 +13,10 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import islice
 
-from mailserver.contents.kinds import (
-    HEAD,
-    SEEN,
-    START,
-    Found,
-    Kind,
-    Purse,
-    is_container,
-    is_plain,
-    look,
-    named,
-    unreadable,
-)
+from mailserver.contents.kinds import HEAD, SEEN, START, Found, Kind, is_container, is_letter, named, unreadable
+from mailserver.contents.looking import is_plain, look
 from mailserver.contents.opening import Opened, Shut
+from mailserver.contents.zips import Purse
 from mailserver.mime.message import Message, scan
 from mssante import reasons
 from mssante.kinds import BoxKind
@@ -178,7 +168,7 @@ def _found(message: Message, of: _Look) -> Iterator[tuple[str, Found]]:
     for section, names in message.files():
         name = names[0]
         yield from ((section, one) for other in names[1:] for one in named(other, scripts))
-        if any(other.lower().endswith(".eml") for other in names):
+        if any(map(is_letter, names)):
             yield from ((section, one) for one in _in_letter(message.decoded(section), section, of))
         if is_plain(message.decoded(section, START), name, scripts):
             continue

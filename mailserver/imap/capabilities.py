@@ -26,7 +26,7 @@ SIGNED_IN = (
     "ACL",  # RFC 4314
     "RIGHTS=kxte",  # RFC 4314 5.1.1: those that RFC 2086 had not
     "LIST-MYRIGHTS",  # RFC 8440
-    "QUOTA",  # RFC 9208; no QUOTASET: limits are the operator's, nobody sets them by IMAP
+    "QUOTA",  # RFC 9208
     "QUOTA=RES-STORAGE",  # RFC 9208 5.1
     "MOVE",  # RFC 6851
     "BINARY",  # RFC 3516
@@ -68,7 +68,9 @@ ENABLEABLE = {
 
 
 def capabilities(ctx: Context) -> tuple[str, ...]:
-    always = (*ALWAYS, f"APPENDLIMIT={ctx.settings.append_limit}")  # RFC 7889
+    always: tuple[str, ...] = (*ALWAYS, f"APPENDLIMIT={ctx.settings.append_limit}")  # RFC 7889
+    if ctx.settings.holder_quota:
+        always += ("QUOTASET",)  # RFC 9208 3.1.4
     if ctx.state is not State.NOT_AUTHENTICATED:
         return always + SIGNED_IN
     to_sign_in = tuple(f"AUTH={name}" for name in ctx.desk.mechanisms) if ctx.tls else IN_CLEAR

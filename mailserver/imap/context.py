@@ -44,6 +44,7 @@ class Settings:
     """Wishes of the operator; sizes in octets."""
 
     append_limit: int = 50 * 1024 * 1024
+    holder_quota: int = 0  # up to which who holds a mailbox sets its quota; 0: nobody does
     server_name: str = "MSSanté"
     progress_every: float = 10  # seconds between two INPROGRESS
     max_login_failures: int = 5  # on one connection; slowing down across connections is the password check's affair

@@ -139,12 +139,16 @@ class Cursor:
             self.fail("number above zero expected")
         return value
 
-    def mod_sequence(self) -> int:
-        """mod-sequence-valzer: 63 bits (RFC 7162 7)."""
+    def number64(self, what: str = "number") -> int:
+        """63 bits (RFC 9051 9)."""
         value = self.number()
         if value >= 1 << 63:
-            self.fail("mod-sequence too large")
+            self.fail(f"{what} too large")
         return value
+
+    def mod_sequence(self) -> int:
+        """mod-sequence-valzer (RFC 7162 7)."""
+        return self.number64("mod-sequence")
 
     def at_literal(self) -> bool:
         return _LITERAL.match(self._line, self._pos) is not None

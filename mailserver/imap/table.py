@@ -92,6 +92,7 @@ COMMANDS: dict[bytes, Entry] = {
     b"STATUS": Entry(IN, auth.parse_status, folders.status, needs=Needs("r")),
     b"GETQUOTA": Entry(IN, auth.parse_get_quota, quota.get_quota),
     b"GETQUOTAROOT": Entry(IN, auth.parse_get_quota_root, quota.get_quota_root),
+    b"SETQUOTA": Entry(IN, auth.parse_set_quota, quota.set_quota),
     b"GETMETADATA": Entry(IN, metadata.parse_get_metadata, do_metadata.get_metadata, needs=Needs("lr")),
     b"SETMETADATA": Entry(IN, metadata.parse_set_metadata, do_metadata.set_metadata, needs=Needs("lr")),
     b"SETACL": Entry(IN, acl.parse_set_acl, do_acl.set_acl, needs=Needs("a")),

@@ -8,6 +8,21 @@ from collections.abc import Iterator
 from mailserver.mime.params import Params, file_name, split
 from mailserver.mime.scanner import Part
 
+_RUN = {  # types of scripts, of which a machine may know nothing
+    "application/hta": (".hta",),
+    "application/javascript": (".js",),
+    "application/x-javascript": (".js",),
+    "application/x-bat": (".bat",),
+    "application/x-msdos-program": (".exe", ".com", ".bat"),
+    "application/x-ms-shortcut": (".lnk",),
+    "application/x-powershell": (".ps1",),
+    "application/x-sh": (".sh",),
+    "text/javascript": (".js",),
+    "text/jscript": (".js",),
+    "text/scriptlet": (".sct",),
+    "text/vbscript": (".vbs",),
+}
+
 
 def leaves(part: Part) -> Iterator[Part]:
     """Leaves of this message; an attached message is a leaf."""
@@ -54,7 +69,14 @@ def body_parts(part: Part, prefer: bytes) -> list[Part]:
 
 
 def default_name(part: Part) -> str:
+    return default_names(part)[0]
+
+
+def default_names(part: Part) -> list[str]:
+    """By its type: the first is what we call it; of the others too some program may make the ending."""
     if part.nested is not None:
-        return f"message-{part.section}.eml"
+        return [f"message-{part.section}.eml"]
     other = ".txt" if part.type in (b"text", b"message") else ".bin"
-    return f"piece-jointe-{part.section}{mimetypes.guess_extension(part.media_type) or other}"
+    usual = mimetypes.guess_extension(part.media_type) or other
+    endings = dict.fromkeys((usual, *_RUN.get(part.media_type, ())))
+    return [f"piece-jointe-{part.section}{ending}" for ending in endings]

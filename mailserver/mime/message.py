@@ -15,7 +15,8 @@ from functools import cached_property, lru_cache
 from mailserver.mime import card as wire
 from mailserver.mime import uuencode
 from mailserver.mime.addresses import Address, addresses, decoded
-from mailserver.mime.bodies import all_parts, body_parts, default_name, disposition, is_body_text, leaves
+from mailserver.mime.bodies import all_parts, body_parts, default_name, default_names, disposition, is_body_text, leaves
+from mailserver.mime.doubts import is_doubtful
 from mailserver.mime.fields import message_ids
 from mailserver.mime.html import MAX_HTML, html_to_text, without_pictures
 from mailserver.mime.params import file_name, file_names, parameter, safe_name
@@ -26,8 +27,6 @@ from mailserver.store.api import Card
 PREVIEW = 200  # characters: RFC 8970 section 3.1
 PREVIEW_SOURCE = 8_192  # octets of a body looked at for a preview
 ADDRESS_FIELDS = frozenset((b"bcc", b"cc", b"from", b"reply-to", b"sender", b"to"))
-_ENCODINGS = frozenset((b"7bit", b"8bit", b"binary", b"base64", b"quoted-printable"))  # RFC 2045 6.1
-_DECISIVE = (b"content-type", b"content-transfer-encoding", b"content-disposition")
 MAX_SEARCH = 256 * 1024  # characters kept for SEARCH: a 100-page letter; the search index stays a fraction of the mail
 
 
@@ -115,15 +114,12 @@ class Message:
         """(section, names) of the same, and of those of attached messages: an attached message is what it holds."""
         for part in all_parts(self.root):
             if not part.children and part.nested is None and not is_body_text(part):
-                yield part.section, file_names(disposition(part)[1], part.params) or [default_name(part)]
+                names = file_names(disposition(part)[1], part.params)
+                yield part.section, names if any("." in name for name in names) else [*names, *default_names(part)]
 
     def doubtful(self) -> Iterator[str]:
-        """Sections that other readers may read otherwise: fields twice that may stand once (RFC 2045 3, RFC 5322 3.6), and files in
-        an encoding of nobody's or of before MIME (x-uuencode)."""
-        for part in all_parts(self.root):
-            foreign = part.encoding not in _ENCODINGS and not part.children and not is_body_text(part)
-            if foreign or any(part.fields.repeats(name) for name in _DECISIVE):
-                yield part.section
+        """Sections that other readers may read otherwise (`doubts`)."""
+        return (part.section for part in all_parts(self.root) if is_doubtful(part, self.content))
 
     def uuencoded(self) -> Iterator[tuple[str, str, bytes]]:
         """(section, name, content) of files that stand within texts, as before MIME: some mail clients show them as attachments."""

@@ -102,16 +102,27 @@ def file_name(params: Params, type_params: Params) -> str:
 
 def file_names(params: Params, type_params: Params) -> list[str]:
     """All names that some reader may take, the one of `file_name` first: where there are several, each takes its own."""
-    plain = [value for key, value in params if key == b"filename"]
-    plain += [value for key, value in type_params if key == b"name"]
-    extended = [(parameter(params, b"filename"), parameter(type_params, b"name"))]
-    found = [file_name(params, type_params), *map(decode_words, plain), *(one or "" for two in extended for one in two)]
+    plain = [value for key, value in (*params, *type_params) if key in (b"filename", b"name")]
+    found = [file_name(params, type_params), *map(decode_words, plain)]
+    found += [parameter(params, b"filename") or "", parameter(type_params, b"name") or ""]
+    found += [_by_number(params, b"filename"), _by_number(type_params, b"name")]
+    found += [name.partition("\0")[0] for name in found]
     return list(dict.fromkeys(filter(None, map(safe_name, found))))
+
+
+def _by_number(params: Params, name: bytes) -> str:
+    """Pieces in the order of their numbers (RFC 2231 3), of which the first may be any."""
+    pieces = {
+        int(found[2]): (value, bool(found[3]))
+        for key, value in reversed(params)
+        if (found := _CONTINUED.match(key)) and found[1] == name
+    }
+    return _extended([pieces[number] for number in sorted(pieces)]) if pieces else ""
 
 
 def safe_name(name: str) -> str:
     """Last path part only, no control or direction characters, no leading dot, at most `MAX_FILE_NAME` characters."""
-    name = _UNSAFE.sub("", name.replace("\\", "/")).rsplit("/", 1)[-1].strip(" .\u00a0")
+    name = _UNSAFE.sub("", name.replace("\\", "/")).rstrip("/ ").rsplit("/", 1)[-1].strip(" .\u00a0")
     if len(name) <= MAX_FILE_NAME:
         return name
     stem, dot, suffix = name.rpartition(".")

@@ -373,6 +373,10 @@ class MailStore(Protocol):
         """(used, limit) in octets."""
         ...
 
+    async def set_quota(self, box_id: int, octets: int, by: int) -> None:
+        """Refused when more is used: nothing is ever deleted to make room. `by`: the member, for the audit trail."""
+        ...
+
     def watch(self, folder_id: int, wake: Callable[[], None]) -> Callable[[], None]:
         """Calls `wake` on the loop after each commit that changed the folder, here or in another process; returns the undo."""
         ...

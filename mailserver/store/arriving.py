@@ -47,7 +47,7 @@ class Arrivals:
 
     async def prepared(self, messages: Sequence[NewMessage], ready: list[Ready]) -> None:
         """Adds to `ready`, in their order: when it raises, the caller knows what to discard."""
-        if sum(one.size for one in messages) <= SHORT and sum(map(_weight, messages)) <= LIGHT:
+        if short(messages) and sum(map(_weight, messages)) <= LIGHT:
             self._prepare(messages, ready)
             return
         for start in range(0, len(messages), AT_ONCE):
@@ -83,6 +83,11 @@ class Arrivals:
             raise
         blob.discard()
         return self._blobs.prepare(fit), fit
+
+
+def short(messages: Sequence[NewMessage]) -> bool:
+    """They need no thread for their size, and no file."""
+    return sum([one.size for one in messages]) <= SHORT
 
 
 def _weight(message: NewMessage) -> int:

@@ -27,7 +27,7 @@ from mailserver.store.sealed import (
     unpack_card,
     unpack_front,
 )
-from mailserver.store.tables import cards, messages, search_texts
+from mailserver.store.tables import cards, messages
 
 AT_ONCE = 64  # opened together: each has up to a megabyte of text
 
@@ -39,15 +39,11 @@ _CARRIED = (
         messages.c.size,
         messages.c.blob_id,
         cards.c.front,
+        cards.c.heads,
         cards.c.back,
-        search_texts.c.heads,
-        search_texts.c.texts,
+        cards.c.texts,
     )
-    .select_from(
-        messages.join(cards, (cards.c.blob_id == messages.c.blob_id) & (cards.c.box_id == bindparam("box"))).join(
-            search_texts, (search_texts.c.blob_id == messages.c.blob_id) & (search_texts.c.box_id == bindparam("box"))
-        )
-    )
+    .select_from(messages.join(cards, (cards.c.blob_id == messages.c.blob_id) & (cards.c.box_id == bindparam("box"))))
     .where(messages.c.folder_id == bindparam("folder"), messages.c.uid.in_(bindparam("uids", expanding=True)))
     .order_by(messages.c.uid)
 )

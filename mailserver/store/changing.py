@@ -37,7 +37,7 @@ from mailserver.store.api import Flag, FlagOp, Flags, FolderStatus, StoreResult
 from mailserver.store.insert import TOPIC
 from mailserver.store.keywords import check_room
 from mailserver.store.ranges import Chunk, chunks
-from mailserver.store.tables import WITH_KEYWORDS, cards, expunged, folders, loose_blobs, messages, search_texts
+from mailserver.store.tables import WITH_KEYWORDS, cards, expunged, folders, loose_blobs, messages
 
 _IS_SEEN = messages.c.flags.op("&")(int(Flag.SEEN)) != 0
 _OTHER = messages.alias("other")
@@ -199,7 +199,7 @@ def copy(
     now: int,
     undeleted: bool = False,
 ) -> list[int]:
-    """Copies `uids` to `target`; returns the new UIDs. `now` in seconds. Blobs, cards and texts are shared: same box, same key."""
+    """Copies `uids` to `target`; returns the new UIDs. `now` in seconds. Blobs and cards are shared: same box, same key."""
     modseq, at = target.highest_modseq + 1, target.uid_next
     for chunk in chunks(uids):
         rank = func.row_number().over(order_by=messages.c.uid)
@@ -235,10 +235,9 @@ def remove(tx: Transaction, folder: folder_rows.FolderRow, uids: Sequence[int], 
         here = and_(messages.c.folder_id == folder_id, chunk.holds(messages.c.uid))
         _loosen(tx, select(messages.c.blob_id, literal(now)).distinct().where(here))
         gone = select(messages.c.blob_id).where(here)
-        for table in (search_texts, cards):
-            others = _OTHERS.where(_OTHER.c.blob_id == table.c.blob_id, folders.c.box_id == box_id)
-            others = others.where(not_(and_(_OTHER.c.folder_id == folder_id, chunk.holds(_OTHER.c.uid))))
-            tx.execute(delete(table).where(table.c.box_id == box_id, table.c.blob_id.in_(gone), ~others.exists()))
+        others = _OTHERS.where(_OTHER.c.blob_id == cards.c.blob_id, folders.c.box_id == box_id)
+        others = others.where(not_(and_(_OTHER.c.folder_id == folder_id, chunk.holds(_OTHER.c.uid))))
+        tx.execute(delete(cards).where(cards.c.box_id == box_id, cards.c.blob_id.in_(gone), ~others.exists()))
         _take(tx, folder, chunk, now)
     _shrink(tx, folder, tally)
 

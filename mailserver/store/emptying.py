@@ -20,7 +20,6 @@ from mailserver.store.tables import (
     lost_folders,
     message_ids,
     messages,
-    search_texts,
 )
 from mssante.tables import mailboxes
 
@@ -59,8 +58,7 @@ def _messages(tx: Transaction, box_id: int, folder_id: int, now: int) -> bool:
         return False
     blobs = {row.blob_id for row in rows}
     loosen_all(tx, blobs, now)
-    for table in (search_texts, cards):
-        tx.execute(delete(table).where(table.c.blob_id.in_(blobs), table.c.box_id == box_id))
+    tx.execute(delete(cards).where(cards.c.blob_id.in_(blobs), cards.c.box_id == box_id))
     unbind(tx, folder_id, Chunk(rows[0].uid, rows[-1].uid))
     tx.execute(delete(messages).where(messages.c.folder_id == folder_id, messages.c.uid <= rows[-1].uid))
     return True

@@ -32,7 +32,7 @@ from mailserver.store.sealed import (
     pack_text,
     texts_context,
 )
-from mailserver.store.tables import cards, folders, message_ids, messages, search_texts
+from mailserver.store.tables import cards, folders, message_ids, messages
 
 TOPIC = "folder"  # signalled with the folder's id after each commit that changed it
 NAMES = 100  # looked up at once
@@ -141,7 +141,7 @@ def _insert_new(table: Table) -> Prepared:
 
 _INSERT_MESSAGE = Prepared(insert(messages))
 # Who writes to himself has the blob in two folders, and one card.
-_INSERT_ID, _INSERT_CARD, _INSERT_TEXTS = map(_insert_new, (message_ids, cards, search_texts))
+_INSERT_ID, _INSERT_CARD = map(_insert_new, (message_ids, cards))
 
 
 def thread_of(
@@ -266,7 +266,6 @@ def put_all(tx: Transaction, place: Place, entries: Sequence[Entry], now: int) -
         ],
     )
     _INSERT_CARD.run_all(tx.conn, [_card_row(place, entry) for entry in entries])
-    _INSERT_TEXTS.run_all(tx.conn, [_texts_row(place, entry) for entry in entries])
     if pages := sheets.completed(uids):
         tx.afterwards(sheets.bind, place.key, place.folder_id, pages)
     tx.signal(TOPIC, place.folder_id)
@@ -277,11 +276,11 @@ def put_all(tx: Transaction, place: Place, entries: Sequence[Entry], now: int) -
 
 def _card_row(place: Place, entry: Entry) -> dict[str, object]:
     seal, kept, blob_id = place.key.seal, entry.kept, entry.blob_id
-    front, back = seal(kept.front, front_context(blob_id)), seal(kept.back, back_context(blob_id))
-    return {"blob_id": blob_id, "box_id": place.box_id, "front": front, "back": back}
-
-
-def _texts_row(place: Place, entry: Entry) -> dict[str, object]:
-    seal, kept, blob_id = place.key.seal, entry.kept, entry.blob_id
-    heads, texts = seal(kept.heads, heads_context(blob_id)), seal(kept.texts, texts_context(blob_id))
-    return {"blob_id": blob_id, "box_id": place.box_id, "heads": heads, "texts": texts}
+    return {
+        "blob_id": blob_id,
+        "box_id": place.box_id,
+        "front": seal(kept.front, front_context(blob_id)),
+        "heads": seal(kept.heads, heads_context(blob_id)),
+        "back": seal(kept.back, back_context(blob_id)),
+        "texts": seal(kept.texts, texts_context(blob_id)),
+    }

@@ -66,7 +66,7 @@ class MemoryMailStore(MemoryReading):
         digest: Callable[[bytes], Digest] = digest_of,
     ) -> None:
         super().__init__()
-        self._limit = limit
+        self._limits: defaultdict[int, int] = defaultdict(lambda: limit)
         self._clock = clock
         self._digest = digest
         self._lost: defaultdict[int, set[str]] = defaultdict(set)
@@ -295,7 +295,11 @@ class MemoryMailStore(MemoryReading):
         return gone
 
     async def quota(self, box_id: int) -> tuple[int, int]:
-        return self._used(box_id), self._limit
+        return self._used(box_id), self._limits[box_id]
+
+    async def set_quota(self, box_id: int, octets: int, by: int) -> None:
+        names.check_quota(self._used(box_id), octets)
+        self._limits[box_id] = octets
 
     def watch(self, folder_id: int, wake: Wake) -> Wake:
         return self._folder_watchers.add(folder_id, wake)
@@ -371,7 +375,7 @@ class MemoryMailStore(MemoryReading):
 
     def _check_room(self, box_id: int, octets: int, messages: int) -> None:
         names.check_messages(sum(len(found.messages) for found in self._of(box_id)) + messages)
-        if self._used(box_id) + octets > self._limit:
+        if self._used(box_id) + octets > self._limits[box_id]:
             raise StoreError("OVERQUOTA", "the mailbox is full")
 
 

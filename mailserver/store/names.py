@@ -18,6 +18,7 @@ LOST = 500  # names of deleted folders that stay subscribed; beyond, DELETE ends
 MESSAGES = (
     1_000_000  # of one mailbox, by its clients: octet by octet, any quota has room for more than a COPY should hold up
 )
+LEAST_QUOTA = 1 << 20  # octets: below it, hardly a letter would come in
 CARRIED = 250  # to another mailbox in one transaction: each is sealed again, and deliveries wait meanwhile
 FOLDERS = 2_000  # of one mailbox: its list is opened at each SELECT, so fifty thousand would keep everybody waiting
 
@@ -66,6 +67,14 @@ def check_number(folders: int) -> None:
     """`folders` that the mailbox would have; raises StoreError LIMIT (RFC 5530)."""
     if folders > FOLDERS:
         raise StoreError("LIMIT", f"a mailbox has at most {FOLDERS} folders")
+
+
+def check_quota(used: int, limit: int) -> None:
+    """A `limit` set from a mail client, in octets; raises StoreError."""
+    if limit < LEAST_QUOTA:
+        raise StoreError("LIMIT", f"a quota is {LEAST_QUOTA // 1024} at least")
+    if limit < used:
+        raise StoreError("CANNOT", "the mailbox holds more already, and nothing is deleted to make room")
 
 
 def check_messages(messages: int) -> None:

@@ -30,7 +30,7 @@ from mailserver.store.sealed import (
     unpack_sheet,
     unpack_text,
 )
-from mailserver.store.tables import cards, expunged, folders, messages, search_texts, sheets
+from mailserver.store.tables import cards, expunged, folders, messages, sheets
 
 PAGE_BITS = 6  # 64 messages in a sheet: one cipher call and one row for all of them
 WORTH = 16  # messages of a page: for fewer, their cards cost less than a sheet
@@ -71,16 +71,8 @@ _OCTETS = (
     .order_by(messages.c.uid)
 )
 _CONTENTS = _OCTETS.with_only_columns(*_FRONT, cards.c.back, blob_rows.c.data)
-_OWN_TEXTS = messages.join(
-    search_texts, (search_texts.c.blob_id == messages.c.blob_id) & (search_texts.c.box_id == _BOX)
-)
-_HEADS = (
-    select(messages.c.uid, messages.c.blob_id, search_texts.c.heads)
-    .select_from(_OWN_TEXTS)
-    .where(_FOLDER)
-    .order_by(messages.c.uid)
-)
-_BODIES = _HEADS.with_only_columns(messages.c.uid, messages.c.blob_id, search_texts.c.texts)
+_HEADS = _FRONTS.with_only_columns(messages.c.uid, messages.c.blob_id, cards.c.heads)
+_BODIES = _FRONTS.with_only_columns(messages.c.uid, messages.c.blob_id, cards.c.texts)
 
 
 def snapshot(conn: Connection) -> None:

@@ -137,6 +137,17 @@ class SqlMailStore(SqlCarrying):
             details = {"box": box_id, "folder": folder_id, "member": member, "rights": given}
             self._audit.record(tx, "rights:folder:set", f"credential {by}", details)
 
+    async def set_quota(self, box_id: int, octets: int, by: int) -> None:
+        await self._db.write(self._set_quota, box_id, octets, by)
+
+    def _set_quota(self, tx: Transaction, box_id: int, octets: int, by: int) -> None:
+        used, limit = self._boxes.quota(tx.conn, box_id)
+        names.check_quota(used, octets)
+        self._boxes.set_quota(tx, box_id, octets)
+        if self._audit is not None:
+            details = {"box": box_id, "from": limit, "to": octets}
+            self._audit.record(tx, "quota:mailbox:set", f"credential {by}", details)
+
     async def lost(self, box_id: int) -> list[str]:
         return await self._db.read(lambda conn: folder_rows.lost(conn, self._boxes.key(conn, box_id), box_id))
 

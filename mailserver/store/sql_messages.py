@@ -27,7 +27,7 @@ from mailserver.store.api import (
     StoreError,
     StoreResult,
 )
-from mailserver.store.arriving import Arrivals, Ready
+from mailserver.store.arriving import Arrivals, Ready, short
 from mailserver.store.boxes import Boxes
 from mailserver.store.columns import Columns
 from mailserver.store.digest import Digest
@@ -146,6 +146,8 @@ class SqlMessages(SqlReading):
     ) -> list[int]:
         for message in messages:
             flag_rules.check(message.flags)
+        if short(messages):
+            return await self._to_the_end(messages, work)
         # To its end when the client is lost on the way: cut in the middle, it would leave files that no row names.
         return await asyncio.shield(asyncio.ensure_future(self._to_the_end(messages, work)))
 

@@ -68,14 +68,15 @@ def settings_text(operator: Operator, ports: Ports, others: Mapping[Operator, Po
         "outbox": {"folder": "outbox", "codes": str(data / "codes")}
         if operator.citizen_domain
         else {"folder": "outbox"},
+        "limits": {"holder_quota_bytes": 2_000_000_000},
         "dkim": {
             "rsa_key": f"keys/{RSA_KEY}",
             "ed25519_key": f"keys/{ED25519_KEY}",
             "records": str(pki.dkim_zone),
         },
     }
-    if ports.bench:
-        sections["limits"] = {"imap_sessions": 2_000}  # a thousand connections of one test mailbox are measured
+    if ports.bench:  # a thousand connections of one test mailbox are measured
+        sections["limits"] = {**sections["limits"], "imap_sessions": 2_000}
     return "\n".join(_section(name, values) for name, values in sections.items())
 
 

@@ -42,6 +42,7 @@ def examine(
         partial(kept.database, running=running),
         kept.disk,
         machine.outbox,
+        machine.reload,
         machine.bound_doors if running else machine.free_doors,
     )
     return [finding for check in checks for finding in check(settings, now)]

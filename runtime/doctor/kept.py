@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -61,6 +61,15 @@ def secrets(settings: Settings, _now: int) -> Iterator[Finding]:
 
 def database(settings: Settings, now: int, running: bool = False) -> Iterator[Finding]:
     """Version of the schema, age of the last backup and, while the server runs, whether its jobs are worked."""
+    yield from _looked_into(settings, lambda conn: _looked_at(conn, settings, now, running))
+
+
+def unusable(settings: Settings) -> list[Finding]:
+    """Why commands cannot use the database as it is."""
+    return list(_looked_into(settings, _schema))
+
+
+def _looked_into(settings: Settings, look: Callable[[Connection], Iterator[Finding]]) -> Iterator[Finding]:
     url = make_url(settings.storage.database)
     shown = url.render_as_string(hide_password=True)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
@@ -72,7 +81,7 @@ def database(settings: Settings, now: int, running: bool = False) -> Iterator[Fi
         yield faults.DATABASE_CLOSED.at(url=shown, why=type(fault).__name__)
         return
     try:
-        found = db.read_now(lambda conn: list(_looked_at(conn, settings, now, running)))
+        found = db.read_now(lambda conn: list(look(conn)))
     except SQLAlchemyError as fault:
         found = [faults.DATABASE_UNREADABLE.at(url=shown, why=type(fault).__name__)]
     finally:
@@ -80,16 +89,20 @@ def database(settings: Settings, now: int, running: bool = False) -> Iterator[Fi
     yield from found
 
 
-def _looked_at(conn: Connection, settings: Settings, now: int, running: bool) -> Iterator[Finding]:
+def _schema(conn: Connection) -> Iterator[Finding]:
     if not inspect(conn).has_table("alembic_version"):
         yield faults.DATABASE_EMPTY.at()
         return
     version = conn.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none() or ""
     if not knows(version):
         yield faults.DATABASE_NEWER.at(version=version)
-        return
-    if version != newest():
+    elif version != newest():
         yield faults.DATABASE_OLDER.at(version=version, newest=newest())
+
+
+def _looked_at(conn: Connection, settings: Settings, now: int, running: bool) -> Iterator[Finding]:
+    if found := list(_schema(conn)):
+        yield from found
         return
     if late := behind(conn, now):
         yield CLOCK_BEHIND.at(seconds=late // SECOND)

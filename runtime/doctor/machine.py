@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 from foundation.clock import HOUR, SECOND, KernelClock
 from foundation.wording import of_error
@@ -21,6 +22,7 @@ from runtime.trust import read_trust_list
 
 OFF = 2 * SECOND
 ANSWER_SECONDS = 3
+MIGRATE = Path("/proc/sys/net/ipv4/tcp_migrate_req")
 LEAST_RSA, GOOD_RSA = 1024, 2048  # bits: verifiers refuse less, signers should have more
 
 
@@ -71,6 +73,16 @@ def dkim(settings: Settings, _now: int) -> Iterator[Finding]:
 def outbox(settings: Settings, _now: int) -> Iterator[Finding]:
     if settings.outbox.folder is None and not settings.outbox.relay:
         yield faults.OUTBOX_NONE.at()
+
+
+def reload(settings: Settings, _now: int, switch: Path = MIGRATE) -> Iterator[Finding]:
+    """Connections that wait at the door of a process that leaves pass to another one only if the kernel is told to (Linux 5.14)."""
+    try:
+        passed = switch.read_text().strip() != "0"
+    except OSError:
+        return
+    if settings.workers > 1 and not passed:
+        yield faults.RELOAD_RESETS.at()
 
 
 def free_doors(settings: Settings, _now: int) -> Iterator[Finding]:

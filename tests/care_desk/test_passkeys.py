@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,15 +20,16 @@ from mssante.credentials import IMAP, WrongPassword
 from tests.care_desk.office import ACCOUNT, APPLICATION, PASSWORD, SIGN_IN, Office
 from tests.support.authenticator import Device
 from tests.support.chromium import looks
+from tests.support.port import a_port
 from tests.support.web import Answer, Visitor, serving
 
 KEYS, ADD = f"{ACCOUNT}/cles", f"{ACCOUNT}/cles/ajouter"
 
 
 @pytest.fixture
-def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+def port() -> Iterator[int]:
+    with a_port() as found:
+        yield found
 
 
 @pytest.fixture

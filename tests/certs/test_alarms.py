@@ -33,7 +33,8 @@ def test_threshold(left: int, reached: int | None) -> None:
 
 def test_each_threshold_is_said_once() -> None:
     """A daily check over the whole life of a certificate, and its renewal."""
-    item, told, said = Expiring("door", NOW + 70 * DAY), {}, []
+    item, said = Expiring("door", NOW + 70 * DAY), list[tuple[int, int, int]]()
+    told = current([item], NOW)
     for day in range(80):
         now = NOW + day * DAY
         said += [(day, alarm.threshold, alarm.days_left) for alarm in alarms([item], now, told)]

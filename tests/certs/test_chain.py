@@ -89,7 +89,7 @@ def judge(
     purpose: Purpose = Purpose.CLIENT,
     checks: Checks | None = None,
     anchors: Sequence[x509.Certificate] = (AUTHORITY.root.certificate,),
-    crls: Sequence[crl.RevocationList] | None = None,
+    crls: Sequence[crl.Usable] | None = None,
 ) -> Fault | None:
     lists = crl.from_x509(AUTHORITY.crls(NOW - HOUR)) if crls is None else crls
     found = judge_chain(

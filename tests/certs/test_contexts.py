@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -31,8 +32,10 @@ from certs.tls_transport import TlsTransport
 from certs.trust_store import TrustStore
 from foundation.clock import DAY, SECOND, system_clock
 from foundation.dn import CN
+from tests.certs.conftest import World
 
 NOW = system_clock()
+Made = Callable[[Identity], SSL.Context]
 OTHER = operator_subject("mx.deux.example", "1750048886", "OPÉRATEUR DEUX", "Paris (75)")
 
 
@@ -79,7 +82,7 @@ def shown(tls: TlsTransport) -> tuple[bytes | None, tuple[bytes, ...]]:
     return tls.get_extra_info("peercert_der"), tls.get_extra_info("peer_chain_der")
 
 
-async def test_relay_shows_our_certificate_and_reads_theirs(world, tmp_path: Path) -> None:
+async def test_relay_shows_our_certificate_and_reads_theirs(world: World, tmp_path: Path) -> None:
     peer = world.ours.issue(OPERATOR, OTHER, NOW)
     async with tls_server(peer_context(tmp_path, peer, world.ours)) as port:
         tls, heard = await met(port, relay_context(world.identity(tmp_path)))
@@ -96,7 +99,7 @@ async def test_relay_shows_our_certificate_and_reads_theirs(world, tmp_path: Pat
         assert heard.said == b"with"
 
 
-async def test_peers_that_the_judge_refuses_after_the_handshake(world, tmp_path: Path) -> None:
+async def test_peers_that_the_judge_refuses_after_the_handshake(world: World, tmp_path: Path) -> None:
     """Nothing is verified in it: why we send nothing must be told."""
     revoked = world.ours.issue(OPERATOR, OTHER, NOW)
     world.ours.revoke(revoked.certificate, NOW)
@@ -118,7 +121,7 @@ async def test_peers_that_the_judge_refuses_after_the_handshake(world, tmp_path:
             tls.close()
 
 
-async def test_a_peer_that_forgets_its_intermediate(world, tmp_path: Path) -> None:
+async def test_a_peer_that_forgets_its_intermediate(world: World, tmp_path: Path) -> None:
     """Is believed where that one is an anchor itself, or known."""
     good = world.ours.issue(OPERATOR, OTHER, NOW)
     store, both = world.store(), (world.ours.root.certificate, world.ours.intermediate.certificate)
@@ -129,7 +132,7 @@ async def test_a_peer_that_forgets_its_intermediate(world, tmp_path: Path) -> No
         tls.close()
 
 
-async def test_a_server_that_speaks_no_tls_we_know(world, tmp_path: Path) -> None:
+async def test_a_server_that_speaks_no_tls_we_know(world: World, tmp_path: Path) -> None:
     context = peer_context(tmp_path, world.ours.issue(OPERATOR, OTHER, NOW), world.ours)
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("AES128-SHA")  # no forward secrecy
@@ -138,7 +141,7 @@ async def test_a_server_that_speaks_no_tls_we_know(world, tmp_path: Path) -> Non
             await met(port, relay_context(world.identity(tmp_path)))
 
 
-def test_loading_a_store_from_files(world, tmp_path: Path) -> None:
+def test_loading_a_store_from_files(world: World, tmp_path: Path) -> None:
     world.ours.save(tmp_path, NOW)
     store = trust_store.load(
         tmp_path / "root.pem", tmp_path / "crl.pem", tmp_path / "intermediate.pem", Checks(crl_grace=0)
@@ -201,16 +204,23 @@ SUITES = [
 
 @pytest.mark.parametrize("make", [server_context, asking_context])
 @pytest.mark.parametrize(("tls12", "suites", "agreed"), SUITES)
-def test_suites(world, tmp_path: Path, make, tls12: bool, suites: str, agreed: tuple[str, str] | None) -> None:
+def test_suites(
+    world: World,
+    tmp_path: Path,
+    make: Made,
+    tls12: bool,
+    suites: str,
+    agreed: tuple[str, str] | None,
+) -> None:
     assert handshake(make(world.identity(tmp_path)), tls12=tls12, suites=suites) == agreed
 
 
-def test_idle_connections_give_their_buffers_back(world, tmp_path: Path) -> None:
+def test_idle_connections_give_their_buffers_back(world: World, tmp_path: Path) -> None:
     for make in (server_context, asking_context):
         assert make(world.identity(tmp_path)).set_mode(0) & SSL.MODE_RELEASE_BUFFERS
 
 
-def test_faults_of_files_are_errors_in_words(world, tmp_path: Path) -> None:
+def test_faults_of_files_are_errors_in_words(world: World, tmp_path: Path) -> None:
     identity = world.identity(tmp_path)
     with pytest.raises(FileNotFoundError):
         server_context(Identity(tmp_path / "none.pem", identity.key))
@@ -226,7 +236,7 @@ def served_name(context: SSL.Context) -> str:
     return str(certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value)
 
 
-def test_rotation_without_restart(world, tmp_path: Path) -> None:
+def test_rotation_without_restart(world: World, tmp_path: Path) -> None:
     now = NOW
     identity = world.identity(tmp_path)
     rotating = Rotating(identity.files, lambda: server_context(identity), lambda: now)
@@ -256,13 +266,13 @@ def test_rotation_without_restart(world, tmp_path: Path) -> None:
     assert rotating.fault is None
 
 
-def test_rotation_needs_a_first_good_value(world, tmp_path: Path) -> None:
+def test_rotation_needs_a_first_good_value(world: World, tmp_path: Path) -> None:
     identity = Identity(tmp_path / "none.pem", tmp_path / "none.key")
     with pytest.raises(OSError):
         Rotating(identity.files, lambda: server_context(identity), system_clock)
 
 
-async def test_twisted_takes_the_factory(world, tmp_path: Path) -> None:
+async def test_twisted_takes_the_factory(world: World, tmp_path: Path) -> None:
     """In memory: Twisted's TLS protocol over our context, an ordinary client; no reactor."""
     from twisted.internet.protocol import Factory, Protocol
     from twisted.internet.task import Clock
@@ -270,15 +280,15 @@ async def test_twisted_takes_the_factory(world, tmp_path: Path) -> None:
     from twisted.protocols.tls import TLSMemoryBIOFactory
 
     class Echo(Protocol):
+        transport: Any  # Twisted types it by an interface of zope's
+
         def dataReceived(self, data: bytes) -> None:
-            assert self.transport is not None
             self.transport.write(data.upper())
 
     identity = world.identity(tmp_path)
     clock = Clock()  # not the reactor: Twisted puts small writes off by a zero delay
-    factory = TLSMemoryBIOFactory(
-        TwistedContextFactory(lambda: server_context(identity)), False, Factory.forProtocol(Echo), clock
-    )
+    made: Any = TLSMemoryBIOFactory  # typed by interfaces too
+    factory = made(TwistedContextFactory(lambda: server_context(identity)), False, Factory.forProtocol(Echo), clock)
     protocol = factory.buildProtocol(None)
     transport = StringTransport()
     protocol.makeConnection(transport)
@@ -303,7 +313,7 @@ async def test_twisted_takes_the_factory(world, tmp_path: Path) -> None:
     assert said.startswith(b"HELLO")
 
 
-def test_the_authority_on_disk(world, tmp_path: Path) -> None:
+def test_the_authority_on_disk(world: World, tmp_path: Path) -> None:
     folder = tmp_path / "pki"
     authority = Authority.create(NOW)
     gone = authority.issue(OPERATOR, OTHER, NOW)

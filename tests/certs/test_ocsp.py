@@ -249,8 +249,10 @@ async def stapled(world: World, tmp_path: Path, shown: bytes, lists: bool = True
     async with await loop.create_server(factory, "127.0.0.1", 0) as server:
         transport, protocol = await loop.create_connection(asyncio.Protocol, *server.sockets[0].getsockname())
         tls = await start_tls_client(loop, transport, protocol, relay_context(identity), "mx.un.example")
-        facts = map(tls.get_extra_info, ("peercert_der", "peer_chain_der"))
-        verdict = await world.client.judge(world.store(lists), *facts, Purpose.SERVER, tls.get_extra_info("stapled"))
+        leaf, sent = map(tls.get_extra_info, ("peercert_der", "peer_chain_der"))
+        verdict = await world.client.judge(
+            world.store(lists), leaf, sent, Purpose.SERVER, tls.get_extra_info("stapled")
+        )
         tls.close()
     return verdict.fault if isinstance(verdict, Refused) else None
 

@@ -96,7 +96,7 @@ class Door(asyncio.Protocol):
 
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
-        self.tasks.add(task)  # type: ignore[arg-type]
+        self.tasks.add(task)
 
     async def _switch(self) -> None:
         assert not isinstance(self.transport, TlsTransport)

@@ -94,7 +94,7 @@ class Maildirs:
         self.top = top
 
     def path(self, folder: str) -> Path:
-        return self.top / encode(folder).decode()
+        return self.top / str(encode(folder), "ascii")
 
     def files(self, folder: str) -> list[Path]:
         return [path for part in ("cur", "new") for path in (self.path(folder) / part).glob("*")]

@@ -56,7 +56,7 @@ def test_a_day(server: Demo) -> None:
         (moved,) = client.search()
         assert b"a-rappeler" in client.get_flags([moved])[moved]
         said = client.append("Envoyés", compose("a@b", "c@d", stamp, "Copie").as_bytes(), [b"\\Seen"])
-        kept = int(re.search(rb"APPENDUID \d+ (\d+)", said)[1])
+        [kept] = map(int, re.findall(rb"APPENDUID \d+ (\d+)", said))
         client.select_folder("Envoyés")
         assert client.search(["SUBJECT", stamp]) == [kept]
         client.delete_messages([kept])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from imapclient.exceptions import IMAPClientError
 
@@ -23,11 +25,12 @@ def test_the_holder_opens_and_closes_folders_to_a_member(server: Demo) -> None:
 
         holder.setacl("Direction", thomas["login"], "lr")
         member.select_folder("Direction", readonly=True)  # imaplib refuses a READ-ONLY answer to SELECT
-        for forbidden in (
+        tries: list[Callable[[], object]] = [
             lambda: member.append("Direction", b"Subject: z\r\n\r\ny\r\n"),
             lambda: member.setacl("Direction", thomas["login"], "lrswip"),
             lambda: member.delete_folder("Direction"),
-        ):
+        ]
+        for forbidden in tries:
             with pytest.raises(IMAPClientError, match="no right"):
                 forbidden()
         assert list(member.fetch([1], ["BODY[]"])) == [1]

@@ -1,17 +1,23 @@
-"""What docs/operator.md says is true of the code: its log events, its commands for mailboxes, its query."""
+"""What docs/operator.md says is true of the code: its log events, its commands."""
 
 from __future__ import annotations
 
 import re
 import shlex
-import sqlite3
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography import x509
 from sqlalchemy import select
+from typer.main import get_command
 from typer.testing import CliRunner
 
-from mssante.directory import Entry, Search, search
+from certs.names import of_name
+from certs.profiles import operator_subject
+from mssante.directory import Entry, search
+from mssante.directory_search import Search
 from mssante.tables import credentials
 from runtime import start
 from runtime.cli import app
@@ -84,9 +90,32 @@ def test_the_commands_make_a_mailbox_with_folders_sign_ins_and_an_entry(folder: 
     house.db.close_now()
 
 
-def test_the_query_for_jobs_runs(folder: Path) -> None:
-    query = re.search(r'sqlite3 -readonly mssante\.db "(.*?)"$', PAGE, re.MULTILINE)
-    assert query is not None
-    with sqlite3.connect(folder / "mssante.db") as conn:
-        conn.execute(query[1]).fetchall()
-    conn.close()
+def test_every_command_on_the_page_is_one() -> None:
+    """Each `mss noun verb` that the page names, and its options."""
+    group: Any = get_command(app)
+    named = set(re.findall(r"(?:`|^    )mss ([a-z][^`\n]*)", PAGE, re.MULTILINE))
+    assert len(named) > 60
+    for line in sorted(named):
+        command, words = group, line.replace("…", "").split()
+        while words and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]
+        assert not (words and getattr(command, "commands", None)), f"mss {line}: no such command"
+        options = {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
+        asked = {word.strip("[],") for word in words if word.strip("[").startswith("--")}
+        assert asked <= options, f"mss {line}"
+
+
+def test_no_line_of_sql_is_needed() -> None:
+    assert not re.search(r"SELECT |UPDATE \w+ SET|DELETE FROM|sqlite3 ", PAGE)
+
+
+def test_the_request_for_a_certificate_is_one(tmp_path: Path) -> None:
+    """Step 2 of joining: its subject is the DN that is listed, its key is nobody else's."""
+    command = re.search(r"`(umask 077; openssl req .*?)`", PAGE)
+    assert command is not None
+    (tmp_path / "tls").mkdir()
+    subprocess.run(command[1], shell=True, cwd=tmp_path, check=True, capture_output=True)
+    request = x509.load_pem_x509_csr((tmp_path / "server.csr").read_bytes())
+    expected = operator_subject("mail.exemple.example", "1990000001", "Opérateur Exemple", "Villefleur (99)")
+    assert of_name(request.subject).text == of_name(expected).text
+    assert (tmp_path / "tls" / "server.key").stat().st_mode & 0o077 == 0

@@ -131,7 +131,7 @@ def announced() -> set[str]:
     """All that any CAPABILITY reply of ours can hold (the number of APPENDLIMIT and the like left out)."""
     names = set[str]()
     for tls, box in ((False, None), (True, None), (True, SignedIn(1, "a", "A"))):
-        ctx = Context(MemoryMailStore(), People({}), Settings(), "192.0.2.1", tls)
+        ctx = Context(MemoryMailStore(), People({}), Settings(holder_quota=1), "192.0.2.1", tls)
         ctx.bind = lambda kind: None  # TLS 1.3
         ctx.identity = box
         names.update(capabilities(ctx))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from foundation.blob_chunks import CHUNK, TAG
 from foundation.blob_files import FolderFiles
-from foundation.blobs import Blobs
+from foundation.blobs import TICK, Blobs
 from foundation.clock import DAY, system_clock
 from foundation.database import Database, metadata
 from foundation.keys import NONCE_BYTES, Key, KeyRing, Tampered, random_octets
@@ -108,6 +109,21 @@ async def test_a_small_blob_lives_in_the_database(tmp_path: Path, blobs: Blobs) 
     with pytest.raises(KeyError):
         await db.read(blobs.read, blob.ref)
     await db.close()
+
+
+def test_names_of_small_blobs_grow_with_time_and_those_of_files_are_spread(tmp_path: Path) -> None:
+    now = [system_clock()]
+    blobs = Blobs(FolderFiles(tmp_path / "blobs"), clock=lambda: now[0])
+    small, files = [], set()
+    for _ in range(40):
+        writer = blobs.writer()
+        writer.write(b"petit")
+        for make in (partial(blobs.prepare, b"petit"), writer.finish):
+            small.append(make().ref.name)
+            now[0] += TICK
+        files.add(blobs.files.path(blobs.prepare(bytes(CHUNK + 1)).ref.name).parent)
+    assert small == sorted(set(small))
+    assert len(files) > 20
 
 
 async def test_a_file_that_a_killed_process_left_is_swept_once_it_is_old(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from mailserver.contents import compound, office, rar5, tnef
-from mailserver.contents.kinds import look
+from mailserver.contents.kinds import TNEF
+from mailserver.contents.looking import look
 from mailserver.imap.framer import Frame, Framer, LiteralOffer, TooLong
 from mailserver.imap.grammar import Cursor
 from mailserver.imap.modes import Modes
@@ -111,7 +112,7 @@ def contents(data: bytes) -> None:
     """What an attachment is; what is read by our own. (What libarchive reads is fenced: a fault ends a process.)"""
     look(data, "a.zip", frozenset({"js"}))
     with suppress(tnef.Broken):
-        tnef.files(tnef.TNEF + data)
+        tnef.files(TNEF + data)
     with suppress(compound.Broken):
         opened = compound.Compound(data)
         office.marks(opened)

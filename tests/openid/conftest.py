@@ -10,11 +10,22 @@ import pytest_asyncio
 from tests.care_desk.office import Office
 from tests.openid.real import RealProvider
 from tests.support.chromium import on_the_loop_of_chromium
+from tests.support.port import a_port
 from tests.support.web import serving
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where Node.js is read from a cold disk by a busy machine it starts in a minute and more."""
     on_the_loop_of_chromium(items, "openid")
+    for item in items:
+        if "/tests/openid/" in str(item.path):
+            item.add_marker(pytest.mark.timeout(300))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def provider() -> AsyncIterator[RealProvider]:
+    with a_port() as port:
+        yield RealProvider(port)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -51,9 +51,12 @@ class RealProvider:
             async for line in process.stdout:
                 if line == b"ready\n":
                     break
+            else:
+                raise RuntimeError("the provider did not start")
             yield
         finally:
-            process.send_signal(signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGKILL)
             await process.wait()
 
     async def token(self, person: str, scope: str = "openid scope_all", audience: str = AUDIENCE) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -89,12 +88,6 @@ class Operator:
                 step = await exchange.asend(b"\x01")
         assert isinstance(step, (SignedIn, Refused, Fault))
         return step
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def provider() -> RealProvider:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return RealProvider(free.getsockname()[1])
 
 
 @pytest_asyncio.fixture(loop_scope="session")

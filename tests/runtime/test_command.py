@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,6 +23,8 @@ from mssante.mailbox import AddressTaken, NewMailbox
 from runtime.cli import app
 from runtime.command import Act, Desk, Done, Refused, Row, csv_text, desk, worded
 from runtime.help_in import language_of
+
+TABLES = ("audit", "jobs", "mailboxes", "recoveries")
 
 
 def test_a_text_in_two_languages() -> None:
@@ -37,6 +43,48 @@ def test_a_text_in_two_languages() -> None:
 )  # fmt: skip
 def test_the_language_asked_for(words: str, lang: str) -> None:
     assert language_of(words.split()) == lang
+
+
+@pytest.mark.parametrize("line", ["mailbox list", "queue list", "job sum", "account list", "audit verify"])
+@pytest.mark.parametrize(
+    ("breakage", "said"),
+    [
+        ("UPDATE alembic_version SET version_num = '0005'", "will be migrated"),
+        ("UPDATE alembic_version SET version_num = '9999'", "newer version"),
+        ("DROP TABLE alembic_version", "it is empty"),
+    ],
+)
+def test_a_database_that_is_not_of_this_version_is_told_in_words(
+    operator: Path, line: str, breakage: str, said: str
+) -> None:
+    """The first commands after an upgrade, before the restart: no traceback of SQL."""
+    with closing(sqlite3.connect(operator.parent / "mssante.db")) as conn:
+        conn.execute("DROP TRIGGER audit_no_update")
+        conn.executescript("".join(f"{one};" for one in (breakage, *map("DROP TABLE {}".format, TABLES))))
+    done = CliRunner().invoke(app, [*line.split(), "--config", str(operator), "--lang", "en"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "to do: " in done.stderr
+
+
+def test_a_database_that_is_not_there_is_told_and_not_made(operator: Path) -> None:
+    (operator.parent / "mssante.db").unlink()
+    done = CliRunner().invoke(app, ["mailbox", "list", "--config", str(operator), "--lang", "en"])
+    assert done.exit_code == 2
+    assert "does not exist" in done.stderr
+    assert not (operator.parent / "mssante.db").exists()
+
+
+def test_a_postgresql_that_does_not_answer_is_told(operator: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    text = operator.read_text(encoding="utf-8")
+    url = f'database = "postgresql+psycopg://nobody@127.0.0.1:{port}/none"'
+    operator.write_text(re.sub(r"(?m)^database = .*$", url, text), encoding="utf-8")
+    done = CliRunner().invoke(app, ["mailbox", "list", "--config", str(operator), "--lang", "en"])
+    assert done.exit_code == 2
+    assert "cannot be read" in done.stderr
+    assert "systemctl status postgresql" in done.stderr
 
 
 @pytest.mark.parametrize("line", [[], ["queue"], ["queue", "cancel"]])

@@ -29,7 +29,7 @@ from runtime.demo.pki import ED25519_KEY, Pki
 from runtime.doctor import examine, told
 from runtime.doctor.faults import kept, machine, others, trusted
 from runtime.doctor.finding import Fault
-from runtime.doctor.machine import archives
+from runtime.doctor.machine import archives, reload
 from runtime.doctor.others import antivirus_takes_all, dns_records, expected, openid_answers
 from runtime.settings import Annuaire, Antivirus, OpenId, Settings, read
 from tests.support.clamd import Clamd, clamd
@@ -188,6 +188,23 @@ def test_the_openid_provider(settings: Settings) -> None:
     assert "telephone: cannot be read" in said(
         with_provider(settings, ciba_client_id="compte", ciba_client_secret=found.storage.blobs / "telephone")
     )
+
+
+def test_connections_that_wait_at_a_reload(settings: Settings, tmp_path: Path) -> None:
+    """Only where one process takes the place of another; an older kernel has no such switch."""
+    several, switch = settings.model_copy(update={"workers": 2}), tmp_path / "tcp_migrate_req"
+
+    def found(own: Settings) -> list[str]:
+        return [one.head("en") for one in reload(own, 0, switch)]
+
+    assert found(several) == []
+    switch.write_text("0\n")
+    assert found(settings) == []
+    assert found(several) == [
+        "note    reload: the kernel is not set to pass waiting connections from one process to another"
+    ]
+    switch.write_text("1\n")
+    assert found(several) == []
 
 
 def test_a_busy_port_is_told(settings: Settings) -> None:

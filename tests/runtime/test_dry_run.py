@@ -65,6 +65,8 @@ operator remove yves --by zoe --by-file phrase
 directory import extraction.txt
 directory sync
 directory publish --all
+job retry --kind relay
+job cancel --kind learn
 queue retry --all
 queue cancel --all
 trust-list fetch newer.xml
@@ -133,6 +135,7 @@ class World:
         def owe(tx: Any) -> None:
             house.blobs.insert(tx, blob)
             house.jobs.enqueue(tx, "relay", payload, house.clock() + 60 * MINUTE, lane="autre.example")
+            house.jobs.enqueue(tx, "learn", {})
 
         house.db.write_now(owe)
         house.db.close_now()

@@ -11,8 +11,9 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text
 
+from mailserver.store.tables import cards
 from runtime import schema, start
 from tests.support.postgres import other_database
 
@@ -72,6 +73,30 @@ def test_a_store_that_cannot_be_migrated_is_said_in_words(tmp_path: Path, capsys
     said = capsys.readouterr().err
     assert "cannot be migrated: begin with an empty one" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_a_card_finds_its_own_texts(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/t.db"
+    if database == "postgresql":
+        url = other_database(request.getfixturevalue("postgres_server"), "texts")
+    before = {(blob, box): f"{blob} {box}".encode() for blob, box in ((7, 1), (7, 2), (9, 1))}
+    engine = create_engine(url)
+    with engine.begin() as conn:
+        alembic = schema.config()
+        alembic.attributes["connection"] = conn
+        command.upgrade(alembic, "20261130_recovery_lost")
+        for (blob, box), value in before.items():
+            row = {"blob": blob, "box": box, "value": value}
+            conn.execute(text("INSERT INTO cards VALUES (:blob, :box, :value, :value)"), row)
+            conn.execute(text("INSERT INTO search_texts VALUES (:blob, :box, :value, :value)"), row)
+    schema.upgrade(url)
+    with engine.begin() as conn:
+        rows = conn.execute(select(cards)).all()
+    engine.dispose()
+    assert {(row.blob_id, row.box_id): (row.front, row.heads, row.back, row.texts) for row in rows} == {
+        place: (value,) * 4 for place, value in before.items()
+    }
 
 
 def test_every_table_module_is_known_to_the_schema() -> None:

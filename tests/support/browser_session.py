@@ -9,13 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from selectolax.lexbor import LexborHTMLParser
-
 from tests.support.demo import Demo, wait_until
+from tests.support.html import Html, plain
 
 
 @dataclass(frozen=True)
-class Page:
+class Page(Html):
     """`path` is where the redirects ended."""
 
     status: int
@@ -24,21 +23,8 @@ class Page:
     headers: http.client.HTTPMessage
 
     @property
-    def text(self) -> str:
-        return self.body.decode()
-
-    @property
-    def tree(self) -> LexborHTMLParser:
-        return LexborHTMLParser(self.body)
-
-    @property
-    def words(self) -> str:
-        """What a reader sees, with plain spaces and apostrophes."""
-        return plain(self.tree.body.text(separator=" "))
-
-    @property
     def token(self) -> str:
-        return self.tree.css_first("input[name=_csrf]").attributes["value"] or ""
+        return self.first("input[name=_csrf]").attributes["value"] or ""
 
     def hidden(self, names: Iterable[str]) -> dict[str, str]:
         """The hidden fields of the form that has fields of these names; of the first form with a token when there is none."""
@@ -55,10 +41,6 @@ class Page:
             for node in self.tree.css("a")
             if (node.attributes.get("href") or "").startswith(beginning)
         }
-
-
-def plain(text: str) -> str:
-    return " ".join(text.replace("\u00a0", " ").replace("\u202f", " ").replace("’", "'").split())
 
 
 class WebSession:
@@ -95,7 +77,7 @@ class WebSession:
             rows = self.get("/messagerie").links("/messagerie/")
             return next((href for href, label in rows.items() if plain(subject) in label), None)
 
-        return wait_until(look, timeout, f"no conversation {subject!r}") or ""
+        return wait_until(look, timeout, f"no conversation {subject!r}")
 
     def answer(self, conversation: str, text: str) -> Page:
         page = self.post(conversation, {"texte": text})

@@ -11,6 +11,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection
+
 import citizen_inbox.app
 import citizen_inbox.deps
 import health_space.accounts.app
@@ -187,6 +189,12 @@ async def town(folder: Path, url: str = "") -> AsyncIterator[Town]:
         attachments=policies_of(Attachments(), AttachmentsSent()),
     )
     readers, delivery = Readers(workers=1), Delivery(space)
+
+    def name_of(conn: Connection, box_id: int) -> str:
+        box = boxes.get(conn, box_id)
+        assert box is not None
+        return box.holder.display_name
+
     badges = {
         "/messagerie": citizen_inbox.app.unread,
         "/notifications": lambda conn, box: notices.unread(conn, [box]),
@@ -202,8 +210,8 @@ async def town(folder: Path, url: str = "") -> AsyncIterator[Town]:
         WebSettings(https=False),
         templates,
         chrome.NAV,
-        chrome.around(lambda conn, box: boxes.get(conn, box).holder.display_name, badges),
-        clock,  # type: ignore[union-attr]
+        chrome.around(name_of, badges),
+        clock,
     )
     credentials = Credentials(db, keys, boxes)
     made = Town(db, space, delivery, web, None)

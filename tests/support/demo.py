@@ -13,12 +13,12 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from runtime.demo.show import STOP_SECONDS
 from tests.support.child import ends_with_us
@@ -60,20 +60,17 @@ class Demo:
     def start(self, timeout: float = 60) -> Demo:
         self.data.mkdir(parents=True, exist_ok=True)
         log = open(self.data / "demo.log", "ab")  # noqa: SIM115
+        read = log.tell()
         command = [sys.executable, "-m", "runtime.cli", "demo", "--data", str(self.data), "--port-base", str(self.base)]
         command = ends_with_us(*command, *self.options)
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
         deadline = time.monotonic() + timeout
-        while b"Ctrl-C" not in (self.data / "demo.log").read_bytes()[self._read :]:
+        while b"Ctrl-C" not in (self.data / "demo.log").read_bytes()[read:]:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("the demo did not start:\n" + (self.data / "demo.log").read_text()[-3000:])
             time.sleep(0.05)
         self.facts = json.loads((self.data / "demo.json").read_text())
         return self
-
-    @property
-    def _read(self) -> int:
-        return self.__dict__.setdefault("_log_start", (self.data / "demo.log").stat().st_size)
 
     def attach(self) -> Demo:
         """To a demo that runs already, whose output goes to demo.log in its folder."""
@@ -88,17 +85,18 @@ class Demo:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 raise
-        self.__dict__.pop("_log_start", None)
 
     # ---------------------------------------------------------------- facts
     def person(self, role: str) -> dict[str, Any]:
-        return next(p for p in self.facts["people"] if p["role"] == role)
+        return self.member(role, 0)
 
     def member(self, role: str, number: int) -> dict[str, Any]:
-        return [p for p in self.facts["people"] if p["role"] == role][number]
+        people: list[dict[str, Any]] = self.facts["people"]
+        return [person for person in people if person["role"] == role][number]
 
     def operator(self, name: str = "alpha") -> dict[str, Any]:
-        return next(o for o in self.facts["operators"] if o["name"] == name)
+        operators: list[dict[str, Any]] = self.facts["operators"]
+        return next(operator for operator in operators if operator["name"] == name)
 
     def door(self, name: str, operator: str = "alpha") -> tuple[str, int]:
         host, port = self.operator(operator)[name].rsplit(":", 1)
@@ -133,7 +131,7 @@ class Demo:
 
     # ---------------------------------------------------------------- doors
     @contextmanager
-    def submission(self, person: dict[str, Any]):
+    def submission(self, person: dict[str, Any]) -> Iterator[smtplib.SMTP]:
         with smtplib.SMTP(*self.door("submission", person["operator"]), timeout=20) as smtp:
             smtp.starttls(context=self.trust(person["operator"]))
             smtp.login(person["login"], person["password"])
@@ -148,7 +146,7 @@ class Demo:
         return message
 
     @contextmanager
-    def imap(self, person: dict[str, Any]):
+    def imap(self, person: dict[str, Any]) -> Iterator[imaplib.IMAP4_SSL]:
         host, port = self.door("imaps", person["operator"])
         connection = imaplib.IMAP4_SSL(host, port, ssl_context=self.trust(person["operator"]), timeout=20)
         connection.login(person["login"], person["password"])
@@ -184,12 +182,12 @@ def printed(done: subprocess.CompletedProcess[str]) -> Any:
 def uids_of(imap: imaplib.IMAP4, subject: str, folder: str = "INBOX") -> list[int]:
     """UIDs of the messages whose subject holds `subject`, oldest first; selects the folder."""
     assert imap.select(quoted(folder))[0] == "OK"
-    imap.literal = subject.encode()  # imaplib sends it at the end of the next command
+    imap.literal = subject.encode()  # type: ignore[assignment]  # imaplib sends it at the end of the next command
     _, found = imap.uid("SEARCH", "CHARSET", "UTF-8", "SUBJECT")
     return [int(uid) for uid in found[0].split()]
 
 
-def wait_until(what: Callable[[], T], timeout: float = 15, why: str = "") -> T:
+def wait_until(what: Callable[[], T | Literal[False] | None], timeout: float = 15, why: str = "") -> T:
     """The first true answer of `what`."""
     deadline = time.monotonic() + timeout
     while not (answer := what()):

@@ -24,9 +24,9 @@ def certificate_of(demo: Demo, operator: str = "beta") -> Issued:
     return load_issued(demo.data / operator / "tls", "server")
 
 
-def issue(ca: Authority, host: str = "mail.rogue.example", **dates: int) -> Issued:
+def issue(ca: Authority, host: str = "mail.rogue.example", start: int | None = None, end: int | None = None) -> Issued:
     subject = operator_subject(host, "1990000999", "Opérateur Inconnu", "Villefleur (99)")
-    return ca.issue(OPERATOR, subject, system_clock(), **dates)
+    return ca.issue(OPERATOR, subject, system_clock(), start=start, end=end)
 
 
 def client_context(demo: Demo, certificate: Issued | None) -> ssl.SSLContext:

@@ -81,7 +81,11 @@ class Service:
         before = self.config.read_text()
         assert old in before
         self.config.write_text(before.replace(old, new))
-        return lambda: self.config.write_text(before) and None
+
+        def undo() -> None:
+            self.config.write_text(before)
+
+        return undo
 
 
 def alive(pid: int) -> bool:

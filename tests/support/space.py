@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -135,7 +136,7 @@ class Space:
             command = [sys.executable, "-m", "runtime.cli", "serve", "--config", str(self.data / key / "mssante.toml")]
             self._running.append(subprocess.Popen(ends_with_us(*command), cwd=ROOT, stdout=log, stderr=log))
         for key in self.operators:
-            wait_until(lambda key=key: self._answers(key), 40, (self.data / f"{key}.log").read_text())
+            wait_until(partial(self._answers, key), 40, (self.data / f"{key}.log").read_text())
         return self
 
     def stop(self) -> None:

@@ -7,13 +7,14 @@ import contextlib
 import http.client
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 import uvicorn
-from selectolax.lexbor import LexborHTMLParser
 from starlette.types import ASGIApp
+
+from tests.support.html import Html, plain
 
 
 class Prompt(uvicorn.Server):
@@ -23,8 +24,9 @@ class Prompt(uvicorn.Server):
         super().__init__(config)
         self.leave = asyncio.Event()
 
-    def capture_signals(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
     async def main_loop(self) -> None:
         await self.on_tick(0)
@@ -56,34 +58,17 @@ async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
 
 
 @dataclass
-class Answer:
+class Answer(Html):
     status: int
     headers: http.client.HTTPMessage
     body: bytes
-
-    @property
-    def text(self) -> str:
-        return self.body.decode()
-
-    @property
-    def tree(self) -> LexborHTMLParser:
-        return LexborHTMLParser(self.body)
-
-    @property
-    def words(self) -> str:
-        """The page's text with plain spaces and apostrophes."""
-        node = self.tree.body
-        assert node is not None
-        return " ".join(node.text(separator=" ").replace("\u00a0", " ").replace("’", "'").split())
 
     @property
     def location(self) -> str:
         return self.headers["location"] or ""
 
     def title(self) -> str:
-        node = self.tree.css_first("title")
-        assert node is not None
-        return node.text().replace("\u00a0", " ").replace("’", "'")
+        return plain(self.first("title").text())
 
 
 class Visitor:

@@ -83,7 +83,7 @@ class Machine:
 
     def __init__(self, tree: Path) -> None:
         with (tree.parent / f"{tree.name}.console").open("wb") as console:
-            command = [*NSPAWN, "--private-network", "--boot", "-D", tree]
+            command = [*NSPAWN, "--private-network", "--boot", "-D", str(tree)]
             self._nspawn = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=console)
         self._init = self._first_process()
         self.wait_for("systemctl is-system-running | grep -qE 'running|degraded'", 60)

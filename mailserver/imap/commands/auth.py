@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -101,6 +102,14 @@ class GetQuotaRoot:
     """RFC 9208 4.1.2."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetQuota:
+    """RFC 9208 4.1.3: by resource, in its units; what is not named is not limited."""
+
+    root: bytes
+    limits: Mapping[bytes, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +234,18 @@ def parse_get_quota(at: Cursor) -> GetQuota:
 def parse_get_quota_root(at: Cursor) -> GetQuotaRoot:
     at.space()
     return GetQuotaRoot(at.mailbox())
+
+
+def parse_set_quota(at: Cursor) -> SetQuota:
+    def limit() -> tuple[bytes, int]:
+        name = at.word()
+        at.space()
+        return name, at.number64()
+
+    at.space()
+    root = at.astring()
+    at.space()
+    return SetQuota(root, dict(at.parenthesised(limit)))
 
 
 def parse_enable(at: Cursor) -> Enable:

@@ -98,7 +98,8 @@ DATABASE_OLDER = Fault(
     "its schema ({version}) will be migrated (to {newest}) at the start",
     "le premier démarrage peut durer ; l’ancien logiciel ne pourra plus l’ouvrir // "
     "the first start may take long; the old software can open it no more",
-    "faites d’abord une sauvegarde : mssante backup DOSSIER // make a backup first: mssante backup FOLDER",
+    "faites d’abord une sauvegarde : mssante backup DOSSIER ; puis systemctl restart mssante // "
+    "make a backup first: mssante backup FOLDER; then systemctl restart mssante",
     fatal=False,
 )
 BACKUP = Fault(
@@ -171,8 +172,8 @@ JOBS_FAILED = Fault(
     "{count} de « {kind} » ({reason}) // {count} of « {kind} » ({reason})",
     "ce qu’ils devaient faire n’est pas fait : envoyer (relay), prévenir (notify), ranger au dossier (file) // "
     "what they had to do is not done: to send (relay), to tell a citizen (notify), to file in the dossier (file)",
-    "la cause ôtée : mssante queue retry --all (relay) ; les autres : docs/operator.md, « When you are paged » // "
-    "once the cause is gone: mssante queue retry --all (relay); others: docs/operator.md, « When you are paged »",
+    "mssante job list --state failed ; la cause ôtée : mssante job retry --kind {kind} --failed // "
+    "mssante job list --state failed; once the cause is gone: mssante job retry --kind {kind} --failed",
     fatal=False,
 )
 

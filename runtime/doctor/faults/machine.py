@@ -130,3 +130,13 @@ DOOR_SILENT = Fault(
     "systemctl status mssante, journalctl -u mssante -n 50, puis systemctl restart mssante // "
     "systemctl status mssante, journalctl -u mssante -n 50, then systemctl restart mssante",
 )
+RELOAD_RESETS = Fault(
+    "rechargement // reload",
+    "le noyau n’est pas réglé pour passer d’un processus à l’autre les connexions qui attendent // "
+    "the kernel is not set to pass waiting connections from one process to another",
+    "à chaque rechargement, celles qui attendent à la porte du processus qui part sont coupées : ces logiciels recommencent // "
+    "at each reload, those that wait at the door of the process that leaves are cut: these programs try again",
+    "echo net.ipv4.tcp_migrate_req=1 > /etc/sysctl.d/60-mssante.conf && systemctl restart systemd-sysctl // "
+    "echo net.ipv4.tcp_migrate_req=1 > /etc/sysctl.d/60-mssante.conf && systemctl restart systemd-sysctl",
+    fatal=False,
+)

@@ -7,13 +7,16 @@ import struct
 import tarfile
 import tracemalloc
 import zipfile
+from binascii import crc32
 from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.contents.kinds import ENTRIES, OF_MESSAGE, TNEF, Found, Kind, Purse, look
+from mailserver.contents.kinds import TNEF, Found, Kind, unreadable
+from mailserver.contents.looking import look
+from mailserver.contents.zips import ENTRIES, OF_MESSAGE, Purse
 
 SCRIPTS = frozenset({"js", "vbs", "bat", "ps1", "hta"})
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -47,6 +50,30 @@ def encrypted(files: dict[str, bytes]) -> bytes:
             made[start + at] |= 1
             start = made.find(signature, start + 4)
     return bytes(made)
+
+
+def second_name(name: str, other: str) -> bytes:
+    """In a field that some programs heed (APPNOTE 4.6.9)."""
+    into = io.BytesIO()
+    with zipfile.ZipFile(into, "w") as made:
+        info = zipfile.ZipInfo(name)
+        field = b"\x01" + struct.pack("<I", crc32(name.encode())) + other.encode()
+        info.extra = struct.pack("<HH", 0x7075, len(field)) + field
+        made.writestr(info, b"x()")
+    return into.getvalue()
+
+
+def broken_first(files: dict[str, bytes], at: int = 0) -> bytes:
+    """The header before one file's octets names another file than the list."""
+    made = archive(files)
+    name = list(files)[at].encode()
+    return made.replace(name, b"?" * len(name), 1)
+
+
+def two_ends() -> bytes:
+    """Another list in the comment: which one a program takes is its own affair."""
+    honest, other = archive({"a.txt": b""}), archive({"b.exe": EXE})
+    return honest[:-2] + struct.pack("<H", len(other)) + other
 
 
 # what it is, its name, what is found
@@ -107,7 +134,91 @@ TABLE: list[tuple[str, bytes, str, list[str]]] = [
     ("of another age", b"x\x00-lh5-" + bytes(40), "a.lzh", ["other_archive: LHA"]),
     ("that nothing here opens", b"\x00\x00\x31\x00\x00\x00\x90**ACE**", "a", ["other_archive: ACE"]),
     ("nothing", b"", "", []),
+    # names
+    ("behind a stream's colon", b"x()", "cr.js:cr.pdf", ["script: script .js"]),
+    ("before a zero", b"x()", "cr.js\0.pdf", ["script: script .js"]),
+    ("written from right to left", b"x()", "cr\u202efdp.js", ["script: script .js"]),
+    ("an hour in a name", b"%PDF-1.7", "CR du 12.js.2026 à 12:30.pdf", []),
+    ("a disc image by its name", b"%PDF-1.7", "a.iso", ["disk_image: ISO"]),
+    ("in an archive, by its second name", second_name("cr.txt", "cr.js"), "a.zip", ["script: ZIP > script .js"]),
+    # archives
+    ("a broken file before a program", broken_first({"a.txt": b"x" * 99, "b.exe": EXE}), "a.zip",
+     ["unreadable: ZIP illisible / unreadable ZIP", "executable: ZIP > Windows EXE"]),
+    ("a program before a broken file", broken_first({"a.exe": EXE, "b.txt": b"x" * 99}, at=1), "a.zip",
+     ["executable: ZIP > Windows EXE", "unreadable: ZIP illisible / unreadable ZIP"]),
+    ("two ends", two_ends(), "a.zip", ["unreadable: ZIP illisible / unreadable ZIP"]),
+    ("an archive stored in one", archive({"a.bin": archive({"b.txt": b""})}, zipfile.ZIP_STORED), "a.zip", []),
+    # Office
+    ("macros in a part of another name", archive({"[Content_Types].xml": b"<x ContentType='application/vnd.ms-office.vbaProject'"}),
+     "cr.docx", ["macros: Microsoft Office + macros VBA"]),
+    ("macros in sheets", archive({"xl/macrosheets/sheet1.xml": b"<x/>"}), "a.xlsx", ["macros: Microsoft Office + macros XLM"]),
+    ("in one of another name", archive({"[Content_Types].xml": b" " * 9_000 + b"vnd.ms-excel.macrosheet+xml"}), "a.xlsx",
+     ["macros: Microsoft Office + macros XLM"]),
+    ("of OpenDocument", archive({"mimetype": b"application/vnd.oasis", "Basic/Standard/Module1.xml": b""}), "a.odt",
+     ["macros: OpenDocument + macros"]),
+    ("a template of ours", archive({"word/_rels/settings.xml.rels": b'<R Type="http://x/attachedTemplate" Target="file:///C:\\a.dotm"/>'}),
+     "a.docx", []),
+    ("one from the web", archive({"word/_rels/settings.xml.rels": b'<R Type="http://x/attachedTemplate" Target="https://x.example/a"/>'}),
+     "a.docx", ["macros: Microsoft Office + template from elsewhere"]),
+    ("a database", b"\x00\x01\x00\x00Standard Jet DB\x00", "a.mdb", ["macros: Microsoft Access"]),
+    # what would install itself
+    ("a package of Linux", b"!<arch>\ndebian-binary   1", "a", ["executable: Linux DEB"]),
+    ("another", b"\xed\xab\xee\xdb\x03", "a", ["executable: Linux RPM"]),
+    ("of macOS", b"xar!\x00\x1c", "a", ["executable: macOS PKG"]),
+    ("of Android", archive({"AndroidManifest.xml": b"\x03"}), "a", ["executable: Android APK"]),
+    ("of Windows", archive({"AppxManifest.xml": b"<x/>"}), "a", ["executable: Windows MSIX"]),
+    ("a patch", OLE + bytes(400) + bytes.fromhex("86100c0000000000c000000000000046"), "a", ["executable: Windows MSI"]),
+    # discs
+    ("a partition", b"\xeb\x52\x90NTFS    " + bytes(500), "a.img", ["disk_image: NTFS"]),
+    ("an old one", b"\xeb\x3c\x90MSDOS5.0" + bytes(43) + b"FAT16   ", "a.img", ["disk_image: FAT"]),
+    ("a machine's disc", b"KDMV\x01", "a", ["disk_image: VMDK"]),
+    ("another machine's", bytes(64) + b"\x7f\x10\xda\xbe", "a", ["disk_image: VDI"]),
 ]  # fmt: skip
+
+OTHERS = [  # that nothing here opens
+    (b"\x60\xea\x2a\x00", "ARJ"),
+    (b"RE~^\x07", "RAR 1"),
+    (b"MSWIM\x00\x00\x00", "WIM"),
+    (b"ZOO 2.10 Archive.\x1a\x00\x00\xdc\xa7\xc4\xfd", "ZOO"),
+    (b"LZIP\x01\x0c", "LZIP"),
+    (b"\x04\x22\x4d\x18\x64", "LZ4"),
+    (b"\x5d\x00\x00\x80\x00", "LZMA"),
+    (b"\x1f\xa0", "COMPRESS"),
+    (b"\x1f\x1e", "PACK"),
+    (b"SZDD\x88\xf0\x27\x33A", "SZDD"),
+    (b"KWAJ\x88\xf0\x27\xd1", "KWAJ"),
+    (b"ISc(\x00", "InstallShield CAB"),
+    (b"!<arch>\na.txt/", "AR"),
+    (b"070701" + b"0" * 104, "CPIO"),
+    (b"SIT!\x00\x01\x00\x00\x00\x00rLau", "StuffIt"),
+    (b"StuffIt (c)1997", "StuffIt"),
+    (b"(This file must be converted with BinHex 4.0)", "BinHex"),
+    (b"ALZ\x01", "ALZ"),
+    (b"EGGA\x00\x01", "EGG"),
+    (b"ArC\x01", "FreeArc"),
+    (b"hsqs", "SquashFS"),
+    (b"a\x00-lzs-", "LHA"),
+]
+
+
+@pytest.mark.parametrize(("data", "label"), OTHERS, ids=[label for _, label in OTHERS])
+def test_an_archive_that_nothing_here_opens_is_told(data: bytes, label: str) -> None:
+    """By its octets, whatever its name; and never as a document."""
+    for name in ("a.pdf", "a"):
+        assert Found(Kind.OTHER_ARCHIVE, label) in look(data, name, SCRIPTS)
+    purse = Purse()
+    look(data, "a", SCRIPTS, purse)
+    assert purse.shut
+
+
+@pytest.mark.parametrize("ending", "arj arc zoo lzh lz lzma lz4 cpio wim sit hqx z uue xxe ace alz egg".split())
+def test_an_archive_by_its_name_is_unreadable(ending: str) -> None:
+    assert look(b"whatever", f"a.{ending}", SCRIPTS) == [unreadable("archive")]
+
+
+@pytest.mark.parametrize("text", [b"070701;Martin;Jean", b"ZOO de Lyon", b"SITE", b"SIT! dit-il", b"EGGAR", b"LZIPPER"])
+def test_a_text_is_no_archive(text: bytes) -> None:
+    assert look(text, "a.txt", SCRIPTS) == []
 
 
 @pytest.mark.parametrize(("what", "data", "name", "expected"), TABLE, ids=[row[0] for row in TABLE])
@@ -176,7 +287,7 @@ def test_an_endless_list_that_hides_behind_a_second_record_is_not_read(monkeypat
 
 
 def test_the_archives_of_one_message_share_what_may_be_looked_at() -> None:
-    images, files = (archive({f"{n}.{end}": b"" for n in range(500)}) for end in ("iso", "txt"))
+    images, files = (archive({f"{n}.{end}": b"" for n in range(500)}) for end in ("img", "txt"))
     purse = Purse()
     assert look(files, "a.zip", SCRIPTS, purse) == []
     assert [found.kind for found in look(images, "a.zip", SCRIPTS, purse)] == [Kind.UNREADABLE], "as many disc images"

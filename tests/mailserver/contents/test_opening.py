@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from foundation.fenced import Fenced
 from mailserver.contents.descent import LEVELS
-from mailserver.contents.kinds import OF_MESSAGE
 from mailserver.contents.opening import Opener, Shut
 from mailserver.contents.rar5 import split
+from mailserver.contents.zips import OF_MESSAGE
 from tests.mailserver.contents.compound_writer import compound
 from tests.mailserver.contents.conftest import LETTER, SCRIPT, found
 from tests.mailserver.contents.test_kinds import EXE, SCRIPTS, archive, encrypted, tape
 from tests.mailserver.contents.tnef_writer import outlook
-from tests.mailserver.contents.writers import rar5
+from tests.mailserver.contents.writers import arj, cab, lha, rar5
 
 FILES = Path(__file__).with_name("files")
 VBA = compound({"WordDocument": bytes(64), "Macros/VBA/_VBA_PROJECT": b"x"})
@@ -128,6 +128,20 @@ OTHERS = [
     (gzip.compress(archive({"b": EXE})), "a.gz", ["other_archive: GZIP", "executable: GZIP > ZIP > Windows EXE"]),
     (b"7z\xbc\xaf\x27\x1c" + bytes(100), "a", ["other_archive: 7z", "unreadable: 7z illisible / unreadable 7z"]),
     (bytes(7) + b"**ACE**" + bytes(50), "a", ["other_archive: ACE", "unreadable: ACE illisible / unreadable ACE"]),
+    (cab({"cr.pdf": LETTER}), "a.cab", ["other_archive: CAB"]),
+    (cab({"cr.pdf": LETTER * 90, "b": EXE}, deflated=True), "a", ["other_archive: CAB", "executable: CAB > Windows EXE"]),
+    (cab({"b.js": SCRIPT}), "a.cab", ["other_archive: CAB", "script: CAB > script .js"]),
+    (cab({"cr.pdf": LETTER})[:-9], "a.cab", ["other_archive: CAB", "unreadable: CAB illisible / unreadable CAB"]),
+    (lha({"cr.pdf": LETTER}), "a.lzh", ["other_archive: LHA"]),
+    (lha({"cr.pdf": LETTER, "b": EXE}), "a.lzh", ["other_archive: LHA", "executable: LHA > Windows EXE"]),
+    (lha({"cr.pdf": LETTER, "b.js": EXE}, level=2), "a",
+     ["other_archive: LHA", "script: LHA > script .js", "executable: LHA > Windows EXE"]),
+    (lha({"a.zip": archive({"b.exe": EXE})}), "a", ["other_archive: LHA", "executable: LHA > ZIP > Windows EXE"]),
+    (arj({"b.exe": EXE}), "a.arj", ["other_archive: ARJ", "unreadable: ARJ illisible / unreadable ARJ"]),
+    (arj({"b.exe": EXE}), "cr.pdf", ["other_archive: ARJ", "unreadable: ARJ illisible / unreadable ARJ"]),
+    (b"MZ" + arj({"b.exe": EXE}), "a.arj", ["unreadable: archive illisible / unreadable archive", "executable: Windows EXE"]),
+    (archive({"a.arj": arj({"b.exe": EXE})}), "a.zip",
+     ["other_archive: ZIP > ARJ", "unreadable: ZIP > ARJ illisible / unreadable ARJ"]),
     (archive({"a.zip": archive({"b.exe": EXE})}), "a.zip", ["executable: ZIP > ZIP > Windows EXE"]),
     (archive({"a.docm": archive({"word/vbaProject.bin": b""})}), "a.zip",
      ["macros: ZIP > Microsoft Office + macros VBA"]),
@@ -143,6 +157,23 @@ OTHERS = [
 @pytest.mark.parametrize(("data", "name", "expected"), OTHERS, ids=range(len(OTHERS)))
 async def test_others(opener: Opener, data: bytes, name: str, expected: list[str]) -> None:
     assert await found(opener, data, name) == expected
+
+
+WRITTEN = [
+    cab({"b": EXE}),
+    cab({"b": EXE * 200}, deflated=True),
+    lha({"b": EXE}),
+    lha({"b": EXE}, 2),
+    arj({"b": EXE}),
+    rar5({"b": EXE}),
+]
+
+
+@pytest.mark.parametrize("data", WRITTEN, ids=["CAB", "MSZIP", "LHA", "LHA 2", "ARJ", "RAR 5"])
+def test_what_the_tests_write_another_program_reads(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a").write_bytes(data)
+    subprocess.run(["7z", "x", "-bso0", "-bsp0", "a", "-oout"], cwd=tmp_path, check=True, stdin=subprocess.DEVNULL)
+    assert (tmp_path / "out" / "b").read_bytes().startswith(EXE)
 
 
 # ---------------------------------------------------------------- bounds

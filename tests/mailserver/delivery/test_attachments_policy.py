@@ -38,6 +38,7 @@ from tests.mailserver.contents.compound_writer import attached, compound
 from tests.mailserver.contents.compound_writer import letter as outlooks
 from tests.mailserver.contents.test_kinds import EXE, archive, encrypted, tape
 from tests.mailserver.contents.tnef_writer import outlook
+from tests.mailserver.contents.writers import arj
 from tests.mailserver.delivery.conftest import CITIZEN, DOCTOR, PEER, SERVICE, World, mail
 
 PDF, PASSWORD = b"%PDF-1.7", encrypted({"cr.pdf": b"%PDF"})
@@ -99,6 +100,19 @@ async def test_what_only_opening_shows(
     assert answers(await opening.send(PEER, DOCTOR, content)) == [answer]
     if answer == "delivered":
         assert await warning(opening, DOCTOR) == warned
+
+
+@pytest.mark.parametrize("name", ["cr.arj", "cr.pdf"])
+async def test_what_nobody_here_opens_is_told_to_who_receives_and_to_who_sends(opening: World, name: str) -> None:
+    """A program in it is never delivered without a word."""
+    octets = letter(PEER, DOCTOR, [(arj({"b.exe": EXE}), name)])
+    assert answers(await opening.send(PEER, DOCTOR, octets)) == ["delivered"]
+    assert await warning(opening, DOCTOR) == "unreadable; part=2"
+    strict = ruled(opening, Policy({Kind.UNREADABLE: Action.REFUSE}), NO_POLICY)
+    [verdict] = (await strict.send(PEER, DOCTOR, octets)).verdicts
+    assert verdict.reason is not None
+    said = verdict.reason.in_french(verdict.detail), verdict.reason.in_english(verdict.detail)
+    assert all("(ARJ illisible / unreadable ARJ)" in sentence for sentence in said)
 
 
 async def test_who_waits_for_an_archive_keeps_nobody_from_being_read(
@@ -374,6 +388,8 @@ def part(head: bytes, body: bytes) -> bytes:
 OCTETS = b"Content-Type: application/octet-stream"
 LETTER = part(OCTETS + b"; name=b.exe", EXE)
 FORWARDED = part(OCTETS + b"; name=a.eml", LETTER)
+NAMED = OCTETS + b"\r\nContent-Disposition: attachment; "
+BASE64 = b"Content-Transfer-Encoding: base64"
 REFUSED, DOUBTFUL = ["attachment_refused"], "unreadable; part=1"
 
 
@@ -387,6 +403,18 @@ REFUSED, DOUBTFUL = ["attachment_refused"], "unreadable; part=1"
         (part(OCTETS + b"; name=a.js\r\nContent-Disposition: attachment; filename=a.txt", b"x()"), REFUSED),
         (part(OCTETS + b"\r\nContent-Disposition: attachment; filename=a.txt; filename=a.js", b"x()"), REFUSED),
         (part(OCTETS + b"\r\nContent-Disposition: attachment; filename=a.js; filename*=utf-8''a.txt", b"x()"), REFUSED),
+        (part(NAMED + b"filename*=utf-8''a.js%00.pdf", b"x()"), REFUSED),
+        (part(NAMED + b"filename*2=s; filename*1=a.j", b"x()"), REFUSED),
+        (part(NAMED + b'filename="a=?utf-8?Q?=2Ejs?="', b"x()"), REFUSED),
+        (part(NAMED + b'filename="../../a.js/"', b"x()"), REFUSED),
+        (part(NAMED + b"filename=\"a\xe2\x80\xaefdp.js . \"", b"x()"), REFUSED),
+        (part(NAMED + b"name=a.js", b"x()"), REFUSED),
+        (part(b"Content-Type: application/hta", b"x()"), REFUSED),
+        (part(b"Content-Type: text/javascript; name=a", b"x()"), REFUSED),
+        (part(OCTETS + b"; name=a.pdf\r\n" + BASE64, b64encode(PDF) + b"=" + b64encode(EXE)), DOUBTFUL),
+        (part(OCTETS + b"; name=a.pdf\r\n" + BASE64, b64encode(PDF + b"..") + b"\r\n\r\n"), None),
+        (part(b"Content-Type: message/partial; number=1; total=2; id=a", b"x"), DOUBTFUL),
+        (part(b"Content-Type: message/external-body; access-type=URL; URL=http://x.example/a.exe", b"x"), DOUBTFUL),
         (part(OCTETS + b"; name=b.exe\r\nContent-Transfer-Encoding: x-uuencode", uu(b"b.exe", EXE)), DOUBTFUL),
         (part(OCTETS + b"\r\nContent-Transfer-Encoding: (a) base64", b64encode(EXE)), DOUBTFUL),
         (part(OCTETS + b"\r\nContent-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64", b64encode(EXE)), DOUBTFUL),
@@ -396,7 +424,10 @@ REFUSED, DOUBTFUL = ["attachment_refused"], "unreadable; part=1"
     ],
     ids=[
         *("a program in a text", "a script in a text", "a letter as a file", "two of them", "two fields name it"),
-        *("two names", "a name that old programs read", "another encoding", "a comment in front", "two encodings"),
+        *("two names", "a name that old programs read", "a zero in a name", "pieces of a name", "a word within a name"),
+        *("a path", "from right to left", "a name of another field", "no name", "a name without ending"),
+        *("base64 behind its end", "base64 and blank lines", "a piece of a message", "a message elsewhere"),
+        *("another encoding", "a comment in front", "two encodings"),
         *("two types", "no file in a text", "an honest letter as a file"),
     ],
 )  # fmt: skip

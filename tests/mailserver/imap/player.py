@@ -12,7 +12,8 @@
     S: * OK ... $v              exact line; `...` = anything, `$v` = the same text everywhere it stands
     <NUL>                       that octet, in either direction
 
-Every line said must be expected: a line too many fails. Each transcript runs whole and byte by byte.
+Every line said must be expected: a line too many fails. All of it must fit the formal syntax (`formal`). Each transcript runs whole
+and byte by byte.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from mailserver.store.api import Flag, Flags, NewMessage
 from mailserver.store.memory import MemoryMailStore
 from mailserver.store.sql import SqlMailStore
 from mssante.rights import Role
+from tests.mailserver.imap import formal
 from tests.support.people import People
 
 # Hypothesis on a machine that does other work too: time says nothing there.
@@ -181,12 +183,15 @@ class Connection:
         said, self.output = self.output, b""
         return said
 
-    async def close(self) -> None:
+    async def close(self, cut: bool = False) -> None:
+        """All that was told must fit the formal syntax, in whatever test; not when it was `cut` short."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+        if self.session.context.inbox.deflate is None and not cut:
+            formal.read(b"".join(self.pieces))
 
 
-SETTINGS = Settings(append_limit=2000, server_name="Opérateur", max_bad_commands=10)
+SETTINGS = Settings(append_limit=2000, server_name="Opérateur", max_bad_commands=10, holder_quota=1 << 40)
 
 
 async def in_memory() -> Store:

@@ -141,6 +141,7 @@ TRIED = {
     b"RENAME": (b"RENAME Free New", "xk"),
     b"SUBSCRIBE": (b"SUBSCRIBE Archives", "l"),
     b"UNSUBSCRIBE": (b"UNSUBSCRIBE Archives", "l"),
+    b"SETQUOTA": (b'SETQUOTA "" (STORAGE 2048)', "a"),
     b"GETMETADATA": (b"GETMETADATA Archives /shared/x", "lr"),
     b"SETMETADATA": (b'SETMETADATA Archives (/shared/x "y")', "lrw"),
     b"SETACL": (b"SETACL Archives luc lr", "a"),

@@ -327,7 +327,7 @@ async def test_a_message_that_goes_away_while_it_is_read(pieces: int, closed: bo
     said = await connection.ask(b"a FETCH 1 BODY.PEEK[]")
     assert connection.closed is closed
     assert (said == b"a OK [EXPUNGEISSUED] FETCH completed\r\n") is not closed
-    await connection.close()
+    await connection.close(cut=closed)
 
 
 # ---------------------------------------------------------------- what clients met elsewhere

@@ -27,6 +27,7 @@ class FixedBoxes:
 
     def __init__(self, limit: int = QUOTA) -> None:
         self.limit = limit
+        self.limits: dict[int, int] = {}
         self.used: defaultdict[int, int] = defaultdict(int)
 
     def key(self, conn: Connection, box_id: int) -> Key:
@@ -36,10 +37,13 @@ class FixedBoxes:
         return f"box{box_id}@space.example"
 
     def quota(self, conn: Connection, box_id: int) -> tuple[int, int]:
-        return self.used[box_id], self.limit
+        return self.used[box_id], self.limits.get(box_id, self.limit)
+
+    def set_quota(self, tx: Transaction, box_id: int, octets: int) -> None:
+        self.limits[box_id] = octets
 
     def charge(self, tx: Transaction, box_id: int, octets: int) -> bool:
-        if octets > 0 and self.used[box_id] + octets > self.limit:
+        if octets > 0 and self.used[box_id] + octets > self.limits.get(box_id, self.limit):
             return False
         self.used[box_id] += octets
         return True

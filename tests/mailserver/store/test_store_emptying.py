@@ -22,12 +22,11 @@ from mailserver.store.tables import (
     lost_folders,
     message_ids,
     messages,
-    search_texts,
 )
 from mssante.tables import mailboxes
 from tests.mailserver.store.conftest import BOX, OTHER_BOX, SqlParts, clock
 
-BY_BOX = (folders, cards, search_texts, message_ids, folder_annotations, lost_folders)
+BY_BOX = (folders, cards, message_ids, folder_annotations, lost_folders)
 
 
 def letter(number: int) -> bytes:

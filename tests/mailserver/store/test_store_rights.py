@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from foundation.audit import Audit
 from foundation.tables import audit
-from mailserver.store.api import StoreError
+from mailserver.store.api import NewMessage, StoreError
 from mailserver.store.sql import SqlMailStore
 from mailserver.store.tables import folder_rights
 from mssante.rights import NONE
@@ -31,6 +31,24 @@ async def test_given_replaced_and_taken_back(store: Any) -> None:
     assert (await named(store, "INBOX")).acl == {ANNE: WORK}
     assert (await named(store, "Archives")).acl == {}
     assert (await named(store, "INBOX", OTHER_BOX)).acl == {}
+
+
+async def test_a_quota_set_by_the_holder(store: Any) -> None:
+    """RFC 9208 4.1.3: one mailbox's own; never below what is there, nor so low that no letter comes in."""
+    other = await store.quota(OTHER_BOX)
+    await store.set_quota(BOX, 4 << 20, HOLDER)
+    assert (await store.quota(BOX))[1] == 4 << 20
+    assert await store.quota(OTHER_BOX) == other
+    inbox = (await named(store, "INBOX")).id
+    await store.append(inbox, [NewMessage(b"Subject: x\r\n\r\n" + b"y" * 2_000_000)])
+    for octets, code in ((2_000_000, "CANNOT"), ((1 << 20) - 1, "LIMIT")):
+        with pytest.raises(StoreError) as refused:
+            await store.set_quota(BOX, octets, HOLDER)
+        assert refused.value.code == code
+    await store.set_quota(BOX, 3_000_000, HOLDER)
+    with pytest.raises(StoreError, match="full"):
+        await store.append(inbox, [NewMessage(b"Subject: x\r\n\r\n" + b"y" * 1_000_000)])
+    assert (await store.quota(BOX))[1] == 3_000_000
 
 
 async def test_a_new_folder_has_those_of_the_one_above(store: Any) -> None:
@@ -89,3 +107,12 @@ async def test_no_row_outlives_its_folder_and_each_change_is_traced(parts: SqlPa
     ]
     await store.delete(BOX, "a")
     assert await parts.db.read(lambda conn: conn.execute(select(folder_rights)).all()) == []
+
+
+async def test_a_quota_is_traced(parts: SqlParts) -> None:
+    store = SqlMailStore(parts.db, parts.keys, parts.blobs, parts.boxes, audit=Audit())
+    _, before = await store.quota(BOX)
+    await store.set_quota(BOX, 2 << 20, HOLDER)
+    [row] = await parts.db.read(lambda conn: conn.execute(select(audit)).all())
+    assert (row.event, row.actor) == ("quota:mailbox:set", "credential 11")
+    assert row.details == f'{{"box":1,"from":{before},"to":{2 << 20}}}'
