@@ -149,9 +149,9 @@ def delayed(recipient: Recipient, problem: Problem, until: int) -> Told:
 
 
 def relayed(recipient: Recipient, host: str, reports: bool) -> Told:
-    """`reports`: the next server will tell of the delivery itself, when that was wished."""
+    """`reports`: the next server will tell of the delivery itself, when that was wished; 2.1.9 says that it will not."""
     fr, en = ("", "") if reports else ("cet opérateur n’envoie pas d’avis de remise.", "it sends no delivery report.")
-    return Told(recipient.address, Action.RELAYED, "2.1.9", fr, en, recipient.orcpt, host)
+    return Told(recipient.address, Action.RELAYED, "2.0.0" if reports else "2.1.9", fr, en, recipient.orcpt, host)
 
 
 def first_name(problems: Sequence[Problem]) -> str:
