@@ -86,7 +86,7 @@ async def store(ctx: Context, command: Store) -> AsyncGenerator[Response]:
     uids = [view.uids[i] for i in indices]
     conditional = command.unchanged_since is not None
     ctx.condstore = ctx.condstore or conditional
-    modified: set[int] = set()
+    modified, lost = set[int](), set[int]()
     wish = permitted_store(command.op, command.flags, view.rights)
     if wish is None:
         raise not_permitted()
@@ -95,6 +95,7 @@ async def store(ctx: Context, command: Store) -> AsyncGenerator[Response]:
         result = await ctx.store.store_flags(view.folder.id, uids, *wish, command.unchanged_since)
         await ctx.refresh(result)
         modified = set(result.modified)
+        lost = set[int]() if command.uid else set(uids) & view.gone  # UIDs gone are no error (RFC 9051 6.4.9)
         if answered := [uid for uid in answered if uid not in modified]:
             who = ctx.seat_of(view.folder).who
             await ctx.store.answered(view.folder.id, answered, who.member, who.actor)
@@ -107,7 +108,9 @@ async def store(ctx: Context, command: Store) -> AsyncGenerator[Response]:
                 yield lines
             if not command.silent:
                 view.told(picked(view.uids, stored))
-    yield Ok("STORE completed", _modified_code(view, modified, command.uid))
+    if conditional and lost:  # they do not pass the test either (RFC 7162 3.1.3)
+        raise No("some of the messages no longer exist", _modified_code(view, modified | lost, command.uid))
+    yield Ok("STORE completed", _modified_code(view, modified, command.uid) or (GONE if lost else None))
 
 
 def _answered(ctx: Context, indices: Sequence[int], op: FlagOp, flags: Flags) -> list[int]:
@@ -143,7 +146,8 @@ async def copy(ctx: Context, command: Copy) -> AsyncGenerator[Response]:
     if target.id == view.folder.id:
         ctx.mine = result.target if result is not None else ()
         await ctx.refresh()
-    yield Ok("COPY completed", _copy_code(target, result))
+    whole = command.uid or result is None or len(result.source) == len(uids)
+    yield Ok("COPY completed", _copy_code(target, result) or (None if whole else GONE))
 
 
 async def move(ctx: Context, command: Move) -> AsyncGenerator[Response]:

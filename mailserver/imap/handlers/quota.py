@@ -44,7 +44,7 @@ async def set_quota(ctx: Context, command: SetQuota) -> AsyncGenerator[Response]
     most = max(most, (await ctx.store.quota(seat.box_id))[1])
     wanted = command.limits[b"STORAGE"] * UNIT if command.limits else most
     if wanted > most:
-        raise No(f"at most {most // UNIT}, the operator gives more", "NOPERM")
+        raise No(f"at most {most // UNIT}: more is the operator's to give", "NOPERM")
     await ctx.store.set_quota(seat.box_id, wanted, seat.who.member)
     yield await _quota(ctx, seat)
     yield Ok("SETQUOTA completed")

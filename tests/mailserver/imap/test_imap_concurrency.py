@@ -75,12 +75,12 @@ class Sessions(RuleBasedStateMachine):
         for client in self.clients:
             self.run(client.connection.close())
 
-    def ask(self, client: Client, command: str) -> list[str]:
-        """The answer's lines; it is OK."""
+    def ask(self, client: Client, command: str, status: str = "OK") -> list[str]:
+        """The answer's lines; it is OK, or `status`."""
         tag = f"a{next(self.tags)}"
         said = self.run(client.connection.ask(f"{tag} {command}".encode()))
         lines = client.belief.hear(said, client.listening or command.split()[0] not in QUIET)
-        assert lines[-1].startswith(f"{tag} OK"), (command, lines)
+        assert lines[-1].startswith(f"{tag} {status}"), (command, lines)
         return lines
 
     def ready(self, number: int) -> Client:
@@ -218,8 +218,11 @@ class Sessions(RuleBasedStateMachine):
         command = "UID STORE" if uid else "STORE"
         condition = "" if since is None else f"(UNCHANGEDSINCE {since}) "
         order = list(client.belief.order)
-        lines = self.ask(client, f"{command} {text} {condition}{op}{'.SILENT' * silent} ({' '.join(flags)})")
+        lost = [] if uid else [one for one in uids if one not in self.inbox.messages]
+        said = f"{command} {text} {condition}{op}{'.SILENT' * silent} ({' '.join(flags)})"
+        lines = self.ask(client, said, "NO" if lost and condition else "OK")
         told = re.search(r"\[MODIFIED (\S+)\]", lines[-1])
+        spared += lost if condition else []
         expected = sorted(spared if uid else [order.index(one) + 1 for one in spared])
         assert (told[1] if told else "") == _runs(expected)
         self.check_idlers()
