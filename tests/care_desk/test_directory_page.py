@@ -90,7 +90,7 @@ async def test_what_is_told_of_a_person(antoine: Visitor) -> None:
         "01 99 00 10 10",
     ):  # fmt: skip
         assert one in told
-    assert page.tree.css_first("ul.list a").attributes["href"] == "mailto:camille.roche@medecins.example"
+    assert page.first("ul.list a").attributes["href"] == "mailto:camille.roche@medecins.example"
     assert "CHU de Villefleur, 99100" not in (await searched(antoine, "chu")).words  # its name says it already
 
 

@@ -17,6 +17,7 @@ from mssante.mailbox import Holder, NewMailbox
 from mssante.rights import Role
 from tests.care_desk.office import PASSWORD_HASH, SIGN_IN, Office
 from tests.support.chromium import looks, tab_with
+from tests.support.there import there
 from tests.support.web import Visitor
 
 TEAMS = "/boites-partagees"
@@ -28,7 +29,7 @@ class Ward:
 
     def __init__(self, office: Office) -> None:
         self.office, self.store = office, office.store
-        self.box = office.db.read_now(office.boxes.resolve, "cardiologie@alpha.example").id
+        self.box = there(office.db.read_now(office.boxes.resolve, "cardiologie@alpha.example")).id
         self.seat = office.db.write_now(self._join)
         self.inbox = 0
 
@@ -101,7 +102,7 @@ async def test_another_s_mailbox_is_no_page(office: Office, ward: Ward, origin: 
     camille = await entered(office, origin, "camille")
     shown = await camille.get(TEAMS)
     assert "membre d'aucune boîte partagée" in shown.words
-    who = office.db.read_now(office.credentials.of, office.ids["camille"])
+    who = there(office.db.read_now(office.credentials.of, office.ids["camille"]))
     answers = [await camille.get(f"{TEAMS}/{box}") for box in (ward.box, who.box_id, 999, "x")]
     assert {answer.status for answer in answers} == {404}
     assert len({answer.title() for answer in answers}) == 1
@@ -155,7 +156,7 @@ async def test_each_folder_with_what_nobody_opened(office: Office, ward: Ward, o
 
 
 async def test_another_mailbox_s_folder_is_no_page(office: Office, ward: Ward, origin: str) -> None:
-    own = office.db.read_now(office.credentials.of, office.ids["awa"])
+    own = there(office.db.read_now(office.credentials.of, office.ids["awa"]))
     await ward.store.open_box(own.box_id, professional=True)
     mine = (await ward.store.folders(own.box_id))[0].id
     awa = await entered(office, origin, "awa")

@@ -15,6 +15,7 @@ from health_space.dossier import operations as dossier
 from health_space.dossier import refusals
 from tests.support import files
 from tests.support.citizen import Town, open_town
+from tests.support.there import there
 from tests.support.web import Answer, Visitor
 
 
@@ -159,9 +160,9 @@ async def test_formatting_is_cleaned_and_fenced(place: tuple[Town, Visitor]) -> 
     here, visitor = place
     message = here.letter()
     message.add_alternative(HOSTILE, subtype="html")
-    related = message.get_payload()[1]
-    related.add_related(b"\x89PNG\r\n\x1a\nimage", "image", "png", cid="<logo@x>")  # type: ignore[union-attr]
-    related.add_related(b"<svg/>", "image", "png", cid="<faux@x>")  # type: ignore[union-attr]
+    related = there(message.get_body(("html",)))
+    related.add_related(b"\x89PNG\r\n\x1a\nimage", "image", "png", cid="<logo@x>")
+    related.add_related(b"<svg/>", "image", "png", cid="<faux@x>")
     page = await opened(here, visitor, message)
     assert "Tout va bien." in page.words  # the text first
     link = next(n.attributes["href"] for n in page.tree.css("a") if "mise-en-forme" in (n.attributes["href"] or ""))

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from email import message_from_bytes, policy
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from foundation.clock import MINUTE
 from mailserver.delivery.notices import Notices
@@ -98,7 +100,7 @@ async def test_another_operators_professional_gets_it_by_the_relay(here: Town, j
     assert [one["address"] for one in payload["recipients"]] == [PEER]
 
 
-def _owed(conn, town: Town) -> list[tuple[str, dict]]:
+def _owed(conn: Connection, town: Town) -> list[tuple[str, dict[str, Any]]]:
     from sqlalchemy import select
 
     from foundation.tables import jobs

@@ -55,6 +55,9 @@ class Nobody:
     async def judge(self, *_: object) -> Verdict:
         raise AssertionError
 
+    async def room_to_hold(self, _: object) -> None:
+        raise AssertionError
+
     async def accept(self, envelope: Envelope, content: PreparedBlob) -> Outcome:
         return Outcome((Verdict(envelope.recipients[0].address, Fate.DELIVERED),), "id")
 

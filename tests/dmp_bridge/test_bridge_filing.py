@@ -8,8 +8,10 @@ from datetime import date
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 from sqlalchemy import Connection, select
 
 from dmp_bridge.answers import Identity
@@ -49,6 +51,9 @@ class Door0:
 
     async def judge(self, *_: object) -> Verdict:
         raise AssertionError("a notice of ours is not announced")
+
+    async def room_to_hold(self, _: object) -> Reason | None:
+        raise AssertionError("nor held")
 
     async def accept(self, envelope: Envelope, content: PreparedBlob) -> Outcome:
         if self.failing:
@@ -139,7 +144,7 @@ def letter(subject: str = "Votre consultation") -> EmailMessage:
     return message
 
 
-def attach(message: EmailMessage, data: bytes, name: str, kind: str = "application/octet-stream", **more: str) -> None:
+def attach(message: EmailMessage, data: bytes, name: str, kind: str = "application/octet-stream", **more: Any) -> None:
     maintype, subtype = kind.split("/")
     message.add_attachment(data, maintype=maintype, subtype=subtype, filename=name, **more)
 
@@ -332,7 +337,7 @@ async def test_what_is_no_document_stays_in_the_message(bridge: Bridge) -> None:
 
 async def test_pictures_and_pdfs_shown_inline_by_apple_mail_are_documents(bridge: Bridge) -> None:
     message = letter()
-    noise = files.Image.frombytes("RGB", (300, 300), os.urandom(270_000))
+    noise = Image.frombytes("RGB", (300, 300), os.urandom(270_000))
     noise.save(bridge.root / "photo.jpg", quality=95)
     attach(message, (bridge.root / "photo.jpg").read_bytes(), "plaie.jpg", "image/jpeg", disposition="inline")
     attach(message, files.pdf(), "ordonnance.pdf", "application/pdf", disposition="inline")

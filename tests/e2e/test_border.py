@@ -10,6 +10,7 @@ from certs.authority import Authority
 from foundation.clock import DAY, HOUR, system_clock
 from tests.support.demo import Demo, wait_until
 from tests.support.peer import Peer, authority, certificate_of, issue, mail
+from tests.support.there import there
 
 BETA = "antoine.vidal@medecins.beta.example"
 GP = "camille.roche@medecins.alpha.example"
@@ -114,7 +115,7 @@ def test_no_end_of_data_but_crlf_dot_crlf(demo: Demo, end: bytes) -> None:
         peer.smtp.send(mail(BETA, GP, "Porteur") + end + inner + smuggled + b"\r\n.\r\n")
         code, text = peer._reply()
         assert code >= 500, text
-        peer.smtp.sock.settimeout(0.5)
+        there(peer.smtp.sock).settimeout(0.5)
         with pytest.raises((TimeoutError, OSError)):
             peer._reply()
     with demo.imap(demo.person("medecin")) as imap:

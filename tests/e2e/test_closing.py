@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import imaplib
 import re
 import time
 from dataclasses import dataclass, field
@@ -13,7 +14,9 @@ import pytest
 from tests.support import files
 from tests.support.browser_session import Page, WebSession
 from tests.support.demo import Demo, compose, uids_of, wait_until
+from tests.support.html import plain
 from tests.support.peer import Peer, certificate_of
+from tests.support.there import there
 
 CLOSED, LEFT_OPEN = "Conversations closes", "Conversations restées ouvertes"
 QUOTE = "Le 12 novembre 2026 à 09:40, Jacqueline a écrit :\n> Bonjour docteur\n> Merci"
@@ -92,7 +95,7 @@ class Notices:
         with demo.imap(self._person) as imap:
             self._before = max(self._uids(imap), default=0)
 
-    def _uids(self, imap) -> list[int]:
+    def _uids(self, imap: imaplib.IMAP4) -> list[int]:
         imap.select("INBOX")
         return [int(uid) for uid in imap.uid("SEARCH", "HEADER", "Auto-Submitted", "auto-")[1][0].split()]
 
@@ -160,7 +163,7 @@ def test_row(demo: Demo, jacqueline: WebSession, name: str) -> None:
         assert before in rows[0], "nothing came after"
     else:
         shown = jacqueline.get(jacqueline.conversation(case.shown.format(stamp)))
-        assert shown.tree.css_first("h1").text().replace("\u00a0", " ") == case.shown.format(stamp)
+        assert plain(shown.first("h1").text()) == case.shown.format(stamp)
 
     if case.told is None:
         # it would have been written with the message: a later word to the same sender is there first
@@ -204,9 +207,9 @@ def test_fin_is_an_ordinary_word_elsewhere(demo: Demo, jacqueline: WebSession) -
     _, conversation = opened(demo, jacqueline)
     form = jacqueline.get("/messagerie/nouveau")
     doctor = next(
-        node.attributes["value"]
+        there(node.attributes["value"])
         for node in form.tree.css("[name=destinataire], [name=destinataire] option")
-        if node.attributes.get("value") and "Roche" in (node.parent.text() + node.text())
+        if node.attributes.get("value") and "Roche" in (there(node.parent).text() + node.text())
     )
     sent = jacqueline.post(
         "/messagerie/nouveau", {"destinataire": doctor, "objet": f"[FIN] merci {stamp}", "texte": "À bientôt."}

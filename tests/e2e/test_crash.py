@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.demo import Demo
 from tests.support.peer import Peer, certificate_of, mail
+from tests.support.there import there
 
 BETA = "antoine.vidal@medecins.beta.example"
 GP = "camille.roche@medecins.alpha.example"
@@ -62,4 +63,4 @@ def kept(imap: imaplib.IMAP4) -> set[int]:
     if not found[0]:
         return set()
     _, parts = imap.uid("FETCH", found[0].replace(b" ", b",").decode(), "(BODY.PEEK[])")
-    return {int(re.search(rb"Ledger (\d{4})", part[1])[1]) for part in parts if isinstance(part, tuple)}
+    return {int(there(re.search(rb"Ledger (\d{4})", part[1]))[1]) for part in parts if isinstance(part, tuple)}

@@ -11,6 +11,7 @@ import smtplib
 import ssl
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ class FirstDay:
 
 
 @pytest.fixture
-def day(tmp_path: Path):
+def day(tmp_path: Path) -> Iterator[FirstDay]:
     made = FirstDay(tmp_path / "mssante")
     made.folder.mkdir(mode=0o700)
     yield made

@@ -6,6 +6,7 @@ import http.client
 import re
 import time
 from datetime import UTC, datetime
+from functools import partial
 
 from tests.support.demo import Demo, mssante, printed, wait_until
 from tests.support.peer import Peer, certificate_of, mail
@@ -23,6 +24,10 @@ def ask(demo: Demo, path: str) -> tuple[int, str]:
 def value(demo: Demo, sample: str) -> int:
     _, body = ask(demo, "/metrics")
     return next((int(line.rpartition(" ")[2]) for line in body.splitlines() if line.startswith(sample)), 0)
+
+
+def grown(demo: Demo, sample: str, before: int) -> bool:
+    return value(demo, sample) > before
 
 
 def test_alive_and_ready(demo: Demo) -> None:
@@ -49,7 +54,7 @@ def test_what_happens_is_counted(demo: Demo) -> None:
     with demo.imap(doctor):
         pass
     for sample in samples:
-        wait_until(lambda sample=sample: value(demo, sample) > before[sample], 30, sample)
+        wait_until(partial(grown, demo, sample, before[sample]), 30, sample)
 
     _, body = ask(demo, "/metrics")
     assert [line for line in body.splitlines() if not line.startswith("# TYPE ") and not SAMPLE.fullmatch(line)] == []

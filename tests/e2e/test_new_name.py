@@ -5,6 +5,7 @@ No message is lost, none comes back; who still shows the old name afterwards rea
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -36,6 +37,10 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]:
 def subjects(space: Space, key: str, flow: Flow) -> int:
     with space.imap(key) as imap:
         return len(uids_of(imap, f"{flow.name} "))
+
+
+def all_arrived(space: Space, key: str, flow: Flow) -> bool:
+    return subjects(space, key, flow) >= flow.sent
 
 
 def messages(space: Space, key: str) -> int:
@@ -79,7 +84,7 @@ def test_another_name_under_traffic(space: Space) -> None:
 
     for flow, to in ((to_deux, "deux"), (to_un, "un")):
         assert not flow.failed
-        wait_until(lambda flow=flow, to=to: subjects(space, to, flow) >= flow.sent, 60, "all messages arrive")
+        wait_until(partial(all_arrived, space, to, flow), 60, "all messages arrive")
         assert messages(space, to) == flow.sent, "each once, and no report of failure or delay"
         assert space.queue(to, "list") == []
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -43,7 +44,7 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]:
     try:
         made.start()
         for key in made.operators:  # each fetches the newer list by itself
-            wait_until(lambda key=key: knows_quatre(made, key), 20, key)
+            wait_until(partial(knows_quatre, made, key), 20, key)
         yield made
     finally:
         made.stop()

@@ -11,13 +11,14 @@ import time
 from dataclasses import dataclass
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, expect
+from playwright.async_api import Browser, BrowserContext, FilePayload, expect
 
 from tests.support import files
 from tests.support.browser_session import Page as WebPage
-from tests.support.browser_session import WebSession, plain
+from tests.support.browser_session import WebSession
 from tests.support.chromium import looks, watch
 from tests.support.demo import Demo, compose, wait_until
+from tests.support.html import plain
 
 PUBLIC = ("/connexion", "/connexion?suite=/accueil&garde=1", "/aide", "/accessibilite", "/donnees-personnelles")
 HTML = "<h1>Bonjour</h1><p style='color:#777'>Tout va bien.</p><img src='https://ailleurs.example/x.gif'><script>document.title=1</script>"
@@ -113,8 +114,8 @@ def places(demo: Demo, jacqueline: WebSession) -> Places:
     return Places(pages, linked, bell[0].attributes["value"] or "")
 
 
-async def signed_in(browser: Browser, demo: Demo, session: WebSession, **options: object) -> BrowserContext:
-    context = await browser.new_context(locale="fr-FR", **options)
+async def signed_in(browser: Browser, demo: Demo, session: WebSession, scripts: bool = True) -> BrowserContext:
+    context = await browser.new_context(locale="fr-FR", java_script_enabled=scripts)
     await context.add_cookies([{"name": n, "value": v, "url": demo.url("/")} for n, v in session.cookies.items()])
     return context
 
@@ -146,17 +147,16 @@ async def test_without_javascript_everything_is_there(
 ) -> None:
     stamp, patient = str(time.time_ns()), demo.person("jacqueline")["address"]
     demo.send("medecin", patient, f"Sans script {stamp}", "Bonjour.")
-    context = await signed_in(browser, demo, jacqueline, java_script_enabled=False)
+    context = await signed_in(browser, demo, jacqueline, scripts=False)
     page = await context.new_page()
     await page.goto(demo.url("/messagerie"))
     await page.get_by_role("link", name=f"Sans script {stamp}").click()
     await page.get_by_label("Votre message").fill("Merci docteur.")
-    with_file = {"name": "tension.txt", "mimeType": "text/plain", "buffer": b"13/8"}
+    with_file = FilePayload(name="tension.txt", mimeType="text/plain", buffer=b"13/8")
     await page.get_by_label("Pièces jointes").set_input_files(with_file)
     await page.get_by_role("button", name="Envoyer ma réponse").click()
     await expect(page.get_by_role("status")).to_have_text("Votre message est envoyé.")
-    answer = demo.wait_for(demo.person("medecin"), f"Sans script {stamp}")
-    assert b"tension.txt" in answer
+    assert b"tension.txt" in demo.wait_for(demo.person("medecin"), f"Sans script {stamp}")
     await page.goto(demo.url(places.pages["document"]))
     await expect(page.locator("img.paper").first).to_be_visible()
     for name, path in places.pages.items():
@@ -169,7 +169,7 @@ async def test_without_javascript_everything_is_there(
 # -------------------------------------------------------------------- neighbours
 def said(page: WebPage) -> str:
     """What the page says in its middle, without the reference number of each answer."""
-    return re.sub(r"[2-9A-Z]{4}-[2-9A-Z]{4}", "…", plain(page.tree.css_first("main").text()))
+    return re.sub(r"[2-9A-Z]{4}-[2-9A-Z]{4}", "…", plain(page.first("main").text()))
 
 
 def test_a_neighbours_pages_are_not_found(places: Places, sarah: WebSession, jacqueline: WebSession) -> None:

@@ -27,7 +27,8 @@ def test_the_story_on_postgresql(postgres_server: str, tmp_path: Path, monkeypat
             watching.select_folder("INBOX")
             watching.idle()
             demo.send("medecin", team["address"], "Avis demandé", "Bonjour, merci de votre avis.")
-            heard, deadline = [], time.monotonic() + 10
+            heard: list[object] = []
+            deadline = time.monotonic() + 10
             while not any(b"EXISTS" in str(one).encode() for one in heard):
                 assert time.monotonic() < deadline, heard
                 heard += watching.idle_check(timeout=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 import socket
 import ssl
+from functools import partial
 from ipaddress import IPv4Address
 from time import monotonic
 
@@ -28,11 +29,20 @@ def arrived(demo: Demo, flow: Flow, to: str) -> int:
         return len(uids_of(imap, f"{flow.name} "))
 
 
+def all_arrived(demo: Demo, flow: Flow, to: str) -> bool:
+    return arrived(demo, flow, to) >= flow.sent
+
+
+def shows(demo: Demo, door: str, operator: str, certificate: x509.Certificate) -> bool:
+    return shown(demo, door, operator) == certificate.serial_number
+
+
 def shown(demo: Demo, door: str, operator: str) -> int:
     """The serial number of the certificate that a door shows to a new connection."""
     if door == "smtp":
         with smtplib.SMTP(*demo.door(door, operator), timeout=10) as smtp:
             smtp.starttls(context=demo.trust(operator))
+            assert isinstance(smtp.sock, ssl.SSLSocket)
             der = smtp.sock.getpeercert(True)
     else:
         with socket.create_connection(demo.door(door, operator), 10) as raw:
@@ -52,12 +62,11 @@ def test_certificates_are_renewed_under_traffic(demo: Demo) -> None:
             new.write(demo.data / operator / "tls", "server")
             assert (demo.data / operator / "tls" / "server.key").stat().st_mode & 0o077 == 0
             for door in ("smtp", "imaps", "submissions"):
-                serial = new.certificate.serial_number
-                wait_until(lambda door=door, op=operator, serial=serial: shown(demo, door, op) == serial, 20, door)
+                wait_until(partial(shows, demo, door, operator, new.certificate), 20, door)
     for to, flow in flows.items():
         assert not flow.failed
         assert flow.sent > 10
-        wait_until(lambda flow=flow, to=to: arrived(demo, flow, to) >= flow.sent, 30, "all messages arrive")
+        wait_until(partial(all_arrived, demo, flow, to), 30, "all messages arrive")
         assert arrived(demo, flow, to) == flow.sent
 
 

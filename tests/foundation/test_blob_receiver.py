@@ -28,6 +28,7 @@ def received(blobs: Blobs, content: bytes, piece: int = 10_000_000) -> Receiver:
 
 
 def files(blobs: Blobs) -> int:
+    assert isinstance(blobs.files, FolderFiles)
     return sum(path.is_file() for path in blobs.files.path("").parent.rglob("*"))
 
 
@@ -48,7 +49,9 @@ def free(blobs: Blobs) -> int:
     piece=st.integers(CHUNK // 2, 4 * CHUNK),
     crowded=st.booleans(),
 )
-def test_what_goes_in_comes_out_wherever_it_waited(tmp_path_factory, size, at, offset, piece, crowded) -> None:
+def test_what_goes_in_comes_out_wherever_it_waited(
+    tmp_path_factory: pytest.TempPathFactory, size: int, at: int, offset: int, piece: int, crowded: bool
+) -> None:
     blobs = Blobs(FolderFiles(tmp_path_factory.mktemp("b")), clock=lambda: 0)
     while crowded and blobs.places.acquire(blocking=False):
         pass

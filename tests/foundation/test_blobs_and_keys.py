@@ -24,6 +24,11 @@ def blobs(tmp_path: Path) -> Blobs:
     return Blobs(FolderFiles(tmp_path / "blobs"), clock=lambda: 0)
 
 
+def path_of(blobs: Blobs, name: str) -> Path:
+    assert isinstance(blobs.files, FolderFiles)
+    return blobs.files.path(name)
+
+
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 3 * CHUNK + 7])
 def test_round_trip_at_every_edge(blobs: Blobs, size: int) -> None:
     content = bytes(i % 251 for i in range(size))
@@ -39,7 +44,9 @@ def test_round_trip_at_every_edge(blobs: Blobs, size: int) -> None:
     length=st.none() | st.integers(0, 4 * CHUNK),
     piece=st.integers(1, 2 * CHUNK),
 )
-def test_a_slice_is_the_slice(tmp_path_factory, size: int, offset: int, length: int | None, piece: int) -> None:
+def test_a_slice_is_the_slice(
+    tmp_path_factory: pytest.TempPathFactory, size: int, offset: int, length: int | None, piece: int
+) -> None:
     blobs = Blobs(FolderFiles(tmp_path_factory.mktemp("b")), clock=lambda: 0)
     content = bytes(i % 256 for i in range(size))
     writer = blobs.writer()
@@ -57,7 +64,9 @@ def test_a_slice_is_the_slice(tmp_path_factory, size: int, offset: int, length: 
     offset=st.integers(0, CHUNK),
     piece=st.integers(1, 2 * CHUNK),
 )
-def test_the_beginning_can_be_written_last(tmp_path_factory, size: int, at: int, offset: int, piece: int) -> None:
+def test_the_beginning_can_be_written_last(
+    tmp_path_factory: pytest.TempPathFactory, size: int, at: int, offset: int, piece: int
+) -> None:
     """And what was written is read again before that, piece by piece."""
     blobs = Blobs(FolderFiles(tmp_path_factory.mktemp("b")), clock=lambda: 0)
     content = bytes(i % 256 for i in range(size))
@@ -75,7 +84,7 @@ def test_the_beginning_can_be_written_last(tmp_path_factory, size: int, at: int,
 def test_a_large_blob_on_disk_holds_no_plain_octets_and_is_private(blobs: Blobs) -> None:
     sentence = b"douleur thoracique depuis deux jours. "
     blob = blobs.prepare(sentence * 4000)
-    path = blobs.files.path(blob.ref.name)
+    path = path_of(blobs, blob.ref.name)
     assert sentence[:12] not in path.read_bytes()
     assert path.stat().st_mode & 0o077 == 0
     assert path.parents[1].stat().st_mode & 0o077 == 0  # the folder of all blobs: a restore makes it anew
@@ -84,7 +93,7 @@ def test_a_large_blob_on_disk_holds_no_plain_octets_and_is_private(blobs: Blobs)
 @pytest.mark.parametrize("fault", ["flip", "truncate", "drop a chunk", "swap chunks"])
 def test_an_altered_blob_does_not_open(blobs: Blobs, fault: str) -> None:
     blob = blobs.prepare(bytes(3 * CHUNK))
-    path = blobs.files.path(blob.ref.name)
+    path = path_of(blobs, blob.ref.name)
     data, step = bytearray(path.read_bytes()), CHUNK + TAG
     if fault == "flip":
         data[step + 5] ^= 1
@@ -121,7 +130,7 @@ def test_names_of_small_blobs_grow_with_time_and_those_of_files_are_spread(tmp_p
         for make in (partial(blobs.prepare, b"petit"), writer.finish):
             small.append(make().ref.name)
             now[0] += TICK
-        files.add(blobs.files.path(blobs.prepare(bytes(CHUNK + 1)).ref.name).parent)
+        files.add(path_of(blobs, blobs.prepare(bytes(CHUNK + 1)).ref.name).parent)
     assert small == sorted(set(small))
     assert len(files) > 20
 
@@ -146,9 +155,9 @@ def test_a_sealed_value_opens_only_in_its_context() -> None:
     key = Key(bytes(32))
     sealed = key.seal(b"Mme Exemple", b"row 1")
     assert key.open(sealed, b"row 1").decode() == "Mme Exemple"
-    for wrong in (lambda: key.open(sealed, b"row 2"), lambda: Key(bytes([1] * 32)).open(sealed, b"row 1")):
+    for opening, context in ((key, b"row 2"), (Key(bytes([1] * 32)), b"row 1")):
         with pytest.raises(Tampered):
-            wrong()
+            opening.open(sealed, context)
     with pytest.raises(Tampered):
         key.open(b"short", b"row 1")
 

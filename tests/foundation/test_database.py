@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,12 +21,13 @@ from foundation import database
 from foundation.database import Database, Transaction, metadata
 from foundation.group_commit import WORTH, Writer
 from foundation.prepared import Prepared
+from tests.support.there import there
 
 words = Table("test_words", metadata, Column("id", Integer, primary_key=True), Column("word", String(20), unique=True))
 
 
 @pytest.fixture
-async def db(tmp_path: Path):
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
     db = Database(f"sqlite:///{tmp_path}/t.db")
     metadata.create_all(db.engine, tables=[words])
     await db.start()
@@ -38,8 +40,8 @@ def add(tx: Transaction, word: str) -> int:
     return tx.insert(words, {"word": word})
 
 
-def count(conn) -> int:
-    return conn.execute(select(func.count()).select_from(words)).scalar_one()
+def count(conn: Connection) -> int:
+    return there(conn.scalar(select(func.count()).select_from(words)))
 
 
 async def test_writes_that_wait_share_commits_and_all_land(db: Database) -> None:

@@ -28,7 +28,7 @@ async def test_a_document_is_fetched_and_one_is_posted(server: HttpServer) -> No
 
 async def test_what_goes_wrong_is_a_value(server: HttpServer) -> None:
     server.give("/large", b"x" * 1001)
-    server.give("/bomb", gzip.compress(b"x" * 10_000_000), **{"Content-Encoding": "gzip"})
+    server.give("/bomb", gzip.compress(b"x" * 10_000_000), Content_Encoding="gzip")
     server.give("/elsewhere", b"", 302, Location=f"{server.url}/large")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         for url, reason in (

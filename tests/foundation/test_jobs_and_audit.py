@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from foundation.jobs import (
     Answer,
     Done,
     GiveUp,
+    Handler,
     Job,
     Jobs,
     Kept,
@@ -41,8 +43,12 @@ class Time:
         return self.now
 
 
+House = tuple[Database, Jobs, Time]
+Seen = list[tuple[dict[str, Any], int]]  # payload and number of attempts, of each call
+
+
 @pytest.fixture
-async def house(tmp_path: Path):
+async def house(tmp_path: Path) -> AsyncIterator[House]:
     db, time = Database(f"sqlite:///{tmp_path}/t.db"), Time()
     metadata.create_all(db.engine)
     await db.start()
@@ -50,8 +56,8 @@ async def house(tmp_path: Path):
     await db.close()
 
 
-def answering(*answers: Answer):
-    seen: list[tuple[dict[str, Any], int]] = []
+def answering(*answers: Answer) -> tuple[Handler, Seen]:
+    seen: Seen = []
 
     async def handler(payload: dict[str, Any], job: Job) -> Answer:
         seen.append((payload, job.attempts))
@@ -60,7 +66,7 @@ def answering(*answers: Answer):
     return handler, seen
 
 
-async def test_a_job_runs_once_and_goes(house) -> None:
+async def test_a_job_runs_once_and_goes(house: House) -> None:
     db, work, _ = house
     handler, seen = answering(Done())
     work.handle("relay", handler)
@@ -70,7 +76,7 @@ async def test_a_job_runs_once_and_goes(house) -> None:
     assert await db.read(counts) == {}
 
 
-async def test_retry_waits_its_time_and_may_change_the_payload(house) -> None:
+async def test_retry_waits_its_time_and_may_change_the_payload(house: House) -> None:
     db, work, time = house
     handler, seen = answering(Retry(MINUTE, "later", {"n": 2}), Done())
     work.handle("relay", handler)
@@ -83,7 +89,7 @@ async def test_retry_waits_its_time_and_may_change_the_payload(house) -> None:
     assert seen == [({"n": 1}, 1), ({"n": 2}, 2)]
 
 
-async def test_what_gave_up_or_crashed_stays_visible(house) -> None:
+async def test_what_gave_up_or_crashed_stays_visible(house: House) -> None:
     db, work, time = house
     handler, _ = answering(GiveUp("no route"))
     work.handle("relay", handler)
@@ -102,7 +108,7 @@ async def test_what_gave_up_or_crashed_stays_visible(house) -> None:
     assert sorted(rows) == [(1, "no route"), (2, "ZeroDivisionError")]
 
 
-async def test_a_job_of_a_killed_process_runs_again_after_its_lease(house) -> None:
+async def test_a_job_of_a_killed_process_runs_again_after_its_lease(house: House) -> None:
     db, work, time = house
     handler, seen = answering(Done())
     work.handle("relay", handler)
@@ -115,7 +121,7 @@ async def test_a_job_of_a_killed_process_runs_again_after_its_lease(house) -> No
     assert len(seen) == 1
 
 
-async def test_a_slow_destination_never_holds_up_another(house) -> None:
+async def test_a_slow_destination_never_holds_up_another(house: House) -> None:
     db, work, _ = house
     stuck, started = asyncio.Event(), list[str]()
 
@@ -142,7 +148,7 @@ async def test_a_slow_destination_never_holds_up_another(house) -> None:
     await worker
 
 
-async def test_the_higher_priority_goes_first(house) -> None:
+async def test_the_higher_priority_goes_first(house: House) -> None:
     db, work, _ = house
     seen: list[int] = []
 
@@ -158,7 +164,7 @@ async def test_the_higher_priority_goes_first(house) -> None:
 
 
 @pytest.mark.parametrize("late", [Done(), GiveUp("late"), Retry(0, "late", {"n": 9})])
-async def test_the_answer_of_a_worker_that_lost_its_lease_is_void(house, late: Answer) -> None:
+async def test_the_answer_of_a_worker_that_lost_its_lease_is_void(house: House, late: Answer) -> None:
     """Two workers: the first stalls beyond its lease, the second takes the job; only the second's answer counts."""
     db, first, time = house
     second = Jobs(db, KeyRing(bytes(32)), time)
@@ -182,7 +188,7 @@ async def test_the_answer_of_a_worker_that_lost_its_lease_is_void(house, late: A
     assert rows == [("waiting", "second", 2)]
 
 
-async def test_a_promise_goes_with_what_keeps_it(house) -> None:
+async def test_a_promise_goes_with_what_keeps_it(house: House) -> None:
     """`keep`: in the handler's transaction, once, and only by who holds the lease."""
     db, work, _ = house
     kept = insert(audit).values(chain="c", seq=1, at=0, event="kept", actor="", details="{}", digest=b"")
@@ -208,7 +214,7 @@ async def test_a_promise_goes_with_what_keeps_it(house) -> None:
     assert len(await db.read(lambda c: c.execute(select(audit.c.seq)).all())) == 1
 
 
-async def test_a_long_job_keeps_its_lease_and_stops_when_it_is_lost(house) -> None:
+async def test_a_long_job_keeps_its_lease_and_stops_when_it_is_lost(house: House) -> None:
     db, _, time = house
     work = Jobs(db, KeyRing(bytes(32)), time, renew_every=0.01)
     ended: list[str] = []
@@ -236,7 +242,7 @@ async def test_a_long_job_keeps_its_lease_and_stops_when_it_is_lost(house) -> No
     assert ended == ["cancelled"]
 
 
-async def test_a_renewal_that_fails_once_does_not_end_the_job(house, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_renewal_that_fails_once_does_not_end_the_job(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     db, _, time = house
     work = Jobs(db, KeyRing(bytes(32)), time, renew_every=0.01)
     loop, renewals = asyncio.get_running_loop(), 0
@@ -264,7 +270,7 @@ async def test_a_renewal_that_fails_once_does_not_end_the_job(house, monkeypatch
     assert await db.read(counts) == {}
 
 
-async def test_the_worker_wakes_at_the_commit(house) -> None:
+async def test_the_worker_wakes_at_the_commit(house: House) -> None:
     db, work, _ = house
     handler, seen = answering(Done())
     work.handle("relay", handler)
@@ -281,7 +287,7 @@ async def test_the_worker_wakes_at_the_commit(house) -> None:
     assert len(seen) == 1
 
 
-async def test_a_recurring_job_has_one_row_for_ever(house) -> None:
+async def test_a_recurring_job_has_one_row_for_ever(house: House) -> None:
     db, work, time = house
     handler, seen = answering(Retry(MINUTE, "again"))
     work.handle("sweep", handler)
@@ -293,7 +299,7 @@ async def test_a_recurring_job_has_one_row_for_ever(house) -> None:
     assert await db.read(counts) == {("sweep", "waiting"): 1}
 
 
-async def test_a_recurring_job_is_hurried(house) -> None:
+async def test_a_recurring_job_is_hurried(house: House) -> None:
     """Due at once; while it runs, once more after it: what it read may be old. Then as often as before."""
     db, work, time = house
     seen: list[int] = []
@@ -314,14 +320,14 @@ async def test_a_recurring_job_is_hurried(house) -> None:
     await db.write(hurry, "nobody's")
 
 
-async def test_payloads_are_sealed(house) -> None:
+async def test_payloads_are_sealed(house: House) -> None:
     db, work, _ = house
     await db.write(work.enqueue, "relay", {"to": "dr.exemple@medecin.example"})
     payload = await db.read(lambda c: c.execute(select(jobs.c.payload)).scalar_one())
     assert b"exemple" not in payload
 
 
-async def test_the_trail_verifies_and_every_alteration_shows(house) -> None:
+async def test_the_trail_verifies_and_every_alteration_shows(house: House) -> None:
     db, _, time = house
     trail = Audit(time)
     for i in range(5):
@@ -333,7 +339,7 @@ async def test_the_trail_verifies_and_every_alteration_shows(house) -> None:
     assert any("row 1 is missing" in fault for fault in await db.read(verify))
 
 
-async def test_time_never_goes_back_within_a_chain(house) -> None:
+async def test_time_never_goes_back_within_a_chain(house: House) -> None:
     """A small step back is how clocks are kept right; a large one begins a new chain, and shows."""
     db = house[0]
     now = [1_000_000]
@@ -354,7 +360,7 @@ async def test_time_never_goes_back_within_a_chain(house) -> None:
     assert "row 0 is 600 s earlier than what was written before: the clock was set back" in fault
 
 
-async def test_a_clock_set_back_within_one_transaction_and_one_that_fails(house) -> None:
+async def test_a_clock_set_back_within_one_transaction_and_one_that_fails(house: House) -> None:
     db = house[0]
     now = [1_000_000]
     trail = Audit(lambda: now[0])

@@ -13,9 +13,9 @@ from sqlalchemy import create_engine, make_url, select, text
 
 from foundation.audit import Audit
 from foundation.clock import DAY
-from foundation.database import Database
+from foundation.database import Database, metadata
 from foundation.retention import ANNOUNCED, Retention, follow, found
-from foundation.tables import audit, metadata
+from foundation.tables import audit
 from tests.support.postgres import postgres_server
 
 __all__ = ["postgres_server"]

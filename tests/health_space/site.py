@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from sqlalchemy import Connection
+from starlette.responses import Response
 
 from foundation.antivirus import Clamd
 from foundation.audit import Audit
@@ -103,7 +104,7 @@ class Site:
         return await self.db.write(write)
 
 
-async def _inbox(visit: Visit, _: object) -> object:
+async def _inbox(visit: Visit, _: object) -> Response:
     return visit.render("accounts/help.html", "Messagerie")
 
 

@@ -14,6 +14,7 @@ from health_space.dossier.pages.add import parse_date
 from tests.health_space.site import FIELDS, JACQUELINE, Site
 from tests.support import files
 from tests.support.clamd import EICAR, clamd  # noqa: F401  a fixture
+from tests.support.clamd import Clamd as Daemon
 from tests.support.web import serving
 
 
@@ -114,7 +115,7 @@ def test_dates_as_people_write_them(text: str, expected: date | None) -> None:
     assert parse_date(text, date(2026, 5, 5)) == expected
 
 
-async def test_malware_is_not_added_and_nothing_without_the_antivirus(tmp_path: Path, clamd) -> None:  # noqa: F811
+async def test_malware_is_not_added_and_nothing_without_the_antivirus(tmp_path: Path, clamd: Daemon) -> None:  # noqa: F811
     made = Site(tmp_path, Clamd(clamd.address, 20))
     async with serving(made.app) as origin:
         visitor = await made.visitor(origin, JACQUELINE)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Page
 
 from foundation.database import Transaction
 from health_space.dossier import operations as ops
@@ -79,6 +79,13 @@ async def furnish(site: Site) -> dict[str, str]:
     }
 
 
+def said_in(page: Page) -> list[str]:
+    """Of its console, from now on: a policy violation says so there."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    return said
+
+
 async def test_axe_and_width(site: Site, browser: Browser) -> None:
     pages = await furnish(site)
     await ring(site, LOUISE, Kind.MESSAGE, [], 9)
@@ -86,8 +93,7 @@ async def test_axe_and_width(site: Site, browser: Browser) -> None:
     async with serving(site.app) as origin:
         for person, addresses in ((JACQUELINE, pages), (SARAH, empty)):
             page = await tab_with(browser, origin, (await site.visitor(origin, person)).cookies)
-            said: list[str] = []
-            page.on("console", lambda message, said=said: said.append(message.text))  # a policy violation says so here
+            said = said_in(page)
             for name, address in addresses.items():
                 await page.goto(origin + address, wait_until="networkidle")
                 assert await looks(page, name) == []

@@ -14,6 +14,7 @@ from PIL import Image
 from health_space.dossier import reasons
 from health_space.dossier.formats import MAX_BYTES, Format, Recognised, Refused, decode, file_name, recognise
 from health_space.dossier.readers import Accepted, Page, Readers
+from mssante.reason import Reason
 from tests.support import files
 
 RECOGNISED = [
@@ -52,7 +53,7 @@ def test_recognised(data: bytes, expected: Format) -> None:
 
 
 @pytest.mark.parametrize(("data", "expected"), REFUSED)
-def test_refused(data: bytes, expected: reasons.Reason) -> None:
+def test_refused(data: bytes, expected: Reason) -> None:
     assert recognise(data) == Refused(expected)
 
 
@@ -153,7 +154,7 @@ async def test_a_photo_loses_its_place_and_device_and_stands_upright(readers: Re
         (files.png_bomb(), reasons.TOO_MANY_PIXELS),
     ],
 )
-async def test_hostile_files_get_a_named_reason(readers: Readers, data: bytes, reason: reasons.Reason) -> None:
+async def test_hostile_files_get_a_named_reason(readers: Readers, data: bytes, reason: Reason) -> None:
     assert await readers.accept(data) == Refused(reason)
 
 

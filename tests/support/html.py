@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from tests.support.there import there
+
 
 class Html:
     """Of `body`, what an answer of a server holds."""
@@ -26,11 +28,6 @@ class Html:
     def first(self, selector: str) -> LexborNode:
         """The first element that a CSS selector finds; there must be one."""
         return there(self.tree.css_first(selector))
-
-
-def there(node: LexborNode | None) -> LexborNode:
-    assert node is not None
-    return node
 
 
 def plain(text: str) -> str:

@@ -43,7 +43,7 @@ class HttpServer:
         self._thread.start()
 
     def give(self, path: str, body: bytes, status: int = 200, **headers: str) -> None:
-        self.answers[path] = (status, headers, body)
+        self.answers[path] = (status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
 
     def _answer(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
         self.asked.append(request.path)
