@@ -1,4 +1,5 @@
-"""The few header fields that delivery adds or rewrites, on octets. Nothing else of a message is ever changed.
+"""The few header fields that delivery adds or rewrites, on octets. Nothing else of a message is ever changed (of a user's own, the
+door took off Bcc).
 
 Return-Path at final delivery (RFC 5321 4.4), what our own users' messages lack (X-MSS-NIL, docs/rules.md section 6), and the
 subject without its `[FIN]` (section 4). The subject is rewritten in the stored message, with the original kept beside it, rather

@@ -7,6 +7,7 @@ skipped, never an error. All patterns are possessive or on disjoint sets: linear
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from mailserver.mime.addresses import RawAddress, raw_addresses
 
@@ -19,6 +20,16 @@ FIRST_LINE = re.compile(rb"[!-9;-~]++[ \t]*+:")
 _STRAY = re.compile(rb"[\r\0]+")
 # A line holds 998 octets (RFC 5322 2.1.1). Line separators of Unicode would break a header that repeats the id.
 _MESSAGE_ID = re.compile(rb"<[^<>\x00-\x20\x7f]{1,990}+>")
+
+
+def without(header: bytes, unwanted: Callable[[bytes, bytes], bool]) -> bytes:
+    """The header without the fields that are `unwanted`: name in small letters, value with its folds."""
+    kept, start = [], 0
+    for found in FIELD.finditer(header, 0, MAX_HEADER):
+        if unwanted(found[1].lower(), found[2]):
+            kept.append(header[start : found.start()])
+            start = found.end() + 1  # its line end
+    return b"".join([*kept, header[start:]])
 
 
 class Fields:

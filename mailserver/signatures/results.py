@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from foundation.values import value
-from mailserver.mime.fields import FIELD, MAX_HEADER
+from mailserver.mime.fields import without
 from mailserver.signatures.domains import ascii_domain
 from mailserver.signatures.signature import Signature
 
@@ -66,12 +66,7 @@ def without_ours(header: bytes, host: str) -> bytes:
     """The header without the fields that claim to be from `host`, nor those nobody can read: they come from outside (section 5)."""
     if NAME not in header.lower():
         return header
-    kept, start = [], 0
-    for found in FIELD.finditer(header, 0, MAX_HEADER):
-        if found[1].lower() == NAME and _is_forged(found[2], host):
-            kept.append(header[start : found.start()])
-            start = found.end() + 1  # its line end
-    return b"".join([*kept, header[start:]])
+    return without(header, lambda name, value: name == NAME and _is_forged(value, host))
 
 
 def _is_forged(value: bytes, host: str) -> bool:

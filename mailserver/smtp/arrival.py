@@ -2,6 +2,7 @@
 
 What claims to be our Authentication-Results is left out (RFC 8601 5). Our own stands above Received (4); it is written at once in
 its full size, and over that when the signatures are checked: a message is encrypted while it comes, and not copied for this.
+Of what our own users send, whom it goes to in secret is left out too (RFC 5322 3.6.3), and a Return-Path (RFC 5321 4.4).
 """
 
 from __future__ import annotations
@@ -10,17 +11,30 @@ import asyncio
 
 from foundation.blob_receiver import Receiver
 from foundation.blobs import PreparedBlob
-from mailserver.mime.fields import MAX_HEADER
+from mailserver.mime.fields import MAX_HEADER, without
 from mailserver.signatures.checking import Case, Checker
 from mailserver.signatures.results import without_ours
 
+SECRET = frozenset((b"bcc", b"resent-bcc", b"return-path"))
+
 
 class Arrival:
-    """`path` and `trace`: Return-Path, if any, and Received. `checker`: None where signatures are nobody's business."""
+    """`path` and `trace`: Return-Path, if any, and Received. `checker`: None where signatures are nobody's business.
+
+    `own`: from one of our users.
+    """
 
     def __init__(
-        self, writer: Receiver, host: str, path: bytes, trace: bytes, checker: Checker | None, client_ip: str
+        self,
+        writer: Receiver,
+        host: str,
+        path: bytes,
+        trace: bytes,
+        checker: Checker | None,
+        client_ip: str,
+        own: bool = False,
     ) -> None:
+        self._own = own
         self._writer = writer
         self._host = host
         self._path = path
@@ -63,6 +77,8 @@ class Arrival:
         assert self._header is not None
         came, self._header = bytes(self._header), None
         header, rest = came[2:end], came[end:]
+        if self._own:
+            header = without(header, lambda name, _: name in SECRET)
         head = b"".join((self._path, self._told(header), self._trace, without_ours(header, self._host)))
         self._body = len(head) + 2  # the blank line
         self._writer.write(head + rest)

@@ -167,6 +167,30 @@ async def test_submission_hides_where_the_user_is(tmp_path: Path) -> None:
     assert b"home-of" not in content
 
 
+SECRETS = (
+    b"Bcc: <secret@alpha.example>,\r\n <other@alpha.example>\r\nSubject: x\r\nRETURN-PATH: <a@x.example>\r\n"
+    b"resent-bcc : <secret@alpha.example>\r\nTo: b@alpha.example\r\n\r\nBcc: in the text\r\n.\r\n"
+)
+
+
+@pytest.mark.parametrize("step", [0, 1, 7])
+async def test_to_whom_it_goes_in_secret_stays_with_the_sender(tmp_path: Path, step: int) -> None:
+    """RFC 5322 3.6.3: some programs leave the field in the message; and no message begins with a Return-Path (RFC 5321 4.4)."""
+    acceptor = Memory()
+    connection = wire(ports.SUBMISSIONS, house(tmp_path, acceptor), "198.51.100.9")
+    await connection.send(b"EHLO x\r\nAUTH PLAIN AGNhbWlsbGUAY2Fmw6ktYXUtbGFpdA==\r\n")
+    await connection.send(BEGIN.replace(b"a@beta", b"camille.roche@alpha"))
+    await connection.send(SECRETS, step)
+    assert acceptor.bodies == [b"Subject: x\r\nTo: b@alpha.example\r\n\r\nBcc: in the text\r\n"]
+
+
+async def test_what_comes_from_elsewhere_is_left_as_it_was_signed(tmp_path: Path) -> None:
+    acceptor = Memory()
+    connection = await in_data(tmp_path, acceptor, Limits())
+    await connection.send(SECRETS)
+    assert acceptor.bodies == [SECRETS.removesuffix(b".\r\n")]
+
+
 # ---------------------------------------------------------------- limits
 async def test_too_large_is_drained_and_told_once(tmp_path: Path) -> None:
     acceptor = Memory()
