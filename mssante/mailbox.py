@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mssante.address import Address, parse_address
-from mssante.identity import Invalid, parse_adeli, parse_finess, parse_ins, parse_rpps, parse_siret
+from mssante.identity import Fault, Invalid, parse_adeli, parse_finess, parse_ins, parse_rpps, parse_siret
 from mssante.kinds import BoxKind, BoxState, ProfileState
 
 GIB = 1 << 30
@@ -93,9 +93,26 @@ def holder_id(kind: BoxKind, number: str) -> object:
     """The identifier of a professional mailbox's holder parsed, or why it is wrong; it may be unknown (empty)."""
     if not number:
         return None
-    first, second = (parse_rpps, parse_adeli) if kind in (BoxKind.PER, BoxKind.CAB) else (parse_finess, parse_siret)
-    parsed = first(number)
-    return second(number) if isinstance(parsed, Invalid) else parsed
+    persons = kind in (BoxKind.PER, BoxKind.CAB)
+    first, second = (parse_rpps, parse_adeli) if persons else (parse_finess, parse_siret)
+    found = [parse(number) for parse in (first, second)]
+    if good := [one for one in found if not isinstance(one, Invalid)]:
+        return good[0]
+    of_that_length = (one for one in found if isinstance(one, Invalid) and one.fault is Fault.KEY)
+    return next(of_that_length, _NEITHER[persons])
+
+
+_NEITHER = {
+    True: Invalid(
+        Fault.FORMAT,
+        "son titulaire a un numéro RPPS (11 chiffres) ou ADELI (9) // its holder has an RPPS number (11 digits) or ADELI (9)",
+    ),
+    False: Invalid(
+        Fault.FORMAT,
+        "sa structure a un numéro FINESS (9 caractères) ou SIRET (14) // its structure has a FINESS number (9 characters) or "
+        "SIRET (14)",
+    ),
+}
 
 
 def mark_told(told: int, used: int, limit: int) -> int:

@@ -48,7 +48,9 @@ class WrongFile(Refused):
 
 
 def lines_of(path: Path, columns: Sequence[str], others: Sequence[str]) -> list[Line]:
-    """Spreadsheets write `;` or `,`, and a mark of UTF-8 before the first name. Raises `WrongFile`."""
+    """Spreadsheets write `;` or `,`, and a mark of UTF-8 before the first name; names are those of the options, with `-` or `_`.
+    Raises `WrongFile`.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
@@ -58,11 +60,12 @@ def lines_of(path: Path, columns: Sequence[str], others: Sequence[str]) -> list[
     header = text.partition("\n")[0]
     reader = csv.DictReader(StringIO(text, newline=""), delimiter=";" if ";" in header else ",", strict=True)
     try:
-        names = list(reader.fieldnames or ())
+        names = reader.fieldnames = [name.strip().lower().replace("-", "_") for name in reader.fieldnames or ()]
         if missing := [name for name in columns if name not in names]:
             raise WrongFile("Colonne absente : {names} // Missing column: {names}", names=missing)
         if unknown := [name for name in names if name not in (*columns, *others)]:  # a typing error must not be silent
-            raise WrongFile("Colonne inconnue : {names} // Unknown column: {names}", names=unknown)
+            text = "Colonne inconnue : {names} (possibles : {known}) // Unknown column: {names} (possible: {known})"
+            raise WrongFile(text, names=unknown, known=[*columns, *others])
         return [(reader.line_num, _fields(row)) for row in reader]
     except csv.Error as fault:
         text = "{path} : pas un fichier CSV : {fault} // {path}: not a CSV file: {fault}"

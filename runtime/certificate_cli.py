@@ -118,12 +118,17 @@ def check(at: Desk, new: NewCertificate = None, key: NewKey = None) -> None:
     --certificate and --key: before it is put in place.
     """
     from runtime.doctor import told, trusted
+    from runtime.doctor.faults.trusted import TRUST_OTHER_CERTIFICATE, TRUST_WITHOUT_US
 
     settings = _with(at.house.settings, new, key)
     checks = (trusted.certificate, trusted.ends, trusted.revocation, trusted.trust)
     found = [finding for one in checks for finding in one(settings, at.now)]
     at.shown([one.facts(at.lang) for one in found], told(found, at.lang))
-    if any(one.fatal for one in found):
+    not_accepted = (
+        TRUST_OTHER_CERTIFICATE,
+        TRUST_WITHOUT_US,
+    )  # a server may start like this: here it is what was asked
+    if any(one.fatal or one.fault in not_accepted for one in found):
         raise typer.Exit(FAILED)
 
 

@@ -60,5 +60,9 @@ def csv_text(columns: Mapping[str, str] | Sequence[str], found: Sequence[Mapping
 
 
 def _harmless(value: Any) -> Any:
-    """A spreadsheet takes no text for a formula: behind an apostrophe it is text, whoever wrote it."""
+    """A spreadsheet takes no text for a formula: behind an apostrophe it is text, whoever wrote it. `true` as in JSON, which
+    `--file` reads too.
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
