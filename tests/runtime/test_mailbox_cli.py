@@ -127,7 +127,7 @@ def test_a_team_is_created_whole_with_its_holder_and_its_entry(mssante: Operator
         ("mailbox create a@ailleurs.example --kind PER --name X", "pas une adresse d’un domaine servi ici"),
         ("mailbox create a@medecins.beta.example --kind PER --name X --holder-id 12", "RPPS (11 chiffres) ou ADELI (9)"),
         ("mailbox create a@medecins.beta.example --kind PER --name X --holder-id 10999000011", "clé de ce numéro RPPS"),
-        ("mailbox create a@medecins.beta.example --kind ORG --name X --holder-id 10999000010", "FINESS (9 caractères) ou SIRET (14)"),
+        ("mailbox create a@medecins.beta.example --kind ORG --name X --holder-id 10999000010", "FINESS (9 caractères) ou SIRET"),
         ("mailbox create a@medecins.beta.example --kind ORG --name X --holder-id 990000112", "clé de ce numéro FINESS"),
         ("mailbox create a@medecins.beta.example --kind ORG --name X --holder-id 12345678901234", "clé de ce numéro SIRET"),
         ("mailbox create a@medecins.beta.example --kind PER --name X --quota beaucoup", "beaucoup"),
