@@ -24,7 +24,7 @@ from mssante.credentials import (
 )
 from mssante.kinds import BoxKind, BoxState, SignInState
 from mssante.mailboxes import Mailboxes
-from mssante.passwords import PasswordHash, hash_password
+from mssante.passwords import PasswordHash, hash_password, is_right
 from mssante.rights import Role
 from mssante.scram import ROUNDS, Salt
 from mssante.tables import credentials, guesses
@@ -61,7 +61,7 @@ async def check(signing: Any, password: str = PASSWORD, now: int = NOW, place: s
 def hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Counts the argon2 verifications."""
     seen: list[str] = []
-    real = module.is_right
+    real = is_right
 
     def counted(password_hash: str, password: bytes) -> bool:
         seen.append(password_hash)
@@ -405,7 +405,8 @@ async def test_rows_hold_nothing_personal_in_the_clear(signing: Any) -> None:
 
 # -------------------------------------------------------------------- who is signed in already
 async def standing(signing: Any, who: SignedIn, scope: str | None = None) -> SignedIn | None:
-    return await signing.db.read(signing.credentials.standing, who, scope)
+    found: SignedIn | None = await signing.db.read(signing.credentials.standing, who, scope)
+    return found
 
 
 async def test_who_signed_in_stands_until_something_of_them_changes(signing: Any) -> None:
@@ -438,7 +439,7 @@ async def test_a_closed_mailbox_ends_it_a_suspended_one_does_not(signing: Any) -
 
 
 async def test_revoked_while_the_password_was_hashed(signing: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = module.is_right
+    real = is_right
 
     def revoking(*args: Any) -> bool:
         signing.db.write_now(signing.credentials.revoke, signing.roche_login)

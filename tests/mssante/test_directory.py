@@ -16,7 +16,8 @@ from foundation.database import Database, metadata
 from foundation.keys import KeyRing
 from mssante import directory, directory_search, facts
 from mssante.address import Address, parse_address
-from mssante.directory import Entry, Search
+from mssante.directory import Entry
+from mssante.directory_search import Search
 from mssante.identity import demo_ins
 from mssante.kinds import BoxKind, BoxState, Party, ProfileState
 from mssante.operators import Operator, Route, parse_route

@@ -12,6 +12,7 @@ from foundation.database import Database, Transaction
 from mssante.address import Address, parse_address
 from mssante.exchanges import Contact, Exchanges, reply_contact
 from mssante.kinds import ClosedMeans, ExchangeState, Party
+from mssante.mailbox import Mailbox
 from mssante.mailboxes import Mailboxes
 from mssante.rules import Allowed, MessageFacts, RecipientFacts, Refused, SenderFacts, decide
 from mssante.tables import exchanges
@@ -22,7 +23,8 @@ WARD = Contact("cardiologie@chu.example", "Service de cardiologie")
 
 @pytest.fixture
 async def citizen(space: Any) -> int:
-    return (await space.citizen()).id
+    box: Mailbox = await space.citizen()
+    return box.id
 
 
 async def open_(space: Any, citizen: int, contact: Contact = ROCHE, now: int = 1_000, **more: Any) -> Any:

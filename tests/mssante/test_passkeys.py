@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -177,7 +178,7 @@ async def test_a_first_step_of_before_adds_none_afterwards(house: House) -> None
     house.enrolled()
     assert house.enrol(house.device().create(waiting), session=OTHERS, first=True) is BadPasskey.NOT_FIRST
     secret = one_time.new_totp_secret()
-    code = one_time.pyotp.TOTP(secret).at(NOW // 1000)
+    code = pyotp.TOTP(secret).at(NOW // 1000)
     late = await house.db.write(one_time.confirm_totp, house.keys, house.ids["camille"], secret, code, NOW, True)
     assert isinstance(late, WrongCode)
 
@@ -278,6 +279,7 @@ _OPTIONS = json.dumps({"challenge": text(CHALLENGE), "user": {"id": text(b"h")}}
 _DEVICE = Device(PARTY.origin, PARTY.id)
 _MADE = ceremonies.made(PARTY, CHALLENGE, _DEVICE.create(_OPTIONS))
 assert isinstance(_MADE, ceremonies.Made)
+_KEY = _MADE.public_key
 _GOOD = (_DEVICE.create(_OPTIONS), _DEVICE.get(_OPTIONS))
 
 
@@ -288,7 +290,7 @@ def test_an_altered_answer_is_refused_and_never_a_fault(good: str, at: int, put:
     text_ = good[:at] + put.decode("latin-1") + good[at + cut :]
     for found in (
         ceremonies.made(PARTY, CHALLENGE, text_),
-        ceremonies.signed(PARTY, CHALLENGE, b"h", _MADE.public_key, 0, text_),
+        ceremonies.signed(PARTY, CHALLENGE, b"h", _KEY, 0, text_),
         ceremonies.id_of(text_),
     ):
         assert isinstance(found, (BadPasskey, ceremonies.Made, int, bytes))
@@ -301,7 +303,7 @@ def test_an_altered_answer_is_refused_and_never_a_fault(good: str, at: int, put:
     max_leaves=8).map(json.dumps)))  # fmt: skip
 def test_what_no_browser_sends(answer: str) -> None:
     assert isinstance(ceremonies.made(PARTY, CHALLENGE, answer), BadPasskey)
-    assert isinstance(ceremonies.signed(PARTY, CHALLENGE, b"h", _MADE.public_key, 0, answer), BadPasskey)
+    assert isinstance(ceremonies.signed(PARTY, CHALLENGE, b"h", _KEY, 0, answer), BadPasskey)
     assert ceremonies.made(PARTY, CHALLENGE, "x" * (ceremonies.LONGEST + 1)) is BadPasskey.UNREADABLE
 
 
@@ -312,5 +314,5 @@ def test_each_octet_is_under_the_signature(field: str, bit: int) -> None:
     content = bytearray(octets(good["response"][field]))
     content[bit % len(content)] ^= 1
     good["response"][field] = text(bytes(content))
-    found = ceremonies.signed(PARTY, CHALLENGE, b"h", _MADE.public_key, 0, json.dumps(good))
+    found = ceremonies.signed(PARTY, CHALLENGE, b"h", _KEY, 0, json.dumps(good))
     assert isinstance(found, BadPasskey)

@@ -10,6 +10,7 @@ from hashlib import sha256
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
@@ -321,7 +322,7 @@ def test_an_operators_certificate_of_the_same_name_cannot_sign(agency: Agency) -
 def test_an_elliptic_key_is_not_the_accepted_shape(agency: Agency) -> None:
     elliptic = agency.named("alb.mssante.fr", kind=KeyKind.EC)
     data = agency.list()
-    der = b64encode(elliptic.certificate.public_bytes(signed_xml.Encoding.DER))
+    der = b64encode(elliptic.certificate.public_bytes(Encoding.DER))
     changed = re.sub(rb"<X509Certificate>.*?<", b"<X509Certificate>" + der + b"<", data, count=1)
     assert refused(agency.read(changed)) is XmlFault.SHAPE
 

@@ -18,7 +18,7 @@ from mssante import one_time, recovery
 from mssante.credentials import NewCredential
 from mssante.identity import demo_ins
 from mssante.kinds import BoxKind, ProfileState
-from mssante.mailboxes import Holder, NewMailbox
+from mssante.mailbox import Holder, NewMailbox
 from mssante.passwords import hash_password
 from mssante.recovery import State
 from runtime import author

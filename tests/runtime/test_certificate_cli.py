@@ -41,10 +41,12 @@ class World:
         start.prepare(self.settings)
         self.server = HttpServer(folder)
 
-    def renewed(self, host: str = BETA.host, **dates: int) -> tuple[Issued, list[object]]:
+    def renewed(
+        self, host: str = BETA.host, start: int | None = None, end: int | None = None
+    ) -> tuple[Issued, list[object]]:
         subject = operator_subject(host, BETA.structure, BETA.name, "Villefleur (99)")
         points = Points(f"{self.server.url}/full", f"{self.server.url}/delta", f"{self.server.url}/ocsp")
-        issued = self.pki.authority.issue(OPERATOR, subject, self.now, points=points, **dates)
+        issued = self.pki.authority.issue(OPERATOR, subject, self.now, start=start, end=end, points=points)
         path, key = issued.write(self.folder, "renewed")
         return issued, ["--certificate", path, "--key", key]
 

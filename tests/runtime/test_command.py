@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from foundation.database import Transaction
 from foundation.tables import audit
-from foundation.wording import said
+from foundation.wording import Lang, said
 from mssante.kinds import BoxKind
 from mssante.mailbox import AddressTaken, NewMailbox
 from runtime.cli import app
@@ -137,7 +137,7 @@ def creating(at: Desk) -> Callable[[Row], Act]:
     return plan
 
 
-def run_file(operator: Path, file: Path, lang: str = "fr", as_json: bool = False, dry_run: bool = False) -> int:
+def run_file(operator: Path, file: Path, lang: Lang = "fr", as_json: bool = False, dry_run: bool = False) -> int:
     try:
         with desk(operator, lang, as_json, dry_run) as at:
             at.each(file, ("address", "kind"), creating(at))

@@ -422,13 +422,13 @@ class Names(dns.resolver.Resolver):
         super().__init__(configure=False)
         self.known, self.silent = known, silent
 
-    def resolve(self, name: Any, kind: Any = "A", *_: Any, **__: Any) -> Any:
+    def resolve(self, qname: Any, rdtype: Any = "A", *_: Any, **__: Any) -> Any:
         if self.silent:
             raise dns.resolver.LifetimeTimeout(timeout=1, errors=[])
-        found = self.known.get((name.to_text(omit_final_dot=True), dns.rdatatype.to_text(kind)))
+        found = self.known.get((qname.to_text(omit_final_dot=True), dns.rdatatype.to_text(rdtype)))
         if found is None:
             raise dns.resolver.NXDOMAIN
-        return [dns.rdata.from_text("IN", kind, line) for line in found]
+        return [dns.rdata.from_text("IN", rdtype, line) for line in found]
 
 
 def test_dns_must_say_what_mssante_dns_prints(settings: Settings) -> None:

@@ -126,7 +126,7 @@ class World:
         asked = (house.keys, nadia.credential_id, recovery.Lost.FACTOR, "key yves", "perte", house.clock())
         house.db.write_now(recovery.ask, *asked)
         blob = house.blobs.prepare(b"Subject: a\r\n\r\nSecret\r\n")
-        payload = {
+        payload: dict[str, Any] = {
             "blob": [blob.ref.name, blob.ref.key.hex(), blob.ref.size], "reverse_path": ANNE, "domain": "autre.example",
             "recipients": [{"address": "a@autre.example", "notify": [], "orcpt": None}], "envid": None, "ret": None,
             "created_at": house.clock(),

@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, text
 from typer.testing import CliRunner, Result
 
 from foundation.clock import DAY, HOUR, MINUTE
+from foundation.database import Transaction
 from foundation.tally import Tally, sums, within
 from mailserver.contents.kinds import Kind
 from mailserver.delivery.api import Fate
@@ -98,7 +99,7 @@ def test_what_is_no_month(config: Path, wrong: str) -> None:
 
 
 def test_what_a_transaction_counts_is_counted_when_it_is_on_disk(house: House) -> None:
-    def fails(tx) -> None:
+    def fails(tx: Transaction) -> None:
         house.tally.count_in(tx, "refusals", "mx", "box_unknown")
         raise ValueError
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from foundation.clock import HOUR, MINUTE
 from foundation.tables import audit, jobs
 from mssante.kinds import BoxKind
-from mssante.mailboxes import Holder, NewMailbox
+from mssante.mailbox import Holder, NewMailbox
 from runtime.cli import app
 from runtime.house import House
 from runtime.job_words import KINDS, MESSAGES, RECURRING

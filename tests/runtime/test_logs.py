@@ -71,7 +71,9 @@ def test_no_address_passes(text: str) -> None:
 
 
 def test_library_logs_are_blanked_and_lose_their_traceback() -> None:
-    record = logging.LogRecord("lib", logging.ERROR, "f.py", 1, "from %s", ("a@b.example",), (ValueError, None, None))
+    record = logging.LogRecord(
+        "lib", logging.ERROR, "f.py", 1, "from %s", ("a@b.example",), (ValueError, ValueError(), None)
+    )
     _redact_record(record)
     assert record.getMessage() == "from […] (ValueError at ?)"
     assert record.exc_info is None

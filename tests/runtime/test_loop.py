@@ -27,11 +27,11 @@ def test_faults_of_a_connection_are_caught_below_it() -> None:
     lost: list[object] = []
 
     class Reactor(AsyncioSelectorReactor):
-        def _disconnectSelectable(self, selectable: object, why: object, isRead: bool) -> None:
-            lost.append(why)
+        def _disconnectSelectable(self, *facts: object) -> None:
+            lost.append(facts[1])  # the selectable, why, whether it was read
 
     reactor = object.__new__(Reactor)
-    reactor._log = type("Log", (), {"failure": lambda self, text: None})()  # type: ignore[attr-defined]
+    reactor._log = type("Log", (), {"failure": lambda self, text: None})()
     reactor._readOrWrite(Broken(), True)  # type: ignore[no-untyped-call]
     assert isinstance(lost[0], LookupError)
 

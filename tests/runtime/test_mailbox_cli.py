@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from foundation import dn
 from foundation.audit import verify
-from foundation.clock import DAY
+from foundation.clock import DAY, Clock
 from foundation.tables import audit
 from mailserver.store.api import NewMessage
 from mailserver.store.tables import folders
@@ -71,7 +71,8 @@ def mssante(operator: Path) -> Operator:
 
 def make_team(mssante: Operator) -> dict[str, Any]:
     name = ("--name", "Service de cardiologie", "--person", "Dr Nadia Benali")
-    return mssante.facts(f"mailbox create {TEAM} --kind ORG --town Villefleur --login {NADIA}", *name)
+    facts: dict[str, Any] = mssante.facts(f"mailbox create {TEAM} --kind ORG --town Villefleur --login {NADIA}", *name)
+    return facts
 
 
 def make_doctor(mssante: Operator) -> None:
@@ -226,6 +227,10 @@ def test_suspended_resumed_closed_and_opened_again(mssante: Operator) -> None:
     assert verbs == [f"mailbox:{verb}" for verb in ("create", "suspend", "suspend", "resume", "close", "resume")]
 
 
+def standing_at(now: int) -> Clock:
+    return lambda: now
+
+
 async def test_a_closed_mailbox_is_kept_then_its_key_is_destroyed(mssante: Operator) -> None:
     make_team(mssante)
     mssante.done(f"mailbox close {TEAM} --keep-days 30")
@@ -235,7 +240,7 @@ async def test_a_closed_mailbox_is_kept_then_its_key_is_destroyed(mssante: Opera
     assert box is not None
     opening = select(credentials.c.id).where(credentials.c.sealed_scram.is_not(None))  # the logins stay taken
     for days, erased in ((29, False), (31, True)):
-        house.clock = lambda days=days: now + days * DAY
+        house.clock = standing_at(now + days * DAY)
         await sweeping(house)({}, None)  # type: ignore[arg-type]
         house.mailboxes.forget(box.id)
         then = house.db.read_now(house.mailboxes.get, box.id)

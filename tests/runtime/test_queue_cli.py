@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
 from foundation.clock import MINUTE
+from foundation.database import Transaction
 from foundation.tables import audit
 from runtime.cli import app
 from runtime.house import House
@@ -23,13 +25,13 @@ def config(operator: Path) -> Path:
     """An operator with one message that waits for another operator."""
     house = House(read(operator))
     blob = house.blobs.prepare(b"Subject: a\r\n\r\nSecret\r\n")
-    payload = {
+    payload: dict[str, Any] = {
         "blob": [blob.ref.name, blob.ref.key.hex(), blob.ref.size], "reverse_path": SENDER, "domain": "autre.example",
         "recipients": [{"address": A, "notify": [], "orcpt": None}], "envid": None, "ret": None,
         "created_at": house.clock() - 3 * MINUTE,
     }  # fmt: skip
 
-    def owe(tx) -> None:
+    def owe(tx: Transaction) -> None:
         house.blobs.insert(tx, blob)
         house.jobs.enqueue(tx, "relay", payload, house.clock() + MINUTE, lane="autre.example")
         house.jobs.enqueue(tx, "notify", {})
@@ -93,7 +95,7 @@ def test_an_act_must_say_on_what(config: Path, words: list[str]) -> None:
 
 def test_what_is_held_is_shown_and_called_off_but_never_hurried(config: Path) -> None:
     house = House(read(config))
-    payload = {
+    payload: dict[str, Any] = {
         "blob": ["b", "00", 3], "reverse_path": SENDER, "domain": "", "sender": {"box_id": 1, "actor": ""},
         "recipients": [{"address": A, "notify": [], "orcpt": None}], "envid": None, "ret": None, "created_at": house.clock(),
     }  # fmt: skip

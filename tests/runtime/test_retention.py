@@ -63,10 +63,10 @@ async def test_a_lower_setting_acts_after_a_week(operator: Path) -> None:
 
     house = House(read(operator))
     query = select(audit.c.event, audit.c.details).where(audit.c.event.startswith("system:retention"))
-    rows = house.db.read_now(lambda conn: conn.execute(query.order_by(audit.c.at)).all())
+    found = house.db.read_now(lambda conn: conn.execute(query.order_by(audit.c.at)).all())
     house.db.close_now()
-    assert [row.event for row in rows] == ["system:retention:announce", "system:retention:act"]
-    assert json.loads(rows[0].details)["acts_at"] == NOW + 8 * DAY
+    assert [row.event for row in found] == ["system:retention:announce", "system:retention:act"]
+    assert json.loads(found[0].details)["acts_at"] == NOW + 8 * DAY
 
 
 async def test_taken_back_in_time_nothing_goes(operator: Path) -> None:

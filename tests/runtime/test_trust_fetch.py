@@ -50,7 +50,7 @@ class World:
         self.house = House(read(self.config), lambda: self.now)
         self.trust = Trust(self.house.settings, lambda: self.now)
 
-    def list(self, at: int, **also: str) -> bytes:
+    def dated(self, at: int, **also: str) -> bytes:
         """A list that the server may give, dated `at`; `also`: certificates' names for one more domain."""
         made = self.folder / "offered.xml"
         entries = [Entry(NEW, dn) for dn in also.values()]
@@ -77,7 +77,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 async def test_a_new_list_is_taken_up_and_what_changed_is_in_the_trail(world: World) -> None:
-    world.server.give("/liste.xml", world.list(world.now + MINUTE, dn="CN=mx.nouveau.example,C=FR"))
+    world.server.give("/liste.xml", world.dated(world.now + MINUTE, dn="CN=mx.nouveau.example,C=FR"))
     answer, said = await world.run()
     assert (answer.after, answer.reason) == (HOUR, "fetched")
     domains = len(BETA.all_domains) + 1
@@ -109,7 +109,7 @@ async def test_the_same_list_again_is_no_news_but_confirms_it(world: World) -> N
 )
 async def test_a_spoiled_list_is_refused_and_tried_again_soon(world: World, spoil: Any, reason: str) -> None:
     before = world.trust.trust_list()
-    world.server.give("/liste.xml", spoil(world.list(world.now + MINUTE)))
+    world.server.give("/liste.xml", spoil(world.dated(world.now + MINUTE)))
     answer, [said] = await world.run()
     assert (answer.after, answer.reason) == (5 * MINUTE, "refused")
     assert said["event"] == "trust_list_refused"
@@ -118,7 +118,7 @@ async def test_a_spoiled_list_is_refused_and_tried_again_soon(world: World, spoi
 
 
 async def test_an_older_list_is_refused(world: World) -> None:
-    world.server.give("/liste.xml", world.list(world.now - MINUTE))
+    world.server.give("/liste.xml", world.dated(world.now - MINUTE))
     _, [said] = await world.run()
     assert "not newer" in said["reason"]
 

@@ -13,13 +13,16 @@ from hypothesis import strategies as st
 from foundation.clock import DAY
 from mssante import directory
 from mssante.address import Address
-from mssante.directory import Entry, Search
+from mssante.directory import Entry
+from mssante.directory_search import Search
 from mssante.identity import luhn_key
 from mssante.kinds import BoxKind
 from mssante.registers import facts, importing, joining, reading
 from mssante.registers.extraction import NotAnExtraction
+from mssante.registers.facts import Dated
 from mssante.registers.facts_file import Fact, Kind, layout, read_line
 from mssante.registers.reading import Fault
+from mssante.registers.runs import Report
 
 RPPS = "81099900001" + luhn_key("1099900001")
 OTHER = "81099900002" + luhn_key("1099900002")
@@ -46,12 +49,13 @@ def write(tmp_path: Path, header: str, *lines: str) -> Path:
     return path
 
 
-def run(space: Any, path: Path, day: int) -> importing.Report:
+def run(space: Any, path: Path, day: int) -> Report:
     return importing.run(space.db, space.keys, path, lambda: day * DAY)
 
 
-def of(space: Any, person: str = RPPS) -> list[facts.Dated]:
-    return space.db.read_now(facts.of_person, person)
+def of(space: Any, person: str = RPPS) -> list[Dated]:
+    found: list[Dated] = space.db.read_now(facts.of_person, person)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -183,7 +187,8 @@ async def test_a_mailbox_has_the_skills_of_its_holder(space: Any, tmp_path: Path
     run(space, write(tmp_path, ACTIVITY, activity().replace("Médecine générale", "Angiologie")), 3)
 
     def skilled(name: str = "roche") -> tuple[str, ...]:
-        return space.db.read_now(directory.get, Address(name, "a.example")).specialities
+        found: Entry = space.db.read_now(directory.get, Address(name, "a.example"))
+        return found.specialities
 
     def found(text: str) -> list[str]:
         return sorted(one.address.partition("@")[0] for one in space.db.read_now(directory.search, Search(text)))

@@ -10,11 +10,13 @@ from sqlalchemy import select
 
 from mssante import directory
 from mssante.address import parse_address
-from mssante.directory import Entry, Search
+from mssante.directory import Entry
+from mssante.directory_search import Search
 from mssante.kinds import BoxKind, BoxState
 from mssante.registers import importing, reading
 from mssante.registers.extraction import NotAnExtraction
 from mssante.registers.reading import Fault
+from mssante.registers.runs import Report
 from mssante.tables import directory_entries, directory_imports
 
 HEADER = "Type de BAL|Adresse BAL|Nom d'exercice|Prénom d'exercice|L6LIGNEACHEMINEMENT structure BAL\n"
@@ -30,7 +32,7 @@ def write(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def run(space: Any, path: Path, **options: Any) -> importing.Report:
+def run(space: Any, path: Path, **options: Any) -> Report:
     return importing.run(space.db, space.keys, path, lambda: 1_000, **options)
 
 
@@ -41,7 +43,7 @@ def found(space: Any, text: str) -> list[str]:
 async def test_added_changed_and_taken_away(space: Any, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     path = write(tmp_path, people(12))
-    assert run(space, path, progress=lambda *at: seen.append(at)) == importing.Report(lines=12)
+    assert run(space, path, progress=lambda *at: seen.append(at)) == Report(lines=12)
     assert seen == [(path.stat().st_size, path.stat().st_size)]
     assert found(space, "nom3 villefleur") == ["p3@medecins.example"]
     assert run(space, write(tmp_path, people(11, "MONTCLAIR"))).gone == 1
@@ -198,7 +200,7 @@ async def test_another_file_takes_what_the_first_one_wrote_as_known(
 
     with pytest.raises(Stopped):
         run(space, write(tmp_path, people(95)), progress=stop)
-    assert run(space, write(tmp_path, people(96))) == importing.Report(lines=96, unchanged=10)
+    assert run(space, write(tmp_path, people(96))) == Report(lines=96, unchanged=10)
 
 
 @pytest.mark.parametrize("content", [b"", b"a,b\n", b"\xff\xfe\x00", b"PK\x03\x04nothing"])

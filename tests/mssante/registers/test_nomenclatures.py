@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import date
 
 import pytest
 
 from mssante.kinds import SECTORS_PHARMACY
-from mssante.registers.nomenclatures import professions, sectors, specialities
+from mssante.registers.nomenclatures import Concept, professions, sectors, specialities
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,7 @@ from mssante.registers.nomenclatures import professions, sectors, specialities
         (specialities, "SM04", "Cardiologie et maladies vasculaires"),
     ],
 )
-def test_what_a_code_means(table, code: str, label: str) -> None:
+def test_what_a_code_means(table: Callable[[], Mapping[str, Concept]], code: str, label: str) -> None:
     assert table()[code].label == label
     assert table()[code].valid(date(2026, 11, 29))
 

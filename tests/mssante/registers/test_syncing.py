@@ -16,19 +16,19 @@ from foundation.clock import DAY, HOUR
 from foundation.database import Database
 from mssante import directory
 from mssante.address import parse_address
-from mssante.directory import Entry, Search
+from mssante.directory import Entry
+from mssante.directory_search import Search
 from mssante.identity import luhn_key
 from mssante.kinds import BoxKind
 from mssante.registers import fhir, importing
 from mssante.registers.annuaire import Server, Unanswered
+from mssante.registers.fhir import FINESS, PERSON
 from mssante.registers.pace import Pace
 from mssante.registers.syncing import Synced, rehearse, sync
 from tests.mssante.registers.annuaire_server import (
-    FINESS,
     FINESS_NUMBER,
     KEY,
     NOS,
-    PERSON,
     RPPS,
     Annuaire,
     gone,
@@ -36,7 +36,8 @@ from tests.mssante.registers.annuaire_server import (
     organization,
     practitioner,
     role,
-)  # fmt: skip
+)
+from tests.support.there import there
 from tests.support.web import serving
 
 NOW = 1_796_000_000_000
@@ -78,7 +79,12 @@ async def annuaire(space: Any) -> AsyncIterator[tuple[Annuaire, Server, Waiting]
 
 
 def entry(space: Any, address: str) -> Entry | None:
-    return space.db.read_now(directory.get, parse_address(address))
+    found: Entry | None = space.db.read_now(directory.get, parse_address(address))
+    return found
+
+
+def known(space: Any, address: str) -> Entry:
+    return there(entry(space, address))
 
 
 async def test_everything_then_what_changed(space: Any, annuaire: Any) -> None:
@@ -89,11 +95,10 @@ async def test_everything_then_what_changed(space: Any, annuaire: Any) -> None:
         "camille.roche@medecins.example", BoxKind.PER, "Dr Camille ROCHE", "Médecin", title="Dr", given_name="Camille",
         family_name="Roche", person_id=RPPS,
     )  # fmt: skip
-    pharmacy = entry(space, "officine@pharmacie.example")
-    assert pharmacy is not None
+    pharmacy = known(space, "officine@pharmacie.example")
     assert (pharmacy.is_pharmacy, pharmacy.structure_id, pharmacy.phone) == (True, FINESS_NUMBER, "01 99 00 40 40")
-    assert entry(space, "cardio@chu.example").display_name == "Cardiologie, CHU de Villefleur"
-    at_place = entry(space, "anne.petit@tilleuls.example")
+    assert known(space, "cardio@chu.example").display_name == "Cardiologie, CHU de Villefleur"
+    at_place = known(space, "anne.petit@tilleuls.example")
     assert (at_place.display_name, at_place.town, at_place.speciality, at_place.organisation) == (
         "Dr Anne PETIT", "Villefleur", "Cardiologie et maladies vasculaires", "Cabinet des Tilleuls",
     )  # fmt: skip
@@ -105,7 +110,7 @@ async def test_everything_then_what_changed(space: Any, annuaire: Any) -> None:
     ]
     second = await sync(space.db, space.keys, server, lambda: NOW + DAY)
     assert (second.since, second.resources, second.entries, second.gone) == ("2026-11-29T23:53:20Z", 2, 1, 2)
-    assert entry(space, "cardio@chu.example").display_name == "Rythmologie, CHU de Villefleur"
+    assert known(space, "cardio@chu.example").display_name == "Rythmologie, CHU de Villefleur"
     assert entry(space, "automate@chu.example") is None  # no longer its own
     assert entry(space, "camille.roche@medecins.example") is None  # on the red list since
     assert entry(space, "officine@pharmacie.example") is not None
@@ -117,7 +122,7 @@ async def test_a_role_learns_of_its_person_and_of_its_place(space: Any, annuaire
     held, server, _ = annuaire
     anne = "anne.petit@tilleuls.example"
     await sync(space.db, space.keys, server, lambda: NOW)
-    before = entry(space, anne)
+    before = known(space, anne)
     held.changed = [
         practitioner("4", "Chevalier", "Anne", []),
         organization("10", "Cabinet des Ormes", "SA05", [], address=[{"city": "Hautbourg", "postalCode": "99200"}]),
@@ -134,7 +139,7 @@ async def test_a_role_learns_of_its_person_and_of_its_place(space: Any, annuaire
     )  # fmt: skip
     assert [one.address for one in space.db.read_now(directory.search, Search("chevalier ormes hautbourg"))] == [anne]
     assert space.db.read_now(directory.search, Search("petit tilleuls")) == []
-    assert entry(space, "camille.roche@medecins.example").family_name == "Roche"
+    assert known(space, "camille.roche@medecins.example").family_name == "Roche"
 
 
 async def test_of_persons_and_places_that_no_role_repeats_nothing_more_is_asked(space: Any, annuaire: Any) -> None:
@@ -210,14 +215,14 @@ async def test_several_specialities_and_those_of_the_registers_files(space: Any,
     address = "anne.petit@tilleuls.example"
     await sync(space.db, space.keys, server, lambda: NOW)
     heart = "Cardiologie et maladies vasculaires"
-    assert entry(space, address).specialities == (heart, "Médecine vasculaire")
+    assert known(space, address).specialities == (heart, "Médecine vasculaire")
     path = tmp_path / "PS_LibreAcces_SavoirFaire.txt"
     path.write_text(
         "Identification nationale PP|Code type savoir-faire|Code savoir-faire|Libellé savoir-faire\n"
         f"{RPPS}|S|SM04|{heart}\n{RPPS}|CAPA|C18|Gériatrie\n"
     )
     importing.run(space.db, space.keys, path, lambda: NOW)
-    assert entry(space, address).specialities == (heart, "Médecine vasculaire", "Gériatrie")
+    assert known(space, address).specialities == (heart, "Médecine vasculaire", "Gériatrie")
     await sync(space.db, space.keys, server, lambda: NOW, everything=True)
     for said in ("cardiologue", "angiologue", "gériatre villefleur"):
         assert [one.address for one in space.db.read_now(directory.search, Search(said))] == [address]
@@ -230,7 +235,7 @@ async def test_our_red_list_and_our_own_entries(space: Any, annuaire: Any) -> No
     await space.db.write(directory.add, space.keys, own)
     assert (await sync(space.db, space.keys, server, lambda: NOW)).kept_out == 1
     assert entry(space, "camille.roche@medecins.example") is None
-    kept = entry(space, "cardio@chu.example")
+    kept = known(space, "cardio@chu.example")
     assert (kept.display_name, kept.hours, kept.phone) == ("Cardiologie, CHU de Villefleur", own.hours, own.phone)
 
 
