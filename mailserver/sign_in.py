@@ -16,8 +16,9 @@ from mssante.sent_for_later import UNKNOWN, Brought
 class SignedIn:
     """`box_id` is the mailbox opened, `address` what it may send from, `actor` who acts in it (member of an ORG box).
 
-    `member` is the number of the credential: never another person's. `team`: several people work in the mailbox. `token` is the
-    sign-in's own, to know them again; `brought` is kept with what they send for later.
+    `name` is the mailbox's in the directory, which From shows. `member` is the number of the credential: never another person's.
+    `team`: several people work in the mailbox. `token` is the sign-in's own, to know them again; `brought` is kept with what they
+    send for later.
     """
 
     box_id: int
@@ -26,6 +27,7 @@ class SignedIn:
     member: int = 0
     role: Role = Role.HOLDER
     team: bool = False
+    name: str = ""
     token: object = field(default=None, compare=False)
     brought: Brought = field(default=UNKNOWN, compare=False)
 

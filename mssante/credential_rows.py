@@ -73,6 +73,7 @@ class CredentialRows:
             scopes,
             totp,
             passkey=bool(row.has_passkey),
+            name=box.holder.display_name,
         )
 
     def add(self, tx: Transaction, new: NewCredential, now: int) -> int:

@@ -22,6 +22,7 @@ class SignedIn:
 
     `totp`: an authenticator is enrolled; `passkey`: a passkey is. `app_password`: the id of the one that was used, 0 for the
     person's own password, which `stamp` tells from a later one. `at`: when they signed in, ms; 0 for who only stands for a number.
+    `name`: the mailbox's in the directory.
     """
 
     credential_id: int
@@ -36,6 +37,7 @@ class SignedIn:
     stamp: bytes = b""
     passkey: bool = False
     at: int = 0
+    name: str = ""
 
     @property
     def enrolled(self) -> bool:

@@ -103,7 +103,8 @@ class MailSignIn:
         if box is None:
             return None
         brought = Brought(certificate=certificate.text)
-        return SignedIn(box.id, box.address.key, box.holder.display_name, token=certificate, brought=brought)
+        name = box.holder.display_name
+        return SignedIn(box.id, box.address.key, name, name=name, token=certificate, brought=brought)
 
     def nonce(self) -> str:
         return secrets.token_urlsafe(18)
@@ -184,4 +185,5 @@ def _reaches(who: SignedIn, seat: SignedIn) -> bool:
 
 def _seen(who: credentials.SignedIn) -> SignedIn:
     brought = Brought(who.credential_id, who.app_password, who.at)
-    return SignedIn(who.box_id, who.address, who.actor, who.credential_id, who.role, who.kind in SHARED, who, brought)
+    team = who.kind in SHARED
+    return SignedIn(who.box_id, who.address, who.actor, who.credential_id, who.role, team, who.name, who, brought)

@@ -40,6 +40,7 @@ class Sender:
     peer_domains: frozenset[str] | None = None  # MX: domains the peer's certificate may send for; None = not a peer
     client_ip: str = ""
     brought: Brought = UNKNOWN  # the sign-in behind it, judged again when the message was held
+    shown: str = ""  # the name of their mailbox in the directory, which From bears (submission); "": what it likes
 
 
 @value

@@ -1,9 +1,10 @@
 """The few header fields that delivery adds or rewrites, on octets. Nothing else of a message is ever changed (of a user's own, the
 door took off Bcc).
 
-Return-Path at final delivery (RFC 5321 4.4), what our own users' messages lack (X-MSS-NIL, docs/rules.md section 6), and the
-subject without its `[FIN]` (section 4). The subject is rewritten in the stored message, with the original kept beside it, rather
-than in the card alone: a client that reads BODY[HEADER], a search and the citizen's page must all show the same one.
+Return-Path at final delivery (RFC 5321 4.4), what our own users' messages lack (X-MSS-NIL, docs/rules.md section 6), the name that
+From shows of them (section 2), and the subject without its `[FIN]` (section 4). They are rewritten in the stored message, with the
+original kept beside it, rather than in the card alone: a client that reads BODY[HEADER], a search and the citizen's page must all
+show the same.
 """
 
 from __future__ import annotations
@@ -13,12 +14,18 @@ from datetime import UTC, datetime
 from email.header import Header
 from email.utils import format_datetime, formataddr
 
+from mailserver.mime.addresses import addresses, raw_addresses
+
 NIL = "X-MSS-NIL"
 ORIGINAL_SUBJECT = "X-MSS-Original-Subject"
 ORIGINAL_SENDER = "X-MSS-Original-Sender"
+ORIGINAL_FROM = "X-MSS-Original-From"
 
 _SUBJECT = re.compile(rb"^subject[ \t]*:((?:[^\r\n]|\r?\n[ \t])*)(\r?\n)", re.IGNORECASE | re.MULTILINE)
+_FROM = re.compile(rb"^from[ \t]*:((?:[^\r\n]|\r\n[ \t])*)\r\n", re.IGNORECASE | re.MULTILINE)
 _SENDER = re.compile(rb"^sender(?=[ \t]*:)", re.IGNORECASE | re.MULTILINE)
+_PLAIN = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w.-]+", re.ASCII)  # no address of ours needs quotes
+_FOLD = re.compile(rb"\r\n([ \t])")
 _END = re.compile(rb"\r?\n\r?\n")
 
 
@@ -45,11 +52,32 @@ def signed_by(content: bytes, name: str, address: str) -> bytes:
     """With a Sender field (RFC 5322 3.6.2) that says who of a team wrote it, by name; the address stays the team's. A Sender of
     the program's own would say what it likes: it is kept under another name."""
     header = _header(content)
-    name = "".join(sign for sign in name if sign.isprintable())
-    encoded = Header(name, "utf-8", header_name="Sender").encode(linesep="\r\n")
-    shown = formataddr((name, address)) if name.isascii() else f"{encoded} <{address}>"
     own = _SENDER.sub(ORIGINAL_SENDER.encode(), header)
-    return f"Sender: {shown}\r\n".encode() + own + content[len(header) :]
+    return _named("Sender", name, address) + own + content[len(header) :]
+
+
+def shown_as(header: bytes, name: str) -> bytes:
+    """A header whose From shows `name` for its mailbox, whatever a program wrote there, which is kept under another name. One that
+    names several mailboxes, or none that can be read, stays: who may write so is for the rules to say.
+    """
+
+    def field(found: re.Match[bytes]) -> bytes:
+        people = addresses(raw_addresses(_FOLD.sub(rb"\1", found[1]).strip()))
+        spoken = {str(one).casefold() for one in people}
+        if len(spoken) != 1 or not _PLAIN.fullmatch(min(spoken)) or [one.display for one in people] == [name]:
+            return found[0]
+        kept = ORIGINAL_FROM.encode() + b":" + found[1] + b"\r\n" if any(one.display for one in people) else b""
+        return _named("From", name, str(people[0])) + kept
+
+    return _FROM.sub(field, header)
+
+
+def _named(field: str, name: str, address: str) -> bytes:
+    """A field with one mailbox, its name as RFC 2047 and 5322 write it."""
+    name = "".join(sign for sign in name if sign.isprintable())
+    encoded = Header(name, "utf-8", header_name=field).encode(linesep="\r\n")
+    shown = formataddr((name, address)) if name.isascii() else f"{encoded} <{address}>"
+    return f"{field}: {shown}\r\n".encode()
 
 
 def _has(header: bytes, name: str) -> bool:

@@ -11,6 +11,7 @@ import asyncio
 
 from foundation.blob_receiver import Receiver
 from foundation.blobs import PreparedBlob
+from mailserver.delivery.headers import shown_as
 from mailserver.mime.fields import MAX_HEADER, without
 from mailserver.signatures.checking import Case, Checker
 from mailserver.signatures.results import without_ours
@@ -21,7 +22,7 @@ SECRET = frozenset((b"bcc", b"resent-bcc", b"return-path"))
 class Arrival:
     """`path` and `trace`: Return-Path, if any, and Received. `checker`: None where signatures are nobody's business.
 
-    `own`: from one of our users.
+    `own`: from one of our users. `shown`: the name that From shows of them; empty: what it likes.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Arrival:
         checker: Checker | None,
         client_ip: str,
         own: bool = False,
+        shown: str = "",
     ) -> None:
         self._own = own
         self._writer = writer
@@ -41,6 +43,7 @@ class Arrival:
         self._trace = trace
         self._checker = checker
         self._client_ip = client_ip
+        self._shown = shown
         self._case: Case | None = None
         self._header: bytearray | None = bytearray(b"\r\n")  # until it is all there; a message may begin with its body
         self._body = 0  # where it begins in the blob
@@ -79,6 +82,8 @@ class Arrival:
         header, rest = came[2:end], came[end:]
         if self._own:
             header = without(header, lambda name, _: name in SECRET)
+        if self._shown:
+            header = shown_as(header, self._shown)
         head = b"".join((self._path, self._told(header), self._trace, without_ours(header, self._host)))
         self._body = len(head) + 2  # the blank line
         self._writer.write(head + rest)

@@ -71,7 +71,14 @@ def judge_author(signed_in: SignedIn, reverse_path: str, client_ip: str) -> Send
             return of_reason(reasons.FROM_NOT_SENDER)
     who = signed_in
     return Sender(
-        Door.SUBMISSION, who.box_id, who.actor, who.member, who.team, client_ip=client_ip, brought=who.brought
+        Door.SUBMISSION,
+        who.box_id,
+        who.actor,
+        who.member,
+        who.team,
+        client_ip=client_ip,
+        brought=who.brought,
+        shown=who.name,
     )
 
 

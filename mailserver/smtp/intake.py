@@ -177,7 +177,8 @@ def _begun(talk: Conversation, transaction: Transaction) -> Arrival:
     path = headers.return_path(transaction.mail.reverse_path) if inward else b""
     received = trace.received(talk, house.new_id(), house.clock())
     checker = house.checker if inward else None
-    return Arrival(house.new_writer(), house.hostname, path, received, checker, talk.client_ip, own=not inward)
+    own, shown = not inward, transaction.sender.shown
+    return Arrival(house.new_writer(), house.hostname, path, received, checker, talk.client_ip, own, shown)
 
 
 def _store(scanner: DataScanner | ChunkScanner, sink: Sink, clean: bytes) -> None:

@@ -51,7 +51,8 @@ def test_a_mailbox(server: Demo, box: dict[str, Any], scheme: str, tmp_path: Pat
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
 def test_send(server: Demo, scheme: str, tmp_path: Path) -> None:
     doctor, nurse, stamp = server.person("medecin"), server.member("cardiologie", 1), str(time.time_ns())
-    content = compose(doctor["address"], nurse["address"], stamp, "Un avis, s'il vous plaît.").as_bytes(policy=SMTP)
+    shown = f"{doctor['name']} <{doctor['address']}>"
+    content = compose(shown, nurse["address"], stamp, "Un avis, s'il vous plaît.").as_bytes(policy=SMTP)
     assert send(server, doctor, nurse["address"], content, tmp_path, scheme).code == 0
     assert server.wait_for(nurse, stamp).endswith(content)
 

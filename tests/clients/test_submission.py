@@ -41,9 +41,11 @@ account default : a
 
 
 def letter(server: Demo, stamp: str) -> bytes:
-    """From the doctor to the heart clinic, CRLF line ends; lines of dots, 8-bit text, a document."""
+    """From the doctor, by the name of the directory, to the heart clinic: no octet changes. CRLF line ends; lines of dots, 8-bit
+    text, a document."""
+    doctor = server.person("medecin")
     message = compose(
-        server.person("medecin")["address"],
+        f"{doctor['name']} <{doctor['address']}>",
         server.person("cardiologie")["address"],
         stamp,
         ".\n..\nDéjà vu.\nFrom here\n",

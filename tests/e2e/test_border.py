@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
+from email import message_from_bytes, policy
 
 import pytest
 
 from certs.authority import Authority
 from foundation.clock import DAY, HOUR, system_clock
-from tests.support.demo import Demo, wait_until
+from tests.support.demo import Demo, compose, wait_until
 from tests.support.peer import Peer, authority, certificate_of, issue, mail
 from tests.support.there import there
 
@@ -32,6 +33,18 @@ def test_what_leaves_is_signed_twice_and_both_hold_on_the_other_side(demo: Demo)
     assert told.count("Authentication-Results: mail.beta.example;") == 1
     assert told.count("dkim=pass ") == told.count("header.d=medecins.alpha.example ") == 2
     assert b"bank.example" not in stored
+
+
+@pytest.mark.parametrize("shown", ["Ministre de la Santé <{}>", "{}"])
+def test_the_name_that_from_shows_is_the_directorys(demo: Demo, shown: str) -> None:
+    """Whatever a doctor's program says, and where it says nothing; what leaves is signed so."""
+    doctor, other, subject = demo.person("medecin"), demo.person("confrere"), f"Le nom {shown[:8]}"
+    with demo.submission(doctor) as smtp:
+        smtp.send_message(compose(shown.format(GP), other["address"], subject, "Bonjour."), GP)
+    stored = message_from_bytes(demo.wait_for(other, subject), policy=policy.default)
+    assert stored["From"] == f"{doctor['name']} <{GP}>"
+    assert ("X-MSS-Original-From" in stored) is ("Ministre" in shown)
+    assert str(stored["Authentication-Results"]).count("dkim=pass") == 2
 
 
 def test_plain_text_is_refused_after_offering_starttls(demo: Demo) -> None:

@@ -35,11 +35,15 @@ async def test_a_program_and_its_certificate(tmp_path: Path) -> None:
     assert await sign_in.by_certificate("", LAB, "192.0.2.1") == Refused()
     await db.write(boxes.bind, box.id, LAB)
     who = await sign_in.by_certificate("", LAB, "192.0.2.1")
-    assert who == SignedIn(box.id, "resultats@labo.example", "Laboratoire")
+    assert who == SignedIn(box.id, "resultats@labo.example", "Laboratoire", name="Laboratoire")
     assert await sign_in.by_certificate("", OTHER, "192.0.2.1") == Refused()
     assert isinstance(who, SignedIn)
     assert who.brought == Brought(certificate=LAB.text)
     assert await sign_in.standing(who) == who
+    await db.write(boxes.set_holder, box.id, Holder("Laboratoire du port"))
+    renamed = await sign_in.standing(who)
+    assert renamed is not None
+    assert renamed.name == "Laboratoire du port"
     await db.write(boxes.bind, box.id, OTHER)
     assert await sign_in.standing(who) is None
     await db.close()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.delivery.headers import ORIGINAL_SUBJECT, completed, return_path, signed_by, with_subject
+from mailserver.delivery.headers import ORIGINAL_SUBJECT, completed, return_path, shown_as, signed_by, with_subject
 
 
 @pytest.mark.parametrize("address", ["", "a@b.example", "é@b.example"])
@@ -36,6 +36,47 @@ NUMBER, NAME, DATE = (
 def test_what_our_users_messages_lack_is_added_once(content: bytes, added: bytes) -> None:
     assert completed(content, "42", "n@h.example", 0) == added
     assert completed(content, "", "n@h.example", 0) == added.replace(NUMBER, b"")
+
+
+ROCHE, ENCODED = "Dr Camille Roche", "=?utf-8?b?TWluaXN0cmUgZGUgbGEgU2FudMOp?="
+OURS, KEPT = f"From: {ROCHE} <c@a.example>\r\n", "X-MSS-Original-From:"
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("From: c@a.example\r\n", OURS),
+        ("from : <C@a.example>\r\n", OURS.replace("c@", "C@")),
+        (OURS, OURS),
+        ('From: "Dr Camille Roche"\r\n <c@a.example>\r\n', None),
+        ("From: =?utf-8?q?Dr_Camille_Roche?= <c@a.example>\r\n", None),
+        (
+            f"To: b\r\nFrom: {ENCODED}\r\n\t<c@a.example>\r\nSubject: x\r\n",
+            f"To: b\r\n{OURS}{KEPT} {ENCODED}\r\n\t<c@a.example>\r\nSubject: x\r\n",
+        ),
+        ("From: Chef <c@a.example>, c@A.example\r\n", f"{OURS}{KEPT} Chef <c@a.example>, c@A.example\r\n"),
+        ("From: c@a.example\r\nFROM: Chef <c@a.example>\r\n", f"{OURS}{OURS}{KEPT} Chef <c@a.example>\r\n"),
+        ("From: Chef <c@a.example>, d@a.example\r\n", None),  # refused by the rules
+        ('From: "x>, <c"@a.example\r\n', None),
+        ("From: Chef <é@a.example>\r\n", None),
+        ("From: Chef\r\n", None),
+        ("From:\r\n", None),
+        ("Resent-From: Chef <c@a.example>\r\nSubject: From: x\r\n", None),
+        ("", None),
+    ],
+)
+def test_from_shows_the_name_of_the_directory(header: str, expected: str | None) -> None:
+    assert shown_as(header.encode(), ROCHE).decode() == (header if expected is None else expected)
+
+
+@given(st.text(st.characters(blacklist_categories=("Cs",)), min_size=1, max_size=100), st.binary(max_size=200))
+def test_any_name_in_any_header_adds_no_field_of_its_own(name: str, noise: bytes) -> None:
+    header = shown_as(b"From: Chef <c@a.example>\r\n", name)
+    parsed = message_from_bytes(header + b"\r\n", policy=policy.default)
+    assert parsed.keys() == ["From", "X-MSS-Original-From"]
+    assert [one.addr_spec for one in parsed["From"].addresses] == ["c@a.example"]
+    assert header.isascii()
+    shown_as(b"From: " + noise + b"\r\n", name)
 
 
 def test_only_the_first_subject_of_the_header_is_rewritten() -> None:

@@ -22,8 +22,8 @@ TEAM, OTHER = "service@alpha.example", "autre@alpha.example"
 
 async def camille(folder: Path, acceptor: Memory, role: Role | None = Role.MEMBER) -> tuple[People, Wire]:
     people = {
-        "camille": ("x", replace(CAMILLE, brought=PHONE)),
-        "seat": ("x", SignedIn(80, TEAM, "Dr Camille Roche", 81, role or Role.MEMBER)),
+        "camille": ("x", replace(CAMILLE, brought=PHONE, name="Dr Camille Roche")),
+        "seat": ("x", SignedIn(80, TEAM, "Dr Camille Roche", 81, role or Role.MEMBER, name="Service de garde")),
         "stranger": ("x", SignedIn(90, OTHER, "Autre", 91)),
     }
     team = People(people, seats={"camille": ["seat"]} if role else {})
@@ -51,6 +51,25 @@ async def test_the_message_is_the_shared_mailbox_s_and_the_person_s(tmp_path: Pa
     sender = envelope.sender
     assert (sender.box_id, sender.actor, sender.member, sender.team) == (80, "Dr Camille Roche", 81, True)
     assert sender.brought == PHONE  # what stands at the hour of a message sent for later: their own sign-in
+
+
+SAID = b"From: Le Ministre <%s>\r\nSubject: a\r\n\r\nFrom: b\r\n"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize(("address", "name"), [(CAMILLE.address, "Dr Camille Roche"), (TEAM, "Service de garde")])
+async def test_from_shows_the_name_of_the_mailbox(tmp_path: Path, address: str, name: str, chunked: bool) -> None:
+    """One's own, or the shared one that one writes from; by DATA, or in chunks that cut the field in two."""
+    acceptor = Memory()
+    _, client = await camille(tmp_path, acceptor)
+    said = SAID % address.encode()
+    if chunked:
+        assert b"\r\n250 " in await client.send(begun(address) + b"BDAT 12\r\n" + said[:12])
+        await client.send(b"BDAT %d LAST\r\n" % (len(said) - 12) + said[12:])
+    else:
+        assert b"\r\n250 " in await client.send(begun(address) + b"DATA\r\n" + said + b".\r\n")
+    shown = f"From: {name} <{address}>\r\nX-MSS-Original-From: Le Ministre <{address}>\r\n"
+    assert acceptor.bodies == [shown.encode() + b"Subject: a\r\n\r\nFrom: b\r\n"]
 
 
 async def test_one_s_own_message_is_one_s_own_and_asks_for_no_seat(tmp_path: Path) -> None:
