@@ -21,7 +21,7 @@ from mailserver.mime.fields import message_ids
 from mailserver.mime.html import MAX_HTML, html_to_text, without_pictures
 from mailserver.mime.params import file_name, file_names, parameter, safe_name
 from mailserver.mime.scanner import Part, Scanner
-from mailserver.mime.words import CONTROLS, base64_bytes, decode_words, to_text
+from mailserver.mime.words import CONTROLS, base64_bytes, comparable, decode_words, to_text
 from mailserver.store.api import Card
 
 PREVIEW = 200  # characters: RFC 8970 section 3.1
@@ -186,11 +186,11 @@ class Message:
         return ""
 
     def search_headers(self) -> str:
-        """One line `name: value` per field, decoded and case-folded, at most `MAX_SEARCH` characters."""
+        """One line `name: value` per field, decoded and `comparable`, at most `MAX_SEARCH` characters."""
         return _header_lines(self.root)[:MAX_SEARCH]
 
     def search_text(self) -> str:
-        """All text of the message, attached texts and messages included, case-folded, at most `MAX_SEARCH` characters."""
+        """All text of the message, attached texts and messages included, `comparable`, at most `MAX_SEARCH` characters."""
         pieces, left, html_left = [], MAX_SEARCH, MAX_HTML
         for part in all_parts(self.root):
             if left <= 0:
@@ -207,7 +207,7 @@ class Message:
                 continue
             pieces.append(piece[:left])
             left -= len(piece) + 1
-        return "\n".join(pieces).casefold()[:MAX_SEARCH]
+        return comparable("\n".join(pieces))[:MAX_SEARCH]
 
     # ---------------------------------------------------------------- inside
     @cached_property
@@ -291,4 +291,4 @@ def _header_lines(part: Part) -> str:
 def _header_line(name: bytes, value: bytes) -> str:
     text = decoded(value) if name in ADDRESS_FIELDS else decode_words(value)
     text = text.replace("\n", " ")  # out of an encoded word: what follows would read as another field
-    return f"{name.decode()}: {text.casefold()}"
+    return f"{name.decode()}: {comparable(text)}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import binascii
 import codecs
 import re
+import unicodedata
 from functools import lru_cache
 
 _SAFE_CODEC = re.compile(
@@ -18,6 +19,16 @@ _SAFE_CODEC = re.compile(
 _WORD = re.compile(rb"=\?([^?*\s]++)(?:\*[^?\s]*+)?\?([bBqQ])\?([^?]*+)\?=")
 CONTROLS = bytes((*range(9), 11, 12, *range(14, 32), 127))  # that no reader wants
 _CONTROLS = dict.fromkeys(CONTROLS)
+
+
+def comparable(text: str) -> str:
+    """As SEARCH compares texts: without case, each accent in one spelling (a Mac's is another), every space an ordinary one: French
+    has hard ones within what people look for.
+    """
+    folded = text.casefold()
+    if folded.isascii():
+        return folded
+    return unicodedata.normalize("NFC", folded.replace("\u00a0", " ").replace("\u202f", " "))
 
 
 @lru_cache(maxsize=256)

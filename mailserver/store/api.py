@@ -302,7 +302,7 @@ class MailStore(Protocol):
         ...
 
     def texts(self, folder_id: int, uids: Sequence[int]) -> AsyncIterator[tuple[int, str, str]]:
-        """(uid, decoded headers, decoded body text), case-folded; extracted at delivery."""
+        """(uid, decoded headers, decoded body text), as `mime.words.comparable` makes them; extracted at delivery."""
         ...
 
     async def heads(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, bytes]]:

@@ -30,6 +30,7 @@ from mailserver.imap.commands.search_keys import (
     Text,
 )
 from mailserver.imap.grammar import Cursor
+from mailserver.mime.words import comparable
 from mailserver.store.api import Flag
 
 # Each level costs a recursion, each key a pass over the folder, each text key one over all its texts.
@@ -146,7 +147,7 @@ class _Parser:
         if self.needles > MAX_NEEDLES:
             self.at.fail("search too complex")
         try:
-            return self.at.astring().decode(self.charset).casefold().encode()
+            return comparable(self.at.astring().decode(self.charset)).encode()
         except UnicodeDecodeError:
             self.at.fail("text is not in the character set named")
 

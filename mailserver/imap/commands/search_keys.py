@@ -72,7 +72,7 @@ class ModSeq:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """`name` in lower case; `needle` case-folded, in UTF-8; an empty needle means that the field exists."""
+    """`name` in lower case; `needle` as `mime.words.comparable` makes it, in UTF-8; an empty needle means that the field exists."""
 
     name: bytes
     needle: bytes

@@ -324,6 +324,36 @@ async def test_only_what_is_new_is_read_for_a_result_that_stays_up_to_date() -> 
 
 
 # ---------------------------------------------------------------- many folders
+MAC, ELSEWHERE = (
+    "re\u0301sume\u0301 d\u2019e\u0301te\u0301",
+    "r\u00e9sum\u00e9 d\u2019\u00e9t\u00e9",
+)  # é in two pieces, and in one
+
+
+@pytest.mark.parametrize("looked_for", [MAC, ELSEWHERE, ELSEWHERE.upper()])
+@pytest.mark.parametrize("key", ["SUBJECT", "BODY", "TEXT", "HEADER X-Note"])
+async def test_an_accent_is_found_however_it_was_written(looked_for: str, key: str) -> None:
+    store = await new_store()
+    for written in (MAC, ELSEWHERE, "resume d'ete"):
+        head = f"Content-Type: text/plain; charset=utf-8\r\nX-Note: {written}\r\n"
+        content = mail(1, written, f"corps {written}\r\n", head)
+        await store.append(await inbox_of(store), [NewMessage(content)])
+    connection = await connect(store, "selected")
+    assert b"* SEARCH 1 2\r\n" in await connection.ask(f'a SEARCH CHARSET UTF-8 {key} "{looked_for}"'.encode())
+    await connection.close()
+
+
+@pytest.mark.parametrize("written", ["\u00ab\u00a0oui\u00a0\u00bb\u202f?", "\u00ab oui \u00bb ?"])
+@pytest.mark.parametrize("looked_for", ["\u00ab oui \u00bb ?", "\u00ab\u00a0OUI\u00a0\u00bb\u202f?"])
+async def test_a_hard_space_is_a_space(written: str, looked_for: str) -> None:
+    store = await new_store()
+    content = mail(1, "x", f"Il a dit {written}\r\n", "Content-Type: text/plain; charset=utf-8\r\n")
+    await store.append(await inbox_of(store), [NewMessage(content)])
+    connection = await connect(store, "selected")
+    assert b"* SEARCH 1\r\n" in await connection.ask(f'a SEARCH BODY "{looked_for}"'.encode())
+    await connection.close()
+
+
 async def test_nothing_is_found_in_the_neighbours_folders() -> None:
     store = await new_store("three messages")
     await store.open_box(BOX + 1)
