@@ -38,8 +38,8 @@ async def serve(
     clock: Clock = system_clock,
     config: Path | None = None,
 ) -> None:
-    """Plays the settings' roles on `sockets` until `stop`; the `first` of several processes writes down what was done by hand.
-    `config`: the settings' file, for a process that nobody else reloads.
+    """Plays the settings' roles on `sockets` until `stop`; the `first` of several processes tells what is wrong, and writes down what
+    was done by hand. `config`: the settings' file, for a process that nobody else reloads.
     """
     house = House(settings, clock)
     house.files.enter()
@@ -54,7 +54,7 @@ async def serve(
     closers = await _open_mail(house, trust, certificates, acceptor, sockets)
     closers += await _open_web(house, trust, lambda: site(house, acceptor, for_pages, outbox.send), sockets)
     record = TrustRecord(house, trust).look if first else nothing
-    watch = Watch(settings, trust, clock, jumped=writing_down(house), record=record)
+    watch = Watch(settings, trust, clock, jumped=writing_down(house), record=record, tells=first)
     if config is not None:
         Reload(settings, config, watch.look).listen()
     tasks = _work(house, watch, stop)

@@ -33,6 +33,7 @@ log = structlog.get_logger()
 
 KIND = "trust-list"
 AGAIN = 5 * MINUTE  # after a failure
+LARGEST_LOSS = 0.1  # of the domains: an operator that leaves takes fewer along
 REPLACED = "trust_list:current:replaced"  # in the audit trail
 
 
@@ -59,12 +60,20 @@ def fetching(house: House, trust: Trust) -> Handler:
             log.error("trust_list_refused", reason=str(found))
             return Retry(min(every, AGAIN), "refused")
         if found.diff:
-            log.info("trust_list_changed", **counts(found))
+            tell(found)
             await house.db.write(recorder(house, found, "system"))
             await asyncio.to_thread(know, house.settings, data)
         return Retry(every, "fetched")
 
     return run
+
+
+def tell(accepted: Accepted) -> None:
+    """A list that lost many domains is taken up all the same, as it is newer and well signed: somebody should ask why."""
+    said, diff = counts(accepted), accepted.diff
+    before = said["domains"] - said["added"] + said["removed"]
+    many = len(diff.removed) > LARGEST_LOSS * before
+    (log.warning if many else log.info)("trust_list_lost_many" if many else "trust_list_changed", **said)
 
 
 def recorder(house: House, accepted: Accepted, author: str) -> Callable[[Transaction], None]:

@@ -26,7 +26,7 @@ from runtime.certificates import known
 from runtime.house import Trust
 from runtime.settings import Settings
 from runtime.trust import unlisted
-from runtime.trust_fetch import counts
+from runtime.trust_fetch import tell
 
 log = structlog.get_logger()
 
@@ -40,7 +40,8 @@ async def nothing() -> None:
 
 class Watch:
     """`steady`: a clock that nobody sets; `synchronised`: whether something keeps the one on the wall right; `record`: writes down
-    what somebody changed by hand; `jumped(ms)` is called for each jump of the clock, negative: back.
+    what somebody changed by hand; `jumped(ms)` is called for each jump of the clock, negative: back. `tells`: of several processes
+    one says what is wrong with what all share; the others only take up a new list.
     """
 
     def __init__(
@@ -52,16 +53,18 @@ class Watch:
         synchronised: Callable[[], bool] = is_synchronised,
         record: Callable[[], Awaitable[None]] = nothing,
         jumped: Callable[[int], None] = lambda _jump: None,
+        tells: bool = True,
     ) -> None:
         self._settings, self._trust, self._clock = settings, trust, clock
         self._steady, self._synchronised, self._record, self._jumped = steady, synchronised, record, jumped
+        self._tells = tells
         self._ahead = clock() - steady()
         self._kept_right = True
         self._told: dict[str, int] = {}
         self._spoken_at = 0
         self._stale = False
         self._unlisted: dict[str, bool] = {}
-        self._files = (trust.store, *_own_files(settings, clock))
+        self._files = (trust.store, *_own_files(settings, clock)) if tells else ()
         self._unusable: set[str] = set()  # at the last look
         self._told_of: set[str] = set()
 
@@ -75,10 +78,12 @@ class Watch:
 
     async def look(self) -> None:
         found = await asyncio.to_thread(self._trust.holder.follow)
+        if not self._tells:
+            return
         if isinstance(found, ListRefused):
             log.error("trust_list_refused", reason=str(found))
         elif found is not None:
-            log.info("trust_list_changed", **counts(found))
+            tell(found)
         await self._record()
         now = self._clock()
         self._mind_the_clock(now)

@@ -30,7 +30,8 @@ _FAULTS = {
     Fault.CRL_TOO_OLD: reasons.REVOCATION_UNKNOWN,
     Fault.WRONG_USAGE: reasons.CERTIFICATE_WRONG_USAGE,
 }
-_UNNAMED = (Fault.UNREADABLE, Fault.WEAK)  # share a reason with others: their own sentence is added
+# Those that share a reason with others: their own sentence is added.
+_UNNAMED = (Fault.UNREADABLE, Fault.WEAK, Fault.CRL_MISSING, Fault.CRL_TOO_OLD)
 
 
 def allowed_domains(verdict: ChainVerdict, trust: TrustedDomains) -> frozenset[str] | Reply:

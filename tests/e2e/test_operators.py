@@ -214,10 +214,10 @@ def test_revocation_at_one_border_while_the_other_stays_open(space: Space) -> No
     name, sender = of_name(trois.certificate.subject).text, "dr@medecins.trois.example"
     ca, crl = space.pki.authority, space.data / "un" / "tls" / "crl.pem"
 
-    def answers(reason: Reason) -> bool:
-        with Peer(space, trois, operator="un") as peer:  # type: ignore[arg-type]
+    def answers(reason: Reason, fault: str = "", shown: Issued = trois) -> bool:
+        with Peer(space, shown, operator="un") as peer:  # type: ignore[arg-type]
             answer = peer.mail(sender)
-        if ascii_text(reason.in_english({"dn": name})) not in said(answer[1]):
+        if ascii_text(reason.in_english({"dn": name})) not in said(answer[1]) or fault not in said(answer[1]):
             return False  # files are looked at every five seconds
         assert_reply(answer, reason, {"dn": name})
         return True
@@ -229,6 +229,9 @@ def test_revocation_at_one_border_while_the_other_stays_open(space: Space) -> No
     crl.write_bytes(b"".join(map(pem, lists)))
     wait_until(lambda: answers(R.CERTIFICATE_REVOKED), 15)
     crl.write_bytes(pem(lists[1]))  # the root's only
-    wait_until(lambda: answers(R.REVOCATION_UNKNOWN), 15)
+    wait_until(lambda: answers(R.REVOCATION_UNKNOWN, "no revocation list of the authority is available"), 15)
+    other = space.issue("trois", "mail.trois.example")  # of which no list says that it is revoked
+    crl.write_bytes(b"".join(map(pem, Authority(ca.root, ca.intermediate).crls(space.now - 9 * DAY))))  # for seven days
+    wait_until(lambda: answers(R.REVOCATION_UNKNOWN, "the revocation list of the authority is out of date", other), 15)
     with Peer(space, trois, operator="deux") as peer:  # type: ignore[arg-type]
         assert peer.mail(sender)[0] == 250

@@ -30,7 +30,7 @@ class World:
         self.tls = folder / "beta" / "tls"
         path = folder / "beta" / "mssante.toml"
         path.write_text(settings_text(BETA, Ports(9000, web=False, bench=False), {}, self.pki, folder))
-        settings = read(path)
+        self.settings = settings = read(path)
         self.trust = Trust(settings, lambda: self.now)
         self.synchronised, self.set_forth = True, 0  # ms that somebody put the clock on
         self.watch = Watch(
@@ -135,6 +135,35 @@ async def test_a_list_without_us_is_an_alarm(world: World) -> None:
     assert await said(3, stranger) == {(min(ours), False)}
     assert await said(4, issued=world.issued) == set()
     assert await said(5, other, issued=world.issued) == set(), "a domain may have several: a rotation"
+
+
+@pytest.mark.parametrize(
+    ("gone", "event", "level"), [(1, "trust_list_changed", "info"), (2, "trust_list_lost_many", "warning")]
+)
+async def test_a_list_that_lost_many_is_an_alarm_and_in_use_all_the_same(
+    world: World, gone: int, event: str, level: str
+) -> None:
+    """More than one in ten of 15, ours among them; who comes in the same list does not make up for them."""
+    domains = 15 - len(BETA.all_domains)
+    others = [Entry(f"d{number}.example", "CN=mx.autre.example,C=FR") for number in range(domains)]
+    Pki(world.pki.root.parent, world.now + 60_000).sign_trust_list({BETA: world.issued}, bench=False, also=others)
+    assert [one["event"] for one in await world.look()] == ["trust_list_changed"]
+    after = [*others[gone:], Entry("neuf.example", "CN=mx.autre.example,C=FR")]
+    Pki(world.pki.root.parent, world.now + 120_000).sign_trust_list({BETA: world.issued}, bench=False, also=after)
+    [said] = await world.look()
+    assert (said["event"], said["log_level"], said["removed"], said["added"]) == (event, level, gone, 1)
+    assert world.trust.trust_list().has("neuf.example")
+    assert not world.trust.trust_list().has("d0.example")
+
+
+async def test_of_several_processes_one_tells_and_all_take_up_a_new_list(world: World) -> None:
+    world.watch = Watch(world.settings, world.trust, lambda: world.now, tells=False)
+    (world.tls / "server.key").write_bytes(b"")
+    Pki(world.pki.root.parent, world.now + 60_000).sign_trust_list({}, bench=True)
+    for days in range(4):
+        world.now += days * 400 * DAY
+        assert await world.look() == []
+    assert world.trust.trust_list().has("operator.example")
 
 
 async def test_a_bad_list_put_there_by_hand_is_told_once_and_not_used(world: World) -> None:

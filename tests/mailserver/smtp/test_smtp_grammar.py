@@ -249,8 +249,8 @@ def test_a_command_obeyed_is_a_success() -> None:
         ("wrong_usage", "a@beta.example", "550 usage"),
         ("weak", "a@beta.example", "550 weak"),
         ("unreadable", "", "550 malformed"),
-        ("crl_missing", "a@beta.example", "450 cannot check"),
-        ("crl_too_old", "a@beta.example", "450 cannot check"),
+        ("crl_missing", "a@beta.example", "450 no revocation list"),
+        ("crl_too_old", "a@beta.example", "450 out of date"),
     ],
 )
 def test_peer(peer: str, reverse_path: str, expected: frozenset[str] | str) -> None:
