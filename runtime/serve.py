@@ -38,8 +38,8 @@ async def serve(
     clock: Clock = system_clock,
     config: Path | None = None,
 ) -> None:
-    """Plays the settings' roles on `sockets` until `stop`; the `first` of several processes tells what is wrong, and writes down what
-    was done by hand. `config`: the settings' file, for a process that nobody else reloads.
+    """Plays the settings' roles on `sockets` until `stop`; the `first` of several processes tells what is wrong, and writes down
+    what was done by hand. `config`: the settings' file, for a process that nobody else reloads.
     """
     house = House(settings, clock)
     house.files.enter()

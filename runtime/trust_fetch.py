@@ -72,8 +72,10 @@ def tell(accepted: Accepted) -> None:
     """A list that lost many domains is taken up all the same, as it is newer and well signed: somebody should ask why."""
     said, diff = counts(accepted), accepted.diff
     before = said["domains"] - said["added"] + said["removed"]
-    many = len(diff.removed) > LARGEST_LOSS * before
-    (log.warning if many else log.info)("trust_list_lost_many" if many else "trust_list_changed", **said)
+    if len(diff.removed) > LARGEST_LOSS * before:
+        log.warning("trust_list_lost_many", **said)
+    else:
+        log.info("trust_list_changed", **said)
 
 
 def recorder(house: House, accepted: Accepted, author: str) -> Callable[[Transaction], None]:
