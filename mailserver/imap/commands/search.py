@@ -30,7 +30,7 @@ from mailserver.imap.commands.search_keys import (
     Text,
 )
 from mailserver.imap.grammar import Cursor
-from mailserver.mime.words import comparable
+from mailserver.mime.words import codec_for, comparable
 from mailserver.store.api import Flag
 
 # Each level costs a recursion, each key a pass over the folder, each text key one over all its texts.
@@ -93,13 +93,17 @@ def _program(at: Cursor, uid: bool) -> Search:
 
 def parse_keys(at: Cursor, named: bytes, uid: bool, returns: Returns | None) -> Search:
     """The search keys, whose texts are in the character set `named`."""
-    charset = named.decode("ascii", "replace").lower()
-    known = charset in ("utf-8", "us-ascii")
-    parser = _Parser(at, charset if known else "latin-1")
+    codec = _codec(named.decode("ascii", "replace").lower())
+    parser = _Parser(at, codec or "latin-1")
     keys = [parser.key(0)]
     while at.take(b" ") and not at.at_end():
         keys.append(parser.key(0))
-    return Search(And(tuple(keys)), parser.modseq_seen, uid, returns, known, parser.saved_used)
+    return Search(And(tuple(keys)), parser.modseq_seen, uid, returns, codec is not None, parser.saved_used)
+
+
+def _codec(charset: str) -> str | None:
+    """These two to the letter (RFC 9051 6.4.4); others as messages are read in them. None: not known."""
+    return charset if charset in ("utf-8", "us-ascii") else codec_for(charset)
 
 
 class _Parser:
@@ -148,7 +152,7 @@ class _Parser:
             self.at.fail("search too complex")
         try:
             return comparable(self.at.astring().decode(self.charset)).encode()
-        except UnicodeDecodeError:
+        except UnicodeError:
             self.at.fail("text is not in the character set named")
 
     def day(self) -> int:

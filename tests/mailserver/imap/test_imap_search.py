@@ -343,6 +343,32 @@ async def test_an_accent_is_found_however_it_was_written(looked_for: str, key: s
     await connection.close()
 
 
+@pytest.mark.parametrize(
+    ("charset", "octets", "found"),
+    [
+        ("ISO-8859-1", b'"R\xc9SULTATS"', True),
+        ("iso-8859-15", b"{9+}\r\nr\xe9sultats", True),
+        ('"WINDOWS-1252"', b'"d\x92\xe9t\xe9"', True),
+        ("UTF-16BE", b"{6+}\r\n" + "été".encode("utf-16-be"), True),
+        ("KOI8-R", b'"\xd2"', False),
+    ],
+)
+async def test_in_the_character_set_that_is_named(charset: str, octets: bytes, found: bool) -> None:
+    """RFC 9051 6.4.4: UTF-8 at least; programs of the nineties name their own."""
+    store = await new_store()
+    await store.append(
+        await inbox_of(store), [NewMessage(mail(1, "=?utf-8?q?R=C3=A9sultats_d=E2=80=99=C3=A9t=C3=A9?="))]
+    )
+    connection = await connect(store, "selected")
+    for command in (b"SEARCH CHARSET %b SUBJECT ", b"SORT (DATE) %b SUBJECT "):
+        said = await connection.ask(b"a " + command % charset.encode() + octets)
+        assert re.match(rb"\* S\w+%b\r\na OK" % (b" 1" * found), said), said
+    assert b"a BAD text is not" in await connection.ask(b'a SEARCH CHARSET UTF-16LE SUBJECT "odd"')
+    for unsafe in (b"utf-7", b"idna", b"x-none", b"../x"):
+        assert b"a NO [BADCHARSET (UTF-8 US-ASCII)]" in await connection.ask(b"a SEARCH CHARSET %b ALL" % unsafe)
+    await connection.close()
+
+
 @pytest.mark.parametrize("written", ["\u00ab\u00a0oui\u00a0\u00bb\u202f?", "\u00ab oui \u00bb ?"])
 @pytest.mark.parametrize("looked_for", ["\u00ab oui \u00bb ?", "\u00ab\u00a0OUI\u00a0\u00bb\u202f?"])
 async def test_a_hard_space_is_a_space(written: str, looked_for: str) -> None:
