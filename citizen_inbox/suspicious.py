@@ -14,6 +14,7 @@ SENTENCES = {
     Kind.SCRIPT: _RUNS,
     Kind.DISK_IMAGE: _UNSEEN,
     Kind.MACROS: "Ce document contient des macros, de petits programmes : s'il propose de les activer, refusez.",
+    Kind.ACTIVE_PAGE: "Cette page fait agir votre navigateur et peut imiter un site : n'y tapez aucun mot de passe.",
     Kind.ENCRYPTED: "Un mot de passe le ferme : personne n'a pu vérifier ce qu'il contient. Ne l'ouvrez que si vous l'attendiez.",
     Kind.UNREADABLE: _UNSEEN,
     Kind.OTHER_ARCHIVE: "Il contient d'autres fichiers : n'ouvrez que ceux que vous attendiez.",

@@ -14,10 +14,12 @@ from mssante.kinds import BoxKind
 
 FileAction = Literal["accept", "warn", "refuse"]
 _EMPTY: Any = dict
-_SCRIPTS = [
-    *("bat", "cmd", "com", "hta", "inf", "jar", "js", "jse", "pif", "ps1", "psm1", "reg", "scf", "scr", "sct", "sh"),
-    *("url", "vb", "vbe", "vbs", "ws", "wsc", "wsf", "wsh"),
-]
+_SCRIPTS = (
+    "appinstaller application applescript appref-ms bash bat cdxml cmd com command cpl csh desktop dqy gadget hlp hta htc inf "
+    "iqy jar jnlp js jse ksh library-ms mobileconfig msc msh oqy osd pif pl ps1 ps1xml psc1 psd1 psm1 py pyc pyw pyz rb rdp reg "
+    "rqy scf scpt scr sct search-ms searchconnector-ms settingcontent-ms sh shb shs slk terminal theme themepack udl url vb vbe "
+    "vbs vsto website workflow ws wsb wsc wsf wsh xbap xll xnk zsh"
+).split()
 
 
 class Differing(Section):
@@ -27,6 +29,7 @@ class Differing(Section):
     script: FileAction | None = None
     disk_image: FileAction | None = None
     macros: FileAction | None = None
+    active_page: FileAction | None = None
     encrypted: FileAction | None = None
     unreadable: FileAction | None = None
     other_archive: FileAction | None = None
@@ -49,19 +52,28 @@ class OfCitizen(Differing):
 class Table(Section):
     """What is done with each kind, in both directions."""
 
-    executable: FileAction = Field("refuse", description="programs: EXE, MSI, ELF, Mach-O, JAR, LNK, CHM…")
-    script: FileAction = Field(
-        "refuse", description="what runs: behind `#!`, or whose name ends as in `script_endings`"
+    executable: FileAction = Field(
+        "refuse",
+        description="programs and what installs them: EXE, MSI, ELF, Mach-O, JAR, LNK, CHM, DEB, RPM, PKG, APK…",
     )
-    disk_image: FileAction = Field("refuse", description="ISO, VHD, VHDX: they hide what they hold from everybody")
-    macros: FileAction = Field("warn", description="Office documents with VBA, or macros in a sheet (XLM)")
+    script: FileAction = Field(
+        "refuse",
+        description="what runs: behind `#!`, or whose name ends as in `script_endings`; a PDF that starts a program",
+    )
+    disk_image: FileAction = Field(
+        "refuse", description="ISO, VHD, DMG, VMDK…: they hide what they hold from everybody"
+    )
+    macros: FileAction = Field(
+        "warn", description="Office documents with macros (VBA, XLM, OpenDocument) or a template from the web; Access"
+    )
+    active_page: FileAction = Field("warn", description="HTML, SVG… with scripts, which a browser runs")
     encrypted: FileAction = Field(
-        "warn", description="archives and Office documents with a password: no antivirus can look in"
+        "warn", description="archives and documents with a password, S/MIME, PGP: no antivirus can look in"
     )
     unreadable: FileAction = Field(
         "warn",
-        description="archives that cannot be read to their end: broken, too deep (4 levels), too slow, of more than 1,000 entries "
-        "(4,000 in a message); mail nested too deep",
+        description="what cannot be read to its end: archives that are broken, too deep (4 levels), too slow, of more than 1,000 "
+        "entries (4,000 in a message) or that nothing here opens (ARJ…); mail nested too deep; objects in RTF",
     )
     other_archive: FileAction = Field(
         "accept", description="RAR, 7z, CAB, TAR, GZIP…, whatever they hold: that is judged beside"

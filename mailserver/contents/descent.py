@@ -8,24 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from mailserver.contents import archives, compound, office, rar5, tnef
+from mailserver.contents import archives, compound, documents, office, onenote, pdf, rar5, tnef, zips
 from mailserver.contents.kinds import (
     HEAD,
     OLE,
+    ONENOTE,
     TNEF,
     WHOLE,
     Found,
     Kind,
     archive_of,
-    is_container,
     is_letter,
     locked,
     named,
-    signs,
     unreadable,
 )
 from mailserver.contents.looking import look
-from mailserver.contents.zips import BROKEN, Purse
+from mailserver.contents.purse import Purse
+from mailserver.contents.zips import BROKEN
 from mailserver.mime import scan
 
 LEVELS = 4  # of archives in the attached one
@@ -43,16 +43,20 @@ class Descent:
     def look(self, data: bytes, name: str) -> list[Found]:
         """All that is worth a word, each once."""
         found = look(data, name, self._scripts, self._purse)
-        if is_letter(name):
-            found += self._letter(data)
+        for start in {0} if is_letter(name) else documents.letters_at(data, name):
+            found += self._letter(data[start:])
         if data.startswith(TNEF):
             found += self._winmail(data)
         elif data.startswith(OLE):
             found += self._compound(data)
+        elif data.startswith(ONENOTE):
+            found += self._notes(data)
         elif data.startswith(rar5.SIGNATURE):
             found += self._rar5(data, name)
         elif label := archive_of(data[:HEAD]):
             found += self._archive(data, name, label)
+        elif documents.is_pdf(data) and pdf.marks(data)[1]:
+            found += self._pdf(data)
         return list(dict.fromkeys(found))
 
     def _within(self, name: str, data: bytes) -> list[Found]:
@@ -88,7 +92,8 @@ class Descent:
                 if member.locked:
                     yield locked(label)
                 else:
-                    yield from (found.inside(label) for found in self._member(member, called))
+                    inside = zips.content(called, member.read(HEAD), member.read, self._purse)
+                    yield from (found.inside(label) for found in inside)
         except archives.Locked:
             yield locked(label)
         except (archives.Broken, *BROKEN):
@@ -96,12 +101,6 @@ class Descent:
         else:
             if empty:  # nobody sends one: its list is hidden
                 yield unreadable(label)
-
-    def _member(self, member: archives.Member, name: str) -> list[Found]:
-        head = member.read(HEAD)
-        if is_container(head, name):
-            return self._within(name, head + member.read(WHOLE))
-        return list(signs(head))
 
     def _letter(self, data: bytes) -> Iterator[Found]:
         message = scan(data)
@@ -122,6 +121,23 @@ class Descent:
             yield from self._held(tnef.files(data), "winmail.dat")
         except tnef.Broken:
             yield unreadable("winmail.dat")
+
+    def _pdf(self, data: bytes) -> Iterator[Found]:
+        try:
+            yield from self._held(pdf.files(data), "PDF")
+        except pdf.Locked:
+            yield locked("PDF")
+        except pdf.Broken:
+            yield unreadable("PDF")
+
+    def _notes(self, data: bytes) -> Iterator[Found]:
+        yield from (
+            Found(Kind.SCRIPT, f"OneNote > script .{ending}") for ending in onenote.scripts(data, self._scripts)
+        )
+        try:
+            yield from self._held((tnef.File([], [content]) for content in onenote.files(data)), "OneNote")
+        except onenote.Broken:
+            yield unreadable("OneNote")
 
     def _compound(self, data: bytes) -> Iterator[Found]:
         label = "Microsoft Office"

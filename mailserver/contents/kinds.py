@@ -25,6 +25,7 @@ class Kind(Enum):
     SCRIPT = "script"
     DISK_IMAGE = "disk_image"
     MACROS = "macros"
+    ACTIVE_PAGE = "active_page"
     ENCRYPTED = "encrypted"
     UNREADABLE = "unreadable"
     OTHER_ARCHIVE = "other_archive"
@@ -64,6 +65,9 @@ _SIGNATURES: tuple[tuple[bytes, Kind, str], ...] = (
     (b"!<arch>\ndebian-binary", Kind.EXECUTABLE, "Linux DEB"),
     (b"\xed\xab\xee\xdb", Kind.EXECUTABLE, "Linux RPM"),
     (b"#!", Kind.SCRIPT, "script #!"),
+    (b"ActiveMime", Kind.MACROS, "Microsoft Office + macros VBA"),  # of a document that is a message: editdata.mso
+    (b"-----BEGIN PGP MESSAGE-----", Kind.ENCRYPTED, "PGP chiffré / encrypted PGP"),
+    (b"Salted__", Kind.ENCRYPTED, "OpenSSL chiffré / encrypted OpenSSL"),
     (b"vhdxfile", Kind.DISK_IMAGE, "VHDX"),
     (b"conectix", Kind.DISK_IMAGE, "VHD"),
     (b"KDMV", Kind.DISK_IMAGE, "VMDK"),
@@ -118,7 +122,8 @@ _CPIO = re.compile(rb"07070[12][0-9A-Fa-f]{104}|070707[0-7]{70}|\xc7\x71.{24}", 
 TNEF = b"\x78\x9f\x3e\x22"  # MS-OXTNEF 2.1.3.1: Outlook's winmail.dat
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # MS-CFB: Office before 2007, Outlook, installers
 ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK00PK", b"PK\x07\x08PK")
-DOCUMENTS = (b"%PDF-", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\x00", b"MM\x00*", b"{\\rtf")
+ONENOTE = bytes.fromhex("e4525c7b8cd8a74daeb15378d02996d3")  # MS-ONESTORE 2.3.1
+PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\x00", b"MM\x00*")
 
 
 def is_letter(name: str) -> bool:
@@ -128,7 +133,7 @@ def is_letter(name: str) -> bool:
 
 def is_shut(head: bytes) -> bool:
     """Only opening shows what it holds."""
-    return bool(archive_of(head)) or head.startswith((TNEF, OLE))
+    return bool(archive_of(head)) or head.startswith((TNEF, OLE, ONENOTE))
 
 
 def is_hidden(head: bytes, name: str) -> bool:

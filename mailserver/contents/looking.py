@@ -1,4 +1,5 @@
-"""A look at one file: its name, its first octets, the list of a ZIP file. Bounded, and done where the message is read.
+"""A look at one file: its name, its first octets, the list of a ZIP file, what a document does. Bounded, and done where the message
+is read.
 
 What only opening shows (an archive in another or of another format, what Outlook makes, Office before 2007) is left shut here, and
 opened by `descent` in a process of its own.
@@ -8,21 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from mailserver.contents import names, zips
+from mailserver.contents import documents, names, zips
 from mailserver.contents.kinds import (
-    DOCUMENTS,
     HEAD,
     OLE,
+    PICTURES,
     ZIP,
     Found,
     Kind,
+    is_container,
     is_hidden,
     is_shut,
     named,
     signs,
     unreadable,
 )
-from mailserver.contents.zips import Purse
+from mailserver.contents.purse import Purse
 
 _INSTALLERS = tuple(  # MS-CFB: class of the root of an MSI, its patches, its transforms
     bytes.fromhex(f"{one}100c0000000000c000000000000046") for one in ("84", "86", "82")
@@ -32,9 +34,14 @@ _ACCESS = (b"Standard Jet DB", b"Standard ACE DB")  # at 4
 
 
 def is_plain(start: bytes, name: str, scripts: Collection[str]) -> bool:
-    """Its first octets are a document's or a picture's, and its name makes nothing else of it: nothing more to look at."""
-    known = (names.IMAGES, names.MOUNTED, names.ZIPS, names.ARCHIVES, names.LETTERS, scripts)
-    return start.startswith(DOCUMENTS) and not any(one in each for one in names.endings(name) for each in known)
+    """Its first octets are a picture's, and its name makes nothing else of it: nothing more to look at."""
+    other = (names.IMAGES, names.MOUNTED, names.ZIPS, names.ARCHIVES, names.LETTERS, names.PAGES, names.OFFICE, scripts)
+    return start.startswith(PICTURES) and not any(one in each for one in names.endings(name) for each in other)
+
+
+def wants_all(head: bytes, name: str) -> bool:
+    """Whether `look` wants more of it than its head."""
+    return is_container(head, name) or documents.is_document(head, name)
 
 
 def look(data: bytes, name: str, scripts: Collection[str], purse: Purse | None = None) -> list[Found]:
@@ -51,7 +58,9 @@ def look(data: bytes, name: str, scripts: Collection[str], purse: Purse | None =
         found += _ole(data)
     elif data.startswith(_ACCESS, 4):
         found.append(Found(Kind.MACROS, "Microsoft Access"))
-    return list(dict.fromkeys((*found, *signs(head))))
+    elif documents.is_document(head, name):
+        found += documents.look(data, name, purse)
+    return list(dict.fromkeys((*found, *documents.sealed(head, name), *signs(head))))
 
 
 def _ole(data: bytes) -> list[Found]:

@@ -16,6 +16,10 @@ IMAGES = frozenset("iso img".split())  # looked at as far as a disc image begins
 MOUNTED = frozenset("vhd vhdx iso dmg udf vmdk".split())  # by their name, or told by octets that nobody has yet
 LETTERS = frozenset("eml emlx nws mht mhtml".split())  # a message as a file: what it holds is opened with it
 
+ARCHIVED_PAGES = frozenset("mht mhtml".split())  # RFC 2557
+PAGES = frozenset("html htm xhtml xht shtml svg xml".split()) | ARCHIVED_PAGES  # opened by a browser
+OFFICE = frozenset("doc dot wbk xls xlt xlw xlm ppt pot pps".split())  # opened by Office, whatever they are
+
 
 def ending(name: str) -> str:
     """What Windows sees: without the dots and spaces that it drops at the end."""

@@ -9,14 +9,14 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
 
-from mailserver.contents import names
+from mailserver.contents import documents, names
 from mailserver.contents.kinds import HEAD, WHOLE, Found, Kind, is_container, locked, named, signs, unreadable
+from mailserver.contents.purse import Purse
 
 ENTRIES = 1_000  # of an archive: more is no exchange of documents
-OF_MESSAGE, IMAGES = 4_000, 20  # entries of all archives of one message; disc images among them
 _ENTRY_HEAD = 4 * 1024
+_DOCUMENT = 1024 * 1024  # octets of a document: longer ones are opened elsewhere
 _LISTING = 256 * 1024  # octets of an archive's list
 _END, _64 = b"PK\x05\x06", b"PK\x06\x07"
 BROKEN = (
@@ -33,17 +33,6 @@ BROKEN = (
     OverflowError,
     MemoryError,
 )
-
-
-@dataclass(slots=True)
-class Purse:
-    """What may still be looked at in the archives of one message. `within(name, whole)` looks into a container in an archive; where
-    there is none, `shut` tells that something was met which only opening shows."""
-
-    entries: int = OF_MESSAGE
-    images: int = IMAGES
-    within: Callable[[str, bytes], Iterable[Found]] | None = None
-    shut: bool = False
 
 
 _UNREADABLE = unreadable("ZIP")
@@ -128,7 +117,7 @@ def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, purse: Purse) -> Ite
         with archive.open(info) as file:
             head = file.read(length)
             yield from _by_part(info.filename.lower(), head)
-            yield from (found.inside("ZIP") for found in _content(info.filename, head, file.read, purse))
+            yield from (found.inside("ZIP") for found in content(info.filename, head, file.read, purse))
 
 
 def _by_part(name: str, head: bytes) -> Iterator[Found]:
@@ -142,14 +131,28 @@ def _by_part(name: str, head: bytes) -> Iterator[Found]:
         yield _TEMPLATE
 
 
-def _content(name: str, head: bytes, read: Callable[[int], bytes], purse: Purse) -> Iterable[Found]:
-    """`read`: what follows the head."""
+def content(name: str, head: bytes, read: Callable[[int], bytes], purse: Purse) -> Iterable[Found]:
+    """All that is worth a word in a file of an archive, but its name; `read`: what follows the head."""
+    found = [*documents.sealed(head, name), *signs(head)]
     if not is_container(head, name):
-        return signs(head)
+        return [*found, *_document(name, head, read, purse)] if documents.is_document(head, name) else found
     if purse.within is None:
         purse.shut = True
-        return signs(head)
+        return found
     return purse.within(name, head + read(WHOLE))
+
+
+def _document(name: str, head: bytes, read: Callable[[int], bytes], purse: Purse) -> Iterable[Found]:
+    most = _DOCUMENT if purse.within is None else WHOLE
+    data = head + read(most)
+    if len(data) > most and purse.within is not None:
+        return [unreadable("document")]
+    shut, purse.shut = purse.shut, len(data) > most
+    found = list(documents.look(data, name, purse))
+    if purse.shut and purse.within is not None:
+        found += purse.within(name, data)
+    purse.shut |= shut
+    return found
 
 
 def _bounded(data: bytes) -> bool:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import islice
 
-from mailserver.contents.kinds import HEAD, SEEN, START, Found, Kind, is_container, is_letter, named, unreadable
-from mailserver.contents.looking import is_plain, look
+from mailserver.contents.kinds import HEAD, SEEN, START, Found, Kind, is_letter, named, unreadable
+from mailserver.contents.looking import is_plain, look, wants_all
 from mailserver.contents.opening import Opened, Shut
-from mailserver.contents.zips import Purse
+from mailserver.contents.purse import Purse
 from mailserver.mime.message import Message, scan
 from mssante import reasons
 from mssante.kinds import BoxKind
@@ -173,7 +173,7 @@ def _found(message: Message, of: _Look) -> Iterator[tuple[str, Found]]:
         if is_plain(message.decoded(section, START), name, scripts):
             continue
         head = message.decoded(section, HEAD)
-        whole = len(head) < SEEN or is_container(head, name)  # short, or blank lines and comments of the encoding
+        whole = len(head) < SEEN or wants_all(head, name)  # short, or blank lines and comments of the encoding
         place = of.under + section
         if (place, scripts) in of.opened:
             yield from ((section, one) for one in of.opened[place, scripts])

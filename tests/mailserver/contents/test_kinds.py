@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from mailserver.contents.kinds import TNEF, Found, Kind, unreadable
 from mailserver.contents.looking import look
-from mailserver.contents.zips import ENTRIES, OF_MESSAGE, Purse
+from mailserver.contents.purse import OF_MESSAGE, Purse
+from mailserver.contents.zips import ENTRIES
 
 SCRIPTS = frozenset({"js", "vbs", "bat", "ps1", "hta"})
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"

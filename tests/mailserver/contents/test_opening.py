@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from foundation.fenced import Fenced
 from mailserver.contents.descent import LEVELS
 from mailserver.contents.opening import Opener, Shut
+from mailserver.contents.purse import OF_MESSAGE
 from mailserver.contents.rar5 import split
-from mailserver.contents.zips import OF_MESSAGE
 from tests.mailserver.contents.compound_writer import compound
 from tests.mailserver.contents.conftest import LETTER, SCRIPT, found
 from tests.mailserver.contents.test_kinds import EXE, SCRIPTS, archive, encrypted, tape

@@ -172,6 +172,8 @@ def answers(outcome: Outcome) -> list[str]:
             "macros; part=2, encrypted; part=3",
         ),
         ([(PASSWORD, "cr.zip"), (EXE, "a")], "attachment_refused", None),
+        ([(b"<html onload=x()>", "cr.html")], "delivered", "active_page; part=2"),
+        ([(PDF + b"<</S/Launch>>", "cr.pdf")], "attachment_refused", None),
         ([(b"Rar!\x1a\x07", "cr.rar")], "delivered", None),
         ([(b"%PDF-1.7\nRar!\x1a\x07", "cr.rar")], "delivered", "unreadable; part=2"),
     ],
@@ -227,11 +229,11 @@ async def test_each_direction_has_its_own_table(
 
 
 DEFAULTS = [  # type, what it receives, what it sends: warned of, refused beside programs, scripts and disc images
-    ("PER", "macros encrypted unreadable", "", "macros encrypted unreadable", ""),
-    ("CAB", "macros encrypted unreadable", "", "macros encrypted unreadable", ""),
-    ("ORG", "macros encrypted unreadable", "", "macros encrypted unreadable", ""),
-    ("APP", "", "macros encrypted unreadable", "macros encrypted unreadable", ""),
-    ("CIT", "encrypted unreadable", "macros", "encrypted unreadable", "macros"),
+    ("PER", "macros active_page encrypted unreadable", "", "macros active_page encrypted unreadable", ""),
+    ("CAB", "macros active_page encrypted unreadable", "", "macros active_page encrypted unreadable", ""),
+    ("ORG", "macros active_page encrypted unreadable", "", "macros active_page encrypted unreadable", ""),
+    ("APP", "active_page", "macros encrypted unreadable", "macros active_page encrypted unreadable", ""),
+    ("CIT", "active_page encrypted unreadable", "macros", "active_page encrypted unreadable", "macros"),
 ]
 
 
