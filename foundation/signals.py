@@ -2,7 +2,7 @@
 
 A signal is a topic and a number (a mailbox, a folder). Inside the process it goes straight to the subscribers; to the other
 processes of this machine by datagrams on Unix sockets in one folder (SQLite), or by LISTEN/NOTIFY (PostgreSQL). A lost
-datagram costs a delay until the receiver's next look, never a message.
+datagram costs a delay until the receiver's next look, never a message. Who was deaf for a while is told `ANY` of each topic.
 """
 
 from __future__ import annotations
@@ -28,8 +28,13 @@ log = structlog.get_logger()
 
 Signal = tuple[str, int]
 
+ANY = -1  # in place of a number: some signals were lost, anything may have changed
 CHANNEL = "mssante_changes"
 _PACK = struct.Struct("!q")
+
+
+def concerns(signalled: int, key: int) -> bool:
+    return signalled in (key, ANY)
 
 
 class Signals:
@@ -54,7 +59,7 @@ class Signals:
         self.loop = asyncio.get_running_loop()
         await self.loop.run_in_executor(None, self.speak, url)
         if self._wire is not None:
-            await self._wire.listen(self.loop, self.deliver)
+            await self._wire.listen(self.loop, self.deliver, self._deaf)
 
     def speak(self, url: URL) -> None:
         """Other processes hear us from now on: all that a command of the operator needs, which has no loop."""
@@ -78,6 +83,9 @@ class Signals:
         if signals and self._wire is not None:
             self._wire.send(signals)
 
+    def _deaf(self) -> None:
+        self.deliver([(topic, ANY) for topic in tuple(self._subscribers)])
+
     def deliver(self, signals: Iterable[Signal]) -> None:
         for topic, key in signals:
             for callback in tuple(self._subscribers.get(topic, ())):
@@ -89,11 +97,14 @@ AWAY = 1.0  # seconds between two tries to reach PostgreSQL again
 NAME_BYTES = 107  # sun_path without its final zero
 
 
+Deliver = Callable[[list[Signal]], None]
+
+
 class _Wire(Protocol):
-    """Opened, then maybe listening, then deaf again if it was, then closed."""
+    """Opened, then maybe listening, then deaf again if it was, then closed. `missed`: called when it hears again after a cut."""
 
     def open(self) -> None: ...
-    async def listen(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[list[Signal]], None]) -> None: ...
+    async def listen(self, loop: asyncio.AbstractEventLoop, deliver: Deliver, missed: Callable[[], None]) -> None: ...
     def send(self, signals: list[Signal]) -> None: ...
     async def deafen(self) -> None: ...
     def close(self) -> None: ...
@@ -119,7 +130,7 @@ class _Datagrams:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         self._folder_fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
 
-    async def listen(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[list[Signal]], None]) -> None:
+    async def listen(self, loop: asyncio.AbstractEventLoop, deliver: Deliver, missed: Callable[[], None]) -> None:
         self._path.unlink(missing_ok=True)
         self._socket.bind(self._short(self._path))
         self._loop = loop
@@ -187,7 +198,7 @@ class _Notify:
         except psycopg.OperationalError as fault:
             raise OperationalError("LISTEN", None, fault) from None
 
-    async def listen(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[list[Signal]], None]) -> None:
+    async def listen(self, loop: asyncio.AbstractEventLoop, deliver: Deliver, missed: Callable[[], None]) -> None:
         ready = asyncio.Event()
 
         def heard(payload: str) -> None:
@@ -195,20 +206,31 @@ class _Notify:
             if sender != self._own:
                 loop.call_soon_threadsafe(deliver, _decode(bytes.fromhex(data)))
 
+        def listening(again: bool) -> None:
+            loop.call_soon_threadsafe(missed if again else ready.set)
+
         def listen() -> None:
-            self._listen(lambda: loop.call_soon_threadsafe(ready.set), heard)
+            self._listen(listening, heard)
 
         self._thread = threading.Thread(target=listen, name="db-listen", daemon=True)
         self._thread.start()
         await ready.wait()
 
     def send(self, signals: list[Signal]) -> None:
+        import psycopg
+
         with self._send_lock:
-            if self._sender.closed:  # it was lost with the last signal
+            try:
+                self._notify(signals)
+            except psycopg.OperationalError:  # PostgreSQL was away since the last one: what is told twice harms nobody
+                self._sender.close()
                 self._sender = self._connection()
-            for start in range(0, len(signals), 100):  # NOTIFY payloads are limited to 8,000 bytes
-                data = _encode(signals[start : start + 100]).hex()
-                self._sender.execute("SELECT pg_notify(%s, %s)", (CHANNEL, f"{self._own} {data}"))
+                self._notify(signals)
+
+    def _notify(self, signals: list[Signal]) -> None:
+        for start in range(0, len(signals), 100):  # NOTIFY payloads are limited to 8,000 bytes
+            data = _encode(signals[start : start + 100]).hex()
+            self._sender.execute("SELECT pg_notify(%s, %s)", (CHANNEL, f"{self._own} {data}"))
 
     async def deafen(self) -> None:
         os.eventfd_write(self._end, 1)
@@ -219,15 +241,17 @@ class _Notify:
         os.close(self._end)
 
     # ------------------------------------------------------------ the listening thread
-    def _listen(self, listening: Callable[[], object], heard: Callable[[str], None]) -> None:
-        """Until the end, over any number of connections."""
+    def _listen(self, listening: Callable[[bool], object], heard: Callable[[str], None]) -> None:
+        """Until the end, over any number of connections; `listening(again)` once for each."""
         import psycopg
 
+        again = False
         while True:
             try:
                 with self._connection() as conn:
                     conn.execute(f"LISTEN {CHANNEL}")
-                    listening()
+                    listening(again)
+                    again = True
                     while self._waits_for(conn.fileno()):
                         for note in conn.notifies(timeout=0):
                             heard(note.payload)

@@ -29,6 +29,7 @@ from sqlalchemy import Connection, update
 from foundation.clock import HOUR, MINUTE
 from foundation.database import Database, T, Transaction
 from foundation.keys import KeyRing
+from foundation.signals import concerns
 from mssante import app_secrets, scram, throttle
 from mssante import mailboxes as boxes
 from mssante.cache import Cache
@@ -107,10 +108,11 @@ class Credentials(CredentialRows):
         """Forgets what was verified as soon as a credential or mailbox changes, in any process; returns the undo."""
         undo = ExitStack()
         right, wrong = self._verified.forget, self._wrong.forget
-        undo.callback(self._db.subscribe(TOPIC, lambda key: right(lambda _, who: who.credential_id == key)))
-        undo.callback(self._db.subscribe(boxes.TOPIC, lambda key: right(lambda _, who: who.box_id == key)))
-        undo.callback(self._db.subscribe(TOPIC, lambda key: wrong(lambda _, whose: whose[0] in (0, key))))
-        undo.callback(self._db.subscribe(boxes.TOPIC, lambda key: wrong(lambda _, whose: whose[1] == key)))
+        subscribe = self._db.subscribe
+        undo.callback(subscribe(TOPIC, lambda key: right(lambda _, who: concerns(key, who.credential_id))))
+        undo.callback(subscribe(boxes.TOPIC, lambda key: right(lambda _, who: concerns(key, who.box_id))))
+        undo.callback(subscribe(TOPIC, lambda key: wrong(lambda _, whose: not whose[0] or concerns(key, whose[0]))))
+        undo.callback(subscribe(boxes.TOPIC, lambda key: wrong(lambda _, whose: concerns(key, whose[1]))))
         return undo.close
 
     async def check(

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, delete, select, update
 from foundation.clock import DAY, HOUR
 from foundation.database import Database, Transaction
 from foundation.keys import KeyRing
+from foundation.signals import concerns
 from mssante.cache import Cache
 from mssante.credential_rows import TOPIC
 from mssante.signed_in import SignedIn
@@ -82,7 +83,7 @@ class Devices:
     def __init__(self, db: Database, keys: KeyRing) -> None:
         self._db, self._keys = db, keys
         self._written: Cache[tuple[int, str, int, str, str], bool] = Cache(10_000, HOUR)
-        db.subscribe(TOPIC, lambda key: self._written.forget(lambda device, _: device[0] == key))
+        db.subscribe(TOPIC, lambda key: self._written.forget(lambda device, _: concerns(key, device[0])))
 
     def came(self, came: Came, now: int) -> None:
         """Nobody waits for the write: a sign-in is no slower for it, and one that is lost comes again."""

@@ -20,6 +20,7 @@ from foundation.dn import DistinguishedName
 from foundation.jobs import hurry
 from foundation.keys import Key, KeyRing
 from foundation.prepared import Prepared
+from foundation.signals import concerns
 from mssante.address import Address, parse_address
 from mssante.cache import Cache
 from mssante.identity import Invalid
@@ -60,9 +61,9 @@ class Mailboxes:
         return db.subscribe(TOPIC, self.forget)
 
     def forget(self, box_id: int) -> None:
-        self._boxes.forget(lambda _, box: box.id == box_id)
-        self._box_keys.forget(lambda key, _: key == box_id)
-        self._roomy.forget(lambda key, _: key == box_id)
+        self._boxes.forget(lambda _, box: concerns(box_id, box.id))
+        self._box_keys.forget(lambda key, _: concerns(box_id, key))
+        self._roomy.forget(lambda key, _: concerns(box_id, key))
 
     # ---------------------------------------------------------------- find
     def resolve(self, conn: Connection, address: Address | str) -> Mailbox | None:
@@ -164,7 +165,7 @@ class Mailboxes:
         """Adds to what is used (takes away when negative); False, and nothing changed, when the limit would be passed."""
         rows = _CHARGE.run(tx.conn, {"key": box_id, "octets": octets}).fetchall()
         if not rows:
-            self._roomy.forget(lambda key, _: key == box_id)
+            self._roomy.forget(lambda key, _: concerns(box_id, key))
             return False
         used, limit, told = rows[0]
         if (mark := mark_told(told, used, limit)) != told:

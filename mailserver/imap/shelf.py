@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, 
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
+from foundation.signals import concerns
+
 ROOM = 48 << 20  # octets: 60,000 messages as a client lists them
 OVERHEAD = 130  # octets that Python adds to each
 
@@ -86,7 +88,7 @@ class Shelf:
             self._drop(next(iter(self._places)))
 
     def forget(self, box_id: int) -> None:
-        for place in [place for place in self._places if place.box_id == box_id]:
+        for place in [place for place in self._places if concerns(box_id, place.box_id)]:
             self._drop(place)
 
     def _drop(self, place: Place) -> None:

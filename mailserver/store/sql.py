@@ -15,6 +15,7 @@ from foundation.blobs import Blobs
 from foundation.clock import Clock, system_clock
 from foundation.database import Database, Transaction
 from foundation.keys import KeyRing
+from foundation.signals import concerns
 from mailserver.store import annotations as annotation_rows
 from mailserver.store import changing, emptying, forgetting, names
 from mailserver.store import folders as folder_rows
@@ -76,7 +77,7 @@ class SqlMailStore(SqlCarrying):
 
     def forget(self, box_id: int) -> None:
         """What is kept in memory of a box: its folders changed, or its key may be gone."""
-        self._listed.forget(lambda box, _: box == box_id)
+        self._listed.forget(lambda box, _: concerns(box_id, box))
 
     async def create(self, box_id: int, name: str, special_use: str | None = None) -> Folder:
         return await self._db.write(self._create, box_id, name, special_use)

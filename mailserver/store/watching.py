@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from foundation.signals import ANY
+
 Wake = Callable[[], None]
 
 
@@ -25,5 +27,6 @@ class Watchers:
         return undo
 
     def wake(self, key: int) -> None:
-        for wake in tuple(self._wakes.get(key, ())):
+        wakes = self._wakes.get(key, ()) if key != ANY else [one for wakes in self._wakes.values() for one in wakes]
+        for wake in tuple(wakes):
             wake()

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -21,6 +21,7 @@ from foundation import database
 from foundation.database import Database, Transaction, metadata
 from foundation.group_commit import WORTH, Writer
 from foundation.prepared import Prepared
+from foundation.signals import ANY
 from tests.support.there import there
 
 words = Table("test_words", metadata, Column("id", Integer, primary_key=True), Column("word", String(20), unique=True))
@@ -260,13 +261,23 @@ async def test_on_postgresql_they_hear_each_other_by_notify_and_nobody_listens_o
     assert not [thread for thread in threading.enumerate() if thread.name == "db-listen"]
 
 
-async def test_on_postgresql_they_hear_each_other_again_when_it_was_away(postgres_url: str) -> None:
+@asynccontextmanager
+async def two_on(postgres_url: str) -> AsyncIterator[tuple[Database, asyncio.Queue[int]]]:
+    """One that writes, and what another one hears."""
     one, other = Database(postgres_url), Database(postgres_url)
     await one.start()
     await other.start()
     heard: asyncio.Queue[int] = asyncio.Queue()
     other.subscribe("word", heard.put_nowait)
     try:
+        yield one, heard
+    finally:
+        await one.close()
+        await other.close()
+
+
+async def test_on_postgresql_they_hear_each_other_again_when_it_was_away(postgres_url: str) -> None:
+    async with two_on(postgres_url) as (one, heard):
         await one.write(add, "ab")
         assert await asyncio.wait_for(heard.get(), 5) == 2
         with psycopg.connect(make_url(postgres_url).set(drivername="postgresql").render_as_string(False)) as conn:
@@ -274,10 +285,32 @@ async def test_on_postgresql_they_hear_each_other_again_when_it_was_away(postgre
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
+        assert await asyncio.wait_for(heard.get(), 5) == ANY
         assert await _heard_again(one, heard) > 2
-    finally:
-        await one.close()
-        await other.close()
+
+
+def cut(postgres_url: str, query: str) -> None:
+    """The connections whose last statement begins like this."""
+    with psycopg.connect(make_url(postgres_url).set(drivername="postgresql").render_as_string(False)) as conn:
+        found = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE %s"
+        assert there(conn.execute(found, [f"{query}%"]).fetchone())[0] > 0
+
+
+async def test_on_postgresql_who_was_deaf_for_a_while_is_told_that_anything_may_have_changed(postgres_url: str) -> None:
+    """What was written meanwhile may have been the last that is ever written: nothing more need come."""
+    async with two_on(postgres_url) as (one, heard):
+        cut(postgres_url, "LISTEN")  # of both
+        await one.write(add, "abc")
+        assert await asyncio.wait_for(heard.get(), 5) == ANY
+
+
+async def test_on_postgresql_what_a_lost_connection_did_not_take_is_told_by_the_next(postgres_url: str) -> None:
+    async with two_on(postgres_url) as (one, heard):
+        await one.write(add, "ab")
+        assert await asyncio.wait_for(heard.get(), 5) == 2
+        cut(postgres_url, "SELECT pg_notify")
+        await one.write(add, "abc")
+        assert await asyncio.wait_for(heard.get(), 5) == 3
 
 
 async def _heard_again(db: Database, heard: asyncio.Queue[int]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -21,6 +22,7 @@ from mssante.passwords import hash_password
 from mssante.sent_for_later import Brought
 from mssante.tables import mail_clients
 from runtime.sign_in import MailSignIn
+from tests.foundation.test_database import cut
 
 LAB, OTHER = parse("CN=labo,OU=1990000029,O=LABO,C=FR"), parse("CN=autre,OU=1990000037,O=AUTRE,C=FR")
 
@@ -78,3 +80,29 @@ async def test_what_its_owner_is_told_of_a_program(tmp_path: Path) -> None:
     rows = await db.read(lambda conn: conn.execute(select(func.count()).select_from(mail_clients)).scalar_one())
     assert rows == 2
     await db.close()
+
+
+async def test_who_is_revoked_while_we_hear_nobody_is_out_as_soon_as_we_do_again(postgres_url: str) -> None:
+    """Two processes on PostgreSQL; the one that Anne is signed in to loses the connection on which it hears the other."""
+    (ours, theirs), keys = (Database(postgres_url), Database(postgres_url)), KeyRing(b"k" * 32)
+    boxes = Mailboxes(keys)
+    box = await theirs.write(boxes.create, NewMailbox("anne@a.example", BoxKind.PER, Holder("Anne")), 1)
+    credentials = Credentials(ours, keys, boxes)
+    anne = await theirs.write(credentials.add, NewCredential(box.id, "anne", "Anne", hash_password("secret", None)), 1)
+    await ours.start()
+    undo, sign_in = credentials.listen(), MailSignIn(ours, credentials, boxes, system_clock, IMAP)
+    try:
+        who = await sign_in.by_password("anne", "secret", "192.0.2.1")
+        assert isinstance(who, SignedIn)
+        doubted = asyncio.Event()
+        sign_in.watch(who, doubted.set)
+        cut(postgres_url, "LISTEN")
+        await theirs.start()
+        await theirs.write(credentials.revoke, anne)
+        await asyncio.wait_for(doubted.wait(), 5)
+        assert await sign_in.standing(who) is None
+        assert isinstance(await sign_in.by_password("anne", "secret", "192.0.2.1"), Refused)
+    finally:
+        undo()
+        await ours.close()
+        await theirs.close()
