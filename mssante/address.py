@@ -109,3 +109,9 @@ _PLAIN = re.compile(
     r"([A-Za-z0-9_'+=-]+(?:\.[A-Za-z0-9_'+=-]+)*)"
     r"@((?:(?![A-Za-z0-9]{2}--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63})"
 )
+
+
+def masked(address: str) -> str:
+    """« j…@exemple.fr »: enough to know which mailbox to open, or to ask somebody whether it is theirs."""
+    name, _, domain = address.partition("@")
+    return f"{name[:1]}…@{domain}" if domain else ""

@@ -14,6 +14,7 @@ from mssante.kinds import BoxKind, BoxState
 from mssante.rights import Role
 
 SHARED = frozenset({BoxKind.ORG, BoxKind.CAB})  # several people, each under their own name
+_PERSONS = frozenset({BoxKind.PER, BoxKind.CIT})
 
 
 class Act(Enum):
@@ -24,7 +25,13 @@ class Act(Enum):
     RED_LIST = "red_list"
     QUOTA = "quota"
     MEMBERS = "members"  # add, change, suspend or remove who signs in
+    PRIVATE_EMAIL = "private_email"  # where a person's codes and notices go
     CERTIFICATE = "certificate"  # bind to, or free from, an organisation's certificate
+
+
+_OPERATORS = frozenset(
+    {Act.SUSPEND, Act.RESUME, Act.QUOTA, Act.PRIVATE_EMAIL}
+)  # of a citizen's; the last as they ask for it
 
 
 class Not(Enum):
@@ -35,6 +42,7 @@ class Not(Enum):
     ACTIVE = "active"
     CITIZENS_OWN = "citizens_own"
     NO_PROGRAM = "no_program"
+    NO_PERSON = "no_person"
     ANOTHER_PERSON = "another_person"
     ONE_PERSON = "one_person"
     HOLDERS_ONLY = "holders_only"
@@ -54,7 +62,7 @@ def after(act: Act, box: Standing) -> BoxState | Not:
     """The state that the act leads to, the same when it changes something else."""
     if box.erased:
         return Not.ERASED
-    if box.kind is BoxKind.CIT and act not in (Act.SUSPEND, Act.RESUME, Act.QUOTA):
+    if box.kind is BoxKind.CIT and act not in _OPERATORS:
         return Not.CITIZENS_OWN
     if box.state is BoxState.CLOSED and act is not Act.RESUME:
         return Not.CLOSED
@@ -62,6 +70,8 @@ def after(act: Act, box: Standing) -> BoxState | Not:
         return Not.ACTIVE
     if act is Act.CERTIFICATE and box.kind is not BoxKind.APP:
         return Not.NO_PROGRAM
+    if act is Act.PRIVATE_EMAIL and box.kind not in _PERSONS:
+        return Not.NO_PERSON
     return {Act.SUSPEND: BoxState.SUSPENDED, Act.RESUME: BoxState.ACTIVE, Act.CLOSE: BoxState.CLOSED}.get(
         act, box.state
     )

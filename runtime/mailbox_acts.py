@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from foundation.clock import DAY
 from mssante import directory, life
+from mssante.address import parse_address
 from mssante.directory import Entry
 from mssante.identity import Invalid
 from mssante.kinds import BoxKind, BoxState
@@ -127,6 +129,34 @@ def changing_holder(at: Desk, address: str, changes: dict[str, str]) -> Act:
 
     text = "Titulaire changé : {address} // Holder changed: {address}"
     return acting(at, life.Act.HOLDER, address, work, text, ("fields",), fields=sorted(changes))
+
+
+def private_address(at: Desk, email: str) -> None:
+    """Refused when it is none, or one of ours: nothing would leave for it."""
+    private = parse_address(email)
+    if isinstance(private, Invalid) or at.house.operator.serves(private.domain):
+        raise Refused(
+            "{email} : il faut une adresse personnelle, hors de cette messagerie // "
+            "{email}: a private address is needed, outside of this mail service",
+            email=email,
+        )
+
+
+def telling_elsewhere(at: Desk, address: str, email: str) -> Act:
+    """Where codes and notices of the person go; empty: nowhere. The address is in no trace."""
+    if email:
+        private_address(at, email)
+
+    def work(tx: Transaction, box: Mailbox) -> dict[str, Any]:
+        at.house.mailboxes.set_holder(tx, box.id, replace(box.holder, private_email=email))
+        return {"known": bool(email)}
+
+    text = (
+        "{address} : les codes et les avis vont à {email} // {address}: codes and notices go to {email}"
+        if email
+        else "{address} : aucune adresse personnelle // {address}: no private address"
+    )
+    return acting(at, life.Act.PRIVATE_EMAIL, address, work, text, ("known",), email=email)
 
 
 def red_listing(at: Desk, on: bool) -> Callable[[Row], Act]:

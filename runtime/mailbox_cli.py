@@ -35,6 +35,14 @@ class Kind(StrEnum):
     APP = "APP"
 
 
+class NewKind(StrEnum):
+    PER = "PER"
+    CAB = "CAB"
+    ORG = "ORG"
+    APP = "APP"
+    CIT = "CIT"
+
+
 class Switch(StrEnum):
     ON = "on"
     OFF = "off"
@@ -50,7 +58,8 @@ def create(
     at: Desk,
     address: MaybeAddress = "",
     kind: Annotated[
-        Kind | None, _option("--kind", help="Type : PER, CAB, ORG, APP. // Kind: PER, CAB, ORG, APP.")
+        NewKind | None,
+        _option("--kind", help="PER, CAB, ORG, APP, ou CIT (usager). // PER, CAB, ORG, APP, or CIT (citizen)."),
     ] = None,
     name: Annotated[str, _option("--name", help="Nom affiché du titulaire. // Displayed name of the holder.")] = "",
     holder_id: Annotated[
@@ -71,6 +80,10 @@ def create(
         str, _option("--login", help="Identifiant du premier titulaire. // Login of the first holder.")
     ] = "",
     person: Annotated[str, _option("--person", help="Son nom. // Their name.")] = "",
+    private_email: Annotated[str, _option("--private-email", help="Adresse personnelle. // Private address.")] = "",
+    birth_date: Annotated[
+        str, _option("--birth-date", help="Naissance d’un usager, AAAA-MM-JJ. // Birth of a citizen, YYYY-MM-DD.")
+    ] = "",
     file: Lines = None,
 ) -> None:
     """Créer une boîte : ses dossiers, son entrée d’annuaire, l’accès de son premier titulaire (mot de passe montré une fois).
@@ -82,7 +95,7 @@ def create(
     given = {
         "address": address, "kind": kind.value if kind else "", "name": name, "holder_id": holder_id, "profession": profession,
         "town": town, "phone": phone, "sector": sector, "red_list": "oui" if red_list else "", "quota": quota,
-        "certificate": certificate, "login": login, "person": person,
+        "certificate": certificate, "login": login, "person": person, "private_email": private_email, "birth_date": birth_date,
     }  # fmt: skip
     at.one_or_each(file, given, REQUIRED, creating(at), OPTIONAL)
 
@@ -119,6 +132,7 @@ def show(at: Desk, address: Address) -> None:
 
     // One mailbox: holder, state, room, dates.
     """
+    from mssante.address import masked
     from runtime.mailbox_acts import found
 
     box = at.read(lambda conn: found(at, conn, address))
@@ -126,6 +140,7 @@ def show(at: Desk, address: Address) -> None:
     facts = facts_of(at, box) | {
         name: getattr(box.holder, name) for name in ("holder_id", "profession", "phone", "town")
     }
+    facts["private_email"] = masked(box.holder.private_email)
     facts["members"] = sum(one.active for one in at.read(at.house.credentials.members, box.id))
     names = COLUMNS | MORE
     rows = [(at.said(names[key]), cell(at, key, facts[key])) for key in names]
@@ -160,6 +175,22 @@ def holder(
     if not changes:
         at.wrong("Rien à changer. // Nothing to change.")
     at.one(changing_holder(at, address, changes))
+
+
+@mailbox.command("private-email")
+@acts
+def private_email(
+    at: Desk,
+    address: Address,
+    email: Annotated[str, typer.Argument(help="Nouvelle adresse ; vide : aucune. // New address; empty: none.")] = "",
+) -> None:
+    """Changer l’adresse personnelle d’un usager, ou du titulaire d’une boîte PER : codes de connexion et avis y vont.
+
+    // Change the private address of a citizen, or of a PER mailbox's holder: codes and notices go there.
+    """
+    from runtime.mailbox_acts import telling_elsewhere
+
+    at.one(telling_elsewhere(at, address, email.strip()))
 
 
 @mailbox.command()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 from mssante import life
 from mssante.address import parse_address
+from mssante.credentials import WEB
 from mssante.identity import Invalid
-from mssante.kinds import BoxKind
+from mssante.kinds import BoxKind, ProfileState
 from mssante.mailbox import AddressTaken, Holder, Mailbox, NewMailbox
 from mssante.rights import Role
 from runtime.command import Act, Desk, Done, Refused, Row
-from runtime.mailbox_acts import publish
+from runtime.mailbox_acts import private_address, publish
 from runtime.mailbox_words import octets, refusal, subject, yes
 from runtime.member_acts import Newcomer, password_words
 
@@ -20,9 +23,26 @@ if TYPE_CHECKING:
     from foundation.database import Transaction
 
 REQUIRED = ("address", "kind", "name")
-OPTIONAL = ("holder_id", "profession", "town", "phone", "sector", "red_list", "quota", "certificate", "login", "person")
+OPTIONAL = (
+    "holder_id",
+    "profession",
+    "town",
+    "phone",
+    "sector",
+    "red_list",
+    "quota",
+    "certificate",
+    "login",
+    "person",
+    "private_email",
+    "birth_date",
+)
 
 _PROGRAM = "Créée : {address} ({kind}) // Created: {address} ({kind})"
+_CITIZEN = (
+    "Créée : {address} ({kind}), pas encore activée ; elle reçoit déjà // "
+    "Created: {address} ({kind}), not activated yet; it receives already"
+)
 _NOBODY = (
     "Créée : {address} ({kind}) ; personne ne l’ouvre encore : mssante mailbox members add {address} IDENTIFIANT --role holder // "
     "Created: {address} ({kind}); nobody can open it yet: mssante mailbox members add {address} LOGIN --role holder"
@@ -36,17 +56,21 @@ def creating(at: Desk) -> Callable[[Row], Act]:
         new = _wish(at, row)
         certificate = subject(row["certificate"]) if row["certificate"] else None
         newcomer = Newcomer.of(at, row["login"], row["person"] or row["name"], Role.HOLDER) if row["login"] else None
+        if newcomer is not None and new.kind is BoxKind.CIT:
+            newcomer = replace(newcomer, scopes=frozenset({WEB}))  # a citizen's mailbox is read on the pages
 
         def act(tx: Transaction) -> Done:
             box = _created(at, tx, new)
             facts = {"address": box.address.text, "kind": box.kind.value}
-            at.house.store.open_box_in(tx, box.id, professional=True)
-            publish(at, tx, box)
+            at.house.store.open_box_in(tx, box.id, professional=box.kind is not BoxKind.CIT)
+            if box.kind is not BoxKind.CIT:
+                publish(at, tx, box)
             if certificate is not None:
                 at.house.mailboxes.bind(tx, box.id, certificate)
             at.record(tx, "mailbox:create", {"box": box.id, "kind": box.kind.value})
             if newcomer is None:
-                return Done(_PROGRAM if certificate is not None else _NOBODY, facts)
+                unopened = _CITIZEN if box.kind is BoxKind.CIT else _NOBODY
+                return Done(_PROGRAM if certificate is not None else unopened, facts)
             facts |= newcomer.joins(at, tx, box)
             fr, en = password_words(at)
             text = (
@@ -70,19 +94,37 @@ def _wish(at: Desk, row: Row) -> NewMailbox:
     try:
         kind = BoxKind(row["kind"].upper())
     except ValueError:
-        kind = BoxKind.CIT
-    if kind is BoxKind.CIT or address.domain == at.house.operator.citizen_domain:
-        raise Refused("{kind} : PER, CAB, ORG ou APP // {kind}: PER, CAB, ORG or APP", kind=row["kind"])
+        kind = None
+    if kind is None or (kind is BoxKind.CIT) is not (address.domain == at.house.operator.citizen_domain):
+        raise Refused(
+            "{kind} : PER, CAB, ORG ou APP ; CIT au domaine des usagers, et là seulement // "
+            "{kind}: PER, CAB, ORG or APP; CIT at the citizens' domain, and only there",
+            kind=row["kind"],
+        )
+    if row["private_email"]:
+        private_address(at, row["private_email"])
     if row["certificate"] and kind is not BoxKind.APP:
         raise refusal(row["address"], life.Not.NO_PROGRAM)
     return NewMailbox(
         row["address"],
         kind,
-        Holder(row["name"], row["holder_id"], row["profession"], row["phone"], row["town"]),
+        _holder(row, address.local if kind is BoxKind.CIT else row["holder_id"]),
+        None if kind is not BoxKind.CIT else ProfileState.ACTIVATED if row["login"] else ProfileState.NOT_ACTIVATED,
         sector=row["sector"] or None,
         red_list=yes(row["red_list"]),
         quota_bytes=octets(row["quota"]) if row["quota"] else at.house.settings.limits.quota_bytes,
     )
+
+
+def _holder(row: Row, number: str) -> Holder:
+    born = row["birth_date"]
+    try:
+        if born:
+            date.fromisoformat(born)
+    except ValueError:
+        raise Refused("{date} : écrivez AAAA-MM-JJ // {date}: write YYYY-MM-DD", date=born) from None
+    own = (row["name"], number, row["profession"], row["phone"], row["town"])
+    return Holder(*own, private_email=row["private_email"], birth_date=born)
 
 
 def _created(at: Desk, tx: Transaction, new: NewMailbox) -> Mailbox:

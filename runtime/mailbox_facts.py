@@ -24,6 +24,7 @@ MORE = {
     "profession": "profession // profession",
     "phone": "téléphone // telephone",
     "town": "commune // town",
+    "private_email": "adresse personnelle // private address",
     "sector": "secteur // sector",
     "used_octets": "octets occupés // octets used",
     "quota_octets": "quota, octets // quota, octets",

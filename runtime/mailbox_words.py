@@ -15,6 +15,8 @@ WHY = {
     life.Not.ACTIVE: "la boîte est déjà active // the mailbox is active already",
     life.Not.CITIZENS_OWN: "l’usager seul en décide, dans son espace santé // only the citizen decides that, in their health space",
     life.Not.NO_PROGRAM: "seule une boîte APP s’ouvre par un certificat // only an APP mailbox is opened by a certificate",
+    life.Not.NO_PERSON: "ce n’est pas la boîte d’une personne : ni code ni avis n’en partent // it is not one person's mailbox: "
+    "no code and no notice leaves for it",
     life.Not.ANOTHER_PERSON: "une boîte PER ne passe jamais à une autre personne // a PER mailbox never passes to another person",
     life.Not.ONE_PERSON: "une personne s’y identifie déjà, et une seule le peut // one person signs in already, and only one can",
     life.Not.HOLDERS_ONLY: "hors ORG et CAB, il n’y a que des titulaires // other kinds than ORG and CAB have holders only",

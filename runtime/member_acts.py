@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mssante import life
 from mssante.app_secrets import generate
-from mssante.credentials import LoginTaken, Member, NewCredential, login_form
+from mssante.credentials import MAIL, WEB, LoginTaken, Member, NewCredential, login_form
 from mssante.kinds import SignInState
 from mssante.mailbox import Mailbox
 from mssante.passwords import PasswordHash, hash_password
@@ -92,6 +92,7 @@ class Newcomer:
     password: str
     password_hash: PasswordHash
     subject: str = ""
+    scopes: frozenset[str] = frozenset({MAIL, WEB})
 
     @classmethod
     def of(cls, at: Desk, login: str, person: str, role: Role, subject: str = "") -> Newcomer:
@@ -102,7 +103,8 @@ class Newcomer:
 
     def joins(self, at: Desk, tx: Transaction, box: Mailbox) -> dict[str, Any]:
         allow(box, at.house.credentials.members(tx.conn, box.id), life.Seat(0, self.role, True))
-        new = NewCredential(box.id, self.login, self.person, self.password_hash, role=self.role, subject=self.subject)
+        own = (box.id, self.login, self.person, self.password_hash, self.scopes)
+        new = NewCredential(*own, role=self.role, subject=self.subject)
         try:
             number = at.house.credentials.add(tx, new, at.now)
         except LoginTaken:

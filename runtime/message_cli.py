@@ -98,8 +98,8 @@ def _told(at: Desk, one: Trace) -> str:
         at.said("  de {sender}, porte {door}, {size} octets // from {sender}, door {door}, {size} octets",
                 {"sender": sender, "door": one.door, "size": one.size}),
     ]  # fmt: skip
-    for address, fate, reason in one.recipients:
-        lines.append(f"  {address} : {at.said(_STATES[fate])}{_because(at, reason)}")
+    for address, _, reason in one.recipients:
+        lines.append(f"  {address} : {at.said(_STATES[one.verdict(address)])}{_because(at, reason)}")
         lines += [f"    {_step(at, step)}" for step in one.steps if step.recipient == address]
     return "\n".join(lines)
 

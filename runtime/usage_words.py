@@ -11,6 +11,7 @@ HEADINGS = {"Commands": "Commandes"}
 ARGUMENTS = {  # what an argument is called in the code -> what the help calls it
     "address": "adresse",
     "addresses": "adresses",
+    "email": "courriel",
     "entries": "table",
     "file": "fichier",
     "files": "fichiers",

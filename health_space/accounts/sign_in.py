@@ -20,6 +20,7 @@ from foundation.web.user_agent import browser_of
 from foundation.web.visit import Visit
 from health_space.accounts.deps import Deps
 from health_space.accounts.port import Known, Send, SignIn, Wrong
+from mssante.address import masked
 from mssante.one_time import CODE_LIVES, new_code
 
 SEND_AGAIN = MINUTE
@@ -218,7 +219,7 @@ def _code_form(visit: Visit, deps: Deps, session: Session, fault: str = "", fiel
         "Votre seconde vérification" if session.data.get("passkey") else "Votre code de connexion",
         totp=bool(session.data.get("totp")),
         passkey=bool(session.data.get("passkey")),
-        email=_masked(session.data.get("email", "")),
+        email=masked(session.data.get("email", "")),
         again=visit.query("fait") == "nouveau",
         lost=deps.recovery_page,
         phone=deps.phone_page,
@@ -272,9 +273,3 @@ def please_wait(ms: int) -> str:
 def digits(typed: str) -> str:
     """What people type: « 123 456 », « 123-456 »."""
     return "".join(c for c in typed if c.isascii() and c.isdigit())
-
-
-def _masked(address: str) -> str:
-    """« j…@exemple.fr »: enough to know which mailbox to open."""
-    name, _, domain = address.partition("@")
-    return f"{name[:1]}…@{domain}" if domain else ""

@@ -37,7 +37,7 @@ def test_from_reception_to_the_last_verdict(demo: Demo) -> None:
     day = here["at"][:10]
     assert ident in {one["message_id"] for one in traces(demo, "alpha", "--address", doctor, "--day", day)}
     said = mssante(demo.data / "alpha", "message", "trace", "--id", ident)
-    assert "accepté par l’autre opérateur" in said.stdout
+    assert f"  {BETA} : accepté par l’autre opérateur\n" in said.stdout  # where it stands, then how it came there
     assert "données personnelles" in said.stdout
     assert subject not in said.stdout + str(here) + str(there)
 

@@ -44,6 +44,7 @@ LINES = """
 mailbox create new@medecins.beta.example --kind PER --name New --login new@beta
 mailbox create --file boxes.csv
 mailbox holder anne@medecins.beta.example --town Ailleurs
+mailbox private-email anne@medecins.beta.example anne@maison.example
 mailbox suspend anne@medecins.beta.example --refuse
 mailbox resume paul@medecins.beta.example
 mailbox close anne@medecins.beta.example --export anne.zip

@@ -19,7 +19,8 @@ from mailserver.store.api import NewMessage
 from mailserver.store.tables import folders
 from mssante import directory
 from mssante.address import Address
-from mssante.identity import luhn_key
+from mssante.credentials import WEB
+from mssante.identity import demo_ins, luhn_key
 from mssante.kinds import BoxKind, ProfileState
 from mssante.mailbox import NewMailbox
 from mssante.tables import credentials
@@ -28,6 +29,7 @@ from runtime.house import House
 from runtime.settings import read
 from runtime.sweep import sweeping
 
+CITIZEN_DOMAIN = "patient.beta.example"
 TEAM, DOCTOR = "cardio@medecins.beta.example", "anne.roche@medecins.beta.example"
 NADIA, THOMAS = "nadia.benali@beta", "thomas.girard@beta"
 RPPS, OTHER_RPPS = (f"100000000{n}{luhn_key(f'100000000{n}')}" for n in (1, 2))
@@ -144,7 +146,7 @@ def test_what_cannot_be_created_leaves_nothing(mssante: Operator, line: str, why
 
 
 def test_wrong_use(mssante: Operator, tmp_path: Path) -> None:
-    assert mssante("mailbox create a@medecins.beta.example --kind CIT --name X").exit_code == 2
+    assert mssante("mailbox create a@medecins.beta.example --kind XXX --name X").exit_code == 2
     assert mssante("mailbox create a@medecins.beta.example").exit_code == 2
     assert mssante("mailbox suspend").exit_code == 2
     assert mssante(f"mailbox suspend {TEAM} --file {tmp_path}/x.csv").exit_code == 2
@@ -225,6 +227,66 @@ def test_suspended_resumed_closed_and_opened_again(mssante: Operator) -> None:
     assert entry(mssante, TEAM) is not None
     verbs = [event for event, _ in mssante.acts() if event != "mailbox:show"]
     assert verbs == [f"mailbox:{verb}" for verb in ("create", "suspend", "suspend", "resume", "close", "resume")]
+
+
+PATIENT = f"{demo_ins(1).value}@{CITIZEN_DOMAIN}"
+
+
+def with_citizens(mssante: Operator) -> None:
+    text = mssante.config.read_text(encoding="utf-8")
+    mssante.config.write_text(
+        text.replace("[operator]", f'[operator]\ncitizen_domain = "{CITIZEN_DOMAIN}"'), encoding="utf-8"
+    )
+
+
+def test_a_citizens_mailbox(mssante: Operator) -> None:
+    """Its sign-in opens the pages and no mail client; it is in no directory and in no list."""
+    with_citizens(mssante)
+    more = "--private-email j@maison.example --birth-date 1946-05-12 --login jacqueline --name"
+    made = mssante.facts(f"mailbox create {PATIENT} --kind CIT {more}", "Jacqueline Morel")
+    assert made["password"]
+    house = mssante.house()
+    box = house.db.read_now(house.mailboxes.resolve, PATIENT)
+    who = house.db.read_now(house.credentials.by_login, "jacqueline")
+    assert box is not None
+    assert who is not None
+    assert (box.profile, box.holder.private_email, box.holder.birth_date) == (
+        ProfileState.ACTIVATED, "j@maison.example", "1946-05-12",
+    )  # fmt: skip
+    assert who.scopes == {WEB}
+    house.db.close_now()
+    assert entry(mssante, PATIENT) is None
+    assert mssante.facts("mailbox list") == []
+    other = f"{demo_ins(2).value}@{CITIZEN_DOMAIN}"
+    assert "pas encore activée" in mssante.done(f"mailbox create {other} --kind CIT --name Autre")
+    for line, said in (
+        (f"mailbox create x@{CITIZEN_DOMAIN} --kind PER --name X", "là seulement"),
+        ("mailbox create x@medecins.beta.example --kind CIT --name X", "là seulement"),
+        (f"mailbox create 123@{CITIZEN_DOMAIN} --kind CIT --name X", "INS"),
+        (f"mailbox create {PATIENT} --kind CIT --name X", "déjà donnée"),
+        (f"mailbox create {demo_ins(3).value}@{CITIZEN_DOMAIN} --kind CIT --name X --birth-date 12/5/46", "AAAA-MM-JJ"),
+        (f"mailbox create {demo_ins(3).value}@{CITIZEN_DOMAIN} --kind CIT --name X --private-email x", "personnelle"),
+    ):
+        assert said in mssante.refused(line)
+
+
+def test_the_private_address_of_who_cannot_sign_in_any_more(mssante: Operator) -> None:
+    """Shown as the person would know it; in no trace."""
+    with_citizens(mssante)
+    make_team(mssante)
+    make_doctor(mssante)
+    mssante.done(f"mailbox create {PATIENT} --kind CIT --login jacqueline --name Jacqueline")
+    for address in (PATIENT, DOCTOR):
+        assert "j@maison.example" in mssante.done(f"mailbox private-email {address} j@maison.example")
+        assert mssante.facts(f"mailbox show {address}")["private_email"] == "j…@maison.example"
+    assert mssante.facts(f"mailbox show {DOCTOR}")["holder_id"] == RPPS
+    assert "aucune" in mssante.done(f"mailbox private-email {DOCTOR}")
+    assert "pas la boîte d’une personne" in mssante.refused(f"mailbox private-email {TEAM} j@maison.example")
+    for wrong in ("maison", DOCTOR):
+        assert "adresse personnelle, hors de" in mssante.refused(f"mailbox private-email {PATIENT} {wrong}")
+    changed = [details for event, details in mssante.acts() if event == "mailbox:private_email"]
+    assert [one["known"] for one in changed] == [True, True, False]
+    assert "maison" not in str(mssante.acts())
 
 
 def standing_at(now: int) -> Clock:
