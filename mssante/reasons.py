@@ -129,8 +129,8 @@ SENDER_BOX_FULL = _reason(
 )
 BOX_FULL = _reason(
     "box_full", "rules 2", 452, "4.2.2",
-    fr="La boîte aux lettres du destinataire est pleine. Rien n'est perdu : l'envoi sera retenté.",
-    en="The recipient's mailbox is full. Nothing is lost: delivery will be tried again.",
+    fr="La boîte aux lettres du destinataire est pleine. Envoyez-lui ce message de nouveau plus tard.",
+    en="The recipient's mailbox is full. Send them this message again later.",
 )
 
 # ------------------------------------------------------------------ section 3: who may write to whom
@@ -156,8 +156,8 @@ BOX_CLOSED = _reason(
 )
 BOX_SUSPENDED = _reason(
     "box_suspended", "rules 3.1", 450, "4.2.1",
-    fr="Cette boîte aux lettres est suspendue pour le moment et ne reçoit pas. L'envoi sera retenté.",
-    en="This mailbox is suspended for now and does not receive. Delivery will be tried again.",
+    fr="Cette boîte aux lettres est suspendue pour le moment et ne reçoit pas. Envoyez-lui ce message de nouveau plus tard.",
+    en="This mailbox is suspended for now and does not receive. Send it this message again later.",
 )
 CITIZEN_UNKNOWN = _reason(
     "citizen_unknown", "rules 3.1", 550, "5.1.1",
@@ -312,8 +312,8 @@ ATTACHMENT_REFUSED = _reason(
 )
 ANTIVIRUS_ABSENT = _reason(
     "antivirus_absent", "rules 7", 451, "4.7.0",
-    fr="Notre antivirus ne répond pas : ce message n'est pas accepté pour l'instant. Rien n'est perdu : l'envoi sera retenté.",
-    en="Our antivirus does not answer: this message is not accepted for now. Nothing is lost: sending will be tried again.",
+    fr="Notre antivirus ne répond pas : ce message n'est pas accepté pour l'instant. Envoyez-le de nouveau plus tard.",
+    en="Our antivirus does not answer: this message is not accepted for now. Send it again later.",
 )
 # fmt: on
 
