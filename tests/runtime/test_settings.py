@@ -8,6 +8,7 @@ import pytest
 
 from foundation.settings import BadSettings, load
 from foundation.web.site import WebSettings
+from health_space.accounts.chrome import BANNERS
 from runtime.pages import web_settings
 from runtime.settings import Settings
 
@@ -39,9 +40,11 @@ def test_the_environment_goes_over_the_file(tmp_path: Path) -> None:
 
 
 def test_the_pages_get_their_settings(tmp_path: Path) -> None:
-    assert web_settings(load(Settings, write(tmp_path, GOOD), {}).web) == WebSettings(https=False, help="")
+    bare = web_settings(load(Settings, write(tmp_path, GOOD), {}).web)
+    assert bare == WebSettings(https=False, help="", banners=BANNERS)
     text = GOOD + '[web]\norigin = "https://sante.example"\nhelp = "01 23 45 67 89"\n'
-    assert web_settings(load(Settings, write(tmp_path, text), {}).web) == WebSettings(https=True, help="01 23 45 67 89")
+    told = web_settings(load(Settings, write(tmp_path, text), {}).web)
+    assert told == WebSettings(https=True, help="01 23 45 67 89", banners=BANNERS)
 
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
