@@ -9,7 +9,7 @@ import pytest
 from mailserver import correspondents as module
 from mailserver.correspondents import correspondents
 from mailserver.sign_in import SignedIn
-from mailserver.store.api import NewMessage
+from mailserver.store.api import MailStore, NewMessage
 from mailserver.store.memory import MemoryMailStore
 from mssante.rights import Role
 
@@ -18,7 +18,7 @@ ME = SignedIn(BOX, "cardio@a.example", member=1)
 
 
 def letter(**fields: str) -> bytes:
-    head = "".join(f"{name.title()}: {value}\r\n" for name, value in fields.items())
+    head = "".join(f"{name.strip('_').title()}: {value}\r\n" for name, value in fields.items())
     return f"{head}Subject: écrire à perdu@a.example\r\n\r\nÀ texte@a.example\r\n".encode()
 
 
@@ -30,25 +30,25 @@ async def store() -> Any:
     return made
 
 
-async def folder(store: Any, box: int, name: str) -> int:
+async def folder(store: MailStore, box: int, name: str) -> int:
     return next(one.id for one in await store.folders(box) if one.name == name)
 
 
-async def put(store: Any, name: str, date: int, box: int = BOX, **fields: str) -> None:
+async def put(store: MailStore, name: str, date: int, *, box: int = BOX, **fields: str) -> None:
     await store.append(await folder(store, box, name), [NewMessage(letter(**fields), internal_date=date)])
 
 
 async def test_the_latest_first_each_once_and_not_oneself(store: Any) -> None:
-    await put(store, "INBOX", 10, **{"from": "Anne <Anne@A.example>", "to": "cardio@a.example"})
+    await put(store, "INBOX", 10, from_="Anne <Anne@A.example>", to="cardio@a.example")
     await put(store, "Envoyés", 30, to='"Roche, Camille" <camille@b.example>, cardio@a.example', cc="x@c.example")
-    await put(store, "INBOX", 40, **{"from": "camille@b.example", "to": "other@a.example"})
-    await put(store, "Envoyés", 20, **{"from": "cardio@a.example", "to": "=?utf-8?q?Zo=C3=A9?= <zoe@d.example>"})
-    await put(store, "INBOX", 50, box=OTHER, **{"from": "secret@e.example", "to": "other@a.example"})
+    await put(store, "INBOX", 40, from_="camille@b.example", to="other@a.example")
+    await put(store, "Envoyés", 20, from_="cardio@a.example", to="=?utf-8?q?Zo=C3=A9?= <zoe@d.example>")
+    await put(store, "INBOX", 50, box=OTHER, from_="secret@e.example", to="other@a.example")
     assert await correspondents(store, ME) == ["camille@b.example", "x@c.example", "zoe@d.example", "anne@a.example"]
 
 
 async def test_of_a_folder_that_a_member_may_not_read_nothing_is_told(store: Any) -> None:
-    await put(store, "INBOX", 10, **{"from": "anne@a.example"})
+    await put(store, "INBOX", 10, from_="anne@a.example")
     await put(store, "Envoyés", 20, to="camille@b.example")
     await store.set_rights(BOX, await folder(store, BOX, "Envoyés"), 7, frozenset(), 1)
     member = SignedIn(BOX, "cardio@a.example", member=7, role=Role.MEMBER, team=True)
@@ -59,5 +59,5 @@ async def test_of_a_folder_that_a_member_may_not_read_nothing_is_told(store: Any
 async def test_only_the_latest_letters_are_looked_at(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LATEST", 3)
     for number in range(10):
-        await put(store, "INBOX", number, **{"from": f"p{number}@a.example"})
+        await put(store, "INBOX", number, from_=f"p{number}@a.example")
     assert await correspondents(store, ME) == ["p9@a.example", "p8@a.example", "p7@a.example"]

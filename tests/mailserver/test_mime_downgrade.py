@@ -78,4 +78,4 @@ def test_what_comes_out_is_text_and_means_the_same(parts: list[tuple[bytes, byte
     message = scan(found)
     assert [message.decoded(str(n)) for n in range(1, len(parts) + 1)] == [octets for _, octets in parts]
     read = message_from_bytes(found, policy=policy.SMTP)
-    assert [part.get_payload(decode=True) for part in read.iter_parts()] == [octets for _, octets in parts]  # type: ignore[attr-defined]
+    assert [part.get_payload(decode=True) for part in read.iter_parts()] == [octets for _, octets in parts]

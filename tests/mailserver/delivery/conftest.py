@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,13 @@ class World:
         return Sender(Door.MX, peer_domains=frozenset({address.partition("@")[2]}))
 
     async def send(
-        self, sender: str, to: str | list[str], content: bytes, *, reverse_path: str | None = None, **more: Any
+        self,
+        sender: str,
+        to: str | Sequence[str | Recipient],
+        content: bytes,
+        *,
+        reverse_path: str | None = None,
+        **more: Any,
     ) -> Outcome:
         names = [to] if isinstance(to, str) else to
         recipients = tuple(name if isinstance(name, Recipient) else Recipient(name) for name in names)

@@ -24,6 +24,7 @@ from mailserver.store.api import Flag
 from mailserver.store.tables import messages
 from mssante.kinds import BoxState, ExchangeState, ProfileState
 from tests.mailserver.delivery.conftest import CHILD, CITIZEN, DOCTOR, PEER, PHARMACY, SERVICE, World, mail
+from tests.support.there import there
 
 STRANGER = "someone@elsewhere.example"
 
@@ -119,7 +120,7 @@ async def test_one_stored_copy_serves_all_recipients(world: World) -> None:
 
 @pytest.mark.parametrize("size", [100, 700_000])
 async def test_relay_and_delivery_of_one_message(world: World, size: int) -> None:
-    to = [
+    to: list[str | Recipient] = [
         SERVICE,
         Recipient(PEER, frozenset({"SUCCESS", "FAILURE"}), "rfc822;x"),
         "b@labo.example",
@@ -258,7 +259,8 @@ async def test_full_mailboxes(world: World) -> None:
     await db.write(boxes.set_quota, world.ids[SERVICE], 100)
     outcome = await world.send(PEER, SERVICE, mail(PEER, SERVICE))
     assert fates(outcome) == [("refused", "box_full")]
-    assert (outcome.verdicts[0].reason.code, outcome.verdicts[0].reason.enhanced) == (452, "4.2.2")
+    reason = there(outcome.verdicts[0].reason)
+    assert (reason.code, reason.enhanced) == (452, "4.2.2")
     assert await world.rows(SERVICE) == []
     await db.write(boxes.set_quota, world.ids[SERVICE], 0)
     judged = await world.delivery.judge(world.sender(PEER), PEER, Recipient(SERVICE))

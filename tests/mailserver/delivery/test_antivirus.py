@@ -19,6 +19,7 @@ from mailserver.delivery.accept import Delivery
 from mailserver.delivery.api import Door, Envelope, Outcome, Recipient, Sender, Terms
 from tests.mailserver.delivery.conftest import CITIZEN, DOCTOR, PEER, SERVICE, World, mail
 from tests.support.clamd import EICAR, NAME, clamd
+from tests.support.clamd import Clamd as Daemon
 
 __all__ = ["clamd"]
 
@@ -62,12 +63,12 @@ def guarded(world: World, antivirus: Clamd, unscanned: bool = False) -> World:
 
 
 @pytest.fixture
-async def safe(world: World, clamd) -> World:
+async def safe(world: World, clamd: Daemon) -> World:
     return guarded(world, Clamd(clamd.address, 20))
 
 
 def reasons(outcome: Outcome) -> list[str | None]:
-    return [verdict.reason and verdict.reason.name for verdict in outcome.verdicts]
+    return [verdict.reason.name if verdict.reason else None for verdict in outcome.verdicts]
 
 
 @pytest.mark.parametrize("content", CARRIERS.values(), ids=CARRIERS.keys())
@@ -97,7 +98,7 @@ async def test_what_is_clean_passes_and_our_own_notices_are_not_asked_about(safe
     assert reasons(await safe.delivery.accept(envelope, safe.space.blobs.prepare(notice))) == [None]
 
 
-async def test_without_its_antivirus_mail_is_put_off_or_taken_as_set(world: World, clamd) -> None:
+async def test_without_its_antivirus_mail_is_put_off_or_taken_as_set(world: World, clamd: Daemon) -> None:
     strict, open_ = guarded(world, Clamd(clamd.address, 5)), guarded(world, Clamd(clamd.address, 5), unscanned=True)
     clamd.stop()
     refused = await strict.send(PEER, DOCTOR, mail(PEER, DOCTOR))

@@ -446,7 +446,8 @@ async def test_what_others_read_otherwise_is_not_hidden(
 
 
 async def warning(world: World, to: str) -> str | None:
-    return message_from_bytes((await world.last(to))[:1_000], policy=policy.default)[WARNING]
+    found: str | None = message_from_bytes((await world.last(to))[:1_000], policy=policy.default)[WARNING]
+    return found
 
 
 def nested(levels: int) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,7 +35,7 @@ ADDRESSES = (DOCTOR, SERVICE, CITIZEN, CHILD, PEER, "personne@cabinet.example", 
 
 
 @pytest.fixture
-async def world(tmp_path: Path):
+async def world(tmp_path: Path) -> AsyncIterator[World]:
     made = await make_world(f"sqlite:///{tmp_path}/mail.db", tmp_path)
     yield made
     await made.space.db.close()

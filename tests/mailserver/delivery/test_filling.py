@@ -6,7 +6,8 @@ from email import message_from_bytes, policy
 
 import pytest
 
-from foundation.jobs import counts
+from foundation.database import Transaction
+from foundation.jobs import Done, counts
 from mailserver.delivery.api import Fate, Recipient
 from mailserver.delivery.notices import Notices
 from mailserver.outbound.compose import Office
@@ -25,7 +26,7 @@ async def _handlers(world: World) -> None:
 
 
 async def open_postmaster(world: World) -> None:
-    def create(tx) -> None:
+    def create(tx: Transaction) -> None:
         box = world.space.mailboxes.create(tx, NewMailbox(POSTMASTER, BoxKind.ORG), world.now)
         world.ids[POSTMASTER] = box.id
         world.space.store.open_box_in(tx, box.id, professional=True)
@@ -102,7 +103,5 @@ async def test_full_is_put_off_with_a_sentence_and_nothing_goes(world: World) ->
     assert await world.space.db.read(world.space.mailboxes.quota, world.ids[SERVICE]) == before
 
 
-async def _done(*_: object) -> object:
-    from foundation.jobs import Done
-
+async def _done(*_: object) -> Done:
     return Done()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -28,7 +28,7 @@ async def _handlers(world: World) -> None:
 
 
 def read(content: bytes) -> EmailMessage:
-    return cast(EmailMessage, message_from_bytes(content, policy=policy.default))
+    return message_from_bytes(content, policy=policy.default)
 
 
 def words(message: EmailMessage) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import Connection, Table, func, insert, select, text
 
 from foundation.clock import MINUTE
 from mailserver.delivery import trace_index
@@ -25,7 +25,7 @@ async def fill(world: World, rows: list[Row]) -> None:
     await world.space.db.write(lambda tx: tx.execute(insert(trace_marks), rows))
 
 
-async def count(world: World, table) -> int:
+async def count(world: World, table: Table) -> int:
     return await world.space.db.read(lambda conn: conn.execute(select(func.count()).select_from(table)).scalar_one())
 
 
@@ -97,7 +97,7 @@ async def test_the_databases_read_no_table_from_end_to_end(world: World) -> None
     await fill(world, others(BLOCK, START + 9 * BLOCK))
     mark, recent = os.urandom(8), START + 9 * BLOCK
 
-    def plans(conn) -> list[str]:
+    def plans(conn: Connection) -> list[str]:
         sqlite = conn.dialect.name == "sqlite"
         if not sqlite:
             conn.execute(text("ANALYZE trace_blocks"))

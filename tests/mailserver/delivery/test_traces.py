@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from foundation.clock import DAY
+from mailserver.delivery.api import Recipient
 from mailserver.delivery.tables import trace_marks, trace_steps, traces
 from mailserver.delivery.traces import OPENED, Step, Trace, Traces, forget
 from tests.mailserver.delivery.conftest import CHILD, CITIZEN, DOCTOR, PEER, START, World, mail
@@ -94,7 +95,5 @@ async def test_any_question_has_an_answer(world: World, nonsense: str) -> None:
     assert await find(world, address="no " + nonsense) == []
 
 
-def _recipient(address: str):
-    from mailserver.delivery.api import Recipient
-
+def _recipient(address: str) -> Recipient:
     return Recipient(address)

@@ -56,7 +56,7 @@ def stored(before: Flags, op: str, flags: Flags) -> Flags:
 
 def numbers_of(text: str) -> list[int]:
     """Of a sequence set without `*`."""
-    found = []
+    found: list[int] = []
     for item in text.split(","):
         first, _, last = item.partition(":")
         found += range(int(first), int(last or first) + 1)

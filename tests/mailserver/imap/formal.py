@@ -178,7 +178,7 @@ class Reader:
             b"CAPABILITY": lambda: self.take(rb"(?: " + ATOM + rb")+"),
             b"ENABLED": self.enabled,
             b"ID": self.identity,
-            b"NAMESPACE": lambda: [self.namespace() for _ in range(3)],
+            b"NAMESPACE": self.namespaces,
             b"LIST": self.listed,
             b"LSUB": self.listed,
             b"XLIST": self.listed,
@@ -215,6 +215,10 @@ class Reader:
 
         if not self.skip(b"NIL"):
             self.words(field)
+
+    def namespaces(self) -> None:
+        for _ in range(3):
+            self.namespace()
 
     def namespace(self) -> None:
         self.take(b" ")
@@ -421,7 +425,10 @@ class Reader:
         if self.has(b"("):
             while self.has(b"("):
                 self.body(extended)
-            tail = [self.string, *[self.parameters, self.disposition, self.languages, self.nstring] * extended]
+            tail: list[Callable[[], object]] = [
+                self.string,
+                *[self.parameters, self.disposition, self.languages, self.nstring] * extended,
+            ]
         else:
             tail = self.one_part(extended)
         for one in tail:

@@ -131,5 +131,5 @@ async def main(folder: Path) -> None:
 if __name__ == "__main__":
     reactor.startRunning(installSignalHandlers=False)
     loop.run_until_complete(main(Path(sys.argv[1])))
-    loop.call_soon(reactor.stop)
+    loop.call_soon(reactor.stop)  # type: ignore[misc]  # typed by an interface of zope's
     loop.run_forever()

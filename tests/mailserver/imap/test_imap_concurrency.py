@@ -54,7 +54,7 @@ class Sessions(RuleBasedStateMachine):
         self.box = next(self.boxes)
         self.inbox, self.other = Mailbox(), Mailbox()
         self.tags = itertools.count(1)
-        self.clients = self.run(self._begin())
+        self.clients: list[Client] = self.run(self._begin())
 
     async def _begin(self) -> list[Client]:
         people = People({"bob": ("x", SignedIn(self.box, "", "bob"))})

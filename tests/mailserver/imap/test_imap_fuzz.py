@@ -21,7 +21,7 @@ WORDS = st.sampled_from(
 )
 LINE = st.tuples(st.sampled_from(sorted(set(COMMANDS) - {b"LOGOUT", b"IDLE"})), st.lists(WORDS, max_size=5))
 
-VALID = st.tuples(
+VALID: st.SearchStrategy[tuple[bytes, list[str]]] = st.tuples(
     st.sampled_from(
         [
             b"SELECT INBOX",

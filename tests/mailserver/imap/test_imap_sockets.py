@@ -167,6 +167,7 @@ def test_imaplib_over_starttls(server: Server) -> None:
     assert client.search(None, "UNSEEN")[0] == "OK"
     kind, lines = client.fetch("1", "(RFC822)")
     assert kind == "OK"
+    assert isinstance(lines[0], tuple)
     assert lines[0][1].startswith(b"From: Alice")
     client.logout()
 
@@ -332,7 +333,7 @@ def attached(limits: Limits, store: Store, shaken: bool = True) -> tuple[Recorde
     """As on port 993; `shaken`: the TLS handshake is over."""
     factory = ImapFactory(lambda address: ImapSession(store, PEOPLE, Settings(), address, True), None, limits)
     transport, protocol = Recorder(), factory.buildProtocol(None)
-    protocol.makeConnection(transport)
+    protocol.makeConnection(transport)  # type: ignore[no-untyped-call]
     if shaken:
         protocol.handshakeCompleted()
     return transport, protocol, factory

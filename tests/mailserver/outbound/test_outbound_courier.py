@@ -126,6 +126,7 @@ async def test_the_next_host_is_tried_when_the_first_does_not_answer(space: Spac
 
 async def test_a_connection_cut_before_the_last_reply_is_tried_again(space: Space, start: Start) -> None:
     async def cut(server: SMTP) -> None:
+        assert isinstance(server.transport, asyncio.Transport)
         server.transport.abort()
         await asyncio.sleep(0)
 

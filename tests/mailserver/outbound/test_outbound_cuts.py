@@ -145,8 +145,9 @@ async def test_one_connection_many_messages_as_the_peer_announces(space: Space, 
         for _ in range(3):
             results = await courier.deliver([route], to(A, B, C))
             assert results[A] == results[C] == Accepted("127.0.0.1", False)
-            assert isinstance(results[B], Problem)
-            assert (results[B].permanent, results[B].status) == (True, "5.1.1")
+            refused = results[B]
+            assert isinstance(refused, Problem)
+            assert (refused.permanent, refused.status) == (True, "5.1.1")
         assert peer.got == [([A, C], CONTENT)] * 3
         assert peer.connections == 1
         together = ["MAIL", "RCPT", "RCPT", "RCPT"] in peer.batches

@@ -88,7 +88,7 @@ def test_a_deadline_is_given_back() -> None:
     terms = Terms(deadline=NOW)
     message = read(report(OFFICE, SENDER, [told], ORIGINAL, token="t", now=NOW, arrived_at=NOW - 60_000, terms=terms))
     _, machine, _ = message.iter_parts()
-    block = machine.get_payload()[0]  # type: ignore[index]
+    block = next(machine.iter_parts())
     assert block["Deliver-By-Date"] == "Mon, 21 Sep 2026 14:13:20 +0000"
     assert block["Arrival-Date"] == "Mon, 21 Sep 2026 14:12:20 +0000"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from mailserver.delivery.traces import Traces
 from mailserver.outbound.peer import UNREACHABLE
 from mailserver.outbound.queue import Chosen, State, cancel, listed, retry, shown
 from mailserver.outbound.transaction import Parcel, Result
+from mssante.operators import Route
 from tests.mailserver.outbound.conftest import DOMAIN
 from tests.mailserver.outbound.test_outbound_relay import GONE, KEYS, OK, START, A, B, World, world  # noqa: F401  a fixture
 
@@ -124,7 +126,7 @@ async def test_a_verdict_already_given_is_still_told_after_cancel(world: World) 
 async def test_what_is_being_tried_is_left_alone(world: World) -> None:  # noqa: F811
     reached, go = asyncio.Event(), asyncio.Event()
 
-    async def deliver(_routes: Any, parcel: Parcel) -> dict[str, Result]:
+    async def deliver(routes: Sequence[Route], parcel: Parcel) -> dict[str, Result]:
         reached.set()
         await go.wait()
         return {one.address: OK for one in parcel.recipients}

@@ -11,6 +11,7 @@ from mailserver.mime import scan
 from mailserver.mime.reports import Said, read
 from mailserver.outbound.compose import Office
 from mailserver.outbound.receipt import asked_by, receipt
+from tests.support.there import there
 
 OFFICE = Office("mail.cabinet.example", "postmaster@cabinet.example", "Messagerie Alpha", "NIL-1")
 AT = 1_794_472_800_000  # 12 November 2026, 9 h 40 in Paris
@@ -57,7 +58,7 @@ def test_what_it_says() -> None:
     assert message["Subject"] == "Ouvert\u00a0: Résultats"
     assert message["In-Reply-To"] == "<m1@hopital.example>"
     assert message["Disposition-Notification-To"] is None
-    text = message.get_payload(0).get_content().replace("\u00a0", " ")
+    text = there(message.get_body(("plain",))).get_content().replace("\u00a0", " ")
     assert "« Résultats » du 12 novembre 2026 à 9 h 40 a été ouvert le 12 novembre 2026 à 10 h 40" in text
     assert b"Secret" not in octets
     report = read(scan(octets))

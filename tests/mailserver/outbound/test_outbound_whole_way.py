@@ -89,9 +89,7 @@ class Road:
         world = self.world
         inbox = (await world.folders(DOCTOR))["INBOX"].id
         contents = [await world.space.store.content(inbox, row.uid) for row in await world.rows(DOCTOR)]
-        return [
-            cast(EmailMessage, email.message_from_bytes(content or b"", policy=policy.default)) for content in contents
-        ]
+        return [email.message_from_bytes(content or b"", policy=policy.default) for content in contents]
 
     async def told(self) -> list[tuple[str, str, str]]:
         """(recipient, action, status) of all reports, in order."""

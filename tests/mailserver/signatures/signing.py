@@ -71,7 +71,8 @@ def sign(content: bytes, key: Any = None, name: bytes = b"DKIM-Signature", **tag
     }
     fields = [(tag.encode(), value.encode()) for tag, value in all_tags.items() if value is not None]
     names = [one.strip().lower() for one in (all_tags["h"] or "").encode().split(b":")]
-    return name + b": " + maker.gen_header(fields, names, form, name, private(key)) + content
+    signed: bytes = maker.gen_header(fields, names, form, name, private(key))
+    return name + b": " + signed + content
 
 
 def seal(
@@ -97,7 +98,8 @@ def seal(
     fields = [(tag.encode(), value.encode()) for tag, value in all_tags.items() if value is not None]
     names = [b"arc-authentication-results", b"arc-message-signature", b"arc-seal"] * number
     form = CanonicalizationPolicy.from_c_value(b"relaxed/relaxed")
-    return b"ARC-Seal: " + maker.gen_header(fields, names[:-1], form, b"ARC-Seal", private(key)) + message + begun
+    sealed: bytes = maker.gen_header(fields, names[:-1], form, b"ARC-Seal", private(key))
+    return b"ARC-Seal: " + sealed + message + begun
 
 
 def private(key: Any) -> Any:

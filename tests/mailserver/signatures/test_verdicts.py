@@ -61,7 +61,7 @@ async def test_a_domain_in_u_labels_is_asked_for_in_a_labels() -> None:
 
 
 # ---------------------------------------------------------------- that do not
-def altered(was: bytes, becomes: bytes, **tags: str) -> bytes:
+def altered(was: bytes, becomes: bytes, **tags: Any) -> bytes:
     return sign(MESSAGE, **tags).replace(was, becomes, 1)
 
 

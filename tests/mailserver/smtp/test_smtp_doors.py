@@ -19,6 +19,7 @@ import uvloop
 
 from certs import contexts, crl, trust_store
 from certs.authority import Authority, Issued
+from certs.chain import Purpose
 from certs.ocsp_client import OcspClient
 from certs.profiles import OPERATOR, operator_subject
 from foundation.clock import DAY, HOUR, system_clock
@@ -57,19 +58,19 @@ class Pki:
 
     def certificate(self, kind: str) -> contexts.Identity | None:
         """What a peer presents, good or faulty."""
-        now, ca, dates = system_clock(), self.authority, dict[str, int]()
+        now, ca, start, end = system_clock(), self.authority, None, None
         match kind:
             case "none":
                 return None
             case "self-signed":
                 ca = Authority.create(now, label="AUTRE")
             case "expired":
-                dates = {"start": now - 20 * DAY, "end": now - DAY}
+                start, end = now - 20 * DAY, now - DAY
             case "not yet valid":
-                dates = {"start": now + DAY, "end": now + 20 * DAY}
+                start, end = now + DAY, now + 20 * DAY
         host = "mail.other.example" if kind == "unlisted" else "mail.beta.example"
         subject = operator_subject(host, "1990000011", "HOPITAL BETA", "Villefleur (99)")
-        issued = ca.issue(OPERATOR, subject, now, **dates)
+        issued = ca.issue(OPERATOR, subject, now, start=start, end=end)
         if kind == "revoked":
             self.authority.revoke(issued.certificate, now - HOUR)
         return self.file(issued, kind.replace(" ", "-"))
@@ -156,7 +157,7 @@ def test_the_mx_judges_each_certificate_in_words(
     play(scenario())
     assert acceptor.bodies == ([b"Subject: x\r\n\r\nhello\r\n.\r\n"] if code == 250 else [])
     if code == 250:
-        assert acceptor.accepted[0][0].sender.peer_domains == {"beta.example"}
+        assert acceptor.accepted[0][0].sender.peer_domains == frozenset({"beta.example"})
         assert b" with ESMTPS id " in acceptor.accepted[0][1]
 
 
@@ -170,7 +171,7 @@ def test_the_listed_name_of_these_tests_is_the_certificates(pki: Pki) -> None:
         ).certificate,
         [pki.authority.intermediate.certificate],
         system_clock(),
-        trust_store.Purpose.CLIENT,
+        Purpose.CLIENT,
     )
     assert verdict.dn.text == BETA_DN  # type: ignore[union-attr]
 

@@ -11,10 +11,11 @@ from mailserver.delivery.api import Door, Fate, Outcome, Recipient, Sender, Term
 from mailserver.sign_in import SignedIn
 from mailserver.smtp import border, replies
 from mailserver.smtp.commands import split_command
-from mailserver.smtp.doors import SmtpSession
+from mailserver.smtp.engine import SmtpSession
 from mailserver.smtp.grammar import MailCommand, parse_mail, parse_rcpt
 from mailserver.smtp.replies import Reply, ascii_text, reply_after_data, reply_of
 from mssante import reasons
+from mssante.reason import Reason
 from mssante.rights import Role
 from mssante.sent_for_later import Brought
 from tests.mailserver.smtp.smtp_house import BETA_DN, PEERS, List
@@ -154,7 +155,7 @@ def test_rcpt(argument: str, notify: set[str] | int, orcpt: str | None) -> None:
     if isinstance(found, Reply):
         assert found.code == notify
     else:
-        assert (found.address, found.notify, found.orcpt) == ("a@c.example", notify, orcpt)
+        assert (found.address, set(found.notify), found.orcpt) == ("a@c.example", notify, orcpt)
 
 
 @pytest.mark.parametrize("path", ["<Postmaster>", " <postMASTER>"])
@@ -163,7 +164,7 @@ def test_the_postmaster_needs_no_domain(path: str) -> None:
     aliases = {"postmaster": "postmaster@alpha.example"}
     found = parse_rcpt(f"TO:{path} NOTIFY=NEVER", False, odd_path, aliases)
     assert isinstance(found, Recipient)
-    assert (found.address, found.notify) == ("postmaster@alpha.example", {"NEVER"})
+    assert (found.address, set(found.notify)) == ("postmaster@alpha.example", {"NEVER"})
     assert parse_rcpt(f"TO:{path}", False, odd_path, {}) == replies.BAD_ADDRESS
     other = parse_rcpt("TO:<postmaster@beta.example>", False, odd_path, aliases)
     assert isinstance(other, Recipient)
@@ -199,7 +200,7 @@ def test_a_reply_is_ascii_in_two_languages_whatever_the_detail() -> None:
 
 
 def test_every_reason_makes_a_reply_of_its_own_code() -> None:
-    known = [value for value in vars(reasons).values() if isinstance(value, reasons.Reason)]
+    known = [value for value in vars(reasons).values() if isinstance(value, Reason)]
     assert len(known) > 20
     for reason in known:
         wire = bytes(replies.of_reason(reason))
@@ -221,7 +222,7 @@ def test_french_is_spelt_without_accents() -> None:
         ([None, None], 250),
     ],
 )
-def test_one_reply_after_data(verdicts: list[reasons.Reason | None], code: int) -> None:
+def test_one_reply_after_data(verdicts: list[Reason | None], code: int) -> None:
     made = tuple(Verdict("x", Fate.REFUSED if reason else Fate.RELAYED, reason) for reason in verdicts)
     assert reply_after_data(Outcome(made, "m")).code == code
 

@@ -102,7 +102,7 @@ async def test_the_message_arrives_whole_behind_its_trace(step: int, tmp_path: P
         b"\tSat, 22 Nov 2025 08:26:40 -0000\r\nSubject: x\r\n\r\n.one\r\ntwo\r\n" + b"three" * 40 + b"\r\n"
     )
     assert envelope.sender.door is Door.BENCH
-    assert envelope.sender.peer_domains == {"beta.example"}
+    assert envelope.sender.peer_domains == frozenset({"beta.example"})
     assert [r.address for r in envelope.recipients] == ["b@alpha.example"]
 
 
@@ -127,7 +127,10 @@ async def test_dsn_and_utf8_reach_the_envelope(tmp_path: Path) -> None:
     envelope, content = acceptor.accepted[0]
     assert (envelope.ret, envelope.envid, envelope.smtp_utf8) == ("FULL", "x", True)
     assert envelope.terms == Terms()
-    assert (envelope.recipients[0].notify, envelope.recipients[0].orcpt) == ({"SUCCESS"}, "rfc822;z@alpha.example")
+    assert (envelope.recipients[0].notify, envelope.recipients[0].orcpt) == (
+        frozenset({"SUCCESS"}),
+        "rfc822;z@alpha.example",
+    )
     assert b" with UTF8SMTP id " in content
 
 

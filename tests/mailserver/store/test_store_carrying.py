@@ -11,7 +11,7 @@ from foundation.audit import Audit
 from foundation.keys import Key, Tampered
 from foundation.tables import audit
 from mailserver.store import names
-from mailserver.store.api import Flag, Flags, NewMessage, StoreError
+from mailserver.store.api import Flag, Flags, MailStore, NewMessage, StoreError
 from mailserver.store.sealed import front_context, texts_context
 from mailserver.store.sql import SqlMailStore
 from mailserver.store.tables import cards, messages
@@ -29,7 +29,7 @@ def letter(number: int, answers: int | None = None) -> bytes:
     ).encode()
 
 
-async def place(store: Any, box: int, name: str = "INBOX") -> int:
+async def place(store: MailStore, box: int, name: str = "INBOX") -> int:
     return next(folder.id for folder in await store.folders(box) if folder.name == name)
 
 

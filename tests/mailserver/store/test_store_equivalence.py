@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailserver.store import forgetting
-from mailserver.store.api import Flag, FlagOp, Flags, NewMessage, StoreError
+from mailserver.store.api import Flag, FlagOp, Flags, MailStore, NewMessage, StoreError
 from mailserver.store.memory import MemoryMailStore
 from tests.mailserver.store.conftest import QUOTA, clock, quiet_parts
 from tests.support.properties import examples
@@ -39,7 +39,7 @@ commands = st.one_of(
 )
 
 
-async def run(store: Any, box_id: int, command: tuple[Any, ...]) -> Any:
+async def run(store: MailStore, box_id: int, command: tuple[Any, ...]) -> Any:
     """What a client would see: the result without ids, or the error's code."""
     folders = {folder.name: folder.id for folder in await store.folders(box_id)}
     verb, *rest = command

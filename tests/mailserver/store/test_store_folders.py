@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from mailserver.store import names
-from mailserver.store.api import Flag, Flags, Folder, NewMessage, StoreError
+from mailserver.store.api import Flag, Flags, Folder, MailStore, NewMessage, StoreError
 from mailserver.store.names import CLOSED
 
 BOX, OTHER_BOX = 1, 2
 
 
-async def named(store: Any, name: str, box: int = BOX) -> Folder:
+async def named(store: MailStore, name: str, box: int = BOX) -> Folder:
     return next(folder for folder in await store.folders(box) if folder.name == name)
 
 
@@ -154,10 +154,11 @@ async def test_a_subscription_outlives_its_folder(store: Any, monkeypatch: pytes
 
 async def test_deleted_sizes_count_what_an_expunge_gives_back(store: Any) -> None:
     inbox, archives = await named(store, "INBOX"), await named(store, "Archives")
-    message = NewMessage(b"Subject: a\r\n\r\nb\r\n")
-    await store.append(inbox.id, [message, NewMessage(message.content, Flags(Flag.DELETED | Flag.SEEN))])
+    octets = b"Subject: a\r\n\r\nb\r\n"
+    message = NewMessage(octets)
+    await store.append(inbox.id, [message, NewMessage(octets, Flags(Flag.DELETED | Flag.SEEN))])
     await store.append(archives.id, [message])
-    assert await store.deleted_sizes([inbox.id, archives.id]) == {inbox.id: len(message.content), archives.id: 0}
+    assert await store.deleted_sizes([inbox.id, archives.id]) == {inbox.id: len(octets), archives.id: 0}
     assert await store.deleted_sizes([]) == {}
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from foundation.clock import DAY
 from mailserver.store import forgetting
-from mailserver.store.api import Flag, FlagOp, Flags, NewMessage
+from mailserver.store.api import Flag, FlagOp, Flags, MailStore, NewMessage
 from mailserver.store.tables import expunged, folders
 from tests.mailserver.store.conftest import BOX, SqlParts, clock
 
@@ -17,7 +17,7 @@ LETTER = b"From: <a@x.example>\r\nSubject: s\r\n\r\nb\r\n"
 DELETED = Flags(Flag.DELETED)
 
 
-async def inbox_of(store: Any) -> int:
+async def inbox_of(store: MailStore) -> int:
     return next(folder.id for folder in await store.folders(BOX) if folder.name == "INBOX")
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.dialects import sqlite
 
 from mailserver.store import flags as flag_rules
-from mailserver.store.api import Flag, FlagOp, Flags, NewMessage, StoreError
+from mailserver.store.api import Flag, FlagOp, Flags, MailStore, NewMessage, StoreError
 from mailserver.store.keywords import USED
 from tests.mailserver.store.conftest import BOX, SqlParts, sql_parts
 
@@ -31,7 +31,7 @@ def letter(*words: str) -> NewMessage:
     return NewMessage(b"Subject: x\r\n\r\ny\r\n", of(*words))
 
 
-async def folder(store: Any, name: str = "INBOX") -> int:
+async def folder(store: MailStore, name: str = "INBOX") -> int:
     return next(one.id for one in await store.folders(BOX) if one.name == name)
 
 

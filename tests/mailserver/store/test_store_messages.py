@@ -9,7 +9,7 @@ import pytest
 
 from mailserver.mime.fields import MAX_HEADER
 from mailserver.store import names
-from mailserver.store.api import Flag, FlagOp, Flags, NewMessage, StoreError, StoreResult
+from mailserver.store.api import Flag, FlagOp, Flags, MailStore, NewMessage, StoreError, StoreResult
 from mailserver.store.sealed import PLAIN, pack_text, unpack_text
 
 BOX = 1
@@ -23,7 +23,7 @@ def letter(number: int, text: str = "Bonjour") -> bytes:
     ).encode()
 
 
-async def folder_id(store: Any, name: str = "INBOX") -> int:
+async def folder_id(store: MailStore, name: str = "INBOX") -> int:
     return next(folder.id for folder in await store.folders(BOX) if folder.name == name)
 
 

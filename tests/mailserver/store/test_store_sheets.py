@@ -52,7 +52,8 @@ async def pages(parts: Any, folder_id: int) -> list[int]:
     """Of the sheets there are, once what was handed in is written."""
     await written(parts)
     query = select(sheets.c.page).where(sheets.c.folder_id == folder_id).order_by(sheets.c.page)
-    return await parts.db.read(lambda conn: list(conn.execute(query).scalars()))
+    found: list[int] = await parts.db.read(lambda conn: list(conn.execute(query).scalars()))
+    return found
 
 
 async def opened(parts: Any, folder_id: int, page: int, of: tuple[int, int] | None = None) -> dict[int, Front]:
@@ -64,7 +65,11 @@ async def opened(parts: Any, folder_id: int, page: int, of: tuple[int, int] | No
 
 
 async def from_cards(parts: Any, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Front]]:
-    return await parts.db.read(lambda conn: card_fronts(conn, parts.boxes.key(conn, BOX), folder_id, uids))
+    key = parts.boxes.key
+    found: list[tuple[int, Front]] = await parts.db.read(
+        lambda conn: card_fronts(conn, key(conn, BOX), folder_id, uids)
+    )
+    return found
 
 
 async def expunge(parts: Any, folder_id: int, uids: list[int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -40,7 +41,8 @@ async def ids(parts: Any) -> dict[str, int]:
 
 async def threads(parts: Any, folder_id: int) -> list[int]:
     query = select(messages.c.thread_id).where(messages.c.folder_id == folder_id).order_by(messages.c.uid)
-    return await parts.db.read(lambda conn: list(conn.execute(query).scalars()))
+    found: list[int] = await parts.db.read(lambda conn: list(conn.execute(query).scalars()))
+    return found
 
 
 async def add(parts: Any, folder_id: int, *contents: bytes) -> None:
@@ -129,7 +131,12 @@ async def test_what_stands_alone_is_read_without_a_thread_where_sqlite_has_it(pa
     parts.db.clock = lambda: 0.0  # nothing is slow, however busy the machine is
     threads: list[int] = []
     read = parts.db._readers.read
-    parts.db._readers.read = lambda *asked: threads.append(1) or read(*asked)
+
+    def counted(*asked: Any) -> Any:
+        threads.append(1)
+        return read(*asked)
+
+    parts.db._readers.read = counted
     assert await parts.store.octets(inbox, [2]) == [(2, some[1])]
     assert [(uid, octets) for uid, _, octets in await parts.store.contents(inbox, [1])] == [(1, some[0])]
     assert await parts.store.octets(inbox, [3]) == []
@@ -162,7 +169,9 @@ async def test_copies_share_the_blob_and_the_sweep_waits_for_the_last_row(parts:
     await parts.store.copy(folder["INBOX"], [1, 2], folder["Archives"])
 
     async def blob_count() -> int:
-        return await parts.db.read(lambda conn: conn.execute(select(func.count()).select_from(blob_rows)).scalar_one())
+        counting = select(func.count()).select_from(blob_rows)
+        found: int = await parts.db.read(lambda conn: conn.execute(counting).scalar_one())
+        return found
 
     def files() -> int:
         return sum(1 for path in (parts.folder / "blobs").rglob("*") if path.is_file())
@@ -196,7 +205,8 @@ async def test_copies_share_the_card_and_the_last_one_takes_it_away(parts: Any) 
         def work(conn: Any) -> list[int]:
             return sorted(conn.execute(select(cards.c.blob_id)).scalars())
 
-        return await parts.db.read(work)
+        found: list[int] = await parts.db.read(work)
+        return found
 
     async def expunge(name: str, uids: list[int]) -> None:
         await parts.store.store_flags(folder[name], uids, FlagOp.ADD, Flags(Flag.DELETED))
@@ -222,7 +232,7 @@ async def test_folders_are_read_once_and_again_when_they_change_anywhere(parts: 
 
     await parts.store.folders(BOX)
     assert await reads() == 0
-    changes = [
+    changes: list[Callable[[], Awaitable[object]]] = [
         lambda: parts.store.create(BOX, "Bloc"),
         lambda: parts.store.subscribe(BOX, "Bloc", False),
         lambda: parts.store.rename(BOX, "Bloc", "Salle"),
