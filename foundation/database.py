@@ -25,14 +25,16 @@ from sqlalchemy import (
     event,
     make_url,
 )
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
+from foundation.doubt import CommitUnknown
 from foundation.group_commit import Collector, Transaction, Work, Writer
 from foundation.readers import Readers, ended
 from foundation.signals import Signals
 
-__all__ = ["Collector", "Database", "Transaction", "metadata"]
+__all__ = ["Collector", "Database", "Transaction", "is_away", "metadata"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -130,6 +132,11 @@ class Database:
         if self._glancing is not None:
             self._glancing.close()
         self.engine.dispose()
+
+
+def is_away(error: BaseException) -> bool:
+    """The database cannot be reached, or cannot write: it may be back soon, and what was asked may be asked again."""
+    return isinstance(error, (OperationalError, InterfaceError, PoolTimeout, CommitUnknown))
 
 
 def _disk_reads() -> int:

@@ -179,7 +179,10 @@ class Jobs:
 
     # ---------------------------------------------------------------- one job
     def _finished(self, task: asyncio.Task[None]) -> None:
+        """What could not be written down is done again when its lease ends."""
         self._running.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            log.warning("job not settled", error=type(fault).__name__, where=where(fault))
         self._wake.set()
 
     async def _take(self, limit: int) -> list[tuple[Job, bytes]]:
@@ -214,7 +217,7 @@ class Jobs:
             return await self._handlers[job.kind](self.open(job.kind, sealed), job)
         except Exception as error:
             # The traceback may hold personal data in its values: the kind of error is enough to find it again.
-            log.error("job crashed", kind=job.kind, job=job.id, error=type(error).__name__, where=_where(error))
+            log.error("job crashed", kind=job.kind, job=job.id, error=type(error).__name__, where=where(error))
             return _after_crash(job, type(error).__name__, job.kind in self._recurring)
 
     def _settle(self, tx: Transaction, job: Job, answer: Done | Retry | GiveUp) -> bool:
@@ -315,7 +318,7 @@ def _after_crash(job: Job, reason: str, recurring: bool) -> Answer:
     return Retry(CRASH_BACKOFF[min(job.attempts, len(CRASH_BACKOFF)) - 1], reason)
 
 
-def _where(error: BaseException) -> str:
+def where(error: BaseException) -> str:
     """File and line of the innermost frame, without values."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

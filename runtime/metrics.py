@@ -24,7 +24,10 @@ def application(house: House, trust: Trust, synchronised: Callable[[], bool] = i
         return exposition(conn, now) + "\n".join([*time_check.exposition(conn, now, synchronised), ""])
 
     async def metrics(_request: Request) -> Response:
-        body = await house.db.read(_all, house.clock())
+        try:
+            body = await house.db.read(_all, house.clock())
+        except SQLAlchemyError:
+            return PlainTextResponse("database\n", 503)
         return PlainTextResponse(body, media_type=CONTENT_TYPE)
 
     async def alive(_request: Request) -> Response:

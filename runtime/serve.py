@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import structlog
 from starlette.applications import Starlette
 
 from foundation.clock import Clock, system_clock
+from foundation.jobs import where
 from health_space.dossier.readers import Readers
 from mailserver.delivery.accept import Delivery
 from runtime import figures, met, promises, revocation
@@ -28,6 +31,9 @@ from runtime.trust_record import TrustRecord
 from runtime.watch import Watch, nothing
 
 log = structlog.get_logger()
+
+PAUSE = 5.0  # seconds after a fault
+Work = Callable[[asyncio.Event], Awaitable[None]]
 
 
 async def serve(
@@ -95,7 +101,19 @@ async def _open_web(
 
 def _work(house: House, watch: Watch, stop: asyncio.Event) -> list[asyncio.Task[None]]:
     """What goes on beside the doors until `stop`."""
-    going_on = [figures.keep(house, stop), watch.run(stop), beat(stop)]
+    going_on: dict[str, Work] = {"figures": partial(figures.keep, house), "watch": watch.run, "beat": beat}
     if "jobs" in house.settings.roles:
-        going_on.append(house.jobs.work(stop))
-    return [asyncio.create_task(work) for work in going_on]
+        going_on["jobs"] = house.jobs.work
+    return [asyncio.create_task(_lasting(name, work, stop)) for name, work in going_on.items()]
+
+
+async def _lasting(name: str, work: Work, stop: asyncio.Event) -> None:
+    """A fault ends a turn, never the work: a database that was away comes back, a full disk gets room."""
+    while not stop.is_set():
+        try:
+            await work(stop)
+            return
+        except Exception as fault:
+            log.error("work_failed", work=name, error=type(fault).__name__, where=where(fault))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), PAUSE)

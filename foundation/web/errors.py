@@ -63,6 +63,17 @@ def bad_form() -> PageError:
     )
 
 
+def away() -> PageError:
+    """The database does not answer: a restart, as a rule."""
+    return PageError(
+        503,
+        "Le service revient dans un instant",
+        "Le service ne peut pas répondre en ce moment. Ce n'est pas de votre faute.",
+        "Vos messages et vos documents sont à leur place.",
+        "Attendez une minute, puis rechargez cette page. Si vous étiez en train d'écrire, revenez d'abord à la page précédente.",
+    )
+
+
 def server_fault() -> PageError:
     return PageError(
         500,

@@ -24,6 +24,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from foundation.database import is_away
 from foundation.web import errors, security, sessions
 from foundation.web.forms import MAX_TEXT, BadForm, read_form
 from foundation.web.site import Site
@@ -86,7 +87,7 @@ class Web(Site):
                 return Response(status_code=400)  # nobody reads it
             except Exception as fault:
                 _log_fault(fault, visit.reference)
-                return visit.error(errors.server_fault())
+                return visit.error(_of_fault(fault))
             await visit.close(response)
             return response
 
@@ -94,7 +95,11 @@ class Web(Site):
 
     async def _http_error(self, request: Request, exc: Exception) -> Response:
         visit = Visit(self, request, self.clock())
-        await visit.open(public=True)
+        try:
+            await visit.open(public=True)
+        except Exception as fault:
+            _log_fault(fault, visit.reference)
+            return visit.error(_of_fault(fault))
         wrong_method = isinstance(exc, HTTPException) and exc.status_code == 405
         return visit.error(errors.wrong_method() if wrong_method else errors.not_found())
 
@@ -139,6 +144,10 @@ async def _keep_for_later(visit: Visit, page: Page, token: str) -> Response:
 async def _still_there(visit: Visit, _: None) -> Response:
     """Asked by session.js; opening the visit has already prolonged the session."""
     return Response(status_code=204)
+
+
+def _of_fault(fault: Exception) -> errors.PageError:
+    return errors.away() if is_away(fault) else errors.server_fault()
 
 
 def _log_fault(fault: Exception, reference: str) -> None:

@@ -20,6 +20,7 @@ from foundation.web.once import once as only_once
 from foundation.web.sessions import Session, Stage
 from foundation.web.site import Around, Profile, Site
 
+RETRY_AFTER = "30"  # seconds
 LARGEST_ID = 2**63 - 1
 LONGEST_ID = len(str(LARGEST_ID))
 
@@ -123,7 +124,7 @@ class Visit:
         return await only_once(self.web.db, self.now, f"{self.person} {mark}", act)
 
     def error(self, error: errors.PageError) -> Response:
-        return self.render(
+        response = self.render(
             "web/error.html",
             error.title,
             error.status,
@@ -131,6 +132,9 @@ class Visit:
             reference=self.reference,
             home=self.web.settings.home,
         )
+        if error.status == 503:
+            response.headers["Retry-After"] = RETRY_AFTER
+        return response
 
     # ---------------------------------------------------------------- session
     async def open(self, public: bool, asking: bool = False) -> None:

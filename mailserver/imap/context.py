@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
 
+from foundation.database import is_away
 from foundation.dn import DistinguishedName
 from mailserver.imap.crowd import Crowd
 from mailserver.imap.finding import Finder
@@ -30,6 +31,8 @@ from mailserver.scram import Bind
 from mailserver.sign_in import SignedIn, SignIn
 from mailserver.store.api import Folder, MailStore, Spool, StoreError, StoreResult
 from mssante.rights import NONE
+
+AWAY = 1.0  # seconds between two looks while the database is away
 
 
 class State(Enum):
@@ -281,6 +284,15 @@ class Context(Member):
     def listens(self) -> bool:
         """Even while no command is under way."""
         return self.notices is not None and self.notices.listens
+
+    async def catch_up_at_rest(self) -> None:
+        """Where no command waits for it: what cannot be seen while the database is away is looked at again, the session stays."""
+        try:
+            await self.catch_up()
+        except Exception as error:
+            if not is_away(error):
+                raise
+            self.inbox.wake_in(AWAY)
 
     async def catch_up(self) -> None:
         """Brings the view up to date, if the client wants to hear of it."""

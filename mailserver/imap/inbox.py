@@ -47,6 +47,9 @@ class Inbox:
         self.woken = True
         self._ring()
 
+    def wake_in(self, seconds: float) -> None:
+        asyncio.get_running_loop().call_later(seconds, self.wake)
+
     def alarm(self) -> None:
         """Whatever the session waits for, `on_alarm` comes first."""
         self.alarmed = True

@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from typing import Final
 
+from foundation.database import is_away
 from mailserver.imap.capabilities import capability_code
 from mailserver.imap.commands.fetch import Fetch
 from mailserver.imap.commands.store import Store
@@ -102,7 +103,7 @@ class ImapSession:
                     answered = 0
                     event = await (ctx.inbox.event_or_wake() if ctx.listens else ctx.inbox.event())
                 if event is None:
-                    await ctx.catch_up()
+                    await ctx.catch_up_at_rest()
                     async for news in untold(ctx, expunge=False):
                         self._add(news)
                     continue
@@ -229,6 +230,8 @@ class ImapSession:
             raise
         except Exception as error:
             _report(type(command).__name__, error)
+            if is_away(error):  # a client must not ask for another password, nor its user report a defect (RFC 5530)
+                completion = No("mailboxes cannot be reached for the moment", "UNAVAILABLE")
         for response in await self._news(entry):
             yield response
         yield self._status(tag, completion)
@@ -260,7 +263,7 @@ class ImapSession:
     async def _news(self, entry: Entry) -> list[Response]:
         ctx = self.context
         if ctx.inbox.woken:
-            await ctx.catch_up()
+            await ctx.catch_up_at_rest()
         return [response async for response in untold(ctx, entry.expunge_after)] if has_news(ctx) else []
 
     def _status(self, tag: bytes | None, completion: Completion) -> Tagged | Untagged:

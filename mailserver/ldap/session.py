@@ -10,7 +10,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Seque
 from dataclasses import dataclass, field
 from typing import Any
 
-from foundation.database import Database
+import structlog
+
+from foundation.database import Database, is_away
 from mailserver.ldap import ber, entries, messages
 from mailserver.ldap.ber import Malformed
 from mailserver.ldap.messages import Bind, Code, Extended, Request, Scope, SearchRequest, Unbind
@@ -21,6 +23,8 @@ from mssante import directory
 from mssante.address import Address, parse_address
 from mssante.directory import Entry
 from mssante.directory_filters import attributes_of, holds, matching, true_of
+
+log = structlog.get_logger()
 
 MOST = 100  # entries of one answer
 LONGEST = 65_536  # octets of a request
@@ -97,7 +101,7 @@ class LdapSession:
                 if isinstance(request.operation, Unbind):
                     return
                 self.at_rest = False
-                for piece in await self._answered(request):
+                for piece in await self._answered_at_all(request):
                     yield piece
                 self.at_rest = True
         except Malformed as fault:
@@ -119,6 +123,17 @@ class LdapSession:
                 del octets[:whole]
                 return taken
             await self.context.inbox.more()
+
+    async def _answered_at_all(self, request: Request) -> Sequence[bytes]:
+        """While the database is away, the client is told so, and stays."""
+        try:
+            return await self._answered(request)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            log.error("ldap_unavailable", error=type(error).__name__)
+            tag, text = messages.answer_tag(request.operation), "the directory cannot be reached for the moment"
+            return (messages.result(request.number, tag, Code.UNAVAILABLE, text),)
 
     async def _answered(self, request: Request) -> Sequence[bytes]:
         number, operation = request.number, request.operation

@@ -38,6 +38,12 @@ LAST_WORDS = (
     replies.NOT_SMTP,
 )
 
+_AT_FAULT = {  # ours; what follows AUTH is no wrong password
+    Action.DATA: replies.FAULT_IN_DATA,
+    Action.BDAT: replies.FAULT_IN_DATA,
+    Action.AUTH: replies.AUTH_UNAVAILABLE,
+}
+
 
 class SmtpSession(Link):
     _data_end = inf  # loop time
@@ -118,7 +124,7 @@ class SmtpSession(Link):
             raise
         except Exception as fault:
             _log_fault(verb, fault)
-            return replies.FAULT_IN_DATA if run in (Action.DATA, Action.BDAT) else replies.FAULT
+            return _AT_FAULT.get(run, replies.FAULT) if isinstance(run, Action) else replies.FAULT
 
     async def _act(self, action: Action, argument: str, stop: Reply | None) -> Reply | None:
         match action:

@@ -141,6 +141,7 @@ CANNOT_VERIFY = reply(252, "2.5.0", "Addresses are not verified; send the messag
 CHUNK_OK = reply(250, "2.0.0", "Chunk received")
 GO_AHEAD = reply(354, "", "End data with <CR><LF>.<CR><LF>")
 TLS_READY = reply(220, "2.0.0", "Ready to start TLS")
+AUTH_UNAVAILABLE = reply(454, "4.7.0", "Sign-in not available for the moment")  # RFC 4954 6: no wrong password
 TLS_UNAVAILABLE = reply(454, "4.7.0", "TLS not available for the moment")
 BYE = reply(221, "2.0.0", "Bye")
 TOO_LARGE = reply(

@@ -17,9 +17,9 @@ import sys, time
 from pathlib import Path
 from tests.support import postgres
 from tests.support.demo import Demo
-with postgres.running() as url:
+with postgres.cluster() as server:
     Demo(Path(sys.argv[1]), int(sys.argv[2]), ("--operators", "1", "--workers", "2")).start()
-    print(url, flush=True)
+    print(server.url, flush=True)
     time.sleep(600)
 """
 
@@ -55,5 +55,5 @@ def test_a_killed_run_of_tests_leaves_neither_server_nor_postgresql(tmp_path: Pa
     assert any("postgres\0" in program for program in said)
     wait_until(lambda: not any(map(alive, started)), 30, "everything ended")
     assert folder.is_dir()  # nobody was there to remove it: the next run does
-    with postgres.running():
+    with postgres.cluster():
         assert not folder.exists()

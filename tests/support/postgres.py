@@ -62,22 +62,41 @@ def _cluster() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextmanager
-def running() -> Iterator[str]:
-    """SQLAlchemy URL of an empty database."""
-    with _cluster() as folder, (folder / "log").open("wb") as log:
+class Server:
+    """A cluster's server, which can be away for a while; `url` (SQLAlchemy's) of an empty database."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.url = f"postgresql+psycopg://postgres@/postgres?host={folder}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        folder = self._folder
         options = ("listen_addresses=", f"unix_socket_directories={folder}", "fsync=off", "shared_buffers=16MB")
         command = [str(programs() / "postgres"), "-D", str(folder / "data"), *(f"--{option}" for option in options)]
         command = ends_with_us(*command, by=AT_ONCE.name.removeprefix("SIG"), user=USER)
-        server = subprocess.Popen(command, cwd="/", stdout=log, stderr=log, start_new_session=True)
-        url = f"postgresql+psycopg://postgres@/postgres?host={folder}"
+        with (folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, cwd="/", stdout=log, stderr=log, start_new_session=True)
+        _wait_for(self.url, self._process, folder / "log")
+
+    def stop(self) -> None:
+        """As if it had crashed."""
+        _between(self.url).dispose()
+        if self._process is not None:
+            self._process.send_signal(AT_ONCE)
+            self._process.wait(60)
+            self._process = None
+
+
+@contextmanager
+def cluster() -> Iterator[Server]:
+    with _cluster() as folder:
+        server = Server(folder)
         try:
-            _wait_for(url, server, folder / "log")
-            yield url
+            server.start()
+            yield server
         finally:
-            _between(url).dispose()
-            server.send_signal(AT_ONCE)
-            server.wait(60)
+            server.stop()
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
@@ -95,8 +114,8 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """SQLAlchemy URL of an empty database; every table of `metadata` is made by the first test that asks for `postgres_url`."""
-    with running() as url:
-        yield url
+    with cluster() as server:
+        yield server.url
 
 
 @cache

@@ -66,14 +66,14 @@ async def compress(ctx: Context, command: Compress) -> AsyncGenerator[Response]:
 async def idle(ctx: Context, command: Idle) -> AsyncGenerator[Response]:
     """The watch runs since SELECT; one look after the continuation catches what its signal may have missed."""
     yield Continue(b"idling")
-    await ctx.catch_up()
+    await ctx.catch_up_at_rest()
     while True:
         async for response in untold(ctx):
             yield response
         yield b""  # an empty response: send what is there, we may sleep for half an hour
         event = await ctx.inbox.event_or_wake()
         if event is None:
-            await ctx.catch_up()
+            await ctx.catch_up_at_rest()
         elif isinstance(event, Frame) and event.line.strip().upper() == b"DONE":
             yield Ok("IDLE completed")
             return

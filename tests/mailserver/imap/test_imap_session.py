@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import ClassVar
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
+from mailserver.imap import context
 from mailserver.imap.commands.nonauth import Authenticate, Login
 from mailserver.imap.crowd import Crowd
 from mailserver.imap.framer import Frame
@@ -104,6 +106,56 @@ async def test_our_fault_answers_one_sentence_and_logs_nothing_personal(caplog: 
     assert "RuntimeError" in caplog.text
     assert "Jacqueline" not in caplog.text
     assert await connection.ask(b"b NOOP") == b"b OK NOOP completed\r\n"
+    await connection.close()
+
+
+class Away(MemoryMailStore):
+    """Its database comes and goes."""
+
+    away = False
+
+    async def status(self, folder_id: int) -> FolderStatus:
+        if self.away:
+            raise OperationalError("SELECT", None, Exception("Jacqueline Durand"))
+        return await super().status(folder_id)
+
+    async def look(self, folder_id: int) -> Columns:
+        if self.away:
+            raise OperationalError("SELECT", None, Exception("Jacqueline Durand"))
+        return await super().look(folder_id)
+
+
+async def test_a_database_that_is_away_is_no_defect() -> None:
+    """RFC 5530 3: UNAVAILABLE, so that no client asks for another password."""
+    store = Away()
+    await store.open_box(BOX)
+    connection = await connect(store, "signed in")
+    store.away = True
+    said = await connection.ask(b"a STATUS INBOX (MESSAGES)")
+    assert said == b"a NO [UNAVAILABLE] mailboxes cannot be reached for the moment\r\n"
+    store.away = False
+    assert (
+        await connection.ask(b"b STATUS INBOX (MESSAGES)")
+        == b'* STATUS "INBOX" (MESSAGES 0)\r\nb OK STATUS completed\r\n'
+    )
+    await connection.close()
+
+
+async def test_idle_outlives_a_database_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """News that came meanwhile are told when it is back."""
+    monkeypatch.setattr(context, "AWAY", 0.01)
+    store = Away()
+    await store.open_box(BOX)
+    connection = await connect(store, "selected")
+    assert await connection.ask(b"a IDLE") == b"+ idling\r\n"
+    store.away = True
+    await store.append(await inbox_of(store), [NewMessage(mail(1))])
+    await asyncio.sleep(0.05)
+    assert connection.output == b""
+    store.away = False
+    await asyncio.sleep(0.05)
+    assert b"* 1 EXISTS\r\n" in connection.output
+    assert b"a OK IDLE completed" in await connection.ask(b"DONE")
     await connection.close()
 
 
