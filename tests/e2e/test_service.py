@@ -52,9 +52,9 @@ def test_one_process_tells_its_state(space: Space, one: Service) -> None:
     one.hears("WATCHDOG=1")
     space.send("un", "un", "Bonjour")
     wait_until(lambda: space.has("un", "Bonjour"))
-    undo = one.change("[operator]", "[limits]\nrecipients = 7\n[operator]")
+    undo = one.change("[operator]", "[antivirus]\nseconds = 7\n[operator]")
     one.reload()
-    assert '"sections": ["limits"]' in one.log.read_text()
+    assert '"sections": ["antivirus"]' in one.log.read_text()
     undo()
     undo = one.change("[operator]", "[nulle_part]\n[operator]")
     one.reload()
@@ -74,7 +74,7 @@ def test_several_processes_are_replaced_one_by_one(space: Space, two: Service) -
     flow = flow_to_itself(space)
     with running([flow], pause=0.02):
         wait_until(lambda: flow.sent > 10)
-        undo = two.change("[operator]", "[limits]\nrecipients = 7\n[operator]")
+        undo = two.change("[operator]", "[antivirus]\nseconds = 7\n[operator]")
         two.reload()
         wait_until(lambda: not any(map(alive, before)), 30, "the old ones end")
         after = flow.sent
