@@ -42,6 +42,7 @@ def examine(
         partial(kept.database, running=running),
         kept.disk,
         machine.outbox,
+        machine.help_named,
         machine.reload,
         machine.bound_doors if running else machine.free_doors,
     )

@@ -75,6 +75,11 @@ def outbox(settings: Settings, _now: int) -> Iterator[Finding]:
         yield faults.OUTBOX_NONE.at()
 
 
+def help_named(settings: Settings, _now: int) -> Iterator[Finding]:
+    if settings.doors.web and not settings.web.help:
+        yield faults.HELP_NONE.at()
+
+
 def reload(settings: Settings, _now: int, switch: Path = MIGRATE) -> Iterator[Finding]:
     """Connections that wait at the door of a process that leaves pass to another one only if the kernel is told to (Linux 5.14)."""
     try:

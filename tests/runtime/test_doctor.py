@@ -29,7 +29,7 @@ from runtime.demo.pki import ED25519_KEY, Pki
 from runtime.doctor import examine, told
 from runtime.doctor.faults import kept, machine, others, trusted
 from runtime.doctor.finding import Fault
-from runtime.doctor.machine import archives, reload
+from runtime.doctor.machine import archives, help_named, reload
 from runtime.doctor.others import antivirus_takes_all, dns_records, expected, openid_answers
 from runtime.settings import Annuaire, Antivirus, OpenId, Settings, read
 from tests.support.clamd import Clamd, clamd
@@ -188,6 +188,13 @@ def test_the_openid_provider(settings: Settings) -> None:
     assert "telephone: cannot be read" in said(
         with_provider(settings, ciba_client_id="compte", ciba_client_secret=found.storage.blobs / "telephone")
     )
+
+
+def test_pages_that_name_nobody_to_call(settings: Settings) -> None:
+    paged = settings.model_copy(update={"doors": settings.doors.model_copy(update={"web": "127.0.0.1:9"})})
+    assert [one.head("en") for one in help_named(paged, 0)] == ["note    pages: they name nobody to call"]
+    named = paged.model_copy(update={"web": paged.web.model_copy(update={"help": "01 99 00 10 00"})})
+    assert list(help_named(named, 0)) == list(help_named(settings, 0)) == []
 
 
 def test_connections_that_wait_at_a_reload(settings: Settings, tmp_path: Path) -> None:

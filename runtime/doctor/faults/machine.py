@@ -140,3 +140,12 @@ RELOAD_RESETS = Fault(
     "echo net.ipv4.tcp_migrate_req=1 > /etc/sysctl.d/60-mssante.conf && systemctl restart systemd-sysctl",
     fatal=False,
 )
+HELP_NONE = Fault(
+    "pages",
+    "personne à appeler n’y est nommé // they name nobody to call",
+    "qui a oublié son mot de passe, ou n’a plus son téléphone, lit « Appelez l’aide » sans savoir où // "
+    "who forgot a password, or lost a telephone, reads « Appelez l’aide » and does not know where",
+    '[web] help = "01 99 00 10 00, du lundi au vendredi", puis systemctl restart mssante // '
+    '[web] help = "01 99 00 10 00, du lundi au vendredi", then systemctl restart mssante',
+    fatal=False,
+)
