@@ -143,7 +143,7 @@ class Renderer:
         pieces = {run: await self._pieces(run, indices, uids) for run in self._runs}
         wanted: list[Mapping[int, object]] = [*pieces.values()]
         wanted += [cards] * self._needs_cards + [contents] * with_contents
-        gone = {uid for found in wanted for uid in uids if uid not in found}
+        gone = set[int]().union(*(set(uids).difference(found) for found in wanted))
         if gone:
             self.missing += len(gone)
             indices = [index for index, uid in zip(indices, uids, strict=True) if uid not in gone]
@@ -178,9 +178,10 @@ class Renderer:
     async def _sources(self, run: Run, indices: Sequence[int]) -> Batch:
         """What the run is rendered from, of those of `indices` that still are there."""
         view, uids = self._view, picked(self._view.uids, indices)
-        cards, origins = dict[int, Card | Front](), dict[int, Origin]()
+        cards: Mapping[int, Card | Front] = {}
+        origins = dict[int, Origin]()
         if run.needs_card and run.front:
-            cards = dict(await self._store.fronts(view.folder.id, uids))
+            cards = await self._store.fronts(view.folder.id, uids)
         elif run.needs_card:
             cards = {uid: card async for uid, card in self._store.cards(view.folder.id, uids)}
         if run.needs_origin:

@@ -89,7 +89,7 @@ class Run:
                 columns.append(one(part))
                 if self.headers:
                     await asyncio.sleep(0)  # other sessions' turn
-            found += [form[1:] % line for line in zip(*columns, strict=True)]
+            found += map(form[1:].__mod__, zip(*columns, strict=True))
         return found
 
     def _in_turns(self, batch: Batch) -> Iterator[Batch]:

@@ -56,7 +56,7 @@ class Shelf:
         Pieces of other messages may be in it.
         """
         known = self.pieces(place)
-        if all(uid in known for uid in uids):
+        if known and not set(uids).difference(known):
             return known
         async with self.turn(place):
             known = self.pieces(place)

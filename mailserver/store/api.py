@@ -278,8 +278,8 @@ class MailStore(Protocol):
         """Cards in ascending UID order, fetched in batches; UIDs that no longer exist are skipped."""
         ...
 
-    async def fronts(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Front]]:
-        """In ascending UID order, in one read; UIDs that no longer exist are skipped."""
+    async def fronts(self, folder_id: int, uids: Sequence[int]) -> dict[int, Front]:
+        """By UID, in one read; UIDs that no longer exist are skipped."""
         ...
 
     async def origins(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Origin]]:

@@ -80,9 +80,9 @@ class MemoryReading:
         for uid, message in self._some(self._get(folder_id), uids):
             yield uid, message.digest.card
 
-    async def fronts(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Front]]:
+    async def fronts(self, folder_id: int, uids: Sequence[int]) -> dict[int, Front]:
         cards = [(uid, message.digest.card) for uid, message in self._some(self._get(folder_id), uids)]
-        return [(uid, Front(card.envelope, card.body_structure)) for uid, card in cards]
+        return {uid: Front(card.envelope, card.body_structure) for uid, card in cards}
 
     async def origins(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Origin]]:
         return [(uid, message.origin) for uid, message in self._some(self._get(folder_id), uids)]

@@ -153,7 +153,7 @@ def some_origins(conn: Connection, folder_id: int, uids: Sequence[int]) -> list[
 
 def some_fronts(
     conn: Connection, key: Key, folder_id: int, uids: Sequence[int]
-) -> tuple[list[tuple[int, Front]], Collection[int]]:
+) -> tuple[dict[int, Front], Collection[int]]:
     """From sheets, where many of a page are asked for; and the pages that had none, or one that does not open."""
     asked = Counter([uid >> PAGE_BITS for uid in uids])
     pages = {page for page, count in asked.items() if count >= WORTH}
@@ -163,7 +163,9 @@ def some_fronts(
             found.update(unpack_sheet(key.open(sealed, sheet_context(folder_id, page))))
             pages.remove(page)
     found.update(card_fronts(conn, key, folder_id, [uid for uid in uids if uid not in found]))
-    return [(uid, found[uid]) for uid in uids if uid in found], pages
+    if found.keys() != set(uids):  # neighbours stand on the same sheet, or some of these are gone
+        found = {uid: found[uid] for uid in uids if uid in found}
+    return found, pages
 
 
 def card_fronts(conn: Connection, key: Key, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Front]]:

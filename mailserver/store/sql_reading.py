@@ -67,7 +67,7 @@ class SqlReading:
     def _some_cards(self, conn: Connection, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Card]]:
         return reading.some_cards(conn, self._key(conn, folder_id), folder_id, uids)
 
-    async def fronts(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Front]]:
+    async def fronts(self, folder_id: int, uids: Sequence[int]) -> dict[int, Front]:
         found, loose = await self._read_some(self._some_fronts, folder_id, uids)
         if loose:  # the next list finds them bound; nobody waits for it
             self._db.submit(self._bind, folder_id, loose)
@@ -75,7 +75,7 @@ class SqlReading:
 
     def _some_fronts(
         self, conn: Connection, folder_id: int, uids: Sequence[int]
-    ) -> tuple[list[tuple[int, Front]], Collection[int]]:
+    ) -> tuple[dict[int, Front], Collection[int]]:
         return reading.some_fronts(conn, self._key(conn, folder_id), folder_id, uids)
 
     def _bind(self, tx: Transaction, folder_id: int, pages: Collection[int]) -> None:

@@ -52,7 +52,7 @@ class Counting(MemoryMailStore):
 
     reads: list[list[int]]
 
-    async def fronts(self, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Front]]:
+    async def fronts(self, folder_id: int, uids: Sequence[int]) -> dict[int, Front]:
         self.reads.append(list(uids))
         await asyncio.sleep(0.01)
         return await super().fronts(folder_id, uids)

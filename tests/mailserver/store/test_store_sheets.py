@@ -64,12 +64,12 @@ async def opened(parts: Any, folder_id: int, page: int, of: tuple[int, int] | No
     return dict(sealed.unpack_sheet(parts.boxes.key(None, BOX).open(octets, context)))
 
 
-async def from_cards(parts: Any, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Front]]:
+async def from_cards(parts: Any, folder_id: int, uids: Sequence[int]) -> dict[int, Front]:
     key = parts.boxes.key
     found: list[tuple[int, Front]] = await parts.db.read(
         lambda conn: card_fronts(conn, key(conn, BOX), folder_id, uids)
     )
-    return found
+    return dict(found)
 
 
 async def expunge(parts: Any, folder_id: int, uids: list[int]) -> None:
@@ -84,16 +84,22 @@ async def test_a_list_opens_a_row_for_64_messages_and_says_what_their_cards_say(
     expected = await from_cards(parts, inbox, everything)
     assert await parts.store.fronts(inbox, everything) == expected
     await parts.db.write(lambda tx: tx.execute(delete(cards)))
-    assert [uid for uid, _ in await parts.store.fronts(inbox, everything)] == list(range(1, 2 * PAGE))
+    assert list(await parts.store.fronts(inbox, everything)) == list(range(1, 2 * PAGE))
     scattered = [uid for uid in everything if uid % 2]
-    assert await parts.store.fronts(inbox, scattered) == [one for one in expected if one[0] % 2 and one[0] < 2 * PAGE]
+    assert await parts.store.fronts(inbox, scattered) == {uid: expected[uid] for uid in scattered if uid < 2 * PAGE}
 
 
 async def test_few_messages_of_a_page_are_read_from_their_cards(parts: Any) -> None:
     inbox = await filled(parts, PAGE)
     await parts.db.write(lambda tx: tx.execute(delete(cards)))
-    assert await parts.store.fronts(inbox, range(1, WORTH)) == []
+    assert await parts.store.fronts(inbox, range(1, WORTH)) == {}
     assert len(await parts.store.fronts(inbox, range(1, WORTH + 1))) == WORTH
+
+
+async def test_a_neighbour_on_the_sheet_does_not_stand_for_one_that_is_gone(parts: Any) -> None:
+    inbox = await filled(parts, PAGE - 1)
+    asked = [*range(1, WORTH + 1), *range(1000, 1000 + PAGE - 1 - WORTH)]  # as many as the sheet has
+    assert list(await parts.store.fronts(inbox, asked)) == list(range(1, WORTH + 1))
 
 
 async def test_messages_that_come_one_by_one_are_bound_when_their_page_is_full(parts: Any) -> None:
@@ -118,8 +124,8 @@ async def test_nothing_of_an_expunged_message_stays_on_a_sheet(parts: Any) -> No
     inbox = await filled(parts, 3 * PAGE)
     await expunge(parts, inbox, [3, PAGE, PAGE + 1])
     assert await pages(parts, inbox) == [2]
-    left = [uid for uid, _ in await parts.store.fronts(inbox, range(1, 3 * PAGE + 1))]
-    assert left == sorted({*range(1, 3 * PAGE + 1)} - {3, PAGE, PAGE + 1})
+    left = await parts.store.fronts(inbox, range(1, 3 * PAGE + 1))
+    assert list(left) == sorted({*range(1, 3 * PAGE + 1)} - {3, PAGE, PAGE + 1})
     assert await pages(parts, inbox) == [0, 1, 2]
     assert list(await opened(parts, inbox, 0)) == sorted({*range(1, PAGE)} - {3})
 
