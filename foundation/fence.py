@@ -1,7 +1,8 @@
 """The inside of a process where hostile files are opened: a program of its own, fed on standard input, killed when it is too slow.
 
-It knows no key, has no database, cannot write a file, and answers in JSON and raw octets (never pickle: a file that took over this
-process could not reach the server through its answer). Only the standard library is imported here; the outside is `fenced`.
+It knows no key, has no database, reads no file but its own code and libraries (`landlock`), writes none, and answers in JSON and
+raw octets (never pickle: a file that took over this process could not reach the server through its answer). Only the standard
+library is imported here; the outside is `fenced`.
 Frames, both ways: 4 octets length of a JSON head, 4 octets length of the body, head, body.
 """
 
@@ -13,10 +14,23 @@ import os
 import resource
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+from foundation import landlock
+
+_SYSTEM = (
+    "/usr/lib",
+    "/usr/local/lib",
+    "/lib",
+    "/lib64",
+    "/usr/share",
+    "/etc/ld.so.cache",
+    "/etc/fonts",
+    "/etc/mime.types",
+)
 MEMORY = 1 << 30  # octets of address space: a bomb ends as MemoryError here, not as a full machine
 
 Answer = tuple[dict[str, Any], bytes]
@@ -37,10 +51,22 @@ def serve(run: Callable[[dict[str, Any], bytes], Answer]) -> None:
 
 
 def _fence() -> None:
-    """No new file, bounded memory, no life beyond the parent's, and no turn before the server's: it costs seconds at will."""
+    """No new file, nothing to see, bounded memory, no life beyond the parent's, and no turn before the server's: it costs seconds
+    at will."""
     with suppress(OSError):  # forbidden by who started us
         os.nice(10)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
+    landlock.see_only(_ours())
+
+
+def _ours() -> Iterator[Path]:
+    """Where code is loaded from, late too; fonts. Of a folder with our sources the packages only: settings may lie beside them."""
+    root = Path(__file__).parents[1]
+    for place in map(Path, (*sys.path, sys.prefix, sys.base_prefix, *_SYSTEM)):
+        if place == root and root.name != "site-packages":
+            yield from (path.parent for path in root.glob("*/__init__.py"))
+        else:
+            yield place

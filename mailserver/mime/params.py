@@ -23,8 +23,11 @@ _PARAM = re.compile(
 _TOKEN = re.compile(rb"[!#-'*+\-.0-9A-Z^-~]++")
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _CONTINUED = re.compile(rb"(.*?)\*(\d{1,3})(\*?)$", re.DOTALL)
-# Bidirectional overrides would let « ordonnance‮fdp.exe » pass for a PDF.
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# Bidirectional overrides would let « ordonnance‮fdp.exe » pass for a PDF; signs that nobody sees, one name for another.
+_UNSAFE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
+)
+_BLANKS = re.compile(r"\s{2,}")  # a run of them would push the ending out of sight
 
 
 def split(value: bytes) -> tuple[bytes, Params]:
@@ -121,8 +124,9 @@ def _by_number(params: Params, name: bytes) -> str:
 
 
 def safe_name(name: str) -> str:
-    """Last path part only, no control or direction characters, no leading dot, at most `MAX_FILE_NAME` characters."""
+    """Last path part only, no control, direction or unseen characters, no leading dot, at most `MAX_FILE_NAME` characters."""
     name = _UNSAFE.sub("", name.replace("\\", "/")).rstrip("/ ").rsplit("/", 1)[-1].strip(" .\u00a0")
+    name = _BLANKS.sub(" ", name)
     if len(name) <= MAX_FILE_NAME:
         return name
     stem, dot, suffix = name.rpartition(".")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from foundation import landlock
 from foundation.fenced import BODY_MOST, HEAD_MOST, Fenced
 
 ROOT = str(Path(__file__).parents[2])
@@ -77,3 +78,54 @@ async def test_a_long_answer_comes_whole(tmp_path: Path) -> None:
         assert await asyncio.wait_for(pool.ask({"say": "honest"}, picture), 60) == ({"said": len(picture)}, picture)
     finally:
         await pool.close()
+
+
+REACHING = f"""
+import os, socket, sys
+sys.path[0:0] = [{ROOT!r}]
+from foundation.fence import serve
+def tried(act):
+    try:
+        act()
+    except OSError:
+        return "barred"
+    return "done"
+def run(head, data):
+    secret, port, parent = head["secret"], head["port"], os.getppid()
+    return {{
+        "a file": tried(lambda: open(secret).read()),
+        "a folder": tried(lambda: os.listdir(os.path.dirname(secret))),
+        "settings beside the sources": tried(lambda: open({ROOT!r} + "/pyproject.toml")),
+        "a new file": tried(lambda: open(secret + ".new", "w")),
+        "the server's memory": tried(lambda: open(f"/proc/{{parent}}/mem", "rb")),
+        "the server's environment": tried(lambda: open(f"/proc/{{parent}}/environ", "rb").read()),
+        "a port": tried(lambda: socket.create_connection(("127.0.0.1", port))),
+        "a signal": tried(lambda: os.kill(parent, 0)),
+        "its code": tried(lambda: open({ROOT!r} + "/foundation/fence.py").read()),
+        "a library": tried(lambda: __import__("PIL.TiffImagePlugin")),
+    }}, b""
+serve(run)
+"""
+
+
+async def test_what_a_process_reaches_that_was_taken_over(tmp_path: Path) -> None:
+    """Under the kernel's landlock(7): nothing of the server's. Of an older kernel that lacks a part, that part is done."""
+    program, secret = tmp_path / "program.py", tmp_path / "secret"
+    program.write_text(REACHING)
+    secret.write_text("the master key")
+    known = landlock.version()
+    listening = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    pool = Fenced(program, 1, 60.0)
+    try:
+        head = {"secret": str(secret), "port": listening.sockets[0].getsockname()[1]}
+        answer = await pool.ask(head, b"")
+    finally:
+        await pool.close()
+        listening.close()
+    barred = {
+        1: "a file, a folder, settings beside the sources, a new file, the server's memory, the server's environment"
+    }
+    barred |= {4: "a port", 6: "a signal"}
+    names = {name for since, line in barred.items() if since <= known for name in line.split(", ")}
+    assert answer is not None
+    assert {name for name, done in answer[0].items() if done == "barred"} == names

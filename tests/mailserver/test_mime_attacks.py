@@ -10,6 +10,7 @@ import pytest
 from mailserver.mime.fields import message_ids
 from mailserver.mime.html import MAX_HTML, html_to_text
 from mailserver.mime.message import scan
+from mailserver.mime.params import safe_name
 
 MOMENT = 5.0  # seconds, on a busy machine; without the bounds the worst of these take 10 to 100
 NAMES = [f"a{number}" for number in range(140_000)]
@@ -60,3 +61,20 @@ def test_pictures_written_as_data_hide_no_text() -> None:
 def test_an_id_that_no_reply_could_repeat_is_none(hostile: str) -> None:
     """`EmailMessage` refuses line separators in a header: the citizen's answer would fail each time."""
     assert message_ids(f"<{hostile}> <été@x>".encode()) == ["<été@x>"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("cr.pdf" + " " * 120 + ".exe", "cr.pdf .exe"),
+        ("cr.pdf\u00a0\u00a0\u3000.exe", "cr.pdf .exe"),
+        ("cr\u202efdp.exe", "crfdp.exe"),
+        ("cr\u061cfdp.exe", "crfdp.exe"),
+        ("cr.p\u200bd\u2060f\ufeff", "cr.pdf"),
+        ("cr.j\U000e0041s", "cr.js"),
+        ("..\\..\\cr.exe/", "cr.exe"),
+        (" . ", ""),
+    ],
+)
+def test_a_name_shows_its_ending_and_nothing_else(name: str, shown: str) -> None:
+    assert safe_name(name) == shown
