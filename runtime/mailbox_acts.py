@@ -131,6 +131,27 @@ def changing_holder(at: Desk, address: str, changes: dict[str, str]) -> Act:
     return acting(at, life.Act.HOLDER, address, work, text, ("fields",), fields=sorted(changes))
 
 
+SAID_OF_HOLDER = {  # word of the command, column of its files -> field of `Holder`
+    "name": "display_name",
+    "holder_id": "holder_id",
+    "profession": "profession",
+    "town": "town",
+    "phone": "phone",
+}
+
+
+def changing_holders(at: Desk) -> Callable[[Row], Act]:
+    """Of a file: what a line says nothing of stays."""
+
+    def plan(row: Row) -> Act:
+        changes = {field: row[word] for word, field in SAID_OF_HOLDER.items() if row[word]}
+        if not changes:
+            raise Refused("{address} : rien à changer // {address}: nothing to change", address=row["address"])
+        return changing_holder(at, row["address"], changes)
+
+    return plan
+
+
 def private_address(at: Desk, email: str) -> None:
     """Refused when it is none, or one of ours: nothing would leave for it."""
     private = parse_address(email)

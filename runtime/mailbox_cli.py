@@ -151,7 +151,7 @@ def show(at: Desk, address: Address) -> None:
 @acts
 def holder(
     at: Desk,
-    address: Address,
+    address: MaybeAddress = "",
     name: Annotated[str | None, _option("--name", help="Nom affiché. // Displayed name.")] = None,
     holder_id: Annotated[
         str | None, _option("--holder-id", help="RPPS, ADELI, FINESS ou SIRET. // RPPS, ADELI, FINESS or SIRET.")
@@ -161,20 +161,23 @@ def holder(
     ] = None,
     town: Annotated[str | None, _option("--town", help="Commune. // Town.")] = None,
     phone: Annotated[str | None, _option("--phone", help="Téléphone. // Telephone.")] = None,
+    file: Lines = None,
 ) -> None:
-    """Changer ce qui est dit du titulaire ; une boîte PER ne passe jamais à une autre personne.
+    """Changer ce qui est dit du titulaire ; une boîte PER ne passe jamais à une autre personne. Case vide : inchangé.
 
-    // Change what is said of the holder; a PER mailbox never passes to another person.
+    // Change what is said of the holder; a PER mailbox never passes to another person. An empty cell: unchanged.
     """
-    from runtime.mailbox_acts import changing_holder
+    from runtime.mailbox_acts import SAID_OF_HOLDER, changing_holder, changing_holders
 
-    given = {
-        "display_name": name, "holder_id": holder_id, "profession": profession, "town": town, "phone": phone,
-    }  # fmt: skip
-    changes = {key: value for key, value in given.items() if value is not None}
-    if not changes:
+    given = dict(zip(SAID_OF_HOLDER, (name, holder_id, profession, town, phone), strict=True))
+    changes = {SAID_OF_HOLDER[word]: value for word, value in given.items() if value is not None}
+    if file is not None or not address:
+        typed = {word: value or "" for word, value in given.items()}
+        at.one_or_each(file, {"address": address} | typed, ("address",), changing_holders(at), tuple(SAID_OF_HOLDER))
+    elif changes:
+        at.one(changing_holder(at, address, changes))
+    else:
         at.wrong("Rien à changer. // Nothing to change.")
-    at.one(changing_holder(at, address, changes))
 
 
 @mailbox.command("private-email")

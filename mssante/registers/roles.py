@@ -32,7 +32,7 @@ def repeated(conn: Connection, page: Sequence[Held]) -> list[str]:
 async def asked(server: Server, resources: Sequence[str]) -> AsyncIterator[tuple[Held, ...]]:
     """The roles of these persons and places. Raises `annuaire.Unanswered`."""
     for kind in _COLUMNS:
-        ids = sorted(one.partition("/")[2] for one in resources if one.startswith(f"{kind}/"))
+        ids = sorted({one.partition("/")[2] for one in resources if one.startswith(f"{kind}/")})
         for start in range(0, len(ids), AT_ONCE):
             async for page in server.roles(kind.lower(), ids[start : start + AT_ONCE]):
                 yield page.held

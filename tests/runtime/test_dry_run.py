@@ -44,6 +44,7 @@ LINES = """
 mailbox create new@medecins.beta.example --kind PER --name New --login new@beta
 mailbox create --file boxes.csv
 mailbox holder anne@medecins.beta.example --town Ailleurs
+mailbox holder --file holders.csv
 mailbox private-email anne@medecins.beta.example anne@maison.example
 mailbox suspend anne@medecins.beta.example --refuse
 mailbox resume paul@medecins.beta.example
@@ -90,6 +91,7 @@ class World:
         self.config.write_text(text)
         start.prepare(read(self.config))
         (folder / "boxes.csv").write_text("address;kind;name;login\nx@medecins.beta.example;PER;X;x@beta\nbad;PER;Y;\n")
+        (folder / "holders.csv").write_text(f"address;town\n{ANNE};Hautbourg\n")
         (folder / "people.csv").write_text(f"address;login\n{TEAM};eve@beta\n")
         (folder / "extraction.txt").write_text(EXTRACTION)
         Pki(folder / "pki", now).sign_trust_list(

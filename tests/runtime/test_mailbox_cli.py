@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -343,6 +344,32 @@ def test_the_holder_changes_but_never_the_person(mssante: Operator) -> None:
     assert "autre personne" in mssante.refused(f"mailbox holder {DOCTOR} --holder-id {OTHER_RPPS}")
     assert mssante.facts(f"mailbox show {DOCTOR}")["holder_id"] == RPPS
     assert dict(mssante.acts())["mailbox:holder"]["fields"] == ["display_name", "town"]
+
+
+def test_holders_change_by_file(mssante: Operator, tmp_path: Path) -> None:
+    """An empty cell changes nothing; a line refused leaves the others."""
+    make_doctor(mssante)
+    make_team(mssante)
+    before, team = entry(mssante, DOCTOR), entry(mssante, TEAM)
+    file = tmp_path / "holders.csv"
+    file.write_text(
+        "address;town;phone;holder-id\n"
+        f"{DOCTOR};Montclair;;\n"
+        f"{TEAM};Hautbourg;01 99 00 10 10;12\n"
+        f"{TEAM};;;\n"
+        "nobody@medecins.beta.example;Hautbourg;;\n"
+    )
+    result = mssante(f"mailbox holder --file {file} --json")
+    report = json.loads(result.stdout)
+    assert (result.exit_code, [one["done"] for one in report]) == (1, [True, False, False, False])
+    assert [
+        why in one["text"] for why, one in zip(("FINESS", "rien à changer", "inconnue"), report[1:], strict=True)
+    ] == [True] * 3
+    assert before is not None
+    assert entry(mssante, DOCTOR) == replace(before, town="Montclair")
+    assert entry(mssante, TEAM) == team
+    assert mssante(f"mailbox holder {TEAM} --file {file}").exit_code == 2
+    assert mssante("mailbox holder --town Montclair").exit_code == 2
 
 
 def test_red_list_and_quota(mssante: Operator) -> None:
