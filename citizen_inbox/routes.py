@@ -12,8 +12,8 @@ TABLE = (
     Page("/accueil", home.show),
     Page("/messagerie", inbox.show),
     Page("/messagerie/recherche", inbox.search, "POST"),
-    Page("/messagerie/nouveau", compose.page, FORM, FILES),
-    Page("/messagerie/{conversation}", conversation.page, FORM, FILES),
+    Page("/messagerie/nouveau", compose.page, FORM, FILES, gives_back=True),
+    Page("/messagerie/{conversation}", conversation.page, FORM, FILES, gives_back=True),
     Page("/messagerie/{conversation}/{message}/mise-en-forme", formatted.show),
     Page("/messagerie/{conversation}/{message}/mise-en-forme/contenu", formatted.frame),
     Page("/messagerie/{conversation}/{message}/texte", formatted.whole_text),
@@ -22,6 +22,6 @@ TABLE = (
     Page("/messagerie/{conversation}/{message}/pieces/{section}/telecharger", attachment.download),
     Page("/ordonnance", prescription.choose_document, FORM),
     Page("/ordonnance/{document}/pharmacie", prescription.choose_pharmacy, FORM),
-    Page("/ordonnance/{document}/verifier", prescription.check_and_send, FORM),
+    Page("/ordonnance/{document}/verifier", prescription.check_and_send, FORM, gives_back=True),
     Page("/ordonnance/suivi/{envoi}", prescription.follow),
 )

@@ -16,7 +16,7 @@ TEMPLATES = {"dossier": _HERE / "dossier" / "templates", "notices": _HERE / "not
 
 TABLE = (
     Page("/documents", listing.page),
-    Page("/documents/ajouter", add.page, "GET POST", max_octets=add.MAX_BODY),
+    Page("/documents/ajouter", add.page, "GET POST", max_octets=add.MAX_BODY, gives_back=True),
     Page("/documents/{document}", show.page, "GET POST"),
     Page("/documents/{document}/pages/{number}", parts.image),
     Page("/documents/{document}/telecharger", parts.download),

@@ -49,6 +49,9 @@ class Page:
     max_octets: int = MAX_TEXT  # of a form, files included
     public: bool = False
     asking: bool = False
+    gives_back: bool = (
+        False  # what was typed there when the session had ended; of others it is kept nowhere: it may be a password
+    )
 
 
 class Web(Site):
@@ -134,7 +137,7 @@ async def _keep_for_later(visit: Visit, page: Page, token: str) -> Response:
     ended, typed = visit.ended, visit.form.texts()
     if ended is None or not compare_digest(token.encode(), ended.csrf().encode()):
         return _to_sign_in(visit, page)
-    if "GET" not in page.methods or not any(typed.values()):
+    if not page.gives_back or not any(typed.values()):
         return _to_sign_in(visit, page)
     web, path = visit.web, visit.request.url.path
     await web.db.write(sessions.keep_form, web.keys, visit.now, ended.person, path, typed)

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from foundation.clock import MINUTE
 from foundation.tables import audit
-from foundation.web.tables import web_sessions
+from foundation.web.tables import web_kept_forms, web_sessions
 from mssante.ceremonies import RelyingParty
 from mssante.credentials import IMAP, WEB, Credentials, Proven, SignedIn
 from mssante.scram import Proof
@@ -57,6 +57,15 @@ async def test_changed(office: Office, origin: str, camille: Visitor) -> None:
     assert not await opens(office, PASSWORD)
     assert await opens(office, NEW)
     assert office.told == [(office.ids["camille"], "password")]
+
+
+async def test_what_is_typed_after_the_sessions_end_is_kept_nowhere(office: Office, camille: Visitor) -> None:
+    """Passwords that nobody would give back."""
+    token = await camille.token(PAGE)
+    office.now += 21 * MINUTE
+    sent = await camille.post(PAGE, {"ancien": PASSWORD, "nouveau": NEW, "encore_une_fois": NEW}, token)
+    assert sent.location == f"{SIGN_IN}?suite={PAGE}&fin=1"
+    assert await office.db.read(lambda conn: conn.execute(select(web_kept_forms)).all()) == []
 
 
 async def test_another_persons_session_of_the_same_number_stays(office: Office, camille: Visitor) -> None:

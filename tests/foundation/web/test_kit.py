@@ -50,7 +50,7 @@ class World:
             lambda: self.now,
         )
         table = (
-            Page("/ecrire", write, "GET POST", max_octets=200_000),
+            Page("/ecrire", write, "GET POST", max_octets=200_000, gives_back=True),
             Page("/public", write, "GET POST", public=True),
             Page("/numero/{numero}", number),
             Page("/panne", broken),

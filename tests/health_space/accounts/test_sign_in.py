@@ -66,9 +66,9 @@ class World:
             chrome.around(lambda conn, box: self.names[box], {}),
             lambda: self.now,
         )
-        sign_in = PageSignIn(self.db, keys, mailboxes, credentials, citizens, lambda: self.now)
-        table = (Page("/accueil", home), Page("/messagerie/12", home, "GET POST"))
-        self.app = self.web.app([*routes(Deps(self.web, sign_in, self.send)), *self.web.routes(table, self)])
+        self.sign_in = PageSignIn(self.db, keys, mailboxes, credentials, citizens, lambda: self.now)
+        table = (Page("/accueil", home), Page("/messagerie/12", home, "GET POST", gives_back=True))
+        self.app = self.web.app([*routes(Deps(self.web, self.sign_in, self.send)), *self.web.routes(table, self)])
 
     def _people(self, tx: Transaction, keys: KeyRing, mailboxes: Mailboxes, credentials: Credentials) -> None:
         self.names, self.boxes = {}, {}
