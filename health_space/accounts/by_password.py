@@ -74,10 +74,19 @@ class PageSignIn:
         asked = throttle.subjects(self._keys, login, client_ip)
         if wait := await self._db.read(throttle.wait, asked, now):
             return await _wrong(wait)
-        found = await self._db.read(self._by_code, login, code, now)
+        found = await self._db.write(self._judged, login, code, asked, now)
+        return found if isinstance(found, Recovered) else await _wrong(found)
+
+    def _judged(
+        self, tx: Transaction, login: str, code: str, asked: tuple[throttle.Subject, ...], now: int
+    ) -> Recovered | int:
+        """Or how long to wait. In one transaction: of guesses that come together each sees the one before."""
+        if wait := throttle.wait(tx.conn, asked, now):
+            return wait
+        found = self._by_code(tx.conn, login, code, now)
         if found is None:
-            return await _wrong(await self._db.write(throttle.failed, asked, now))
-        await self._db.write(throttle.succeeded, asked, now)
+            return throttle.failed(tx, asked, now)
+        throttle.succeeded(tx, asked, now)
         return found
 
     def _by_code(self, conn: Connection, login: str, code: str, now: int) -> Recovered | None:

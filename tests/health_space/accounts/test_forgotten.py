@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from mssante import recovery
+import asyncio
+
+from health_space.accounts.port import Wrong
+from mssante import recovery, throttle
 from mssante.recovery import Lost
 from tests.health_space.accounts.test_sign_in import World, enter, visitor, world  # noqa: F401  fixtures
 from tests.support.web import Visitor
@@ -47,6 +50,15 @@ async def test_who_has_no_e_mail_address_is_told_what_to_do(world: World, visito
     code = await agreed(world, "paul")
     page = await visitor.follow(await visitor.post(PAGE, {"identifiant": "paul", "secours": code}))
     assert "Appelez l'aide pour l'ajouter." in page.words
+
+
+async def test_of_guesses_that_come_together_one_is_looked_at(world: World) -> None:  # noqa: F811
+    code, place = await agreed(world, "jacqueline"), "198.51.100.77"
+    guesses = [recovery.new_code() for _ in range(20)]
+    answers = await asyncio.gather(*(world.sign_in.recovered("jacqueline", one, place) for one in (*guesses, code)))
+    assert [one for one in answers if not isinstance(one, Wrong)] == []
+    asked = throttle.subjects(world.web.keys, "jacqueline", place)
+    assert await world.db.read(throttle.failures, asked, world.now) == 1
 
 
 async def test_a_professionals_code_opens_nothing_here(world: World, visitor: Visitor) -> None:  # noqa: F811
