@@ -38,6 +38,11 @@ for _name, (_fr, _en) in _LOST.items():
         f"deux opérateurs ont donné un code de secours pour {_fr}",
         f"two operators gave a code for {_en}",
     )
+for _name in (
+    "recovery_asked",
+    "recovery_agreed",
+):  # promised when a second factor alone could be lost, told after an upgrade
+    _WHAT[_name] = _WHAT[f"{_name}_factor"]
 CHANGES = frozenset(_WHAT)
 _TITLE = "La connexion à votre messagerie a changé"
 
