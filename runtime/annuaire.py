@@ -15,7 +15,7 @@ from mssante.kinds import BoxKind
 from mssante.mailbox import Mailbox
 from mssante.registers.annuaire import Server, Unanswered
 from mssante.registers.pace import Pace
-from mssante.registers.publishing import NoIdentifier, Verb, changed, publish, record, to_withdraw
+from mssante.registers.publishing import NoIdentifier, Verb, begin, changed, publish, record, resource_of, to_withdraw
 from runtime.command import Desk
 from runtime.house import House
 from runtime.mailbox_facts import all_boxes
@@ -38,7 +38,11 @@ def server_of(house: House) -> Server:
 
 
 async def put(house: House, server: Server, box: Mailbox, author: str, rehearse: bool = False) -> Verb:
-    """Published; what was done is in the audit trail. Raises `NoIdentifier`, `Unanswered`."""
+    """Published; what was done is in the audit trail. That something may be told is known before: who is killed meanwhile, or hears
+    no answer, takes it away later all the same. Raises `NoIdentifier`, `Unanswered`."""
+    resource_of(box)  # of nobody's mailbox it is never told
+    if not rehearse:
+        await house.db.write(begin, box)
     verb = await publish(server, box, rehearse)
     if not rehearse:
         await house.db.write(_record, house, box, verb, author)

@@ -67,7 +67,7 @@ class Server:
         """Page after page; a server that forgot the search on the way is asked anew, once."""
         included = (("_include", one) for one in fhir.INCLUDED.get(kind, ()))
         first = f"{self.url}/{kind}?{urlencode([('_count', str(PER_PAGE)), *included, *conditions])}"
-        address, again = first, True
+        address, again, read = first, True, set[str]()
         async with self._client() as client:
             while address:
                 try:
@@ -75,10 +75,11 @@ class Server:
                 except Unanswered as fault:
                     if fault.status not in FORGOTTEN or address == first or not again:
                         raise
-                    address, again = first, False
+                    address, again, read = first, False, set()
                     continue
                 yield found
-                address = found.next and self._own(found.next, address)
+                read.add(address)
+                address = found.next and self._own(found.next, read)
 
     async def mailbox(self, kind: str, address: str) -> dict[str, Any] | None:
         """The `telecom` that a resource of this type has for this mailbox; None when there is none. Raises `Unanswered`."""
@@ -104,12 +105,12 @@ class Server:
         headers = {"ESANTE-API-KEY": self.key, "Accept": MEDIA}
         return httpx2.AsyncClient(verify=self.tls, timeout=SECONDS, headers=headers, follow_redirects=False)
 
-    def _own(self, address: str, before: str) -> str:
+    def _own(self, address: str, read: set[str]) -> str:
         mine, other = urlsplit(self.url), urlsplit(address)
         if (mine.scheme, mine.netloc) != (other.scheme, other.netloc):
             raise Unanswered("la page suivante est sur un autre serveur // the next page is on another server")
-        if address == before:
-            raise Unanswered("la page suivante est la même // the next page is the same one")
+        if address in read:  # round and round it would never end
+            raise Unanswered("la page suivante est déjà lue // the next page was read already")
         return address
 
     async def _json(self, client: httpx2.AsyncClient, method: str, address: str, content: bytes | None = None) -> Any:

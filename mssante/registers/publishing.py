@@ -66,6 +66,13 @@ def to_withdraw(conn: Connection, keys: KeyRing, boxes: Sequence[Mailbox]) -> li
     return [box for box in changed(conn, keys, boxes) if not shown(box)]
 
 
+def begin(tx: Transaction, box: Mailbox) -> None:
+    """Before it is told of this mailbox: it may take what we never hear that it took. An empty hash, like no other."""
+    if shown(box):
+        unknown = (mailboxes.c.id == box.id, mailboxes.c.published.is_(None))
+        tx.execute(update(mailboxes).where(*unknown).values(published=b""))
+
+
 def record(tx: Transaction, keys: KeyRing, box: Mailbox) -> None:
     """It was told of this mailbox as it is here."""
     tx.execute(update(mailboxes).where(mailboxes.c.id == box.id).values(published=told(keys, box)))

@@ -24,8 +24,9 @@ from mssante.address import Address
 from mssante.identity import luhn_key
 from mssante.kinds import BoxKind
 from mssante.mailbox import Holder, Mailbox, NewMailbox
+from mssante.registers.annuaire import Unanswered
 from runtime import annuaire_jobs, schema, start
-from runtime.annuaire import server_of
+from runtime.annuaire import SYSTEM, put, server_of
 from runtime.annuaire_jobs import FOLLOW, PUBLISH
 from runtime.cli import app
 from runtime.figures import exposition
@@ -214,6 +215,21 @@ async def test_published_by_command_they_are_taken_away_at_once_all_the_same(wor
     await house.jobs.drain()
     assert sent(world) == [("delete", "rouge")]
     assert zoe.address.text not in str(world.held.resources)
+
+
+@pytest.mark.parametrize("hours", [24, 0])
+async def test_who_was_published_by_a_process_that_heard_no_answer_is_taken_away_too(world: World, hours: int) -> None:
+    """Or that was killed between the change and its row: of a mailbox on the red list nobody else would ask."""
+    world.config.write_text(world.config.read_text().replace("publish_hours = 24", f"publish_hours = {hours}"))
+    house = await world.process()
+    zoe, world.held.loses = await ours(house, "zoe"), 1
+    with pytest.raises(Unanswered):
+        await put(house, server_of(house), zoe, SYSTEM)
+    assert sent(world) == [("insert", "zoe")]
+    world.held.resources[0]["telecom"].append(mailbox(zoe.address.text, "PER"))
+    await house.db.write(house.mailboxes.set_red_list, zoe.id, True)
+    await house.jobs.drain()
+    assert sent(world) == [("delete", "zoe")]
 
 
 def again(database: str) -> None:

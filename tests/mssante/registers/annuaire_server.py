@@ -74,12 +74,13 @@ def outcome(status: int, code: str) -> Response:
 class Annuaire:
     """`resources`: what it holds; `changed`: those that `_lastUpdated` finds; `busy`: so many answers 429 first; `forgets`: so many
     further pages are no longer kept; `refuses`: (status, code) instead of any answer; `lenient`: conditions on addresses are passed
-    over."""
+    over; `loses`: so many changes are taken, and their answers lost; `ring`: the
+    last page leads to the second."""
 
     def __init__(self, resources: list[dict[str, Any]]) -> None:
         self.resources, self.changed, self.busy = resources, resources, 0
-        self.page_size, self.elsewhere, self.instead = 2, "", b""
-        self.retry_after, self.forgets, self.lenient = "7", 0, False
+        self.page_size, self.elsewhere, self.instead, self.ring = 2, "", b"", False
+        self.retry_after, self.forgets, self.lenient, self.loses = "7", 0, False, 0
         self.refuses: tuple[int, str] | None = None
         self.patched: list[dict[str, Any]] = []
         self.asked: list[tuple[float, str, dict[str, str]]] = []
@@ -108,7 +109,8 @@ class Annuaire:
         self.patched.append(
             {part["name"]: next(v for n, v in part.items() if n != "name") for part in operation["part"]}
         )
-        return JSONResponse(whole[0])
+        self.loses -= 1
+        return JSONResponse(whole[0]) if self.loses < 0 else Response(status_code=500)
 
     async def _search(self, request: Request) -> Response:
         return self._answer(request, request.path_params["kind"], dict(request.query_params), 0)
@@ -140,8 +142,9 @@ class Annuaire:
         entry = [{"resource": one, "search": {"mode": "match"}} for one in shown]
         entry += [{"resource": one, "search": {"mode": "include"}} for one in included if "_include" in asked]
         bundle = {"resourceType": "Bundle", "type": "searchset", "total": len(of_kind), "entry": entry, "link": []}
-        if start + self.page_size < len(of_kind):
-            more = asked | {"kind": kind, "start": str(start + self.page_size)}
+        further = start + self.page_size
+        if self.ring or further < len(of_kind):
+            more = asked | {"kind": kind, "start": str(further if further < len(of_kind) else 0)}
             key = urlsafe_b64encode(json.dumps(more).encode()).decode()
             url = f"{self.elsewhere or request.base_url}fhir/v2/_page?{urlencode({'id': key})}"
             bundle["link"] = [{"relation": "next", "url": url}, {"relation": "self", "url": str(request.url)}]

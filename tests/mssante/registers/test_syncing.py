@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -248,6 +249,14 @@ async def test_an_interrupted_one_is_begun_again(space: Any, annuaire: Any) -> N
     assert (await sync(space.db, space.keys, server, lambda: NOW)).since == ""
 
 
+async def test_pages_that_lead_in_a_ring_come_to_an_end(space: Any, annuaire: Any) -> None:
+    held, server, _ = annuaire
+    held.ring = True
+    with pytest.raises(Unanswered, match="read already"):
+        await asyncio.wait_for(sync(space.db, space.keys, server, lambda: NOW), 20)
+    assert len(held.asked) < 10
+
+
 async def test_what_was_deleted_leaves_with_the_changes(space: Any, annuaire: Any) -> None:
     held, server, _ = annuaire
     await sync(space.db, space.keys, server, lambda: NOW)
@@ -409,7 +418,7 @@ def test_a_code_of_another_table_is_none() -> None:
         (KEY, b"[" * 100_000, "not JSON"),
         (KEY, b"[]", "not a Bundle"),
         (KEY, b'{"resourceType": "OperationOutcome"}', "not a Bundle"),
-        (KEY, b'{"resourceType": "Bundle", "link": [{"relation": "next", "url": "SELF"}]}', "the same one"),
+        (KEY, b'{"resourceType": "Bundle", "link": [{"relation": "next", "url": "SELF"}]}', "read already"),
     ],
 )
 async def test_what_is_no_answer(space: Any, annuaire: Any, key: str, instead: bytes, why: str) -> None:
