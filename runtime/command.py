@@ -299,7 +299,7 @@ def _there(settings: Settings, lang: Lang) -> None:
 
 def _database_wrong(settings: Settings, lang: Lang) -> None:
     """Ends the command when the doctor knows what is wrong with the database."""
-    from runtime.doctor.kept import unusable
+    from runtime.doctor.database import unusable
 
     if found := unusable(settings):
         _print("\n".join(one.line(lang) for one in found), err=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, func, inspect, make_url, select, text
+from sqlalchemy import Connection, func, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from foundation import retention
@@ -21,10 +21,10 @@ from mailserver.outbound.queue import KIND as RELAY
 from mssante import approvers
 from runtime.annuaire_jobs import FOLLOW, followed_at
 from runtime.command_words import moment
+from runtime.doctor.database import looked_into, schema
 from runtime.doctor.faults import kept as faults
 from runtime.doctor.faults.machine import CLOCK_BEHIND
 from runtime.doctor.finding import Finding, as_note, private, unreadable
-from runtime.schema import knows, newest
 from runtime.settings import Settings
 from runtime.sweep import TRACES
 from runtime.time_check import behind
@@ -61,47 +61,11 @@ def secrets(settings: Settings, _now: int) -> Iterator[Finding]:
 
 def database(settings: Settings, now: int, running: bool = False) -> Iterator[Finding]:
     """Version of the schema, age of the last backup and, while the server runs, whether its jobs are worked."""
-    yield from _looked_into(settings, lambda conn: _looked_at(conn, settings, now, running))
-
-
-def unusable(settings: Settings) -> list[Finding]:
-    """Why commands cannot use the database as it is."""
-    return list(_looked_into(settings, _schema))
-
-
-def _looked_into(settings: Settings, look: Callable[[Connection], Iterator[Finding]]) -> Iterator[Finding]:
-    url = make_url(settings.storage.database)
-    shown = url.render_as_string(hide_password=True)
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
-        yield faults.DATABASE_MISSING.at(url=shown)
-        return
-    try:
-        db = Database(settings.storage.database)
-    except (SQLAlchemyError, OSError) as fault:
-        yield faults.DATABASE_CLOSED.at(url=shown, why=type(fault).__name__)
-        return
-    try:
-        found = db.read_now(lambda conn: list(look(conn)))
-    except SQLAlchemyError as fault:
-        found = [faults.DATABASE_UNREADABLE.at(url=shown, why=type(fault).__name__)]
-    finally:
-        db.close_now()
-    yield from found
-
-
-def _schema(conn: Connection) -> Iterator[Finding]:
-    if not inspect(conn).has_table("alembic_version"):
-        yield faults.DATABASE_EMPTY.at()
-        return
-    version = conn.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none() or ""
-    if not knows(version):
-        yield faults.DATABASE_NEWER.at(version=version)
-    elif version != newest():
-        yield faults.DATABASE_OLDER.at(version=version, newest=newest())
+    yield from looked_into(settings, lambda conn: _looked_at(conn, settings, now, running))
 
 
 def _looked_at(conn: Connection, settings: Settings, now: int, running: bool) -> Iterator[Finding]:
-    if found := list(_schema(conn)):
+    if found := list(schema(conn)):
         yield from found
         return
     if late := behind(conn, now):

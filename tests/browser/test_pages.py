@@ -68,8 +68,7 @@ async def story(here: Town, origin: str) -> dict[str, str]:
     await here.mail(closed, "dr.loin@hopital.example")
     ended = here.letter("claire", "[FIN]", "", sender="dr.loin@hopital.example", name="Dr Loin")
     await here.mail(ended, "dr.loin@hopital.example")
-    last = (await visitor.get("/messagerie")).tree.css_first("a.row")
-    assert last is not None
+    last = (await visitor.get("/messagerie")).first("a.row")
     return {
         "accueil": "/accueil",
         "messagerie": "/messagerie",

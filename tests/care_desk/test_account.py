@@ -184,8 +184,7 @@ async def test_faults_keep_what_was_typed(camille: Visitor, form: dict[str, str]
     assert page.status == 422
     assert page.title().startswith("Erreur :")
     assert fault in page.words
-    typed = page.tree.css_first("input#nom")
-    assert typed is not None
+    typed = page.first("input#nom")
     assert typed.attributes["value"] == form["nom"].strip()
 
 

@@ -27,8 +27,7 @@ async def place(tmp_path: Path) -> AsyncIterator[tuple[Town, Visitor]]:
 
 async def opened(here: Town, visitor: Visitor, message: EmailMessage) -> Answer:
     await here.mail(message)
-    node = (await visitor.get("/messagerie")).tree.css_first("a.row")
-    assert node is not None
+    node = (await visitor.get("/messagerie")).first("a.row")
     return await visitor.get(node.attributes["href"] or "")
 
 
@@ -41,8 +40,7 @@ def with_file(here: Town, name: str, kind: str, content: bytes) -> EmailMessage:
 
 async def attachment(here: Town, visitor: Visitor, name: str, kind: str, content: bytes) -> tuple[str, Answer]:
     page = await opened(here, visitor, with_file(here, name, kind, content))
-    link = page.tree.css_first(".files a")
-    assert link is not None
+    link = page.first(".files a")
     assert link.text() == name
     base = link.attributes["href"] or ""
     return base, await visitor.get(base)
@@ -112,8 +110,7 @@ async def test_pages_are_drawn_again(
 
 async def test_text_is_shown_as_text(place: tuple[Town, Visitor]) -> None:
     _, page = await attachment(*place, "note.txt", "text/plain", "Tension <b>12/8</b> à jeun".encode("cp1252"))
-    body = page.tree.css_first(".body")
-    assert body is not None
+    body = page.first(".body")
     assert body.text() == "Tension <b>12/8</b> à jeun"
 
 
@@ -167,8 +164,7 @@ async def test_formatting_is_cleaned_and_fenced(place: tuple[Town, Visitor]) -> 
     assert "Tout va bien." in page.words  # the text first
     link = next(n.attributes["href"] for n in page.tree.css("a") if "mise-en-forme" in (n.attributes["href"] or ""))
     around = await visitor.get(link or "")
-    frame = around.tree.css_first("iframe")
-    assert frame is not None
+    frame = around.first("iframe")
     assert "allow-scripts" not in (frame.attributes["sandbox"] or "")
     inside = await visitor.get(frame.attributes["src"] or "")
     policy = inside.headers["content-security-policy"]
@@ -199,8 +195,7 @@ async def test_no_formatting_no_frame(place: tuple[Town, Visitor]) -> None:
     here, visitor = place
     page = await opened(here, visitor, with_file(here, "note.txt", "text/plain", b"x"))
     assert "mise-en-forme" not in page.text
-    link = page.tree.css_first(".files a")
-    assert link is not None
+    link = page.first(".files a")
     base = (link.attributes["href"] or "").split("/pieces/")[0]
     assert (await visitor.get(base + "/mise-en-forme")).status == 404
     assert (await visitor.get(base + "/mise-en-forme/contenu")).status == 404
@@ -211,8 +206,7 @@ async def test_what_the_dossier_did_with_each_attachment(place: tuple[Town, Visi
     message = with_file(here, "analyse.pdf", "application/pdf", files.pdf("Analyse"))
     message.add_attachment(b"PK", maintype="application", subtype="zip", filename="tout.zip")
     page = await opened(here, visitor, message)
-    link = page.tree.css_first(".files a")
-    assert link is not None
+    assert page.tree.css_first(".files a") is not None
     document = await here.prescription()
     raw = await here.newest("jacqueline")
 
@@ -225,8 +219,7 @@ async def test_what_the_dossier_did_with_each_attachment(place: tuple[Town, Visi
         )
 
     await here.db.write(note)
-    node = (await visitor.get("/messagerie")).tree.css_first("a.row")
-    assert node is not None
+    node = (await visitor.get("/messagerie")).first("a.row")
     again = await visitor.get(node.attributes["href"] or "")
     assert again.tree.css_first(f'.files a[href="/documents/{document}"]') is not None
     assert "Non rangée dans vos documents. Ce fichier est une archive" in again.words

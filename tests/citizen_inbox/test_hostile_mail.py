@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from citizen_inbox import safe_html, wording
-from tests.support.citizen import Town, open_town
+from tests.support.citizen import Town
 from tests.support.web import Visitor
 
 PATIENCE = 2.0  # seconds of CPU; each of these took from 4 seconds to minutes
-
-
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[tuple[Town, str]]:
-    async with open_town(tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-async def jacqueline(place: tuple[Town, str]) -> Visitor:
-    return await place[0].visitor(place[1])
 
 
 @pytest.mark.parametrize(
@@ -62,13 +49,11 @@ async def test_a_very_long_message_is_cut_on_the_page_and_whole_in_a_file(
 ) -> None:
     text = "\n".join(f"ligne {number}" for number in range(40_000))
     await place[0].mail(place[0].letter(text=text))
-    link = (await jacqueline.get("/messagerie")).tree.css_first("a.row")
-    assert link is not None
+    link = (await jacqueline.get("/messagerie")).first("a.row")
     page = await jacqueline.get(link.attributes["href"] or "")
     assert "Ce message est très long" in page.words
     assert len(page.body) < 300_000
-    whole = page.tree.css_first("a[href$='/texte']")
-    assert whole is not None
+    whole = page.first("a[href$='/texte']")
     assert "ligne 39999" in (await jacqueline.get(whole.attributes["href"] or "")).body.decode()
     sent = await jacqueline.upload(link.attributes["href"] or "", {"texte": "Merci."}, [])
     assert sent.location.endswith("?fait=envoye")

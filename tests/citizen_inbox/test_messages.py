@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -13,29 +11,12 @@ from foundation.database import Transaction
 from health_space.notices import operations as notices
 from health_space.notices.rules import Kind
 from mailserver.delivery.api import Door, Envelope, Recipient, Sender
-from tests.support.citizen import DOCTOR, PEER, Town, open_town
+from tests.support.citizen import DOCTOR, PEER, Town
 from tests.support.web import Answer, Visitor
 
 
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[tuple[Town, str]]:
-    async with open_town(tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def here(place: tuple[Town, str]) -> Town:
-    return place[0]
-
-
-@pytest.fixture
-async def jacqueline(place: tuple[Town, str]) -> Visitor:
-    return await place[0].visitor(place[1])
-
-
 async def first_link(visitor: Visitor, path: str = "/messagerie") -> str:
-    node = (await visitor.get(path)).tree.css_first("a.row")
-    assert node is not None
+    node = (await visitor.get(path)).first("a.row")
     return node.attributes["href"] or ""
 
 
@@ -119,8 +100,7 @@ async def test_quotations_are_folded_and_text_after_them_stays(here: Town, jacqu
     text = "Oui.\n\nLe 3 mai 2026, Vous a écrit :\n> Puis-je sortir ?\n> Merci\n\nÀ bientôt"
     await here.mail(here.letter(text=text))
     page = await jacqueline.get(await first_link(jacqueline))
-    quote = page.tree.css_first("details .quote")
-    assert quote is not None
+    quote = page.first("details .quote")
     assert "Puis-je sortir" in quote.text()
     assert "a écrit" in quote.text()
     assert [node.text().strip() for node in page.tree.css("article > .body")] == ["Oui.", "À bientôt"]
@@ -185,8 +165,7 @@ async def test_neighbours_and_unknown_numbers_are_one_page(place: tuple[Town, st
     message.add_attachment(b"bonjour", maintype="text", subtype="plain", filename="note.txt")
     await here.mail(message)
     link = await first_link(jacqueline)
-    piece = (await jacqueline.get(link)).tree.css_first(".files a")
-    assert piece is not None
+    piece = (await jacqueline.get(link)).first(".files a")
     base = piece.attributes["href"] or ""
     paul = await here.visitor(origin, "paul")
     unknown = await paul.get("/messagerie/999999999")
@@ -259,8 +238,7 @@ async def test_new_message_only_to_those_who_wrote(here: Town, jacqueline: Visit
     await here.mail(here.letter())
     page = await jacqueline.get("/messagerie/nouveau")
     assert "Les professionnels qui ont clos la conversation n'apparaissent pas ici." in page.words
-    choice = page.tree.css_first("input[type=radio]")
-    assert choice is not None
+    choice = page.first("input[type=radio]")
     values = {"destinataire": choice.attributes["value"] or "", "objet": "Question", "texte": "Puis-je courir ?"}
     sent = await jacqueline.upload("/messagerie/nouveau", values, [])
     assert "Puis-je courir ?" in (await jacqueline.follow(sent)).words

@@ -29,21 +29,10 @@ async def place(tmp_path: Path) -> AsyncIterator[tuple[Town, str]]:
         yield town, origin
 
 
-@pytest.fixture
-def here(place: tuple[Town, str]) -> Town:
-    return place[0]
-
-
-@pytest.fixture
-async def jacqueline(place: tuple[Town, str]) -> Visitor:
-    return await place[0].visitor(place[1])
-
-
 async def opens(town: Town, visitor: Visitor, times: int = 1) -> bool:
     """Whether the page says that the sender is told."""
     town.now += MINUTE
-    node = (await visitor.get("/messagerie")).tree.css_first("a.row")
-    assert node is not None
+    node = (await visitor.get("/messagerie")).first("a.row")
     link = node.attributes["href"] or ""
     for answer in await asyncio.gather(*(visitor.get(link) for _ in range(times))):
         assert answer.status == 200

@@ -26,7 +26,17 @@ from runtime.settings import read
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "operator.md").read_text(encoding="utf-8")
-PACKAGES = ("foundation", "mssante", "certs", "mailserver", "health_space", "citizen_inbox", "dmp_bridge", "runtime")
+PACKAGES = (
+    "foundation",
+    "mssante",
+    "certs",
+    "mailserver",
+    "health_space",
+    "citizen_inbox",
+    "care_desk",
+    "dmp_bridge",
+    "runtime",
+)
 EVENT = re.compile(r"\blog\.(?:info|warning|error)\(\s*\"([^\"]+)\"")
 ALARM = re.compile(r"\blog\.(?:warning|error|critical|exception)\(\s*\"([^\"]+)\"")
 ADDRESS = "cardiologie@medecins.exemple.example"

@@ -73,8 +73,7 @@ async def test_a_refused_file_says_why_and_keeps_what_was_typed(
     assert answer.words.count(sentence) == 2  # in the summary and at the field
     assert 'value="Mon &lt;scanner&gt;"' in answer.text
     assert 'value="2026-05-02"' in answer.text
-    checked = answer.tree.css_first("input[type=radio][checked]")
-    assert checked is not None
+    checked = answer.first("input[type=radio][checked]")
     assert checked.attributes["value"] == "RADIO_SC"
 
 

@@ -170,8 +170,7 @@ async def test_from_the_password_to_the_account(office: Office, origin: str, pro
     await visitor.post(PAGE, {})
     [shown] = await provider.telephones()
     assert shown["person"] == CAMILLE
-    number = (await visitor.get(PAGE)).tree.css_first(".number")
-    assert number is not None
+    number = (await visitor.get(PAGE)).first(".number")
     assert number.text() == shown["message"]
     assert (await visitor.post(PAGE, {"attente": "seule"})).status == 204
     early = await visitor.post(PAGE, {"attente": "oui"})

@@ -83,8 +83,7 @@ async def test_named_confirmed_inside(
     assert (await asks(visitor, typed, numero=number)).location == PAGE
     [shown] = await provider.telephones()
     assert (shown["person"], shown["level"]) == (rung, "eidas1")
-    number_shown = (await visitor.get(PAGE)).tree.css_first(".number")
-    assert number_shown is not None
+    number_shown = (await visitor.get(PAGE)).first(".number")
     assert number_shown.text() == shown["message"]
     assert (await hears(office, visitor)).status == 204
     assert (await visitor.get(ACCOUNT)).location.startswith(SIGN_IN)

@@ -210,11 +210,9 @@ async def test_errors_are_told_first_and_values_kept(world: World, visitor: Visi
     answer = await visitor.post("/ecrire", {"texte": "   "})
     assert answer.status == 422
     assert answer.title().startswith("Erreur : ")
-    summary = answer.tree.css_first(".errors a")
-    assert summary is not None
+    summary = answer.first(".errors a")
     assert summary.attributes["href"] == "#texte"
-    area = answer.tree.css_first("#texte")
-    assert area is not None
+    area = answer.first("#texte")
     assert area.attributes["aria-describedby"] == "texte-aide texte-erreur"
     assert area.attributes["aria-invalid"] == "true"
 
@@ -296,8 +294,7 @@ async def test_a_fault_gives_a_reference_and_leaks_nothing(
     await world.sign_in(visitor)
     answer = await visitor.get("/panne")
     assert answer.status == 500
-    reference = answer.tree.css_first(".code")
-    assert reference is not None
+    reference = answer.first(".code")
     log = "".join(capsys.readouterr())
     assert reference.text() in log
     assert "Morel" not in log
