@@ -12,9 +12,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 import certs.authority as authority_module
-from certs.authority import Authority, Issued, load_issued, pem
+from certs.authority import Authority, Issued, Points, load_issued, new_key, pem
 from certs.names import of_name
-from certs.profiles import LIST_SIGNER, OPERATOR, ORGANISATION, operator_subject
+from certs.profiles import INTERMEDIATE, LIST_SIGNER, OPERATOR, ORGANISATION, operator_subject
 from foundation.clock import DAY, HOUR, MINUTE
 from mailserver.smtp.replies import ascii_text
 from mssante import reasons
@@ -206,6 +206,26 @@ def test_one_operators_name_does_not_speak_for_anothers_domain(space: Space) -> 
             "list_at": lambda b: str((b.space.now + MINUTE) // 1000 * 1000),
         }
         assert_reply(peer.mail("dr@medecins.trois.example"), R.CERTIFICATE_NOT_FOR_DOMAIN, detail, space)
+
+
+def test_a_peer_of_an_authority_without_a_list_is_recognised_at_its_next_try(space: Space) -> None:
+    """A second authority below the same root, whose list only its certificates name: it is fetched while the peer waits."""
+    root, key, now = space.pki.authority.root, new_key(), space.now
+    name = authority_module._authority_name("AC NEUVE ORGANISATIONS")
+    above = root.certificate.subject
+    made = authority_module._sign(INTERMEDIATE, name, key, above, root.key, now - HOUR, now + 90 * DAY)
+    other = Authority(root, Issued(made, key))
+    space.lists.give("/neuve", pem(other.crls(now)[0]))
+    points = Points(crl=f"{space.lists.url}/neuve")
+    peer = other.issue(OPERATOR, Border(space).listed.certificate.subject, now, points=points)
+
+    def says() -> tuple[int, str]:
+        with Peer(space, peer, operator="un") as one:  # type: ignore[arg-type]
+            return one.mail(DEUX)
+
+    code, text = says()
+    assert (code, "no revocation list of the authority is available" in said(text)) == (450, True), text
+    wait_until(lambda: says()[0] == 250, 30)
 
 
 def test_revocation_at_one_border_while_the_other_stays_open(space: Space) -> None:
