@@ -25,6 +25,7 @@ FORMATS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 _RAW = b"raw"
 _is_locked = ffi.ffi("entry_is_data_encrypted", [ffi.c_archive_entry_p], c_int)
+_format = ffi.ffi("format", [ffi.c_archive_p], c_int)  # 0: none was recognised
 _holds_locked = ffi.ffi("read_has_encrypted_entries", [ffi.c_archive_p], c_int)
 
 
@@ -91,7 +92,8 @@ def members(data: bytes, label: str) -> Iterator[Member]:
 
 
 def _why(archive: int) -> Locked | Broken:
-    return Locked() if _holds_locked(archive) > 0 else Broken()
+    """libarchive asks the format, and does not look whether there is one: it would end this process, and what was found with it."""
+    return Locked() if _format(archive) and _holds_locked(archive) > 0 else Broken()
 
 
 def _text(name: str | bytes | None) -> str:

@@ -166,20 +166,21 @@ def _found(message: Message, of: _Look) -> Iterator[tuple[str, Found]]:
         yield section, OPAQUE
     yield from _in_texts(message, scripts, purse)
     for section, names in message.files():
-        name = names[0]
-        yield from ((section, one) for other in names[1:] for one in named(other, scripts))
+        yield from ((section, one) for name in names[1:] for one in named(name, scripts))
         if any(map(is_letter, names)):
             yield from ((section, one) for one in _in_letter(message.decoded(section), section, of))
-        if is_plain(message.decoded(section, START), name, scripts):
+        start = message.decoded(section, START)
+        if all(is_plain(start, name, scripts) for name in names):
             continue
         head = message.decoded(section, HEAD)
+        name = next((one for one in names if wants_all(head, one)), names[0])
         whole = len(head) < SEEN or wants_all(head, name)  # short, or blank lines and comments of the encoding
-        place = of.under + section
-        if (place, scripts) in of.opened:
-            yield from ((section, one) for one in of.opened[place, scripts])
-            continue
         content, purse.shut = message.decoded(section) if whole else head, False
-        yield from ((section, one) for one in look(content, name, scripts, purse))
+        place = of.under + section
+        inside = of.opened.get(
+            (place, scripts), []
+        )  # beside what is seen from outside: nothing comes of a process that was ended
+        yield from ((section, one) for one in (*look(content, name, scripts, purse), *inside))
         if purse.shut:
             of.shut.append(Shut(place, name, scripts, content))
 

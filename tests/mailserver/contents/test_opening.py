@@ -131,6 +131,8 @@ OTHERS = [
     (cab({"cr.pdf": LETTER}), "a.cab", ["other_archive: CAB"]),
     (cab({"cr.pdf": LETTER * 90, "b": EXE}, deflated=True), "a", ["other_archive: CAB", "executable: CAB > Windows EXE"]),
     (cab({"b.js": SCRIPT}), "a.cab", ["other_archive: CAB", "script: CAB > script .js"]),
+    (b"MSCF\xff" + bytes(99), "cr.js",
+     ["script: script .js", "other_archive: CAB", "unreadable: CAB illisible / unreadable CAB"]),
     (cab({"cr.pdf": LETTER})[:-9], "a.cab", ["other_archive: CAB", "unreadable: CAB illisible / unreadable CAB"]),
     (lha({"cr.pdf": LETTER}), "a.lzh", ["other_archive: LHA"]),
     (lha({"cr.pdf": LETTER, "b": EXE}), "a.lzh", ["other_archive: LHA", "executable: LHA > Windows EXE"]),

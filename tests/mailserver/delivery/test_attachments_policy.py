@@ -14,7 +14,7 @@ import pytest
 
 from foundation.blobs import BlobRef
 from foundation.tally import sums
-from mailserver.contents.kinds import Found, Kind
+from mailserver.contents.kinds import Found, Kind, unreadable
 from mailserver.contents.opening import Opened, Opener, Shut
 from mailserver.delivery.accept import Delivery
 from mailserver.delivery.api import Door, Outcome, Sender, Terms
@@ -100,6 +100,24 @@ async def test_what_only_opening_shows(
     assert answers(await opening.send(PEER, DOCTOR, content)) == [answer]
     if answer == "delivered":
         assert await warning(opening, DOCTOR) == warned
+
+
+async def test_what_ends_its_process_is_judged_by_what_is_seen_from_outside(
+    opening: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that makes a reader fall is not better off for it."""
+
+    async def fallen(files: Sequence[Shut], whose: object) -> Opened:
+        return {(one.section, one.scripts): [unreadable("archive")] for one in files}
+
+    monkeypatch.setattr(opening.space.opener, "open", fallen)
+    inside = archive({"b.exe": EXE, "a.7z": b"7z\xbc\xaf\x27\x1c"})
+    assert answers(await opening.send(PEER, DOCTOR, letter(PEER, DOCTOR, [(inside, "a.zip")]))) == [
+        "attachment_refused"
+    ]
+    assert answers(await opening.send(PEER, DOCTOR, letter(PEER, DOCTOR, [(b"MSCF", "a.js")]))) == [
+        "attachment_refused"
+    ]
 
 
 @pytest.mark.parametrize("name", ["cr.arj", "cr.pdf"])
@@ -411,6 +429,8 @@ REFUSED, DOUBTFUL = ["attachment_refused"], "unreadable; part=1"
         (part(NAMED + b'filename="../../a.js/"', b"x()"), REFUSED),
         (part(NAMED + b"filename=\"a\xe2\x80\xaefdp.js . \"", b"x()"), REFUSED),
         (part(NAMED + b"name=a.js", b"x()"), REFUSED),
+        (part(OCTETS + b"; name=a.zip\r\n" + NAMED.partition(b"\r\n")[2] + b"filename=a.txt\r\n" + BASE64,
+              b64encode(b"x" + archive({"b": EXE}))), REFUSED),
         (part(b"Content-Type: application/hta", b"x()"), REFUSED),
         (part(b"Content-Type: text/javascript; name=a", b"x()"), REFUSED),
         (part(OCTETS + b"; name=a.pdf\r\n" + BASE64, b64encode(PDF) + b"=" + b64encode(EXE)), DOUBTFUL),
@@ -427,7 +447,8 @@ REFUSED, DOUBTFUL = ["attachment_refused"], "unreadable; part=1"
     ids=[
         *("a program in a text", "a script in a text", "a letter as a file", "two of them", "two fields name it"),
         *("two names", "a name that old programs read", "a zero in a name", "pieces of a name", "a word within a name"),
-        *("a path", "from right to left", "a name of another field", "no name", "a name without ending"),
+        *("a path", "from right to left", "a name of another field"),
+        *("an archive by its second name", "no name", "a name without ending"),
         *("base64 behind its end", "base64 and blank lines", "a piece of a message", "a message elsewhere"),
         *("another encoding", "a comment in front", "two encodings"),
         *("two types", "no file in a text", "an honest letter as a file"),
