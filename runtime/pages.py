@@ -120,7 +120,7 @@ def _professionals(house: House, send: Send) -> list[Route]:
     web = Web(
         house.db,
         house.keys,
-        people.web_settings(_https(own.web), own.web.help),
+        people.web_settings(_https(own.web), own.web.help, _origin(own.web)),
         {"accounts": chrome.TEMPLATES, "care_desk": care_desk.app.TEMPLATES},
         people.NAV,
         people.around(house.credentials),
@@ -190,15 +190,21 @@ def _telling(house: House) -> Tell:
 
 def _relying_party(own: settings.Settings) -> RelyingParty | None:
     """None: no passkeys. Browsers make them for a domain, not for an IP address, and over HTTPS (or on localhost)."""
-    url, host = urlsplit(own.web.origin), own.web.host
-    secure = url.scheme == "https" or host == "localhost" or host.endswith(".localhost")
+    origin, host = _origin(own.web), own.web.host
+    secure = origin.startswith("https:") or host == "localhost" or host.endswith(".localhost")
     if not host or not secure or ":" in host or host.replace(".", "").isdigit():
         return None
-    return RelyingParty(own.web.passkey_domain or host, own.operator.name, f"{url.scheme}://{url.netloc}".lower())
+    return RelyingParty(own.web.passkey_domain or host, own.operator.name, origin)
 
 
 def web_settings(web: settings.Web) -> WebSettings:
-    return WebSettings(https=_https(web), help=web.help, banners=chrome.BANNERS)
+    return WebSettings(origin=_origin(web), https=_https(web), help=web.help, banners=chrome.BANNERS)
+
+
+def _origin(web: settings.Web) -> str:
+    """As a browser writes it (Fetch standard, Origin); empty: none is set."""
+    url = urlsplit(web.origin.lower())
+    return f"{url.scheme}://{url.netloc}" if url.netloc else ""
 
 
 def _https(web: settings.Web) -> bool:

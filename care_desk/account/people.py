@@ -34,8 +34,9 @@ NAV = (
 )
 
 
-def web_settings(https: bool, help: str = "") -> WebSettings:
+def web_settings(https: bool, help: str = "", origin: str = "") -> WebSettings:
     return WebSettings(
+        origin=origin,
         https=https,
         product="Messagerie des professionnels",
         home=HOME,

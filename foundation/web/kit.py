@@ -109,7 +109,7 @@ class Web(Site):
 
 async def _receive(visit: Visit, page: Page) -> Response | None:
     """Reads and checks the form; an answer when the page must not run."""
-    if not security.from_our_own_page(visit.request):
+    if not security.from_our_own_page(visit.request, visit.web.settings.origin):
         raise errors.foreign_form()
     try:
         # Files are read for people we know only; what was typed just before a session ended is small, or theirs.

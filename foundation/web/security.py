@@ -61,9 +61,11 @@ def new_reference() -> str:
     return f"{text[:4]}-{text[4:]}"
 
 
-def from_our_own_page(request: Request) -> bool:
-    """Origin and Sec-Fetch-Site (Fetch standard), when the browser sends them; the token is asked for in any case."""
+def from_our_own_page(request: Request, ours: str = "") -> bool:
+    """Origin and Sec-Fetch-Site (Fetch standard), when the browser sends them; the token is asked for in any case. `ours`: our
+    origin, where it is set: a proxy in front may not pass the Host that the browser sent.
+    """
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return False
     origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    return origin is None or origin == ours or urlsplit(origin).netloc == request.headers.get("host")

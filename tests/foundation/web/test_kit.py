@@ -188,6 +188,18 @@ async def test_a_form_of_another_site_is_refused(world: World, visitor: Visitor,
     assert world.received == []
 
 
+async def test_behind_a_proxy_that_hides_the_host_the_origin_that_is_set_is_ours(
+    world: World, visitor: Visitor
+) -> None:
+    """nginx passes its own name of us unless it is told otherwise: all forms would be another site's."""
+    ours = "https://messagerie.exemple.example"
+    world.web.settings = replace(world.web.settings, origin=ours)
+    await world.sign_in(visitor)
+    for origin, status in ((ours, 303), ("https://mechant.example", 403), ("http://messagerie.exemple.example", 403)):
+        token = await visitor.token("/ecrire")
+        assert (await visitor.post("/ecrire", {"texte": "x"}, token=token, origin=origin)).status == status
+
+
 async def test_a_token_is_bound_to_the_profile(world: World, visitor: Visitor) -> None:
     opened = await world.sign_in(visitor)
     token = await visitor.token("/ecrire")
