@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from health_space.accounts import password_mail
 from mailserver.delivery import hold
 from mailserver.outbound.queue import KIND as RELAY
 from runtime import annuaire_jobs, revocation, trust_fetch
@@ -26,6 +27,7 @@ OWED = {
     "receipt": "accusé de lecture // receipt",
     "filling": "boîte qui se remplit // mailbox that fills",
     "account": "connexion modifiée // sign-in changed",
+    password_mail.KIND: "dire un nouveau mot de passe // tell of a new password",
     "learn": "lire un avis reçu // read a report received",
 }
 KINDS = MESSAGES | RECURRING | OWED

@@ -35,6 +35,7 @@ from foundation.web.kit import Web
 from foundation.web.site import WebSettings
 from health_space.accounts import chrome
 from health_space.accounts.by_password import PageSignIn, citizens
+from health_space.accounts.password_mail import promised
 from health_space.accounts.port import Send
 from health_space.dossier.readers import Readers
 from health_space.notices import operations as notices
@@ -75,7 +76,7 @@ def site(house: House, acceptor: Acceptor, readers: Readers, send: Send) -> Star
         house.clock,
     )
     parts = (house.db, house.keys, house.mailboxes, house.credentials)
-    sign_in = PageSignIn(*parts, citizens, house.clock, renewed=_renewed(house))
+    sign_in = PageSignIn(*parts, citizens, house.clock, renewed=promised(house.jobs, _renewed(house)))
     return web.app(
         [
             Route("/", _home),
@@ -129,7 +130,7 @@ def _professionals(house: House, send: Send) -> list[Route]:
     party = _relying_party(own)
     tell = _telling(house)
     blocked = people.blocked_passkey(house.audit, tell)
-    renewed = people.renewed_password(house.audit, tell)
+    renewed = promised(house.jobs, people.renewed_password(house.audit, tell))
     sign_in = PageSignIn(*parts, people.professionals, house.clock, party, blocked, renewed)
     account = care_desk.account.deps.Deps(
         web,
@@ -170,7 +171,7 @@ def _professionals(house: House, send: Send) -> list[Route]:
 
 
 def _renewed(house: House) -> Callable[[Transaction, int, int], None]:
-    """Of a citizen: the page tells their private address."""
+    """Of a citizen."""
 
     def renewed(tx: Transaction, credential: int, recovery: int) -> None:
         house.audit.record(tx, "account:password:recover", f"credential {credential}", {"recovery": recovery})

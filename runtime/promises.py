@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from dmp_bridge.filing import Filer, citizen_address
 from foundation.jobs import Handler
+from health_space.accounts import password_mail
+from health_space.accounts.password_mail import PasswordMail
 from health_space.dossier.readers import Readers
 from health_space.notices.addressees import addressees
 from health_space.notices.handler import Notifier
@@ -23,6 +25,8 @@ async def register(house: House, trust: Trust, acceptor: Delivery, outbox: Outbo
     courier = register_outgoing(house, trust, acceptor)
     send, told = outbox.send, notified(house.keys, house.mailboxes)
     house.jobs.handle("notify", Notifier(house.db, house.keys, addressees(house.mailboxes), send, told))
+    told_by_mail = PasswordMail(house.db, house.credentials, house.mailboxes, send)
+    house.jobs.handle(password_mail.KIND, told_by_mail)
     house.jobs.handle("file", _filer(house, acceptor, readers))
     await keep_traces(house)
     for kind, handler in _recurring(house, trust):

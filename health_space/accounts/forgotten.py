@@ -19,15 +19,6 @@ from mssante.recovery import DIGITS, Lost
 
 BOTH = "lost_both"
 OVER = "Ce code n'est plus valable. Appelez de nouveau l'aide."
-SUBJECT = "Votre mot de passe a changé"
-TEXT = """Bonjour,
-
-Un nouveau mot de passe a été choisi pour votre messagerie de santé.
-
-Ce n'était pas vous ? Alors prévenez l'aide tout de suite.
-
-Ce message ne contient aucun lien. Nous ne vous demanderons jamais votre mot de passe.
-"""
 
 
 async def page(visit: Visit, deps: Deps) -> Response:
@@ -67,8 +58,6 @@ async def choose(visit: Visit, deps: Deps) -> Response:
         return _choose(visit, Fault("encore_une_fois", "Les deux mots de passe sont différents."))
     if not await deps.sign_in.new_password(credential, int(session.data[FORGOTTEN]), new, session):
         return _choose(visit, Fault("nouveau", OVER))
-    if email := session.data.get("email"):
-        await deps.send(email, SUBJECT, french.typeset(TEXT))
     number = session.data[FORGOTTEN]
     await visit.remember(**{FORGOTTEN: "", "recovery": number if session.data.get(BOTH) else ""})
     return visit.redirect(deps.enrol_page) if session.data.get(BOTH) else await enter(visit, visit.signed_in, "nouveau")

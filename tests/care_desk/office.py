@@ -19,10 +19,12 @@ from foundation.audit import Audit
 from foundation.blob_files import FolderFiles
 from foundation.blobs import Blobs
 from foundation.database import Database, Transaction, metadata
+from foundation.jobs import Jobs
 from foundation.keys import KeyRing
 from foundation.web.kit import Web
-from health_space.accounts import chrome
+from health_space.accounts import chrome, password_mail
 from health_space.accounts.by_password import PageSignIn
+from health_space.accounts.password_mail import PasswordMail
 from mailserver.store.sql import SqlMailStore
 from mssante import one_time
 from mssante.ceremonies import RelyingParty
@@ -80,7 +82,9 @@ class Office:
         audit = Audit(clock)
         tell = lambda tx, credential, what: self.told.append((credential, what))  # noqa: E731
         blocked = people.blocked_passkey(audit, tell)
-        renewed = people.renewed_password(audit, tell)
+        self.jobs = Jobs(self.db, self.keys, clock)
+        self.jobs.handle(password_mail.KIND, PasswordMail(self.db, self.credentials, self.boxes, self.send))
+        renewed = password_mail.promised(self.jobs, people.renewed_password(audit, tell))
         sign_in = PageSignIn(*parts, people.professionals, clock, party, blocked, renewed)
         account = Deps(
             web,

@@ -82,6 +82,7 @@ async def test_a_code_by_e_mail_and_word_to_the_private_address(office: Office, 
     sent = re.findall(r"\d{6}", office.sent[-1][2])[0]
     assert (await antoine.post(CODE, {"code": sent})).location == CHOOSE
     assert (await chooses(antoine)).location == f"{ACCOUNT}?fait=nouveau"
+    await office.jobs.drain()
     to, subject, text = office.sent[-1]
     assert (to, subject) == ("a@b.example", "Votre mot de passe a changé")
     assert NEW not in text
@@ -152,6 +153,16 @@ async def test_too_late_between_two_pages(office: Office, origin: str) -> None:
     page = await chooses(camille)
     assert "Ce code n'est plus valable." in page.words
     assert await opens(office, PASSWORD)
+
+
+async def test_revoked_between_two_pages(office: Office, origin: str) -> None:
+    camille = await forgot(office, origin)
+    await camille.post(CODE, {"code": office.totp()})
+    token = await camille.token(CHOOSE)
+    await office.db.write(office.credentials.revoke, office.ids["camille"])
+    answer = await camille.post(CHOOSE, {"nouveau": NEW, "encore_une_fois": NEW}, token)
+    assert answer.status in (303, 403, 422), answer.words
+    assert not await opens(office, NEW)
 
 
 @pytest.mark.parametrize(

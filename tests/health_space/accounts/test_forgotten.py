@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from foundation.clock import HOUR
 from health_space.accounts.port import Wrong
 from mssante import recovery, throttle
 from mssante.recovery import Lost
@@ -36,6 +37,7 @@ async def test_from_the_sign_in_page_to_the_home(world: World, visitor: Visitor)
     assert (await visitor.post("/connexion/code", {"code": world.code()})).location == CHOOSE
     inside = await visitor.follow(await visitor.post(CHOOSE, {"nouveau": NEW, "encore_une_fois": NEW}))
     assert "Chez Jacqueline Morel" in inside.words
+    await world.jobs.drain()
     to, subject, text = world.sent[-1]
     assert (to, subject) == ("jacqueline@perso.example", "Votre mot de passe a changé")
     assert "Morel" not in text
@@ -50,6 +52,24 @@ async def test_who_has_no_e_mail_address_is_told_what_to_do(world: World, visito
     code = await agreed(world, "paul")
     page = await visitor.follow(await visitor.post(PAGE, {"identifiant": "paul", "secours": code}))
     assert "Appelez l'aide pour l'ajouter." in page.words
+
+
+async def test_the_notice_that_cannot_be_sent_keeps_nobody_out(world: World, visitor: Visitor) -> None:  # noqa: F811
+    """The relay is away: the password is changed all the same, its person is in, and told as soon as it is back."""
+    code = await agreed(world, "jacqueline")
+    await visitor.post(PAGE, {"identifiant": "jacqueline", "secours": code})
+    await visitor.post("/connexion/code", {"code": world.code()})
+    world.away = True
+    inside = await visitor.follow(await visitor.post(CHOOSE, {"nouveau": NEW, "encore_une_fois": NEW}))
+    assert "Chez Jacqueline Morel" in inside.words
+    before = len(world.sent)
+    await world.jobs.drain()
+    assert len(world.sent) == before
+    world.now, world.away = world.now + HOUR, False
+    await world.jobs.drain()
+    assert [(to, subject) for to, subject, _ in world.sent[before:]] == [
+        ("jacqueline@perso.example", "Votre mot de passe a changé")
+    ]
 
 
 async def test_of_guesses_that_come_together_one_is_looked_at(world: World) -> None:  # noqa: F811

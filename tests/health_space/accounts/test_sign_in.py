@@ -12,17 +12,20 @@ from starlette.responses import Response
 
 from foundation.clock import HOUR, MINUTE, SECOND
 from foundation.database import Database, Transaction, metadata
+from foundation.jobs import Jobs
 from foundation.keys import KeyRing
 from foundation.web.kit import Page, Web
 from foundation.web.site import WebSettings
 from foundation.web.visit import Visit
-from health_space.accounts import chrome
+from health_space.accounts import chrome, password_mail
 from health_space.accounts.app import routes
 from health_space.accounts.by_password import PageSignIn, citizens
 from health_space.accounts.deps import Deps
+from health_space.accounts.password_mail import PasswordMail
 from health_space.accounts.sign_in import SUBJECT
 from health_space.notices import rules as notices
 from health_space.profiles.operations import Kind, add_guardian
+from mailserver.outbound.mail_out import NotSent
 from mssante import one_time
 from mssante.credentials import Credentials, NewCredential
 from mssante.identity import demo_ins
@@ -48,7 +51,7 @@ class World:
     """Real mailboxes, credentials and one-time codes; the outbox is a list."""
 
     def __init__(self, folder: Path) -> None:
-        self.now = 1_800_000_000_000
+        self.now, self.away = 1_800_000_000_000, False
         self.sent: list[tuple[str, str, str]] = []
         self.db = Database(f"sqlite:///{folder}/accounts.db")
         metadata.create_all(self.db.engine)
@@ -66,7 +69,10 @@ class World:
             chrome.around(lambda conn, box: self.names[box], {}),
             lambda: self.now,
         )
-        self.sign_in = PageSignIn(self.db, keys, mailboxes, credentials, citizens, lambda: self.now)
+        self.jobs = Jobs(self.db, keys, lambda: self.now)
+        self.jobs.handle(password_mail.KIND, PasswordMail(self.db, credentials, mailboxes, self.send))
+        renewed = password_mail.promised(self.jobs, lambda tx, credential, number: None)
+        self.sign_in = PageSignIn(self.db, keys, mailboxes, credentials, citizens, lambda: self.now, renewed=renewed)
         table = (Page("/accueil", home), Page("/messagerie/12", home, "GET POST", gives_back=True))
         self.app = self.web.app([*routes(Deps(self.web, self.sign_in, self.send)), *self.web.routes(table, self)])
 
@@ -89,6 +95,8 @@ class World:
         add_guardian(tx, self.boxes["claire"], self.boxes["louise"], Kind.PARENT, self.now)
 
     async def send(self, to: str, subject: str, text: str) -> None:
+        if self.away:
+            raise NotSent("the relay is away")
         self.sent.append((to, subject, text))
 
     def totp(self) -> str:
