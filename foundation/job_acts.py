@@ -88,23 +88,18 @@ def opened(conn: Connection, work: Jobs, number: int) -> tuple[Owed, dict[str, A
 
 def retry(tx: Transaction, chosen: Chosen, now: int) -> list[int]:
     """Due now, with all its tries before it, also what was given up; the numbers of those it applies to."""
-    found = _resting(tx, chosen, now)
     again = {"state": "waiting", "due_at": now, "lease_until": 0, "attempts": 0}
-    tx.execute(update(jobs).where(jobs.c.id.in_(found)).values(**again))
+    found = tx.execute(update(jobs).where(_resting(chosen, now)).values(**again).returning(jobs.c.id)).scalars()
     tx.signal(TOPIC, 0)
-    return found
+    return sorted(found)
 
 
 def drop(tx: Transaction, chosen: Chosen, now: int) -> list[int]:
     """What they owed is not done; the numbers of those it applies to."""
-    found = _resting(tx, chosen, now)
-    tx.execute(delete(jobs).where(jobs.c.id.in_(found)))
-    return found
+    return sorted(tx.execute(delete(jobs).where(_resting(chosen, now)).returning(jobs.c.id)).scalars())
 
 
-def _resting(tx: Transaction, chosen: Chosen, now: int) -> list[int]:
-    """Those that no worker holds."""
+def _resting(chosen: Chosen, now: int) -> ColumnElement[bool]:
+    """Those that no worker holds; their numbers stay in the database, as there may be more than a statement has places."""
     free = or_(jobs.c.state != "running", jobs.c.lease_until <= now)
-    return list(
-        tx.execute(select(jobs.c.id).where(*chosen.where(), free).order_by(jobs.c.id).with_for_update()).scalars()
-    )
+    return jobs.c.id.in_(select(jobs.c.id).where(*chosen.where(), free).order_by(jobs.c.id).with_for_update())

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import OperationalError
 
 import foundation.jobs
+from foundation import job_acts
 from foundation.audit import Audit, verify
 from foundation.clock import MINUTE
 from foundation.database import Database, Transaction, metadata
@@ -378,3 +379,19 @@ async def test_a_clock_set_back_within_one_transaction_and_one_that_fails(house:
     faults = await db.read(verify)
     assert len(faults) == 1
     assert "600 s" in faults[0]
+
+
+@pytest.mark.parametrize("act", [job_acts.retry, job_acts.drop])
+async def test_a_bad_days_jobs_are_acted_on_together(postgres_url: str, act: Callable[..., list[int]]) -> None:
+    """More than a statement has places for values (65,535 on PostgreSQL)."""
+    db, many = Database(postgres_url), 70_000
+    columns = ("kind", "state", "payload", "due_at", "lease_until", "attempts", "created_at", "lane", "priority")
+    values = "'notify', 'failed', '', 0, 0, 75, 0, '', 0"
+    fill = text(f"INSERT INTO jobs ({', '.join(columns)}) SELECT {values} FROM generate_series(1, {many})")
+    try:
+        await db.write(lambda tx: tx.execute(fill))
+        found = await db.write(act, job_acts.Chosen(state="failed"), 1)
+        assert (len(found), found) == (many, sorted(found))
+        assert await db.read(job_acts.listed, job_acts.Chosen(state="failed"), 1) == []
+    finally:
+        await db.close()
