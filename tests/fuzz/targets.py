@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from mailserver.contents import compound, office, rar5, tnef
+from mailserver.contents import compound, office, onenote, pdf, rar5, tnef
 from mailserver.contents.kinds import TNEF
 from mailserver.contents.looking import look
 from mailserver.imap.framer import Frame, Framer, LiteralOffer, TooLong
@@ -110,7 +110,12 @@ def ldap(data: bytes) -> None:
 
 def contents(data: bytes) -> None:
     """What an attachment is; what is read by our own. (What libarchive reads is fenced: a fault ends a process.)"""
-    look(data, "a.zip", frozenset({"js"}))
+    for name in ("a.zip", "a.html", "a.doc"):
+        look(data, name, frozenset({"js"}))
+    with suppress(pdf.Broken, pdf.Locked):
+        list(pdf.files(data))
+    with suppress(onenote.Broken):
+        list(onenote.files(data))
     with suppress(tnef.Broken):
         tnef.files(TNEF + data)
     with suppress(compound.Broken):
