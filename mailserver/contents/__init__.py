@@ -1,1 +1,1 @@
-"""What a file is, by its octets; what archives hold, to their bottom, in a process of its own (`opening`, `worker`)."""
+"""What a file is, by its octets and its name (`looking`); what it holds, to its bottom, in a process of its own (`descent`)."""
