@@ -21,8 +21,8 @@ from tests.support.browser_session import WebSession
 from tests.support.demo import Demo, compose, free_port_base, wait_until
 from tests.support.postgres import Server, cluster, other_database
 
-AWAY = 3.0  # seconds
-pytestmark = pytest.mark.xdist_group("postgresql away")
+AWAY = 6.0  # seconds: longer than between two looks of a worker
+pytestmark = [pytest.mark.xdist_group("postgresql away"), pytest.mark.timeout(300)]
 
 
 class Sender(threading.Thread):
