@@ -28,6 +28,7 @@ from mssante.registers.reading import Fault
 
 SEPARATOR = "|"
 PIECE = 1 << 20  # octets read at once
+LONGEST_SECTOR = 8  # characters; codes of TRE_R02 have four
 READ_AS = 1  # changes with what is made of a line: all lines are read anew then
 
 # folded name of a column -> what it says
@@ -147,7 +148,7 @@ def read_line(line: str, form: Layout) -> Entry | Fault:
         profession=profession,
         town=town or _town(routing),
         postcode=postcode[:10],
-        sector=sector or None,
+        sector=sector if 0 < len(sector) <= LONGEST_SECTOR else None,
         structure_id=_structure(structure),
         phone=phone[:32],
         title=title,

@@ -213,18 +213,23 @@ def _value(extension: Resource) -> Any:
         if name == "valueCodeableConcept":
             return next(_codes([value]), "")
         if name.startswith("value"):
-            return value
+            return _clean(value) if isinstance(value, str) else value
     return ""
 
 
 def _text(holder: Any, *path: str) -> str:
     for name in path:
         holder = holder.get(name) if isinstance(holder, dict) else None
-    return " ".join(holder.split()) if isinstance(holder, str) else ""
+    return _clean(holder) if isinstance(holder, str) else ""
+
+
+def _clean(text: str) -> str:
+    """Without what no database takes (NUL, half a character), moves a terminal's cursor or turns a line round."""
+    return "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
 
 
 def _texts(value: Any) -> str:
-    return " ".join(one for one in _list(value) if isinstance(one, str))
+    return _clean(" ".join(one for one in _list(value) if isinstance(one, str)))
 
 
 def _list(value: Any) -> list[Any]:

@@ -58,6 +58,17 @@ async def test_a_file_cut_short_takes_nothing_away(space: Any, tmp_path: Path) -
     assert space.db.read_now(directory.count) == 20
 
 
+async def test_a_code_that_no_nomenclature_has_stops_no_import(space: Any, tmp_path: Path) -> None:
+    """Longer than the database has room for."""
+    header = HEADER.strip() + "|Code secteur d'activité|Code postal|Téléphone structure BAL\n"
+    long = "9" * 300
+    path = write(
+        tmp_path, f"{header}ORG|a@b.example|||99100 VILLE|{long}|{long}|{long}\nPER|e@f.example|NOM|ANNE||SA07||\n"
+    )
+    assert run(space, path) == Report(lines=2)
+    assert found(space, "nom") == ["e@f.example"]
+
+
 async def test_bad_lines_are_told_and_passed_over(space: Any, tmp_path: Path) -> None:
     path = tmp_path / "extraction.txt"
     lines = [

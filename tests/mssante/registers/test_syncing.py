@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -255,6 +256,23 @@ async def test_pages_that_lead_in_a_ring_come_to_an_end(space: Any, annuaire: An
     with pytest.raises(Unanswered, match="read already"):
         await asyncio.wait_for(sync(space.db, space.keys, server, lambda: NOW), 20)
     assert len(held.asked) < 10
+
+
+@pytest.mark.parametrize("text", ["Ro\0che", "Ro\ud800che", "Roche" * 4_000, "\x1b[2JRo\x9bche\u202e"])
+async def test_a_text_that_no_database_takes_holds_up_nobody(space: Any, annuaire: Any, text: str) -> None:
+    """Otherwise one entry, and the directory would be followed no more."""
+    held, server, _ = annuaire
+    box = mailbox("camille.roche@medecins.example", "PER", service=text, description=text, phone=text)
+    people = [
+        practitioner(f"1{text}", text, text, [box], address=[{"city": text, "postalCode": text}]),
+        practitioner("2", "Petit", "Anne", [mailbox("anne.petit@medecins.example", "PER")]),
+    ]
+    held.instead = json.dumps({"resourceType": "Bundle", "entry": [{"resource": one} for one in people]}).encode()
+    await sync(space.db, space.keys, server, lambda: NOW)
+    assert known(space, "anne.petit@medecins.example").family_name == "Petit"
+    shown = known(space, "camille.roche@medecins.example")
+    texts = [shown.display_name, shown.family_name, shown.given_name, shown.service, shown.phone]
+    assert [one for one in texts if "oche" not in one or not one.isprintable()] == []
 
 
 async def test_what_was_deleted_leaves_with_the_changes(space: Any, annuaire: Any) -> None:
