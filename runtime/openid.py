@@ -13,7 +13,7 @@ from mssante.ciba import Backchannel
 from mssante.openid import Rules
 from mssante.openid_code import CodeFlow
 from mssante.openid_provider import Asking, OpenIdProvider
-from runtime.settings import OpenId
+from runtime.openid_settings import OpenId
 
 
 def provider_of(openid: OpenId, clock: Clock) -> OpenIdProvider | None:

@@ -31,7 +31,8 @@ from runtime.doctor.faults import kept, machine, others, trusted
 from runtime.doctor.finding import Fault
 from runtime.doctor.machine import archives, help_named, reload
 from runtime.doctor.others import antivirus_takes_all, dns_records, expected, openid_answers
-from runtime.settings import Annuaire, Antivirus, OpenId, Settings, read
+from runtime.openid_settings import OpenId
+from runtime.settings import Annuaire, Antivirus, Settings, read
 from tests.support.clamd import Clamd, clamd
 from tests.support.demo import ROOT, free_port_base
 from tests.support.languages import english_in
