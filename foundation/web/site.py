@@ -18,9 +18,7 @@ from foundation.web.static import StaticFiles
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    origin: str = (
-        ""  # « https://messagerie.exemple.example », where browsers reach it, as they send it; "": as Host says
-    )
+    origin: str = ""  # « https://messagerie.exemple.example », as browsers send it; "": as Host says
     https: bool = True  # the browser's side: cookies are `__Host-` and Secure
     product: str = "Ma messagerie de santé"
     home: str = "/accueil"

@@ -44,7 +44,7 @@ def test_the_pages_get_their_settings(tmp_path: Path) -> None:
     assert bare == WebSettings(https=False, help="", banners=BANNERS)
     text = GOOD + '[web]\norigin = "https://sante.example"\nhelp = "01 23 45 67 89"\n'
     told = web_settings(load(Settings, write(tmp_path, text), {}).web)
-    assert told == WebSettings(https=True, help="01 23 45 67 89", banners=BANNERS)
+    assert told == WebSettings(origin="https://sante.example", https=True, help="01 23 45 67 89", banners=BANNERS)
 
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
