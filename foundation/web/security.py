@@ -7,7 +7,6 @@ rather than `no-referrer`: with the latter Chromium sends `Origin: null` on our 
 from __future__ import annotations
 
 import secrets
-from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -68,4 +67,4 @@ def from_our_own_page(request: Request, ours: str = "") -> bool:
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return False
     origin = request.headers.get("origin")
-    return origin is None or origin == ours or urlsplit(origin).netloc == request.headers.get("host")
+    return origin is None or origin == ours or origin.partition("://")[2] == request.headers.get("host")

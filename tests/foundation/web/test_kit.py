@@ -177,6 +177,7 @@ async def test_a_form_needs_the_token(world: World, visitor: Visitor) -> None:
     [
         {"origin": "http://mechant.example"},
         {"origin": "null"},
+        {"origin": "http://["},  # no address: refused too, and no fault of ours
         {"sec_fetch_site": "cross-site"},
         {"sec_fetch_site": "same-site"},
     ],
