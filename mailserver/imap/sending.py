@@ -14,6 +14,7 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
 RECORD = 16384  # octets, the most that one record of TLS holds
+AROUND = 256  # octets, more than each record adds of its own (RFC 8446 5.2)
 
 
 class PromptServer(Server):
@@ -59,7 +60,8 @@ class PromptTls(TLSMemoryBIOProtocol):
             return
         if len(left) < len(octets):
             # Room for the records' own octets, and for one of a handshake.
-            self.transport.write(self._tlsConnection.bio_read(len(octets) + RECORD))
+            room = len(octets) + RECORD + len(octets) // RECORD * AROUND
+            self.transport.write(self._tlsConnection.bio_read(room))
 
 
 def write(transport: Any, octets: bytes) -> None:

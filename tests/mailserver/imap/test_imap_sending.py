@@ -171,6 +171,20 @@ def heard(client: ssl.SSLObject, octets: int) -> bytes:
     return said
 
 
+def test_of_an_answer_of_any_length_nothing_stays_behind(
+    channel: tuple[Any, Below, ssl.SSLObject, ssl.MemoryBIO],
+) -> None:
+    """Its thousand records have 22 KB of their own."""
+    server, below, client, incoming = channel
+    heard(client, 100_005)
+    server.write(bytes(16 << 20))
+    incoming.write(b"".join(below.pieces))
+    left = 16 << 20
+    while left:
+        left -= len(client.read(left))
+    assert client.pending() == 0
+
+
 def test_tls_hands_its_records_on_together(channel: tuple[Any, Below, ssl.SSLObject, ssl.MemoryBIO]) -> None:
     server, below, client, incoming = channel
     assert heard(client, 100_005) == b"* OK " + bytes(100_000)
