@@ -42,8 +42,8 @@ _WRONG = {
     "// chain {chain}: row {row} is {seconds} s earlier than what was written before: the clock was set back",
 }
 _WHOLE = (
-    "{rows} lignes en {chains} chaînes, du {first_at} au {last_at} : rien n’a été retiré ni modifié. "
-    "// {rows} rows in {chains} chains, {first_at} to {last_at}: nothing was removed or altered."
+    "lignes : {rows} ; chaînes : {chains} ; du {first_at} au {last_at} : rien n’a été retiré ni modifié. "
+    "// rows: {rows}; chains: {chains}; {first_at} to {last_at}: nothing was removed or altered."
 )
 _EXPORTED = (
     "{rows} lignes exportées dans {folder}, signées par le certificat de l’opérateur ; pour vérifier, docs/operator.md. "

@@ -72,6 +72,8 @@ def develop(
             raise Refused("Une personne a --surname et --given-name. // A person has --surname and --given-name.")
         if taken := [end for end in (".pem", ".key") if Path(f"{out}{end}").exists()]:
             raise Refused("{file} existe déjà. // {file} is there already.", file=f"{out}{taken[0]}")
+        if not out.parent.is_dir():
+            raise Refused("{folder} : fichier ou dossier absent // {folder}: no such folder", folder=out.parent)
         now = system_clock()
         by = _authority(authority, now)
         issued = _issued(by, kind, subject, now, also or [])
@@ -82,7 +84,9 @@ def develop(
         raise typer.Exit(FAILED) from None
     except (OSError, ValueError) as fault:
         why = of_error(fault) if isinstance(fault, OSError) else str(fault)
-        typer.echo(f"{getattr(fault, 'filename', None) or authority}: {worded(why, lang)}", err=True)
+        typer.echo(
+            f"{getattr(fault, 'filename', None) or authority}{worded(' : // :', lang)} {worded(why, lang)}", err=True
+        )
         raise typer.Exit(FAILED) from None
     facts = {
         "dn": of_name(issued.certificate.subject).text,

@@ -207,7 +207,8 @@ def desk(
     typed: Mapping[str, str] | None = None,
 ) -> Iterator[Desk]:
     """The house that the settings describe, open while the command runs; `Refused` ends the command with a sentence, and so does a
-    database that is not there, does not answer, or waits for its next schema: in the doctor's words.
+    file that cannot be had, and a database that is not there, does not answer, or waits for its next schema (in the
+    doctor's words).
     """
     from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
@@ -223,7 +224,7 @@ def desk(
         _print("\n".join(worded(fault, lang) for fault in bad.faults), err=True)
         raise typer.Exit(WRONG) from None
     except OSError as fault:  # the master key: before `mssante init`, or of another account
-        _print(f"{fault.filename}{worded(' : // :', lang)} {worded(of_error(fault), lang)}", err=True)
+        _file_wrong(fault, lang)
         raise typer.Exit(WRONG) from None
     try:
         house.db.speak()  # what is changed holds at once in the server's processes
@@ -238,6 +239,11 @@ def desk(
     except Refused as refused:
         _print(worded(refused.text, lang, refused.facts), err=True)
         raise typer.Exit(FAILED) from None
+    except OSError as fault:  # certificates that are not there yet, a folder where nobody may write
+        if fault.filename is None:
+            raise
+        _file_wrong(fault, lang)
+        raise typer.Exit(FAILED) from None
     except SQLAlchemyError as fault:
         _database_wrong(settings, lang)
         if not isinstance(fault, OperationalError):
@@ -247,6 +253,10 @@ def desk(
     finally:
         house.db.close_now()
         house.pool.shutdown(wait=False)
+
+
+def _file_wrong(fault: OSError, lang: Lang) -> None:
+    _print(f"{fault.filename}{worded(' : // :', lang)} {worded(of_error(fault), lang)}", err=True)
 
 
 def _there(settings: Settings, lang: Lang) -> None:

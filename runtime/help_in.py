@@ -5,6 +5,7 @@ A help text is written « français // English ». The language is that of `--la
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import StringIO
@@ -16,7 +17,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from foundation.wording import Lang, said
-from runtime.usage_words import ARGUMENTS, HEADINGS, cell, fault, usage
+from runtime.usage_words import ARGUMENTS, HEADINGS, VALUES, cell, fault, usage
 
 _FORMATTER: Any = Context.formatter_class
 
@@ -80,9 +81,10 @@ def _in_words(lang: Lang) -> Iterator[None]:
 def _speak(command: Any, lang: Lang) -> None:
     for one in (command, *command.params):
         if isinstance(getattr(one, "help", None), str):
-            one.help = said(one.help, lang)
+            one.help = _unbroken(said(one.help, lang))
         if one.name == "lang":
             one.default = lang
+    command.short_help = _first_sentence(command.help or "")
     if lang == "fr":
         command.context_class = _FrenchContext
         command.options_metavar = usage(command.options_metavar)
@@ -91,9 +93,21 @@ def _speak(command: Any, lang: Lang) -> None:
         for one in command.params:
             if isinstance(one, TyperArgument):
                 one.metavar = ARGUMENTS.get(one.name, one.name)
+            else:
+                one.metavar = VALUES.get(one.metavar, one.metavar)
     children: Iterable[TyperCommand] = getattr(command, "commands", {}).values()
     for child in children:
         _speak(child, lang)
+
+
+def _unbroken(text: str) -> str:
+    """No line of the help begins with a colon: French has a space before it."""
+    return re.sub(r" (?=[:;?!»])|(?<=«) ", "\N{NO-BREAK SPACE}", text)
+
+
+def _first_sentence(text: str) -> str:
+    """What the list of commands says of one: whole, where the library would cut it at the end of the line."""
+    return re.split(r"(?<=\.)\s", " ".join(text.split()), maxsplit=1)[0]
 
 
 class _FrenchFormatter(_FORMATTER):  # type: ignore[misc]

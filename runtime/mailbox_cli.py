@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from foundation.wording import of_error
 from runtime.command import Desk, Lines, Refused, acts, lists, looks, table
 from runtime.mailbox_facts import COLUMNS, MORE, all_boxes, cell, facts_of
 from runtime.members_cli import members
@@ -345,6 +346,7 @@ def _export(at: Desk, address: str, to: Path) -> int:
     try:
         count = write_zip(at.house, box, to)
     except OSError as fault:
-        raise Refused("{to} : {why} // {to}: {why}", to=to, why=fault.strerror) from None
+        french, english = of_error(fault).split(" // ")
+        raise Refused("{to} : {french} // {to}: {english}", to=to, french=french, english=english) from None
     at.change(lambda tx: at.record(tx, "mailbox:export", {"box": box.id, "messages": count}))
     return count

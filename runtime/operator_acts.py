@@ -67,7 +67,13 @@ def _typed(at: Desk, name: str, file: Path | None, new: bool = False) -> str:
     asked = at.said("Phrase secrète de {name} // Passphrase of {name}", {"name": name})
     again: bool | str = at.said("Encore une fois // Once more") if new else False
     try:
-        typed: str = typer.prompt(asked, hide_input=True, confirmation_prompt=again, err=True)
+        typed: str = typer.prompt(
+            asked,
+            hide_input=True,
+            confirmation_prompt=again,
+            err=True,
+            prompt_suffix=" : " if at.lang == "fr" else ": ",
+        )
     except typer.Abort:
         raise Refused("Rien n’a été tapé // Nothing was typed") from None
     return typed

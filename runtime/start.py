@@ -38,7 +38,11 @@ log = structlog.get_logger()
 OK, FAILED, WRONG = 0, 1, 2
 HEALTH_SECONDS = 4
 
-FIRST_SETTINGS = """# Settings of one operator's server; docs/settings.md explains them all.
+_ABOUT = (
+    "# Réglages du serveur d’un opérateur ; docs/settings.md les explique tous. // "
+    "# Settings of one operator's server; docs/settings.md explains them all."
+)
+FIRST_SETTINGS = """
 [operator]
 name = "Opérateur Exemple"
 host = "mail.exemple.example"
@@ -132,13 +136,13 @@ def _first_settings(config: Path, lang: Lang) -> bool:
     try:
         config.parent.mkdir(parents=True, exist_ok=True)
         config.touch(mode=0o600)  # the database's password may come to stand in it
-        config.write_text(FIRST_SETTINGS, encoding="utf-8")
+        config.write_text(said(_ABOUT, lang) + FIRST_SETTINGS, encoding="utf-8")
     except OSError as fault:
         _complain([f"{config} : {said(of_error(fault), lang)}"], lang)
         return False
     _say(
-        f"{config} : écrit ; mettez-y vos noms, vos portes et vos certificats // "
-        f"{config}: written; put your names, doors and certificates there",
+        f"{config} : écrit ; mettez-y vos noms, vos portes et vos certificats, puis mssante doctor // "
+        f"{config}: written; put your names, doors and certificates there, then mssante doctor",
         lang,
     )
     return True

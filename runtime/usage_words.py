@@ -7,6 +7,7 @@ import re
 from foundation.wording import about_value, said
 
 HEADINGS = {"Commands": "Commandes"}
+VALUES = {"NAME": "NOM"}  # of options
 
 ARGUMENTS = {  # what an argument is called in the code -> what the help calls it
     "address": "adresse",
@@ -30,8 +31,8 @@ ARGUMENTS = {  # what an argument is called in the code -> what the help calls i
 
 _CELLS = (  # in the two columns of the help
     (r"\[default: ", "[défaut\N{NO-BREAK SPACE}: "),
-    (r"(; |\[)required\]", lambda found: ("[" if found[1] == "[" else " ; ") + "obligatoire]"),
-    (r"; (?=\S*x[<>])", " ; "),
+    (r"(; |\[)required\]", lambda found: ("[" if found[1] == "[" else "\N{NO-BREAK SPACE}; ") + "obligatoire]"),
+    (r"; (?=\S*x[<>])", "\N{NO-BREAK SPACE}; "),
     (r"Show this message and exit\.", "Affiche cette aide."),
     (r"<int( range)?>", "<entier>"),
     (r"<str>", "<texte>"),

@@ -83,6 +83,7 @@ async def test_far_over_the_limit_gets_our_page_too(site: Site, origin: str) -> 
     answer = await visitor.upload("/documents/ajouter", FIELDS, file)
     assert answer.status == 422
     assert "Ce fichier pèse 12,4 Mo. La limite est de 5 Mo." in answer.words
+    assert "Choisissez-le de nouveau" in answer.words
 
 
 async def test_faults_of_the_fields(site: Site, origin: str) -> None:
@@ -95,6 +96,7 @@ async def test_faults_of_the_fields(site: Site, origin: str) -> None:
         "Choisissez une catégorie.",
     ):
         assert sentence in answer.words
+    assert "Choisissez-le de nouveau" not in answer.words  # none was chosen
 
 
 @pytest.mark.parametrize(

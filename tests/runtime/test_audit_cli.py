@@ -72,7 +72,7 @@ def openssl(folder: Path, anchors: Path) -> bool:
 
 
 def test_a_whole_trail(config: Path) -> None:
-    assert "4 lignes en 1 chaînes" in mssante(config, "verify").stdout
+    assert "lignes : 4 ; chaînes : 1" in mssante(config, "verify").stdout
     found = mssante(config, "verify", "--json")
     assert (found.exit_code, json.loads(found.stdout)["faults"]) == (0, [])
 

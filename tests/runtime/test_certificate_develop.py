@@ -52,6 +52,13 @@ def test_an_operator_and_the_list_that_names_it(tmp_path: Path) -> None:
     assert isinstance(found, TrustList)
 
 
+def test_without_its_folder_no_authority_is_begun(tmp_path: Path) -> None:
+    words = ("operator", "mx.un.example", "--authority", tmp_path / "ac", "--out", tmp_path / "tls" / "server")
+    refused = run("certificate", "develop", *words)
+    assert (refused.exit_code, refused.output) == (1, f"{tmp_path / 'tls'} : fichier ou dossier absent\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_second_certificate_is_by_the_same_authority_and_a_key_is_nobody_elses(tmp_path: Path) -> None:
     first = made(tmp_path, "operator", "mx.un.example")
     person = made(tmp_path, "person", "899700000019", "--surname", "MARTIN", "--given-name", "ZOÉ")

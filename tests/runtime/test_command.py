@@ -222,6 +222,24 @@ def test_before_init_says_which_file_is_missing(operator: Path, capsys: pytest.C
     assert str(key) in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "line", ["trust-list show", "trust-list verify mssante.toml", "certificate fetch", "backup mssante.toml/x"]
+)
+def test_a_file_that_cannot_be_had_is_told_not_thrown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    """Right after `mssante init`: neither certificates nor roots are there."""
+    monkeypatch.chdir(tmp_path)
+    CliRunner().invoke(app, ["init"])
+    for lang, said_ in (
+        ("fr", r"\S+ : (fichier ou dossier absent|ce n’est pas un dossier)\n"),
+        ("en", r"\S+: (No such|Not a) .+\n"),
+    ):
+        done = CliRunner().invoke(app, [*line.split(), "--lang", lang])
+        assert done.exit_code == 1
+        assert re.fullmatch(said_, done.output)
+
+
 def test_csv() -> None:
     assert csv_text(("a", "b"), [{"a": 'x,"y', "b": 1}]) == 'a,b\r\n"x,""y",1\r\n'
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,12 +44,20 @@ def test_the_list_of_commands_is_not_empty() -> None:
 def test_help(path: tuple[str, ...]) -> None:
     code, french = run(*path, "--help")
     assert code == 0
+    assert not re.search(r"(?m)^\s*[:;?!»]", french)
     assert english_in(french, *path, *(f"\n  {name} " for name in getattr(ALL[path], "commands", ()))) == []
     code, english = run(*path, "--help", "--lang", "en")
     assert code == 0
     assert "Usage: " in english
     assert "Show this message" in english
     assert "Affiche" not in english
+
+
+@pytest.mark.parametrize("path", [path for path in ALL if path not in VERBS], ids=" ".join)
+@pytest.mark.parametrize("lang", ["fr", "en"])
+def test_the_list_of_commands_cuts_no_sentence(path: tuple[str, ...], lang: str) -> None:
+    _, told = run(*path, "--help", "--lang", lang)
+    assert not re.search(r"\w\.\.\.", told)
 
 
 @pytest.mark.parametrize("path", ALL, ids=" ".join)

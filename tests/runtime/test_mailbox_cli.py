@@ -332,6 +332,7 @@ def test_closing_exports_first_and_writes_over_nothing(mssante: Operator, tmp_pa
             b"file,folder,uid,received_at,flags,octets\r\nINBOX/00000001.eml,INBOX,1,"
         )
     assert "mail.zip" in mssante.refused(f"mailbox export {TEAM} {to}")
+    assert "fichier ou dossier absent" in mssante.refused(f"mailbox export {TEAM} {to.parent}/none/mail.zip")
     assert [event for event, _ in mssante.acts()] == ["mailbox:create", "mailbox:export", "mailbox:close"]
 
 

@@ -54,13 +54,15 @@ async def page(visit: Visit, deps: Deps) -> Response:
     return _form(visit, typed, [])
 
 
-def _form(visit: Visit, typed: Typed, faults: list[Fault]) -> Response:
+def _form(visit: Visit, typed: Typed, faults: list[Fault], chosen: bool = False) -> Response:
+    """`chosen`: a file came with what was typed; the browser does not show it again."""
     return visit.render(
         "dossier/add.html",
         "Ajouter un document",
         typed=typed,
         choices=[(code, label, "") for code, label in LABELS.items()],
         errors=faults,
+        chosen=chosen,
         back=Link("/documents", "Tous les documents"),
     )
 
@@ -69,7 +71,7 @@ async def _receive(visit: Visit, deps: Deps) -> Response:
     form = visit.form
     typed = Typed(form.get("nom")[: 2 * MAX_TITLE], form.get("date"), form.get("categorie"), form.get("suite"))
     if form.too_large:  # nothing of the file was kept: only its size can be said
-        return _form(visit, typed, [Fault("fichier", sentence(TOO_LARGE.name, form.too_large, MAX_BYTES))])
+        return _form(visit, typed, [Fault("fichier", sentence(TOO_LARGE.name, form.too_large, MAX_BYTES))], chosen=True)
     today = french.moment(visit.now).date()
     act_date = parse_date(typed.date, today)
     uploads = form.uploads("fichier")
@@ -86,7 +88,7 @@ async def _receive(visit: Visit, deps: Deps) -> Response:
             accepted = answer
             faults += await _malware(deps, uploads[0])
     if faults or accepted is None or act_date is None:
-        return _form(visit, typed, faults)
+        return _form(visit, typed, faults, chosen=bool(uploads))
     return await _add(visit, deps, uploads[0], accepted, typed, act_date)
 
 
