@@ -80,7 +80,11 @@ class Noting:
         task.add_done_callback(self._tasks.discard)
 
     async def _note(self, leaf: x509.Certificate, above: tuple[x509.Certificate, ...], now: int) -> None:
-        await asyncio.to_thread(self._write, leaf, above, now)
+        try:
+            await asyncio.to_thread(self._write, leaf, above, now)
+        except OSError as error:  # a full disk: the peer comes again
+            log.error("revocation_lists_unusable", reason=str(error))
+            return
         await self._house.db.write(hurry, self._kind)
 
     def _write(self, leaf: x509.Certificate, above: tuple[x509.Certificate, ...], now: int) -> None:

@@ -6,6 +6,7 @@ Like ours that authority is below our anchors, but no certificate of ours names 
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -94,6 +95,24 @@ async def test_the_list_is_fetched_where_the_peers_certificate_says(border: Bord
     border.now += 61 * MINUTE
     await border.house.jobs.drain()
     assert "/neuve" in border.server.asked, "from now on as ours"
+
+
+async def test_what_a_full_disk_does_not_take_is_said_and_noted_at_a_later_try(
+    border: Border, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    border.give(neuve=border.other.crls(border.now)[0])
+    peer = border.peer(border.other)
+    with capture_logs() as said, monkeypatch.context() as patch:
+        patch.setattr(met, "write_file", full)
+        assert await border.comes(peer) is Fault.CRL_MISSING
+    assert [one["event"] for one in said if one["log_level"] == "error"] == ["revocation_lists_unusable"]
+    border.now += met.AGAIN
+    assert await border.comes(peer) is Fault.CRL_MISSING
+    await border.later()
+    assert await border.comes(peer) is None
 
 
 async def test_a_stranger_makes_us_note_nothing(border: Border) -> None:
