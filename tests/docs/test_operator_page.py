@@ -23,20 +23,9 @@ from runtime import start
 from runtime.cli import app
 from runtime.house import House
 from runtime.settings import read
+from tests.docs.tree import PACKAGES, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "operator.md").read_text(encoding="utf-8")
-PACKAGES = (
-    "foundation",
-    "mssante",
-    "certs",
-    "mailserver",
-    "health_space",
-    "citizen_inbox",
-    "care_desk",
-    "dmp_bridge",
-    "runtime",
-)
 EVENT = re.compile(r"\blog\.(?:info|warning|error)\(\s*\"([^\"]+)\"")
 ALARM = re.compile(r"\blog\.(?:warning|error|critical|exception)\(\s*\"([^\"]+)\"")
 ADDRESS = "cardiologie@medecins.exemple.example"

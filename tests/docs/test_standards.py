@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-from pathlib import Path
 
 import pytest
 
@@ -14,20 +13,9 @@ from mailserver.sign_in import SignedIn
 from mailserver.smtp.extensions import EXTENSIONS, to_all
 from mailserver.smtp.limits import Limits
 from mailserver.store.memory import MemoryMailStore
+from tests.docs.tree import PACKAGES, ROOT
 from tests.support.people import People
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = (
-    "foundation",
-    "mssante",
-    "certs",
-    "mailserver",
-    "health_space",
-    "citizen_inbox",
-    "care_desk",
-    "dmp_bridge",
-    "runtime",
-)
 CITED = re.compile(r"RFC (\d{3,5})")
 
 with (ROOT / "docs" / "standards.tsv").open(encoding="utf-8", newline="") as file:
