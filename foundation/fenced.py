@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from foundation import cores
 from foundation.fence import Answer
 
 SECONDS = 10.0  # per task
@@ -113,6 +114,7 @@ class _Worker:
             stderr=asyncio.subprocess.DEVNULL,
             env={"LANG": "C.UTF-8", **self.environment},
             limit=1 << 20,
+            preexec_fn=cores.roam,
         )
 
 

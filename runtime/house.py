@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from certs.ocsp_client import OcspClient
 from certs.rotating import Rotating
 from certs.trust_store import TrustStore
+from foundation import cores
 from foundation.antivirus import Clamd
 from foundation.audit import Audit
 from foundation.blob_files import FolderFiles
@@ -56,7 +57,7 @@ class House:
         virus = settings.antivirus
         self.antivirus = Clamd(virus.clamd, virus.seconds) if virus.clamd else None
         self.jobs = Jobs(self.db, self.keys, clock)
-        self.pool = ThreadPoolExecutor(HASH_THREADS, thread_name_prefix="hash")
+        self.pool = ThreadPoolExecutor(HASH_THREADS, thread_name_prefix="hash", initializer=cores.roam)
         self.operator = operator_of(settings)
         self.signature_pool = ThreadPoolExecutor(SIGNATURE_THREADS, thread_name_prefix="signature")
         self.mailboxes = Mailboxes(self.keys, on_mark=promise_filling(self.jobs))

@@ -306,6 +306,9 @@ class Settings(Section):
         default_factory=lambda: list(ROLES), description="what this server plays: its doors, and the jobs"
     )
     workers: int = Field(1, ge=1, le=64, description="processes on the same ports")
+    one_core_each: bool = Field(
+        True, description="each of several processes keeps to a core of its own; false: it roams"
+    )
 
     @model_validator(mode="after")
     def _bench_stays_here(self) -> Settings:

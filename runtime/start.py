@@ -17,6 +17,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from care_desk.mail_doors import srv_records
+from foundation import cores
 from foundation.clock import system_clock
 from foundation.keys import KeyRing
 from foundation.settings import BadSettings
@@ -96,6 +97,8 @@ def _play(settings: Settings, config: Path, worker: int | None, lang: Lang) -> i
     except DoorsBusy as busy:
         _complain(busy.faults, lang)
         return FAILED
+    if worker is not None and settings.one_core_each:
+        cores.keep_to_one(worker)
 
     def main(stop: asyncio.Event) -> Coroutine[Any, Any, None]:
         from runtime.serve import serve as play  # brings Twisted's reactor users in: after the loop is set

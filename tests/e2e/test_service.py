@@ -38,6 +38,10 @@ def two(space: Space) -> Iterator[Service]:
     service.close()
 
 
+def cores_of(pid: int) -> frozenset[int]:
+    return frozenset(os.sched_getaffinity(pid))
+
+
 def flow_to_itself(space: Space) -> Flow:
     return Flow(lambda subject: space.send("un", "un", subject), "Courant")
 
@@ -69,6 +73,9 @@ def test_one_process_tells_its_state(space: Space, one: Service) -> None:
 def test_several_processes_are_replaced_one_by_one(space: Space, two: Service) -> None:
     before = two.children()
     assert len(before) == 2
+    assert len({cores_of(pid) for pid in before}) == min(2, len(os.sched_getaffinity(0))), (
+        "each keeps to a core of its own"
+    )
     assert two.said.count("READY=1") == 1, "once for all"
     two.hears("WATCHDOG=1")
     flow = flow_to_itself(space)
