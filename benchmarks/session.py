@@ -3,7 +3,7 @@
 Whole SMTP sessions, one connection a mail as relays do, on a transport in memory and a store of its own (rules, encryption,
 SQLite, fsync); so neither the kernel's sockets nor a client's CPU are counted. « loop »: CPU of the loop's thread; « all »: of
 every thread. Batches are short and the cheapest one is told beside the median: what else the machine does makes them dearer only.
-`steps`: instructions and calls of the interpreter in the loop's thread, and where; the same on the busiest machine.
+`steps`: instructions and calls of the interpreter in the loop's thread and in the writer's, and where; the same on the busiest machine.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import uvloop
 
 from benchmarks.clients import message
 from foundation.blob_receiver import Receiver
+from foundation.database import Database, Transaction
 from mailserver.signatures.checking import Checker
 from mailserver.signatures.verdicts import Verdict
 from mailserver.smtp.doors import Template
@@ -100,7 +101,7 @@ async def run(folder: Path, mails: int, how: str) -> None:
     template = Template(BENCH, house, asyncio.get_running_loop())
     batches = [[lines_of(first + each) for each in range(BATCH)] for first in range(0, mails, BATCH)]
     if how == "steps":
-        await count_steps(template, batches)
+        await count_steps(template, world.space.db, batches)
     elif how == "profile":
         profile = cProfile.Profile(time.thread_time)  # the database answers from another thread
         with profile:
@@ -127,24 +128,42 @@ async def measure(template: Template, sessions: int, batches: list[list[list[byt
         )
 
 
-async def count_steps(template: Template, batches: list[list[list[bytes]]]) -> None:
-    """Of the second batch: the first one fills the caches."""
-    steps, calls = Counter[str](), 0
+class Steps:
+    """Instructions and calls of the interpreter in one thread, by function."""
 
-    def watch(frame: FrameType, event: str, _: object) -> Callable[..., Any]:
-        nonlocal calls
+    def __init__(self) -> None:
+        self.by_function, self.calls = Counter[str](), 0
+
+    def watch(self, frame: FrameType, event: str, _: object) -> Callable[..., Any]:
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        calls += event == "call"
-        steps[f"{frame.f_code.co_filename.removeprefix(f'{ROOT}/')} {frame.f_code.co_qualname}"] += event == "opcode"
-        return watch
+        self.calls += event == "call"
+        name = f"{frame.f_code.co_filename.removeprefix(f'{ROOT}/')} {frame.f_code.co_qualname}"
+        self.by_function[name] += event == "opcode"
+        return self.watch
+
+    def tell(self, thread: str) -> None:
+        print(
+            f"{thread}: {self.by_function.total() / BATCH:,.0f} instructions and {self.calls / BATCH:,.0f} calls a mail"
+        )
+        for name, count in self.by_function.most_common(60):
+            print(f"{count / BATCH:6,.0f}  {name}")
+
+
+async def count_steps(template: Template, database: Database, batches: list[list[list[bytes]]]) -> None:
+    """Of the second batch: the first one fills the caches."""
+    loop, writer = Steps(), Steps()
+
+    def watch_writer(_: Transaction, watch: Any) -> None:
+        sys.settrace(watch)
 
     await send(template, 1, batches[0])
-    sys.settrace(watch)
+    await database.write(watch_writer, writer.watch)
+    sys.settrace(loop.watch)
     await send(template, 1, batches[1])
     sys.settrace(None)
-    print(f"{steps.total() / BATCH:,.0f} instructions and {calls / BATCH:,.0f} calls a mail")
-    for name, count in steps.most_common(60):
-        print(f"{count / BATCH:6,.0f}  {name}")
+    await database.write(watch_writer, None)
+    loop.tell("loop")
+    writer.tell("writer")
 
 
 def main(words: list[str]) -> None:

@@ -112,7 +112,7 @@ async def test_contents_are_one_query_and_a_lost_blob_is_no_expunge(
     run = Prepared.run
 
     def noted(self: Prepared, conn: Any, values: Any) -> Any:
-        asked.append(self._text(conn, tuple(values)).sql)
+        asked.append(self._text(conn, values).sql)
         return run(self, conn, values)
 
     monkeypatch.setattr(Prepared, "run", noted)
