@@ -15,7 +15,10 @@ from foundation.web.kit import Page
 
 TEMPLATES = Path(__file__).parent / "templates"  # prefix "care_desk" in Web(templates=…)
 
-TABLE = (Page(mail_settings.PAGE, mail_settings.page, "GET POST", public=True),)
+TABLE = (
+    Page(mail_settings.PAGE, mail_settings.page, "GET POST", public=True),
+    Page(f"{mail_settings.PAGE}/profil/{{number}}", mail_settings.profile),
+)
 PROGRAMS: tuple[tuple[str, Callable[[Request, Deps], Awaitable[Response]], str], ...] = (
     ("/.well-known/autoconfig/mail/config-v1.1.xml", mail_settings.mozilla, "GET"),
     ("/mail/config-v1.1.xml", mail_settings.mozilla, "GET"),

@@ -2,6 +2,10 @@
 
 Mozilla's autoconfiguration file (version 1.1), Outlook's Autodiscover answer (POX), Apple's configuration profile, the SRV records
 of RFC 6186 and RFC 8314, and the page « Régler mon logiciel de messagerie ». No password stands in any of them.
+
+A login is a word of its own (`mssante.credentials`): of a personal mailbox often its address, in a shared one each member's own. It
+is told to its owner only. Mozilla's and Outlook's files answer anybody, so they give the address, which is right for most and says
+of nobody whether they exist; no client fills in anything else (Thunderbird reads `inputField` and does nothing with it).
 """
 
 from __future__ import annotations
@@ -48,6 +52,17 @@ class MailDoors:
         return bool(local) and plain and len(address) <= 254 and domain.lower() in self.domains
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class MailAccount:
+    """What a program signs in with. `login` empty: nobody has said it, and it is for the program to ask."""
+
+    address: str
+    login: str = ""
+
+    def __repr__(self) -> str:
+        return "MailAccount"
+
+
 # -------------------------------------------------------------------- Mozilla
 def mozilla(table: MailDoors) -> bytes:
     """config-v1.1.xml; the client puts the address in the place of %EMAILADDRESS% itself."""
@@ -76,7 +91,7 @@ def _mozilla_server(door: MailDoor) -> etree._Element:
 
 # -------------------------------------------------------------------- Outlook
 def outlook(table: MailDoors, address: str) -> bytes:
-    """The POX answer for `address`."""
+    """The POX answer for `address`; without a LoginName, Outlook would take what stands before the @."""
     space = ElementMaker(namespace=OUTLOOK_ANSWER, nsmap={None: OUTLOOK_ANSWER})
     protocols = [
         space.Protocol(
@@ -109,37 +124,41 @@ def _outlook_envelope(response: etree._Element) -> bytes:
 
 
 # -------------------------------------------------------------------- Apple
-def apple(table: MailDoors, address: str) -> bytes:
-    """A `.mobileconfig` profile, unsigned. The same address gives the same profile: installed again, it replaces itself."""
+def apple(table: MailDoors, account: MailAccount) -> bytes:
+    """A `.mobileconfig` profile, unsigned; the device asks for a login that is not known, and for the password.
+
+    The same account gives the same profile: installed again, it replaces itself, and no other (by PayloadIdentifier).
+    """
     reads, sends = table.best(True), table.best(False)
     assert reads is not None and sends is not None  # noqa: PT018  the page offers it only then
-    name = ".".join(reversed(table.host.split(".")))
+    number = _uuid(table, account, "profile")
+    name = f"{'.'.join(reversed(table.host.split('.')))}.mail.{number.lower()}"
     mail = {
         "PayloadType": "com.apple.mail.managed",
         "PayloadVersion": 1,
-        "PayloadIdentifier": f"{name}.mail.account",
-        "PayloadUUID": _uuid(table, address, "account"),
+        "PayloadIdentifier": f"{name}.account",
+        "PayloadUUID": _uuid(table, account, "account"),
         "PayloadDisplayName": table.operator,
         "EmailAccountDescription": table.operator,
         "EmailAccountType": "EmailTypeIMAP",
-        "EmailAddress": address,
+        "EmailAddress": account.address,
         "IncomingMailServerAuthentication": "EmailAuthPassword",
         "IncomingMailServerHostName": reads.host,
         "IncomingMailServerPortNumber": reads.port,
         "IncomingMailServerUseSSL": True,
-        "IncomingMailServerUsername": address,
         "OutgoingMailServerAuthentication": "EmailAuthPassword",
         "OutgoingMailServerHostName": sends.host,
         "OutgoingMailServerPortNumber": sends.port,
         "OutgoingMailServerUseSSL": True,
-        "OutgoingMailServerUsername": address,
         "OutgoingPasswordSameAsIncomingPassword": True,
     }
+    if account.login:
+        mail |= {"IncomingMailServerUsername": account.login, "OutgoingMailServerUsername": account.login}
     profile = {
         "PayloadType": "Configuration",
         "PayloadVersion": 1,
-        "PayloadIdentifier": f"{name}.mail",
-        "PayloadUUID": _uuid(table, address, "profile"),
+        "PayloadIdentifier": name,
+        "PayloadUUID": number,
         "PayloadDisplayName": f"Messagerie {table.operator}",
         "PayloadOrganization": table.operator,
         "PayloadContent": [mail],
@@ -147,8 +166,8 @@ def apple(table: MailDoors, address: str) -> bytes:
     return plistlib.dumps(profile)
 
 
-def _uuid(table: MailDoors, address: str, part: str) -> str:
-    return str(uuid5(NAMESPACE_URL, f"imap://{table.host}/{address}/{part}")).upper()
+def _uuid(table: MailDoors, account: MailAccount, part: str) -> str:
+    return str(uuid5(NAMESPACE_URL, f"imap://{table.host}/{account.address}/{account.login}/{part}")).upper()
 
 
 # -------------------------------------------------------------------- DNS

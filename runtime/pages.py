@@ -156,7 +156,9 @@ def _professionals(house: House, send: Send) -> list[Route]:
         devices=(house.devices, Door.CARDDAV),
     )
     return [
-        *care_desk.app.routes(care_desk.deps.Deps(web, mail_doors(own), profile_signer(own.web))),
+        *care_desk.app.routes(
+            care_desk.deps.Deps(web, mail_doors(own), house.db, house.credentials, profile_signer(own.web))
+        ),
         *care_desk.account.app.routes(account),
         *care_desk.team.app.routes(
             care_desk.team.deps.Deps(web, house.db, house.credentials, house.mailboxes, house.store)

@@ -14,6 +14,8 @@ from foundation.keys import KeyRing
 from foundation.web.kit import Web
 from foundation.web.site import Around, WebSettings
 from foundation.web.tables import web_kept_forms, web_once, web_sessions
+from mssante.credentials import Credentials
+from mssante.mailboxes import Mailboxes
 from tests.support.web import serving
 
 HOST = "mail.alpha.example"
@@ -37,6 +39,7 @@ async def settings_page(folder: Path) -> AsyncIterator[str]:
     metadata.create_all(db.engine, tables=[web_sessions, web_kept_forms, web_once])
     keys, settings = KeyRing(bytes(range(32))), WebSettings(https=False)
     web = Web(db, keys, settings, {"care_desk": TEMPLATES}, (), lambda conn, session: Around(()))
-    async with serving(web.app(routes(Deps(web, TABLE)))) as found:
+    deps = Deps(web, TABLE, db, Credentials(db, keys, Mailboxes(keys)))
+    async with serving(web.app(routes(deps))) as found:
         yield found
     await db.close()

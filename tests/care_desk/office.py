@@ -109,7 +109,7 @@ class Office:
                 *app.routes(account),
                 *team_app.routes(shared),
                 *directory_app.routes(directory_deps.Deps(web, self.db, self.credentials)),
-                *desk.routes(desk_deps.Deps(web, TABLE)),
+                *desk.routes(desk_deps.Deps(web, TABLE, self.db, self.credentials)),
             ]
         )
 

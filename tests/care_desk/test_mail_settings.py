@@ -14,12 +14,12 @@ import pytest
 import pytest_asyncio
 from structlog.testing import capture_logs
 
-from care_desk.mail_doors import MailDoors, apple, mozilla, outlook, srv_records
+from care_desk.mail_doors import MailAccount, MailDoors, apple, mozilla, outlook, srv_records
 from tests.care_desk.mail_settings import HOST, TABLE, settings_page
 from tests.support.web import Answer, Visitor
 
 ADDRESS = "nadia.benali@medecins.alpha.example"
-PAGE = "/regler-ma-messagerie"
+PAGE, SIGN_IN = "/regler-ma-messagerie", "/mon-compte/connexion"
 ASK = (
     '<?xml version="1.0" encoding="utf-8"?>{doctype}<Autodiscover xmlns='
     '"http://schemas.microsoft.com/exchange/autodiscover/outlook/requestschema/2006"><Request><EMailAddress>{address}'
@@ -127,13 +127,33 @@ async def test_hostile_questions_get_600(origin: str, case: str) -> None:
 
 # ---------------------------------------------------------------- Apple and DNS
 def test_the_profile_is_stable_and_holds_no_password() -> None:
-    profile = plistlib.loads(apple(TABLE, ADDRESS))
+    nadia = MailAccount(ADDRESS, "nadia.b")
+    profile = plistlib.loads(apple(TABLE, nadia))
     [mail] = profile["PayloadContent"]
     assert (mail["IncomingMailServerHostName"], mail["IncomingMailServerPortNumber"]) == (HOST, 993)
     assert (mail["OutgoingMailServerPortNumber"], mail["EmailAddress"]) == (465, ADDRESS)
     assert "IncomingPassword" not in mail
-    assert apple(TABLE, ADDRESS) == apple(TABLE, ADDRESS)
-    assert apple(TABLE, ADDRESS) != apple(TABLE, "x@alpha.example")
+    assert [mail[f"{way}MailServerUsername"] for way in ("Incoming", "Outgoing")] == ["nadia.b", "nadia.b"]
+    assert apple(TABLE, nadia) == apple(TABLE, nadia)
+
+
+def test_one_profile_takes_no_other_s_place() -> None:
+    """Apple, TopLevel: a profile takes the place of the one with the same PayloadIdentifier, and of no other."""
+    accounts = [
+        MailAccount(ADDRESS),
+        MailAccount(ADDRESS, "nadia.b"),
+        MailAccount(ADDRESS, "thomas"),
+        MailAccount("x@a"),
+    ]
+    profiles = [plistlib.loads(apple(TABLE, account)) for account in accounts]
+    for key in ("PayloadIdentifier", "PayloadUUID"):
+        assert len({profile[key] for profile in profiles}) == len(accounts)
+
+
+def test_a_device_asks_for_the_login_that_nobody_told() -> None:
+    """Apple, Mail: a user name that is not there is asked for at installation."""
+    [mail] = plistlib.loads(apple(TABLE, MailAccount(ADDRESS)))["PayloadContent"]
+    assert [key for key in mail if key.endswith("Username")] == []
 
 
 def test_srv_records_are_zone_lines() -> None:
@@ -159,14 +179,13 @@ async def test_the_page_without_javascript(origin: str) -> None:
     for name in ("Thunderbird", "Outlook", "Apple Mail", "Téléphone", "Autre logiciel"):
         assert name in page.words
     assert all("hidden" in node.attributes for node in page.tree.css("button[data-copy]"))
-    filled = await visitor.post(PAGE, {"adresse": ADDRESS})
-    assert filled.status == 200
-    values = [node.attributes.get("value") for node in filled.tree.css("input[readonly]")]
-    assert values == [HOST, "993", ADDRESS, HOST, "465", ADDRESS]
-    assert not filled.tree.css("input[type=password]")
-    profile = await visitor.post(PAGE, {"adresse": ADDRESS, "profil": "oui"})
+    assert any((node.attributes["href"] or "").startswith(SIGN_IN) for node in page.tree.css("main a"))
+    assert not page.tree.css("input[type=password]")
+    profile = await visitor.post(PAGE, {"adresse": ADDRESS})
     assert profile.headers["content-type"] == "application/x-apple-aspen-config"
-    assert plistlib.loads(profile.body)["PayloadContent"][0]["EmailAddress"] == ADDRESS
+    [mail] = plistlib.loads(profile.body)["PayloadContent"]
+    assert mail["EmailAddress"] == ADDRESS
+    assert "IncomingMailServerUsername" not in mail
 
 
 @pytest.mark.parametrize(
