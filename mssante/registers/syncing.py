@@ -7,7 +7,7 @@ is in no changes. After everything, what was not told of is taken away, unless i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -49,6 +49,14 @@ class Synced:
 Progress = Callable[[Synced], None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What becomes of a page: (taken away, kept out); and of what no page of everything told of: (taken away, left as too many)."""
+
+    take: Callable[[Sequence[Held]], Awaitable[tuple[int, int]]]
+    sweep: Callable[[], Awaitable[tuple[int, int]]]
+
+
 def _nothing(_so_far: Synced) -> None:
     return None
 
@@ -65,19 +73,8 @@ async def sync(
     started = clock()
     so_far = Synced("" if everything else await db.read(_since, server.url, started))
     number = await db.write(_begin, _name(server.url, whole=not so_far.since), started)
-    again: list[str] = []
-    async for page in _pages(server, so_far.since):
-        _add(so_far, page, *await db.write(_take, keys, number, page))
-        if so_far.since:  # when everything is told, so are all roles
-            again += await db.read(roles.repeated, page)
-        progress(so_far)
-    async for page in roles.asked(server, again):
-        gone, _ = await db.write(_take, keys, number, page)
-        so_far.gone += gone
-        so_far.roles += sum(len(held.entries) for held in page)
-    if not so_far.since:
-        gone, so_far.doubtful = await db.write(_sweep, number)
-        so_far.gone += gone
+    way = _Way(lambda page: db.write(_take, keys, number, page), lambda: db.write(_sweep, number))
+    await _walk(db, server, so_far, way, progress)
     await asyncio.to_thread(joining.join, db, directory_entries.c.import_id == number)
     await db.write(_finish, number, clock())
     return so_far
@@ -93,22 +90,27 @@ async def rehearse(
 ) -> Synced:
     """What `sync` would do; the server is asked all the same, nothing is changed. Raises `annuaire.Unanswered`."""
     so_far = Synced("" if everything else await db.read(_since, server.url, clock()))
-    seen, again = set[str](), list[str]()
+    seen = set[str]()
+    way = _Way(lambda page: db.read(_looked, keys, seen, page), lambda: db.read(_left, seen))
+    await _walk(db, server, so_far, way, progress)
+    return so_far
+
+
+async def _walk(db: Database, server: Server, so_far: Synced, way: _Way, progress: Progress) -> None:
+    """Every page, then the roles that repeat what changed; when everything is told, so are all roles, and what is not is swept."""
+    again: list[str] = []
     async for page in _pages(server, so_far.since):
-        _add(so_far, page, *await db.read(_looked, keys, page))
-        seen |= {address for held in page for address in held.addresses}
+        _add(so_far, page, *await way.take(page))
         if so_far.since:
             again += await db.read(roles.repeated, page)
         progress(so_far)
     async for page in roles.asked(server, again):
-        gone, _ = await db.read(_looked, keys, page)
+        gone, _ = await way.take(page)
         so_far.gone += gone
         so_far.roles += sum(len(held.entries) for held in page)
     if not so_far.since:
-        unseen = await db.read(_unseen, seen)
-        gone, so_far.doubtful = await db.read(_judged, unseen)
+        gone, so_far.doubtful = await way.sweep()
         so_far.gone += gone
-    return so_far
 
 
 async def _pages(server: Server, since: str) -> AsyncIterator[tuple[Held, ...]]:
@@ -160,9 +162,10 @@ def _judged(conn: Connection, lost: int) -> tuple[int, int]:
     return (0, lost) if lost > runs.LARGEST_LOSS * told else (lost, 0)
 
 
-def _unseen(conn: Connection, seen: set[str]) -> int:
+def _left(conn: Connection, seen: set[str]) -> tuple[int, int]:
+    """What `_sweep` would tell, of the addresses that were in no page."""
     told = conn.execute(select(directory_entries.c.address).where(*_TOLD).execution_options(yield_per=10_000))
-    return sum(address not in seen for address in told.scalars())
+    return _judged(conn, sum(address not in seen for address in told.scalars()))
 
 
 def _begin(tx: Transaction, name: str, now: int) -> int:
@@ -184,8 +187,9 @@ def _take(tx: Transaction, keys: KeyRing, number: int, page: Sequence[Held]) -> 
     return gone, kept_out
 
 
-def _looked(conn: Connection, keys: KeyRing, page: Sequence[Held]) -> tuple[int, int]:
-    """The same, told only."""
+def _looked(conn: Connection, keys: KeyRing, seen: set[str], page: Sequence[Held]) -> tuple[int, int]:
+    """The same, told only; the page's addresses are added to those `seen`."""
+    seen.update(address for held in page for address in held.addresses)
     counted, judged = select(func.count()).select_from(directory_entries), _shown(conn, keys, page)
     gone = sum(conn.execute(counted.where(*_lost(held, shown))).scalar_one() for held, shown in judged)
     return gone, sum(len(held.entries) - len(shown) for held, shown in judged)
