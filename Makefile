@@ -5,7 +5,10 @@ BIN := $(VENV)/bin
 
 NODE := $(patsubst %,tests/%/node_modules/.package-lock.json,clients/imapflow openid)
 
-.PHONY: run test install clients check bench demo-reset clean
+.PHONY: help run demo-reset install test clients check bench clean
+
+help:                              ## these words (`make` alone)
+	@awk -F ':.*## *' '/^[a-z-]+:.*## / { printf "  make %-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/runtime.done          ## install if needed, then start the whole product on 127.0.0.1
 	@$(BIN)/mssante demo --data var --port-base $(PORT_BASE) --operators 2
@@ -42,5 +45,5 @@ $(VENV)/dev.done: requirements/dev.txt pyproject.toml
 $(NODE): %/node_modules/.package-lock.json: %/package-lock.json
 	@cd $* && npm ci --ignore-scripts --no-audit --no-fund --silent
 
-clean:
+clean:                             ## take away all that was installed and made, the demo's data too
 	rm -rf $(VENV) $(dir $(NODE)) var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
