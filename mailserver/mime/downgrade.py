@@ -12,7 +12,7 @@ from io import IncrementalNewlineDecoder
 
 from mailserver.mime.scanner import Part, Scanner
 
-_ENCODING = re.compile(rb"(?im)^(content-transfer-encoding[ \t]*:)[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*")
+ENCODING = re.compile(rb"(?im)^(content-transfer-encoding[ \t]*:)[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*")
 TEXT_LINE = 1000  # octets, CR LF with them (RFC 5322 2.1.1)
 LINE = 57  # octets of a line of 76 characters (RFC 2045 6.8)
 
@@ -51,12 +51,12 @@ def _rewritten(content: bytes, unfit: Callable[[bytes], bool], relabel: bool) ->
     """Binary parts that are `unfit` in base64; `relabel`: the others, and what holds parts, as 8bit."""
     pieces, at = list[bytes](), 0
     for part in _binaries(Scanner(content).message(0, len(content))):
-        octets = b"" if _inner(part) else content[part.body : part.end]
+        octets = b"" if inner(part) else content[part.body : part.end]
         encoded = unfit(octets)
         if not (encoded or relabel):
             continue
         label = rb"\1 base64" if encoded else rb"\1 8bit"
-        pieces += [content[at : part.start], _ENCODING.sub(label, content[part.start : part.body])]
+        pieces += [content[at : part.start], ENCODING.sub(label, content[part.start : part.body])]
         at = part.body
         if encoded:
             pieces.append(_base64(octets))
@@ -64,7 +64,8 @@ def _rewritten(content: bytes, unfit: Callable[[bytes], bool], relabel: bool) ->
     return b"".join([*pieces, content[at:]])
 
 
-def _inner(part: Part) -> list[Part]:
+def inner(part: Part) -> list[Part]:
+    """What a part holds: its children, or the message that it is."""
     return [*part.children] + ([part.nested] if part.nested is not None else [])
 
 
@@ -72,7 +73,7 @@ def _binaries(part: Part) -> Iterator[Part]:
     """Parts with this encoding in the order of their headers; those of attached messages included."""
     if part.encoding == b"binary":
         yield part
-    for child in _inner(part):
+    for child in inner(part):
         yield from _binaries(child)
 
 

@@ -19,7 +19,7 @@ MAX_CANDIDATES = (
 )
 
 _DELIMITER_TAIL = re.compile(rb"(--)?[ \t]*+\r?(?:\n|\Z)")
-_IDENTITY = frozenset((b"7bit", b"8bit", b"binary"))  # RFC 2046 5.2.1: no other encoding on message/rfc822
+IDENTITY = frozenset((b"7bit", b"8bit", b"binary"))  # RFC 2046 5.2.1: no other encoding on message/rfc822
 _DEFAULT = b"text/plain; charset=us-ascii"  # RFC 2045 5.2
 
 
@@ -110,7 +110,7 @@ class Scanner:
         """Fills `nested` of a message part; its numbers start with the part's own, so that comes first."""
         if part.type != b"message" or part.subtype not in (b"rfc822", b"global"):
             return
-        if part.encoding in _IDENTITY and depth < MAX_DEPTH and self.parts > 0:
+        if part.encoding in IDENTITY and depth < MAX_DEPTH and self.parts > 0:
             self.parts -= 1
             part.nested = self.message(part.body, part.end, f"{part.section}.", depth + 1)
         else:

@@ -17,7 +17,7 @@ from foundation.clock import Clock, system_clock
 from mailserver.outbound import peer
 from mailserver.outbound.client import Client, Lost, Reply, connect
 from mailserver.outbound.peer import Judge, Problem
-from mailserver.outbound.transaction import Parcel, Result, transact, unfit
+from mailserver.outbound.transaction import Parcel, Result, fitted, transact, unfit
 from mssante.operators import Route
 
 TOTAL = 240.0  # for all of it: below the job's lease (5 minutes), so that two workers never send the same message
@@ -150,19 +150,14 @@ class Courier:
     # ---------------------------------------------------------------- conversation
     async def _converse(self, client: Client, route: Route, parcel: Parcel, results: dict[str, Result]) -> None:
         """Fills `results` for one recipient at least; whoever is missing at the end must wait for another connection."""
-        problem = unfit(client, parcel, self._clock())
-        if problem is not None:
-            results.update((one.address, replace(problem, host=route.host)) for one in parcel.recipients)
-            self._keep(route, client)
-            return
         kept = False
         try:
-            together = min(TOGETHER, client.limit("RCPTMAX"))
-            for start in range(0, len(parcel.recipients), together):
-                if not client.may_go_on and start:
-                    break
-                part = replace(parcel, recipients=parcel.recipients[start : start + together])
-                await transact(client, route, part, self._clock(), results)
+            parcel = await fitted(client, parcel)
+            problem = unfit(client, parcel, self._clock())
+            if problem is not None:
+                results.update((one.address, replace(problem, host=route.host)) for one in parcel.recipients)
+            else:
+                await self._transact(client, route, parcel, results)
             self._keep(route, client)
             kept = True
         except (Lost, OSError):
@@ -171,3 +166,12 @@ class Courier:
         finally:
             if not kept:
                 client.close()
+
+    async def _transact(self, client: Client, route: Route, parcel: Parcel, results: dict[str, Result]) -> None:
+        """As many transactions as its limits ask for and allow."""
+        together = min(TOGETHER, client.limit("RCPTMAX"))
+        for start in range(0, len(parcel.recipients), together):
+            if not client.may_go_on and start:
+                break
+            part = replace(parcel, recipients=parcel.recipients[start : start + together])
+            await transact(client, route, part, self._clock(), results)

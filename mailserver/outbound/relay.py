@@ -6,8 +6,10 @@ that dies in between repeats one step only, and a recipient with a final verdict
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -24,7 +26,7 @@ from mailserver.mime import scan
 from mailserver.outbound import errand as words
 from mailserver.outbound import peer
 from mailserver.outbound.compose import Office
-from mailserver.outbound.content import IN_MEMORY, Content, stored, whole
+from mailserver.outbound.content import IN_MEMORY, Content, in_seven_bits, stored, whole
 from mailserver.outbound.dkim import Signer
 from mailserver.outbound.errand import Errand
 from mailserver.outbound.peer import Problem
@@ -62,6 +64,9 @@ class Relay:
     patience: Patience = field(default_factory=Patience)
     clock: Clock = system_clock
     tally: Tally = field(default_factory=Tally)
+    large: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(1)
+    )  # held while a message is whole in memory
 
     async def __call__(self, payload: dict[str, Any], job: Job) -> Answer:
         errand = Errand.read(payload)
@@ -109,12 +114,19 @@ class Relay:
             errand.ret,
             errand.terms,
             international,
+            partial(self._seven_bit, errand, content),
         )
         return await self.courier.deliver(routes, parcel)
 
     async def _sign(self, errand: Errand, content: Content) -> Content:
         signer = self.signers.get((errand.reverse_path or self.office.address).rpartition("@")[2].lower())
         return content if signer is None else await signer.sign(content)
+
+    async def _seven_bit(self, errand: Errand, content: Content) -> Content | None:
+        """Signed as it leaves (RFC 6376 5.3)."""
+        async with self.large:
+            changed = await in_seven_bits(content)
+        return None if changed is None else await self._sign(errand, changed)
 
     # ---------------------------------------------------------------- verdicts
     def _conclude(self, errand: Errand, results: dict[str, Result]) -> Answer:

@@ -6,7 +6,8 @@ Every recipient gets one result: `Accepted`, or a `Problem` that says whether to
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 
 from mailserver.delivery.api import Recipient, Terms
 from mailserver.outbound import peer
@@ -23,7 +24,10 @@ _NOT_XTEXT = re.compile(r"[^!-*,-<>-~]")
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A message for recipients of one `domain`. `international`: it came with SMTPUTF8, and its header is in UTF-8."""
+    """A message for recipients of one `domain`. `international`: it came with SMTPUTF8, and its header is in UTF-8.
+
+    `seven_bit` makes its content for a server without 8BITMIME; None when that cannot be.
+    """
 
     reverse_path: str
     recipients: tuple[Recipient, ...]
@@ -33,6 +37,7 @@ class Parcel:
     ret: str | None = None
     terms: Terms = field(default_factory=Terms)
     international: bool = False
+    seven_bit: Callable[[], Awaitable[Content | None]] | None = None
 
     @property
     def needs_utf8(self) -> bool:
@@ -100,6 +105,13 @@ async def _message(client: Client, content: Content) -> Reply:
     async for piece in pieces:
         await client.send(piece)
     return await client.reply(LAST_STEP)
+
+
+async def fitted(client: Client, parcel: Parcel) -> Parcel:
+    """In seven bits where the server takes no others (RFC 6152 3), if that can be."""
+    if parcel.content.is_ascii or "8bitmime" in client.extensions or parcel.seven_bit is None:
+        return parcel
+    return replace(parcel, content=await parcel.seven_bit() or parcel.content)
 
 
 def unfit(client: Client, parcel: Parcel, now: int) -> Problem | None:

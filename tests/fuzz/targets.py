@@ -19,6 +19,7 @@ from mailserver.mime import scan
 from mailserver.mime.downgrade import without_nul
 from mailserver.mime.encodings import DECODERS, decoded
 from mailserver.mime.reports import read as read_report
+from mailserver.mime.sevenbit import seven_bit
 from mailserver.signatures.checking import Case
 from mailserver.signatures.results import results_field
 from mailserver.smtp.commands import split_command
@@ -36,6 +37,8 @@ def mime(data: bytes) -> None:
     use_everything(scan(data))
     found = without_nul(data)
     assert found is None or b"\0" not in found
+    bounds = [bound for edit in seven_bit(data) or () for bound in (edit.start, edit.end)]
+    assert bounds == sorted(bounds)
     for encoding in DECODERS:
         decoded(data, encoding)
 

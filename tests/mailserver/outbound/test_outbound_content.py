@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailserver.outbound import content as contents
-from mailserver.outbound.content import Content, stored, whole, wire_form
+from mailserver.outbound.content import IN_MEMORY, PIECE, Content, in_seven_bits, stored, whole, wire_form
 
 PIECES = st.lists(st.sampled_from([b".", b"\r", b"\n", b"a", b"\r\n", "é".encode()]), max_size=30).map(b"".join)
 
@@ -58,6 +58,52 @@ def test_pieces_are_the_whole(octets: bytes, piece: int) -> None:
         assert (there.size, there.is_ascii) == (here.size, here.is_ascii)
         assert joined(there.pieces()) == joined(here.pieces())
         assert joined(wire_form(there)) == joined(wire_form(here))
+
+
+TEXT = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+LETTER = (
+    b"Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\n"
+    + TEXT
+    + b"%b\r\n--B\r\n"
+    b"Content-Type: application/x-own\r\n\r\n\xff%b\r\n--B--\r\n"
+)
+
+
+@given(PIECES, PIECES, st.integers(1, 7))
+def test_seven_bits_are_the_same_in_pieces(text: bytes, other: bytes, piece: int) -> None:
+    octets = LETTER % (text, other)
+
+    async def read(offset: int, length: int) -> bytes:
+        return octets[offset : offset + length]
+
+    async def seven(content: Content) -> tuple[int, bytes]:
+        changed = await in_seven_bits(content)
+        assert changed is not None
+        assert changed.is_ascii
+        return changed.size, b"".join([piece async for piece in changed.pieces()])
+
+    here = asyncio.run(seven(whole(octets)))
+    assert here[0] == len(here[1])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contents, "PIECE", piece)
+        there = asyncio.run(_stored(read, len(octets)))
+        assert asyncio.run(seven(there)) == here
+
+
+async def test_a_large_message_is_put_in_seven_bits_piece_by_piece() -> None:
+    octets, longest = LETTER % ("ligne accentuée\r\n".encode() * 90_000, bytes(range(128, 255)) * 6_000), 0
+
+    async def read(offset: int, length: int) -> bytes:
+        nonlocal longest
+        longest = max(longest, length)
+        return octets[offset : offset + length]
+
+    changed = await in_seven_bits(await stored(read, len(octets)))
+    assert changed is not None
+    sizes = [len(piece) async for piece in changed.pieces()]
+    assert (sum(sizes), longest) == (changed.size, PIECE)
+    assert max(sizes) < 3 * PIECE
+    assert changed.edits[-1].end - changed.edits[-1].start > IN_MEMORY // 2
 
 
 async def _stored(read: Any, octets: int) -> Content:

@@ -45,6 +45,7 @@ class Scripted:
     mails: list[str] = field(default_factory=list)  # MAIL lines
     rcpts: list[str] = field(default_factory=list)
     got: list[tuple[list[str], bytes]] = field(default_factory=list)
+    spoken: list[str] = field(default_factory=list)  # behind TLS: "C: MAIL FROM:…", "S: 250 OK"
 
     def serve(self, listening: socket.socket) -> None:
         with suppress(OSError):
@@ -61,6 +62,7 @@ class Scripted:
         if self.said in self.cuts:
             raise ConnectionAbortedError
         connection.sendall("".join(f"{line}\r\n" for line in lines).encode())
+        self.spoken += [f"S: {line}" for line in lines]
 
     def _talk(self, connection: socket.socket) -> None:
         connection.settimeout(10)
@@ -70,6 +72,7 @@ class Scripted:
         self._read(connection)
         self._say(connection, "220 go", *(["250 injected"] if self.injects else []))
         connection = self.context.wrap_socket(connection, server_side=True)
+        self.spoken.clear()
         buffer, recipients = b"", list[str]()
         try:
             while data := connection.recv(65536):
@@ -78,6 +81,7 @@ class Scripted:
                 while b"\r\n" in buffer:
                     line, _, buffer = buffer.partition(b"\r\n")
                     verb = line[:4].decode()
+                    self.spoken.append(f"C: {line.decode()}")
                     if verb == "EHLO":
                         offered = ("mx.hopital.example", *self.extensions)
                         lines = [f"250{' ' if one is offered[-1] else '-'}{one}" for one in offered]
