@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection
 
 from foundation.blobs import BlobRef
 from foundation.clock import HOUR
 from foundation.database import Transaction
 from foundation.jobs import Answer, Done, GiveUp, Job, Jobs, Retry
-from mailserver.delivery.api import Acceptor, Door, Envelope, Fate, Recipient, Sender, Terms
+from mailserver.delivery.api import Acceptor, Door, Envelope, Fate, Recipient, Sender, Terms, Verdict
 from mailserver.delivery.space import Space
 from mailserver.mime import scan
 from mailserver.outbound.account_notices import account_changed
 from mailserver.outbound.compose import Office, confirmation, filling, filling_for_operator
+from mailserver.outbound.giving_back import GivingBack
 from mailserver.outbound.receipt import asked_by, receipt
-from mailserver.outbound.report import MAX_HEADER_RETURNED, Action, Told, report
+from mailserver.outbound.report import Action, Told, report, wished
 from mssante.kinds import BoxKind, BoxState
 from mssante.mailbox import mark_told
 from mssante.mailboxes import OnMark
@@ -54,19 +55,22 @@ class Notices:
 
     async def bounce(self, payload: dict[str, Any], job: Job) -> Answer:
         name, key, size = payload["blob"]
-        original = await self._space.db.read(self._header, BlobRef(name, bytes.fromhex(key), size))
-        content = report(
+        original, terms = BlobRef(name, bytes.fromhex(key), size), Terms(**payload.get("terms", {}))
+        told = [_told(one) for one in payload["recipients"]]
+        draft = partial(
+            report,
             self._office,
             payload["reverse_path"],
-            [_told(one) for one in payload["recipients"]],
-            original,
+            told,
             token=f"bounce-{job.id}",
             now=job.now,
             arrived_at=payload["created_at"],
             envid=payload["envid"],
-            terms=Terms(**payload.get("terms", {})),
+            terms=terms,
         )
-        return await self._send(payload, payload["reverse_path"], content, job)
+        given = wished(payload["ret"], told, terms, size)
+        desk = GivingBack(self._space.db, self._space.blobs, self._acceptor.accept)
+        return _answer(await desk.send(payload["reverse_path"], draft, original, given, terms), job)
 
     async def confirm(self, payload: dict[str, Any], job: Job) -> Answer:
         content = confirmation(
@@ -125,23 +129,20 @@ class Notices:
             payload, to, account_changed(self._office, to, payload["what"], token=token, now=job.now), job
         )
 
-    def _header(self, conn: Connection, ref: BlobRef) -> bytes:
-        try:
-            return self._space.blobs.read(conn, ref, 0, MAX_HEADER_RETURNED)
-        except KeyError:  # swept: the notice is still owed
-            return b""
-
     async def _send(self, payload: dict[str, Any], to: str, content: bytes, job: Job) -> Answer:
         terms = Terms(**payload.get("terms", {})).for_notice()
         envelope = Envelope(Sender(Door.SYSTEM), "", (Recipient(to, frozenset({"NEVER"})),), terms=terms)
         outcome = await self._acceptor.accept(envelope, self._space.blobs.prepare(content))
-        verdict = outcome.verdicts[0]
-        if verdict.fate is not Fate.REFUSED:
-            return Done()
-        reason = verdict.reason or NO_RULE
-        if reason.permanent or job.attempts >= TRIES:
-            return GiveUp(reason.name)
-        return Retry(TRY_AGAIN, reason.name)
+        return _answer(outcome.verdicts[0], job)
+
+
+def _answer(verdict: Verdict, job: Job) -> Answer:
+    if verdict.fate is not Fate.REFUSED:
+        return Done()
+    reason = verdict.reason or NO_RULE
+    if reason.permanent or job.attempts >= TRIES:
+        return GiveUp(reason.name)
+    return Retry(TRY_AGAIN, reason.name)
 
 
 def promise_filling(jobs: Jobs) -> OnMark:

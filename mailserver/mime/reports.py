@@ -80,7 +80,7 @@ def _returned_id(message: Message, pieces: dict[str, str]) -> str | None:
     """From the message, or its header, that comes back with the report; else from what the report answers."""
     for media_type in ("text/rfc822-headers", "message/rfc822", "message/global-headers", "message/global"):
         if section := pieces.get(media_type):
-            return scan(message.decoded(section)[:MAX_MACHINE]).message_id
+            return scan(message.decoded(section, MAX_MACHINE)).message_id
     return next(iter(message.in_reply_to), None)
 
 

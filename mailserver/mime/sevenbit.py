@@ -121,10 +121,8 @@ def _encoding(content: bytes, part: Part, boundaries: tuple[bytes, ...]) -> Enco
 
 def _ends_early(content: bytes, part: Part, boundaries: tuple[bytes, ...]) -> bool:
     """Whether a line of its quoted-printable reads as the end of the part: lines are cut anew there."""
-    for lines in _encoded(content, part):
-        if any(b"\n--" + boundary in b"\n" + lines for boundary in boundaries):
-            return True
-    return False
+    ends = [b"\n--" + boundary for boundary in boundaries]
+    return any(end in b"\n" + lines for lines in _encoded(content, part) for end in ends)
 
 
 def _encoded(content: bytes, part: Part) -> Iterator[bytes]:

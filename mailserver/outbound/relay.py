@@ -7,20 +7,20 @@ that dies in between repeats one step only, and a recipient with a final verdict
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
 import structlog
 
-from foundation.blobs import BlobRef, Blobs, PreparedBlob
+from foundation.blobs import BlobRef, Blobs
 from foundation.clock import MINUTE, Clock, system_clock
 from foundation.database import Database
 from foundation.jobs import Answer, Done, GiveUp, Job, Retry
 from foundation.keys import Tampered
 from foundation.tally import Tally, within
-from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Recipient, Sender, Terms
+from mailserver.delivery.api import Fate, Recipient, Terms
 from mailserver.delivery.traces import Step, Traces
 from mailserver.mime import scan
 from mailserver.outbound import errand as words
@@ -29,8 +29,9 @@ from mailserver.outbound.compose import Office
 from mailserver.outbound.content import IN_MEMORY, Content, in_seven_bits, stored, whole
 from mailserver.outbound.dkim import Signer
 from mailserver.outbound.errand import Errand
+from mailserver.outbound.giving_back import Accept, GivingBack
 from mailserver.outbound.peer import Problem
-from mailserver.outbound.report import Told, report
+from mailserver.outbound.report import Told, report, wished
 from mailserver.outbound.routes import NoRoute, Resolver
 from mailserver.outbound.schedule import Patience
 from mailserver.outbound.transaction import Accepted, Parcel, Result
@@ -38,11 +39,8 @@ from mssante.operators import Route
 
 log = structlog.get_logger()
 
-HEADER = 64 * 1024  # octets read for a report: the header of the message
 URGENT = 4  # MT-PRIORITY of urgent mail (RFC 6710 Appendix B)
 REPORT_WAIT = 15 * MINUTE  # when the sender's mailbox is full or suspended
-
-Accept = Callable[[Envelope, PreparedBlob], Awaitable[Outcome]]
 
 
 class Carrier(Protocol):
@@ -192,22 +190,21 @@ class Relay:
     # ---------------------------------------------------------------- to the sender
     async def _report(self, errand: Errand, job: Job) -> Answer:
         """One report for all that is to be told now; its Message-ID is the same when this step runs twice."""
-        now = self.clock()
-        header = await self._header(errand)
-        content = report(
+        now, terms = self.clock(), errand.terms
+        draft = partial(
+            report,
             self.office,
             errand.reverse_path,
             errand.reports,
-            header,
             token=f"relay-{job.id}-{errand.letters}",
             now=now,
             arrived_at=errand.created_at,
             envid=errand.envid,
-            terms=errand.terms,
+            terms=terms,
         )
-        to = Recipient(errand.reverse_path, frozenset({"NEVER"}))
-        envelope = Envelope(Sender(Door.SYSTEM), "", (to,), terms=errand.terms.for_notice())
-        verdict = (await self.accept(envelope, self.blobs.prepare(content))).verdicts[0]
+        given = wished(errand.ret, errand.reports, terms, errand.blob.size)
+        desk = GivingBack(self.db, self.blobs, self.accept)
+        verdict = await desk.send(errand.reverse_path, draft, errand.blob, given, terms)
         if verdict.fate is Fate.REFUSED:
             later = verdict.reason is not None and not verdict.reason.permanent
             if later and now < errand.begun_at + 2 * self.patience.limit:
@@ -218,14 +215,6 @@ class Relay:
             return Done()
         rest = replace(errand, reports=(), letters=errand.letters + 1)
         return Retry(max(0, errand.due_at - now), "waiting", rest.payload())
-
-    async def _header(self, errand: Errand) -> bytes:
-        """The beginning of the message; a report goes out even when the message itself is gone."""
-        try:
-            start = await self.db.read(self.blobs.read, errand.blob, 0, HEADER)
-        except (KeyError, Tampered):
-            return b""
-        return start[: scan(start).root.body]
 
 
 def _tells_of_relay(terms: Terms, recipient: Recipient, result: Accepted, now: int) -> bool:

@@ -15,6 +15,7 @@ from foundation.jobs import counts
 from foundation.tables import jobs as job_rows
 from mailserver.delivery.api import Recipient, Terms
 from mailserver.delivery.notices import Notices, promise_account_notice
+from mailserver.mime import scan
 from mailserver.outbound.account_notices import CHANGES
 from mailserver.outbound.compose import Office
 from tests.mailserver.delivery.conftest import CITIZEN, DOCTOR, PEER, SERVICE, World, mail
@@ -65,6 +66,20 @@ async def test_a_bounce_reaches_its_sender_with_reason_and_machine_part(world: W
     assert "Subject: Avis" in returned.as_string()
     assert "Texte" not in returned.as_string(), "the header only"
     assert await states(world) == {}, "told once, nothing left"
+
+
+async def test_ret_full_gives_the_whole_message_back(world: World) -> None:
+    """RFC 3461 4.3: of a failure, never of a success."""
+    lost, taken = Recipient("nobody@cabinet.example"), Recipient(SERVICE, frozenset({"SUCCESS"}))
+    await world.send(DOCTOR, [SERVICE, lost], mail(DOCTOR, SERVICE, text="Été"), ret="FULL")
+    await world.space.jobs.drain()
+    stored = await world.last(DOCTOR)
+    assert [part.get_content_type() for part in read(stored).iter_parts()][2] == "message/rfc822"
+    assert stored.count(b"Content-Transfer-Encoding: 8bit\r\n") == 2, "of the report, and of its third part"
+    assert scan(stored).decoded("3") == await world.last(SERVICE), "octet for octet"
+    await world.send(DOCTOR, [taken], mail(DOCTOR, SERVICE), ret="FULL")
+    await world.space.jobs.drain()
+    assert [part.get_content_type() for part in read(await world.last(DOCTOR)).iter_parts()][2] == "text/rfc822-headers"
 
 
 async def test_a_full_mailbox_is_final_for_one_among_several(world: World) -> None:

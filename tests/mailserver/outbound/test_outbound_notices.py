@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import email
 import email.policy
+from email import message_from_bytes
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 
 from mailserver.delivery.api import Terms
-from mailserver.mime import scan
+from mailserver.mime import reports, scan
 from mailserver.outbound.compose import Office, confirmation, notice
-from mailserver.outbound.report import Action, Told, report
+from mailserver.outbound.content import in_seven_bits, whole
+from mailserver.outbound.report import MAX_RETURNED, Action, Given, Told, header_of, report, wished
 
 OFFICE = Office("mx.cabinet.example", "postmaster@cabinet.example", product_number="NIL-123")
 NOW = 1_790_000_000_000  # 21 September 2026, 16:13:20 in Paris
@@ -35,8 +38,17 @@ def body(message: EmailMessage) -> str:
     return str(part.get_content()).replace("\r\n", "\n")
 
 
-def write(*told: Told, original: bytes = ORIGINAL) -> EmailMessage:
-    return read(report(OFFICE, SENDER, told, original, token="job-7", now=NOW, arrived_at=NOW - 60_000, envid="e-1"))
+def octets(*told: Told, original: bytes = ORIGINAL, given: Given = Given.HEADER, terms: Terms = Terms()) -> bytes:
+    header = header_of(original)
+    made = report(
+        OFFICE, SENDER, told, header, token="job-7", now=NOW, arrived_at=NOW - 60_000, envid="e-1", terms=terms, given=given,
+        is_ascii=original.isascii() if given is Given.MESSAGE else None,
+    )  # fmt: skip
+    return made.around(original if given is Given.MESSAGE else header)
+
+
+def write(*told: Told, original: bytes = ORIGINAL, given: Given = Given.HEADER, terms: Terms = Terms()) -> EmailMessage:
+    return read(octets(*told, original=original, given=given, terms=terms))
 
 
 def test_a_report_has_its_three_parts() -> None:
@@ -86,7 +98,7 @@ def test_a_deadline_is_given_back() -> None:
     """RFC 2852 5."""
     told = Told("a@x.example", Action.FAILED, "5.4.7")
     terms = Terms(deadline=NOW)
-    message = read(report(OFFICE, SENDER, [told], ORIGINAL, token="t", now=NOW, arrived_at=NOW - 60_000, terms=terms))
+    message = write(told, terms=terms)
     _, machine, _ = message.iter_parts()
     block = next(machine.iter_parts())
     assert block["Deliver-By-Date"] == "Mon, 21 Sep 2026 14:13:20 +0000"
@@ -140,14 +152,86 @@ def test_addresses_that_are_not_ascii() -> None:
     ],
 )
 def test_any_original_can_be_reported(original: bytes) -> None:
-    content = report(
-        OFFICE, SENDER, [Told("a@x.example", Action.FAILED, "5.0.0")], original, token="t", now=NOW, arrived_at=NOW
-    )
+    content = octets(Told("a@x.example", Action.FAILED, "5.0.0"), original=original)
     message = email.message_from_bytes(content, policy=email.policy.default)
     assert message["X-Evil"] is None
     assert message.get_content_type() == "multipart/report"
     assert len(content) < 250_000
-    assert scan(content).message_id == "<t@mx.cabinet.example>"
+    assert scan(content).message_id == "<job-7@mx.cabinet.example>"
+
+
+# ---------------------------------------------------------------- the whole message given back (RFC 3461 4.3, 6.2)
+FAILED, DELAYED = Told("a@x.example", Action.FAILED, "5.1.1"), Told("b@x.example", Action.DELAYED, "4.4.1")
+ASCII = b"From: dr@cabinet.example\r\nSubject: Bilan\r\nMIME-Version: 1.0\r\n\r\nSecret.\r\n"
+EIGHT = ASCII.replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\xc3\xa9t\xc3\xa9\r\n", 1)
+
+
+@pytest.mark.parametrize(
+    ("ret", "told", "octets_", "terms", "given"),
+    [
+        ("FULL", [FAILED], 10, Terms(), Given.MESSAGE),
+        ("FULL", [DELAYED, FAILED], 10, Terms(), Given.MESSAGE),
+        ("FULL", [FAILED], MAX_RETURNED, Terms(), Given.MESSAGE),
+        ("FULL", [FAILED], MAX_RETURNED + 1, Terms(), Given.TOO_LARGE),
+        ("HDRS", [FAILED], 10, Terms(), Given.HEADER),
+        (None, [FAILED], 10, Terms(), Given.HEADER),
+        ("FULL", [DELAYED], 10, Terms(), Given.HEADER),
+        ("FULL", [DELAYED], MAX_RETURNED + 1, Terms(), Given.HEADER),
+        ("FULL", [Told("a@x.example", Action.DELIVERED, "2.0.0")], 10, Terms(), Given.HEADER),
+        ("FULL", [Told("a@x.example", Action.RELAYED, "2.1.9")], 10, Terms(), Given.HEADER),
+        ("FULL", [FAILED], 10, Terms(require_tls=True), Given.HEADER),  # RFC 8689 5
+    ],
+)
+def test_what_comes_back(ret: str | None, told: list[Told], octets_: int, terms: Terms, given: Given) -> None:
+    assert wished(ret, told, terms, octets_) is given
+
+
+@pytest.mark.parametrize(
+    ("original", "kind", "encoding"),
+    [
+        (ASCII, "message/rfc822", None),
+        (EIGHT, "message/rfc822", "8bit"),
+        (ORIGINAL, "message/global", "8bit"),  # RFC 6533 4
+        (b"Subject: \xe9t\xe9\r\n\r\nLatin-1\r\n", "message/rfc822", "8bit"),
+        (ASCII.removesuffix(b"\r\n"), "message/rfc822", None),
+        (b"Content-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\n\r\na\r\n--B", "message/rfc822", None),
+    ],
+    ids=["ASCII", "8bit", "UTF-8 header", "Latin-1 header", "no line end", "open multipart"],
+)
+def test_the_whole_message_comes_back(original: bytes, kind: str, encoding: str | None) -> None:
+    content = octets(FAILED, original=original, given=Given.MESSAGE)
+    message = message_from_bytes(content, policy=email.policy.default)
+    assert not message.defects
+    assert message["Content-Transfer-Encoding"] == encoding, "what holds it says as much (RFC 2045 6.4)"
+    parts: list[Any] = list(message.iter_parts())
+    assert [part.get_content_type() for part in parts] == ["text/plain", "message/delivery-status", kind]
+    assert parts[2]["Content-Transfer-Encoding"] == encoding
+    returned = message_from_bytes(original, policy=email.policy.default)
+    assert parts[2].get_payload()[0]["Subject"] == returned["Subject"]
+    found = scan(content)
+    assert found.decoded("3") == original, "octet for octet"
+    assert reports.read(found).said[0].addresses == ("a@x.example",)  # type: ignore[union-attr]
+
+
+async def test_a_report_of_eight_bits_can_be_put_in_seven() -> None:
+    """On its way to a server without 8BITMIME (RFC 6152 3): the encoding is the returned part's own."""
+    changed = await in_seven_bits(whole(octets(FAILED, original=EIGHT, given=Given.MESSAGE)))
+    assert changed is not None
+    message = message_from_bytes(b"".join([piece async for piece in changed.pieces()]))
+    labels = [part["Content-Transfer-Encoding"] for part in message.walk()]
+    assert labels[0] == "7bit"
+    assert labels[-2:] == ["7bit", "quoted-printable"]
+    assert list(message.walk())[-1].get_payload(decode=True) == message_from_bytes(EIGHT).get_payload(decode=True)
+
+
+def test_too_large_to_come_back_is_said() -> None:
+    message = write(FAILED, given=Given.TOO_LARGE)
+    french, english = body(message).split("-" * 60)
+    assert "il est trop volumineux pour cela, seul son en-tête est joint." in " ".join(french.split())
+    assert "too large to be returned, only its header is attached." in " ".join(english.split())
+    assert [part.get_content_type() for part in message.iter_parts()][2] == "text/rfc822-headers"
+    assert "Secret" not in message.as_string()
+    assert "trop volumineux" not in body(write(FAILED))
 
 
 NEAR_MISS_FR = (

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import delete, select
 
 from foundation.blob_files import FolderFiles
-from foundation.blobs import Blobs, PreparedBlob
+from foundation.blobs import BlobRef, Blobs, PreparedBlob
 from foundation.clock import HOUR, MINUTE
 from foundation.database import Database, metadata
 from foundation.jobs import Jobs
@@ -23,7 +23,9 @@ from foundation.tables import blobs as blob_rows
 from foundation.tables import jobs as job_rows
 from mailserver.delivery.api import Door, Envelope, Fate, Outcome, Terms, Verdict
 from mailserver.delivery.traces import Traces
+from mailserver.mime import scan
 from mailserver.outbound.compose import Office
+from mailserver.outbound.content import PIECE
 from mailserver.outbound.courier import Courier
 from mailserver.outbound.peer import UNREACHABLE, Problem, answered
 from mailserver.outbound.relay import Relay
@@ -58,8 +60,11 @@ class World:
     international: list[bool] = field(default_factory=list)
     told: list[tuple[Envelope, email.message.EmailMessage]] = field(default_factory=list)
     told_at: list[int] = field(default_factory=list)
+    letters: list[bytes] = field(default_factory=list)  # the same reports as octets
+    room: int = 1 << 30  # octets of a report that the sender's mailbox has room for
     verdict: Verdict = field(default_factory=lambda: Verdict(SENDER, Fate.DELIVERED))
     routes: list[Route] | NoRoute = field(default_factory=lambda: [Route("mx", 25)])
+    folder: Path = Path()  # of the blobs' files
     dies: int = 0  # times the process dies right after telling the sender
 
     # what the handler calls
@@ -74,7 +79,10 @@ class World:
         return {one.address: self.script(one.address, len(self.conversations)) for one in parcel.recipients}
 
     async def accept(self, envelope: Envelope, content: PreparedBlob) -> Outcome:
-        message = email.message_from_bytes(content.plaintext(), policy=email.policy.default)
+        if content.ref.size > self.room:
+            return Outcome((Verdict(SENDER, Fate.REFUSED, reasons.BOX_FULL),), "")
+        self.letters.append(content.plaintext())
+        message = email.message_from_bytes(self.letters[-1], policy=email.policy.default)
         assert isinstance(message, email.message.EmailMessage)
         self.told.append((envelope, message))
         self.told_at.append(self.now)
@@ -130,6 +138,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     db = Database(f"sqlite:///{tmp_path}/db.sqlite")
     metadata.create_all(db.engine)
     found = World(db, None, Blobs(FolderFiles(tmp_path / "blobs")))  # type: ignore[arg-type]
+    found.folder = tmp_path / "blobs"
     found.jobs = Jobs(db, KEYS, lambda: found.now)
     relay = Relay(
         db, found.blobs, found.resolve, found, found.accept, Office("mx.cabinet.example", "postmaster@cabinet.example"),
@@ -363,6 +372,106 @@ async def test_notices_as_wished(world: World, notify: list[str], result: Result
     await world.run(100 * HOUR)
     assert [action for _, action, _ in world.actions()] == expected
     assert await world.states() == []
+
+
+@pytest.mark.parametrize(
+    ("ret", "script", "terms", "expected"),
+    [
+        ("FULL", lambda address, run: GONE, {}, ["message/rfc822"]),
+        (
+            "FULL",
+            lambda address, run: UNREACHABLE,
+            {},
+            ["text/rfc822-headers", "message/rfc822"],
+        ),  # delayed, then failed
+        ("FULL", lambda address, run: GONE if address == A else OK, {}, ["message/rfc822"]),
+        ("FULL", lambda address, run: GONE, {"require_tls": True}, ["text/rfc822-headers"]),  # RFC 8689 5
+        ("HDRS", lambda address, run: GONE, {}, ["text/rfc822-headers"]),
+        (None, lambda address, run: GONE, {}, ["text/rfc822-headers"]),
+    ],
+)
+async def test_ret_says_what_comes_back(
+    world: World, ret: str | None, script: Script, terms: dict[str, Any], expected: list[str]
+) -> None:
+    """RFC 3461 4.3."""
+    world.script = script
+    content = LETTER.replace("é".encode(), b"=?utf-8?q?=C3=A9?=")
+    await world.send({"address": A, "notify": [], "orcpt": None}, B, content=content, ret=ret, terms=terms)
+    await world.run(100 * HOUR)
+    assert [[part.get_content_type() for part in message.iter_parts()][2] for _, message in world.told] == expected
+    assert [b"Secret." in letter for letter in world.letters] == [kind == "message/rfc822" for kind in expected]
+
+
+async def test_success_gives_back_the_header_only(world: World) -> None:
+    await world.send({"address": A, "notify": ["SUCCESS"], "orcpt": None}, ret="FULL")
+    await world.run(HOUR)
+    assert [action for _, action, _ in world.actions()] == ["relayed"]
+    assert b"Secret." not in world.letters[0]
+
+
+LONG = LETTER + "Ligne accentuée du compte rendu.\r\n".encode() * 60_000  # 2 MB
+
+
+async def test_a_large_message_comes_back_piece_by_piece(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, lengths = world.blobs.read, list[int | None]()
+
+    def noted(conn: Any, ref: BlobRef, offset: int = 0, length: int | None = None) -> bytes:
+        lengths.append(length)
+        return read(conn, ref, offset, length)
+
+    def script(address: str, run: int) -> Result:
+        monkeypatch.setattr(world.blobs, "read", noted)
+        return GONE
+
+    world.script = script
+    await world.send(A, content=LONG, ret="FULL")
+    await world.run()
+    assert max(length or len(LONG) for length in lengths) == PIECE
+    [letter] = world.letters
+    assert scan(letter).decoded("3") == LONG
+
+
+async def test_beyond_the_limit_the_header_comes_back_with_the_reason(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailserver.outbound.report.MAX_RETURNED", len(LETTER) - 1)
+    world.script = lambda address, run: GONE
+    await world.send(A, ret="FULL")
+    await world.run()
+    [letter] = world.letters
+    assert b"Secret." not in letter
+    assert "il est trop volumineux pour cela" in " ".join(scan(letter).text().replace("\u00a0", " ").split())
+
+
+async def test_a_mailbox_without_room_for_all_of_it_gets_the_header(world: World) -> None:
+    world.script, world.room = (lambda address, run: GONE), 100_000
+    await world.send(A, content=LONG, ret="FULL")
+    await world.run()
+    [letter] = world.letters
+    assert b"compte rendu" not in letter
+    assert "trop volumineux" in scan(letter).text()
+    assert (world.actions(), await world.states()) == ([(A, "failed", "5.1.1")], [])
+
+
+@pytest.mark.parametrize("damage", ["gone", "end"])
+async def test_a_message_lost_meanwhile_is_reported_all_the_same(world: World, damage: str) -> None:
+    def script(address: str, run: int) -> Result:
+        [path] = [path for path in world.folder.rglob("*") if path.is_file()]
+        sealed = path.read_bytes()
+        path.unlink()
+        if damage == "end":
+            path.write_bytes(sealed[:-1] + bytes([sealed[-1] ^ 1]))
+        return GONE
+
+    world.script = script
+    await world.send(A, content=LONG, ret="FULL")
+    await world.run()
+    [letter] = world.letters
+    assert (scan(letter).subject == "Non remis\u00a0: Résultat") is (damage == "end")
+    assert (world.actions(), await world.states()) == ([(A, "failed", "5.1.1")], [])
+    assert len([path for path in world.folder.rglob("*") if path.is_file()]) == (damage == "end"), (
+        "nothing half written stays"
+    )
 
 
 async def test_a_notice_is_never_answered(world: World) -> None:

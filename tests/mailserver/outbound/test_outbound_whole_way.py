@@ -23,7 +23,7 @@ from mailserver.delivery.traces import Trace, Traces
 from mailserver.outbound.compose import Office
 from mailserver.outbound.peer import UNREACHABLE, answered
 from mailserver.outbound.relay import Relay
-from mailserver.outbound.report import Action, Told, report
+from mailserver.outbound.report import Action, Told, header_of, report
 from mailserver.outbound.schedule import Patience
 from mailserver.outbound.transaction import Accepted, Parcel, Result
 from mssante.operators import Route
@@ -205,9 +205,9 @@ async def test_their_report_is_the_last_word_and_ours_never_follows_it(road: Roa
     await road.pass_time(MINUTE)
     for action in (late, Action.FAILED):
         told = [Told(PEER, action, "2.0.0" if action is Action.DELIVERED else "5.2.1", "Refusé.", "Refused.")]
-        octets = report(
-            THEIRS, DOCTOR, told, mail(DOCTOR, PEER, "Avis"), token=f"r{action}", now=road.world.now, arrived_at=START
-        )
+        header = header_of(mail(DOCTOR, PEER, "Avis"))
+        made = report(THEIRS, DOCTOR, told, header, token=f"r{action}", now=road.world.now, arrived_at=START)
+        octets = made.around(header)
         who = Sender(Door.MX, peer_domains=frozenset({DOMAIN}))
         await road.world.send("", [Recipient(DOCTOR)], octets, who=who)
         await road.pass_time(MINUTE)  # what it says is learned: reports of one moment may be learned in any order
