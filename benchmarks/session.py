@@ -3,7 +3,8 @@
 Whole SMTP sessions, one connection a mail as relays do, on a transport in memory and a store of its own (rules, encryption,
 SQLite, fsync); so neither the kernel's sockets nor a client's CPU are counted. « loop »: CPU of the loop's thread; « all »: of
 every thread. Batches are short and the cheapest one is told beside the median: what else the machine does makes them dearer only.
-`steps`: instructions and calls of the interpreter in the loop's thread and in the writer's, and where; the same on the busiest machine.
+`steps`: instructions and calls of the interpreter in the loop's thread and in the writer's, and where; the same on the busiest
+machine.
 """
 
 from __future__ import annotations
