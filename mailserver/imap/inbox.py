@@ -19,6 +19,7 @@ class Inbox:
     def __init__(self) -> None:
         self.framer = Framer()
         self.woken = False  # the selected folder changed since the last look
+        self._listening = False  # the session waits for that too
         self.on_hungry: Callable[[], None] = lambda: None
         self.alarmed = False  # who is signed in may be so no longer
         self.on_alarm: Callable[[], Awaitable[None]] = _nothing
@@ -44,8 +45,10 @@ class Inbox:
         self.framer = Framer()
 
     def wake(self) -> None:
+        """Who does not listen sleeps on: the next command looks."""
         self.woken = True
-        self._ring()
+        if self._listening:
+            self._ring()
 
     def wake_in(self, seconds: float) -> None:
         asyncio.get_running_loop().call_later(seconds, self.wake)
@@ -66,11 +69,15 @@ class Inbox:
 
     async def event_or_wake(self) -> Event | None:
         """The next event, or None when the folder changed first."""
-        while (event := self.take()) is None:
-            if self.woken:
-                return None
-            await self._more()
-        return event
+        self._listening = True
+        try:
+            while (event := self.take()) is None:
+                if self.woken:
+                    return None
+                await self._more()
+            return event
+        finally:
+            self._listening = False
 
     def _ring(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -44,15 +44,16 @@ NARROW = (
 )
 _FOLDER = messages.c.folder_id == bindparam("folder")
 _MODSEQ = Prepared(select(folders.c.highest_modseq).where(folders.c.id == bindparam("folder")))
-_ROWS = select(*NARROW).where(_FOLDER).order_by(messages.c.uid)
-_CHANGED = select(*NARROW).where(_FOLDER, messages.c.modseq > bindparam("since")).order_by(messages.c.uid)
-_NEW = select(*NARROW).where(_FOLDER, messages.c.uid >= bindparam("from")).order_by(messages.c.uid)
+_ALL = select(*NARROW).where(_FOLDER).order_by(messages.c.uid)
+_ROWS = Prepared(_ALL)
+_CHANGED = Prepared(_ALL.where(messages.c.modseq > bindparam("since")))
+_NEW = Prepared(_ALL.where(messages.c.uid >= bindparam("from")))
 _ORIGINS = (
     select(messages.c.uid, messages.c.blob_id, messages.c.thread_id, messages.c.saved_at)
     .where(_FOLDER)
     .order_by(messages.c.uid)
 )
-_VANISHED = (
+_VANISHED = Prepared(
     select(expunged.c.uid)
     .where(expunged.c.folder_id == bindparam("folder"), expunged.c.modseq > bindparam("since"))
     .order_by(expunged.c.uid)
@@ -86,7 +87,7 @@ def snapshot(conn: Connection) -> None:
 def all_rows(conn: Connection, folder_id: int) -> tuple[FolderStatus, list[Row]]:
     snapshot(conn)
     status = folder_rows.status_of(folder_rows.by_id(conn, folder_id))
-    return status, as_rows(conn.execute(_ROWS, {"folder": folder_id}).all())
+    return status, as_rows(_ROWS.run(conn, {"folder": folder_id}).fetchall())
 
 
 def unchanged(conn: Connection, folder_id: int, known: Columns) -> bool:
@@ -102,10 +103,14 @@ def look(conn: Connection, folder_id: int, known: Columns | None) -> Columns:
     folder = folder_rows.by_id(conn, folder_id)
     status = folder_rows.status_of(folder)
     if known is None or known.modseq < folder.forgotten:
-        return columns_of(status, _plain(conn, _ROWS, {"folder": folder_id}))
+        return columns_of(status, _ROWS.run(conn, {"folder": folder_id}).fetchall())
     where = {"folder": folder_id, "since": known.modseq, "from": known.status.uid_next}
     news = _CHANGED if folder.flags_modseq > known.modseq else _NEW
-    return known.advanced(status, _plain(conn, news, where), conn.execute(_VANISHED, where).scalars())
+    return known.advanced(status, news.run(conn, where).fetchall(), _vanished(conn, where))
+
+
+def _vanished(conn: Connection, where: Mapping[str, object]) -> list[int]:
+    return [uid for (uid,) in _VANISHED.run(conn, where).fetchall()]
 
 
 def _of(
@@ -142,9 +147,8 @@ def changes(conn: Connection, folder_id: int, since_modseq: int) -> Changes:
     if folder.highest_modseq <= since_modseq:
         return Changes([], [], folder.highest_modseq, folder.forgotten)
     where = {"folder": folder_id, "since": since_modseq}
-    changed = as_rows(conn.execute(_CHANGED, where).all())
-    vanished = list(conn.execute(_VANISHED, where).scalars())
-    return Changes(changed, vanished, folder.highest_modseq, folder.forgotten)
+    changed = as_rows(_CHANGED.run(conn, where).fetchall())
+    return Changes(changed, _vanished(conn, where), folder.highest_modseq, folder.forgotten)
 
 
 def some_origins(conn: Connection, folder_id: int, uids: Sequence[int]) -> list[tuple[int, Origin]]:
