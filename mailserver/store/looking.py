@@ -17,8 +17,8 @@ MESSAGES = 1_000_000  # remembered in all; 37 MB
 
 Read = Callable[[int, Columns | None], Awaitable[Columns]]
 """(folder id, columns known) -> columns now; raises `StoreError` NONEXISTENT."""
-Glance = Callable[[int, Columns], bool | None]
-"""(folder id, columns known) -> whether they are those of now; at once, so None where that is not known so fast."""
+Glance = Callable[[int, Columns], Columns | None]
+"""(folder id, columns known) -> columns now; at once, so None where that takes longer."""
 
 
 class _Post:
@@ -51,8 +51,10 @@ class Lookout:
         if post is None:
             post = self._posts[folder_id] = _Post()
         self._posts.move_to_end(folder_id)
-        if post.columns is not None and self._glance(folder_id, post.columns):
-            return post.columns
+        if post.columns is not None and (seen := self._glance(folder_id, post.columns)) is not None:
+            if seen is not post.columns:
+                self._keep(folder_id, post, seen)
+            return seen
         post.asked += 1
         ticket = post.asked
         async with post.turn:
@@ -65,6 +67,10 @@ class Lookout:
                 self._forget(folder_id, post)
                 raise
             post.served = serving
+            if (
+                post.columns is not None and post.columns.modseq > columns.modseq
+            ):  # a glance, or `advance`, saw more meanwhile
+                return post.columns
             self._keep(folder_id, post, columns)
             return columns
 

@@ -15,7 +15,7 @@ from foundation.keys import Key, Tampered
 from foundation.prepared import Prepared
 from foundation.tables import blobs as blob_rows
 from mailserver.store import folders as folder_rows
-from mailserver.store.api import Card, Changes, FolderStatus, Front, Origin, Row
+from mailserver.store.api import Card, Changes, FolderStatus, Front, Origin, Row, StoreError
 from mailserver.store.columns import Columns, columns_of
 from mailserver.store.flags import flags_of
 from mailserver.store.sealed import (
@@ -33,6 +33,7 @@ from mailserver.store.sealed import (
 from mailserver.store.tables import cards, expunged, folders, messages, sheets
 
 PAGE_BITS = 6  # 64 messages in a sheet: one cipher call and one row for all of them
+FEW = 64  # messages that are read at once, without a thread
 WORTH = 16  # messages of a page: for fewer, their cards cost less than a sheet
 NARROW = (
     messages.c.uid,
@@ -93,6 +94,27 @@ def all_rows(conn: Connection, folder_id: int) -> tuple[FolderStatus, list[Row]]
 def unchanged(conn: Connection, folder_id: int, known: Columns) -> bool:
     """What nearly every look finds: one number."""
     return bool(_MODSEQ.run(conn, {"folder": folder_id}).fetchall() == [(known.modseq,)])
+
+
+def glimpse(conn: Connection, folder_id: int, known: Columns) -> Columns | None:
+    """`look` where nothing happened, or where a few messages came and nothing else did; None: more than that.
+
+    No snapshot: what is committed between the statements shows in the numbers, and is more than that.
+    """
+    if unchanged(conn, folder_id, known):
+        return known
+    try:
+        folder = folder_rows.by_id(conn, folder_id)
+    except StoreError:
+        return None
+    status = folder_rows.status_of(folder)
+    new = status.uid_next - known.status.uid_next
+    if not 0 < new <= FEW or status.messages != len(known) + new or folder.flags_modseq > known.modseq:
+        return None
+    rows = _NEW.run(conn, {"folder": folder_id, "from": known.status.uid_next}).fetchall()
+    if len(rows) != new or any(modseq > status.highest_modseq for _, modseq, *_ in rows):
+        return None
+    return known.advanced(status, rows, ())
 
 
 def look(conn: Connection, folder_id: int, known: Columns | None) -> Columns:

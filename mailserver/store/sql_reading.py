@@ -39,7 +39,7 @@ class SqlReading:
         self._blobs = blobs
         self._boxes = boxes
         self._box_of: dict[int, int] = {}  # a folder never changes its box, an id is never used twice
-        self._lookout = Lookout(partial(db.read, reading.look), partial(db.glance, reading.unchanged))
+        self._lookout = Lookout(partial(db.read, reading.look), partial(db.glance, reading.glimpse))
 
     async def look(self, folder_id: int) -> Columns:
         return await self._lookout.look(folder_id)

@@ -74,12 +74,31 @@ async def test_a_folder_that_is_no_more_leaves_nothing_behind() -> None:
     assert lookout._held == 0
 
 
-async def test_a_glance_that_finds_nothing_new_spares_the_read() -> None:
+async def test_what_a_glance_sees_spares_the_read_and_is_kept() -> None:
     table = Table()
-    says: list[bool | None] = []
+    says: list[Columns | None] = []
     lookout = Lookout(table.read, lambda folder, known: says.pop())
     known = await lookout.look(7)
-    for answer in (True, False, None):
+    more = columns_of(FolderStatus(4, 0, 0, 9, 1, 2, 0), [(uid, 1, 0, "", 0, 0) for uid in range(1, 5)])
+    for answer in (known, more, None):
         says.append(answer)
-        assert (await lookout.look(7) is known) is bool(answer)
-    assert table.reads == [(7, False), (7, True), (7, True)]
+        seen = await lookout.look(7)
+        assert answer is None or seen is answer
+    assert table.reads == [(7, False), (7, True)]
+
+
+async def test_a_read_that_ends_after_a_glance_saw_more_does_not_take_it_back() -> None:
+    table = Table()
+    says: list[Columns | None] = [None]
+    lookout = Lookout(table.read, lambda folder, known: says.pop())
+    await lookout.look(7)
+    table.gate.clear()
+    slow = asyncio.create_task(lookout.look(7))
+    await asyncio.sleep(0)
+    more = columns_of(FolderStatus(4, 0, 0, 9, 1, 2, 0), [(uid, 1, 0, "", 0, 0) for uid in range(1, 5)])
+    says.append(more)
+    assert await lookout.look(7) is more
+    table.gate.set()
+    assert await slow is more
+    says.append(more)
+    assert await lookout.look(7) is more
