@@ -24,7 +24,7 @@ _WIDE = re.compile(
 # ---------------------------------------------------------------- encodings
 # `feed` gives what is sure so far, `end` the rest, in lines of at most 76 characters; line ends are CRLF on both sides.
 class QuotedPrintable:
-    """RFC 2045 6.7; line ends stay what they are. `feed` gives whole lines."""
+    """RFC 2045 6.7; line ends stay what they are. `feed` gives whole lines: what has none that end is for base64."""
 
     name = b"quoted-printable"
 
@@ -116,7 +116,8 @@ def _encoding(content: bytes, part: Part, boundaries: tuple[bytes, ...]) -> Enco
     said = (part.fields.value(b"content-type") or b"").strip().lower()
     if inner(part) or said.startswith(_COMPOSED) or all(map(bytes.isascii, _pieces(content, part))):
         return None
-    return QuotedPrintable if part.type == b"text" and not _ends_early(content, part, boundaries) else Base64
+    has_lines = part.type == b"text" and all(b"\n" in piece or len(piece) < PIECE for piece in _pieces(content, part))
+    return QuotedPrintable if has_lines and not _ends_early(content, part, boundaries) else Base64
 
 
 def _ends_early(content: bytes, part: Part, boundaries: tuple[bytes, ...]) -> bool:

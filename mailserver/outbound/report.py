@@ -7,6 +7,7 @@ ends (`Report`), so that a large message never stands in memory for it (`giving_
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -138,6 +139,7 @@ def report(
     message.attach(_returned(header, given, eight_bit := not (header.isascii() if is_ascii is None else is_ascii)))
     message.set_type("multipart/report")
     message.set_param("report-type", "delivery-status")
+    message.set_boundary(secrets.token_hex(16))  # what is given back is a stranger's: it must not foresee its own end
     if eight_bit:
         message["Content-Transfer-Encoding"] = "8bit"  # as what it holds (RFC 2045 6.4)
     octets = message.as_bytes()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mailserver.mime import scan
 from mailserver.mime.bodies import all_parts
-from mailserver.mime.sevenbit import Base64, QuotedPrintable, seven_bit
+from mailserver.mime.sevenbit import PIECE, Base64, QuotedPrintable, seven_bit
 from mailserver.outbound import content as contents
 from mailserver.outbound.content import in_seven_bits, whole
 
@@ -140,6 +140,16 @@ def test_what_is_signed_is_never_touched(content: bytes) -> None:
 )
 def test_what_cannot_be_converted(content: bytes) -> None:
     assert converted(content) is None
+
+
+@pytest.mark.parametrize(("octets", "encoding"), [(PIECE - 2, "quoted-printable"), (2 * PIECE, "base64")])
+def test_a_line_without_an_end_is_never_gathered(octets: int, encoding: str) -> None:
+    """Quoted-printable waits for the end of a line; what has none for long is text in base64 (RFC 2045 6.8)."""
+    content = b"MIME-Version: 1.0\r\n\r\n" + b"\xe9" * octets + b"\r\nend"
+    found = converted(content)
+    assert found is not None
+    assert encodings(found) == [encoding]
+    assert leaves(message_from_bytes(found)) == leaves(message_from_bytes(content))
 
 
 def test_beyond_the_bound_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
