@@ -76,6 +76,10 @@ def test_what_never_said_that_it_is_mime_says_so_now() -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
+        (
+            b"MIME-Version: 1.0\r\nContent-Transfer-Encoding \t: 8bit\r\n\r\n\xe9",  # RFC 5322 4.5: not every reader takes it
+            b"MIME-Version: 1.0\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=E9",
+        ),
         (b"\r\n\xe9", b"Content-Transfer-Encoding: quoted-printable\r\n\r\n=E9"),
         (b"\xe9 no header", b"Content-Transfer-Encoding: quoted-printable\r\n\r\n=E9 no header"),
         (b"X: y\r\n\r\n\xe9", b"X: y\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=E9"),
