@@ -12,6 +12,7 @@ from mailserver.mime.sevenbit import Edit, seven_bit
 
 IN_MEMORY = 1 << 20  # octets: above, pieces
 PIECE = 256 * 1024
+AT_ONCE = 16 * 1024  # octets encoded on the loop: above, it is held for milliseconds
 CONVERTED = 32 * 1024 * 1024  # octets: above, a message is returned rather than put into seven bits
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
@@ -104,7 +105,7 @@ async def _encoded(read: Read, edit: Edit) -> AsyncIterator[bytes]:
         return
     encoder = edit.encoding()
     async for piece in _lawful(read, edit.start, edit.end):
-        yield encoder.feed(piece)
+        yield await asyncio.to_thread(encoder.feed, piece) if len(piece) > AT_ONCE else encoder.feed(piece)
     yield encoder.end()
 
 
