@@ -63,7 +63,7 @@ class GivingBack:
         try:
             writer.write(report.front)
             async for piece in content.pieces():
-                await asyncio.to_thread(writer.write, piece)
+                await _to_its_end(partial(writer.write, piece))
             writer.write(report.back)
             return await asyncio.to_thread(writer.finish)
         except BaseException:
@@ -72,3 +72,13 @@ class GivingBack:
 
     async def _read(self, blob: BlobRef, offset: int, length: int) -> bytes:
         return await self.db.read(self.blobs.read, blob, offset, length)
+
+
+async def _to_its_end(work: Callable[[], None]) -> None:
+    """In a thread. Who is cancelled meanwhile waits for it: a file that it begins would outlive `abort`."""
+    working = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.wait({working})
+        raise
