@@ -21,7 +21,7 @@ def keep_to_one(number: int) -> None:
         os.sched_setaffinity(0, {cores[number % len(cores)]})
 
 
-def roam() -> None:
-    """This thread runs again on all that the process was given when it began: for pools of threads, and `preexec_fn`."""
+def roam(program: int = 0) -> None:
+    """This thread, or a program of ours by its number, runs again on all that this process was given when it began."""
     with suppress(OSError):
-        os.sched_setaffinity(0, _given)
+        os.sched_setaffinity(program, _given)

@@ -105,7 +105,7 @@ class _Worker:
             await process.wait()
 
     async def _start(self) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-I",
             str(self.program),
@@ -114,8 +114,9 @@ class _Worker:
             stderr=asyncio.subprocess.DEVNULL,
             env={"LANG": "C.UTF-8", **self.environment},
             limit=1 << 20,
-            preexec_fn=cores.roam,
         )
+        cores.roam(process.pid)
+        return process
 
 
 async def _answer(source: asyncio.StreamReader) -> Answer:

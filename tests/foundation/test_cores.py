@@ -27,11 +27,11 @@ def in_a_roaming_thread() -> list[int]:
         return pool.submit(mine).result()
 
 async def in_a_program() -> list[int]:
-    code = "import os; print(*sorted(os.sched_getaffinity(0)))"
-    program = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE, preexec_fn=cores.roam
-    )
-    said, _ = await program.communicate()
+    code = "import os; input(); print(*sorted(os.sched_getaffinity(0)))"
+    pipe = asyncio.subprocess.PIPE
+    program = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdin=pipe, stdout=pipe)
+    cores.roam(program.pid)
+    said, _ = await program.communicate(b"go on\\n")
     return [int(word) for word in said.split()]
 
 print(json.dumps([given, mine(), in_a_thread(), in_a_roaming_thread(), asyncio.run(in_a_program())]))
