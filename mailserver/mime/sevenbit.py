@@ -17,9 +17,8 @@ from mailserver.mime.scanner import IDENTITY, Part, Scanner
 PIECE = 64 * 1024  # octets looked at together
 _COMPOSED = (b"multipart/", b"message/")  # whose own encoding is none (RFC 2046 5.2.1)
 _LABEL = b"Content-Transfer-Encoding"
-_WIDE = re.compile(
-    rb"(?m)^([^\r\n]{74})(=20|=09)\r$"
-)  # `binascii` counts a blank at the end of a line before it is encoded
+# `binascii` counts a blank at the end of a line before it is encoded.
+_WIDE = re.compile(rb"(?m)^([^\r\n]{74})(=20|=09)\r$")
 
 
 # ---------------------------------------------------------------- encodings
@@ -144,9 +143,8 @@ def _labels(content: bytes, part: Part, encoding: Encoding | None, is_message: b
     name = b"7bit" if encoding is None else encoding.name
     found = list(ENCODING.finditer(content, part.start, part.body))
     if part.encoding != name:
-        yield from (
-            Edit(label.start() + len(_LABEL), label.end(), b": " + name) for label in found
-        )  # no blank before ":"
+        # The blank that may stand before ":" goes too: not all readers take the label for one with it.
+        yield from (Edit(label.start() + len(_LABEL), label.end(), b": " + name) for label in found)
     lines = [] if found else [_LABEL + b": " + name]
     if is_message and part.fields.value(b"mime-version") is None:
         lines.insert(0, b"MIME-Version: 1.0")

@@ -67,9 +67,8 @@ class Lookout:
                 self._forget(folder_id, post)
                 raise
             post.served = serving
-            if (
-                post.columns is not None and post.columns.modseq > columns.modseq
-            ):  # a glance, or `advance`, saw more meanwhile
+            # A glance, or `advance`, may have seen more meanwhile.
+            if post.columns is not None and post.columns.modseq > columns.modseq:
                 return post.columns
             self._keep(folder_id, post, columns)
             return columns

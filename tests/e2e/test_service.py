@@ -46,6 +46,15 @@ def flow_to_itself(space: Space) -> Flow:
     return Flow(lambda subject: space.send("un", "un", subject), "Courant")
 
 
+def test_where_the_operator_says_so_processes_roam(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MSSANTE_ONE_CORE_EACH", "false")
+    service = Service(space, "un", workers=2).start()
+    try:
+        assert {cores_of(pid) for pid in service.children()} == {cores_of(os.getpid())}
+    finally:
+        service.close()
+
+
 def arrived(space: Space, flow: Flow) -> int:
     with space.imap("un") as imap:
         return len(uids_of(imap, f"{flow.name} "))
